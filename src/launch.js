@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// The `shipinator` command. Plain JavaScript that an old Node parses too, so that it can say what is wrong or hand over
+// to the Node that a checkout pins (the `node` package among the development dependencies).
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import module from "node:module";
+import { constants } from "node:os";
+import { fileURLToPath } from "node:url";
+
+const REQUIRED_MAJOR = 24;
+const ENVIRONMENT_ERROR = 3;
+
+const local = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+// Forwards what a supervisor or a terminal sends, and ends as the other Node ends.
+function runWith(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`shipinator: cannot start ${node}: ${error.message}; run \`npm ci\` again to restore it.`);
+    process.exitCode = ENVIRONMENT_ERROR;
+  });
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code);
+    for (const name of ["SIGINT", "SIGTERM"]) process.removeAllListeners(name);
+    process.kill(process.pid, signal);
+    process.exitCode = 128 + constants.signals[signal];
+  });
+}
+
+if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) {
+  if (existsSync(local("./main.ts"))) {
+    module.enableCompileCache(local("../node_modules/.cache/shipinator"));
+    await import("./main.ts");
+  } else {
+    await import("../dist/main.js");
+  }
+} else if (existsSync(local("../node_modules/node/bin/node"))) {
+  runWith(local("../node_modules/node/bin/node"));
+} else {
+  console.error(
+    `shipinator: this is Node ${process.versions.node}, and code written for Node ${REQUIRED_MAJOR} would break on it halfway; ` +
+      `install Node ${REQUIRED_MAJOR} or later (in a checkout, \`npm ci\` brings it).`,
+  );
+  process.exitCode = ENVIRONMENT_ERROR;
+}
