@@ -1,0 +1,29 @@
+/** What makes a stage a stage. Each inator is pure; the orchestrator submits and registers on its behalf. */
+import type { CollectedOutput, Outcome, StepPlan } from "./execution-spec.ts";
+import type { JobType, PipelineConfig, TemplateVariables } from "./pipeline-config.ts";
+import type { FailureReason } from "./reasons.ts";
+
+export interface PlanContext {
+  readonly variables: TemplateVariables;
+}
+
+/** A stage's verdict over one attempt. `failed` carries the first true reason. */
+export type Verdict =
+  | { readonly state: "succeeded" }
+  | { readonly state: "failed" | "lost" | "canceled"; readonly reason: FailureReason; readonly message: string | null };
+
+export interface Settlement {
+  readonly verdict: Verdict;
+  /** The outputs to register in the same transaction. */
+  readonly artifacts: readonly Extract<CollectedOutput, { found: true }>[];
+}
+
+export interface Inator {
+  readonly jobType: JobType;
+  /** The stage's steps in order, template variables filled in; null where the file has no such stage. */
+  plan(config: PipelineConfig, context: PlanContext): readonly StepPlan[] | null;
+  /** Whether outputs are to be collected after this outcome, and which. */
+  wanted(plan: StepPlan, outcome: Outcome): StepPlan["outputs"];
+  /** Exit status, final report and every declared artifact: all three, or a failure with the true reason. */
+  settle(plan: StepPlan, outcome: Outcome, collected: readonly CollectedOutput[]): Settlement;
+}

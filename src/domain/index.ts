@@ -1,0 +1,19 @@
+export type {
+  ArtifactMetadata,
+  CollectedOutput,
+  DeployPlan,
+  ExecutionSpec,
+  ExecutionStatus,
+  InputArtifact,
+  InputSpec,
+  JobSpec,
+  Outcome,
+  OutputSpec,
+  SourceSpec,
+  StepPlan,
+} from "./execution-spec.ts";
+export type { Inator, PlanContext, Settlement, Verdict } from "./inator.ts";
+export * from "./pipeline-config.ts";
+export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";
+export type * from "./snapshot.ts";
+export * from "./states.ts";

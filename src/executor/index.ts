@@ -1,0 +1,7 @@
+export type {
+  CancelCause,
+  ExecutionHandle,
+  Executor,
+  ExecutorHint,
+  FoundOutput,
+} from "./types.ts";

@@ -1,0 +1,78 @@
+/** The executor interface. See `Executor` for the lifecycle; implementations live in a folder each. */
+import type { ExecutionSpec, ExecutionStatus, JobSpec, OutputSpec, StepPlan } from "../domain/index.ts";
+import type { ExecutionId, JobId } from "../kernel/index.ts";
+
+/** Names one attempt at a step. (stepId, attempt) is the identity; the rest says where it lives. */
+export interface ExecutionHandle {
+  readonly executionId: ExecutionId;
+  readonly stepId: ExecutionSpec["stepId"];
+  readonly attempt: number;
+  readonly jobId: JobId;
+  readonly jobAttempt: number;
+}
+
+export type CancelCause = "canceled" | "timed_out";
+
+/** A hint that `status` of this execution may have changed. May be missed, repeated or late. */
+export interface ExecutorHint {
+  readonly executionId: ExecutionId;
+  readonly state: "begun" | "ended";
+}
+
+/** A declared output as the executor found it in the workspace, ready to be read once, in order. */
+export type FoundOutput =
+  | {
+      readonly output: OutputSpec;
+      readonly kind: "files";
+      /** The workspace's root and the matching regular files, relative, sorted, symlinks never followed out of it. */
+      readonly root: string;
+      readonly files: readonly string[];
+      /** True when the pattern named a directory or more than one file: the artifact is one reproducible tar. */
+      readonly bundle: boolean;
+    }
+  | { readonly output: OutputSpec; readonly kind: "ref"; readonly ref: string }
+  | {
+      readonly output: OutputSpec;
+      readonly kind: "missing";
+      readonly reason: "artifact_missing" | "artifact_corrupt";
+      /** One sentence: what was looked for, what was found instead. */
+      readonly message: string;
+    };
+
+/**
+ * Carries out attempts. Order: `open(job)` once per job attempt (idempotent: a second call adopts the workspace), then
+ * `submit` of its steps, then `close(job)`, which ends whatever a step left running and removes the workspace; it waits
+ * until that is proven. Calls for different jobs may run at the same time; calls for one execution are serialized by
+ * the caller. Nothing here decides about runs.
+ */
+export interface Executor extends AsyncDisposable {
+  /** `executor_type` in the database: `local`, `kubernetes`, `fake`. */
+  readonly type: string;
+  /**
+   * Makes the workspace of a job attempt: checkout of its source tree, inputs restored and verified.
+   * @throws Problem source_unavailable, artifact_missing, artifact_corrupt, storage_failed, executor_failed
+   */
+  open(job: JobSpec): Promise<void>;
+  /**
+   * Starts one step in its job's open workspace. The caller has committed the execution before. Idempotent: identity is
+   * (stepId, attempt), a second submit adopts the first. Resolves once the start is on its way, not when it has begun.
+   * @throws Problem executor_failed and others; nothing of the user's has begun then.
+   */
+  submit(spec: ExecutionSpec): Promise<void>;
+  /** What is known; re-attaches after a restart. Never infers "not begun" from absence: it takes the gate. */
+  status(handle: ExecutionHandle): Promise<ExecutionStatus>;
+  /**
+   * Terminate, grace, kill, prove that nothing is left; before begin it takes the gate. Idempotent; resolves when the
+   * execution has ended by this or any cause, after which `status` says `ended`.
+   */
+  cancel(handle: ExecutionHandle, cause: CancelCause, graceSeconds: number): Promise<void>;
+  /** Looks up the declared outputs of an ended execution in its workspace. */
+  outputs(spec: ExecutionSpec, wanted: readonly OutputSpec[]): Promise<readonly FoundOutput[]>;
+  close(job: Pick<JobSpec, "jobId" | "attempt">): Promise<void>;
+  /** Hints until the signal aborts; correctness comes from `status`. The listener must not throw. */
+  watch(signal: AbortSignal, listener: (hint: ExecutorHint) => void): void;
+  /** What of the plan this executor does not do (say, `image`), a sentence each; recorded and said once per step. */
+  ignores(plan: StepPlan): readonly string[];
+  /** Why no further execution may be started now (say, the disk is below `min_free_bytes`), or null. */
+  refusal(): Promise<string | null>;
+}

@@ -1,0 +1,21 @@
+export { type Clock, systemClock } from "./clock.ts";
+export {
+  type AnyId,
+  type ArtifactId,
+  brandId,
+  type DeploymentId,
+  type ExecutionId,
+  isId,
+  type JobId,
+  type NodeId,
+  newId,
+  type PipelineId,
+  type ProjectId,
+  type RepositoryId,
+  type RunId,
+  type StepId,
+} from "./ids.ts";
+export { createLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./log.ts";
+export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+export { assertNever } from "./never.ts";
+export { errorCode, errorMessage, Problem, type ProblemCode, type ProblemOptions, problems } from "./problem.ts";
