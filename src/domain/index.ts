@@ -17,3 +17,4 @@ export * from "./pipeline-config.ts";
 export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";
 export type * from "./snapshot.ts";
 export * from "./states.ts";
+export { maxInPlaceAttempts, plan } from "./planner.ts";

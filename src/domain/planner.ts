@@ -1,0 +1,175 @@
+/**
+ * Decides what a run does next: `plan(snapshot, evidence) → { changes, intents }`. Pure and level-triggered: the same
+ * call after a trigger, a report, a timer or a crash. Applying the changes and planning again changes nothing more
+ * until new evidence comes.
+ */
+import type { ExecutionId } from "../kernel/index.ts";
+import { Draft } from "./draft.ts";
+import type { JobType } from "./pipeline-config.ts";
+import type { FailureReason } from "./reasons.ts";
+import type { Evidence, FailureView, Plan, SettledExecution, Snapshot } from "./snapshot.ts";
+import { isFinalExecution, isFinalRun, isFinalStage, type RunPhase, stageToRun } from "./states.ts";
+
+/** How often a step is started anew in place after attempts of which it is proven that no user command began. */
+export const maxInPlaceAttempts = 3;
+
+const phaseAtStart = { build: "building", test: "testing", deploy: "deploying" } as const satisfies Record<
+  JobType,
+  RunPhase
+>;
+const phaseAtEnd = { build: "built", test: "tested", deploy: "deployed" } as const satisfies Record<
+  JobType,
+  RunPhase
+>;
+
+type Job = Draft["jobs"][number];
+
+export function plan(snapshot: Snapshot, evidence: Evidence): Plan {
+  if (isFinalRun(snapshot.run.status)) return { changes: null, intents: [] };
+  const draft = new Draft(snapshot);
+  recordBegins(draft, evidence);
+  const failure = settleExecutions(draft, evidence) ?? null;
+  const job = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
+  if (job === undefined) finishRunFromJobs(draft);
+  else advanceJob(draft, job, snapshot, snapshot.failure ?? failure);
+  return { changes: draft.changes(), intents: draft.intents };
+}
+
+function recordBegins(draft: Draft, evidence: Evidence): void {
+  for (const { executionId, begunAt } of evidence.begun) {
+    const execution = draft.executions.find((candidate) => candidate.id === executionId);
+    if (execution?.status === "pending") draft.beginExecution(execution, begunAt);
+  }
+}
+
+/** Records ended attempts and moves their steps; returns the first failure among them. */
+function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undefined {
+  const settled = new Map<ExecutionId, SettledExecution>(evidence.settled.map((one) => [one.executionId, one]));
+  let first: FailureView | undefined;
+  for (const execution of draft.executions) {
+    const end = settled.get(execution.id);
+    if (end === undefined || isFinalExecution(execution.status)) continue;
+    const step = draft.steps.find((candidate) => candidate.id === execution.stepId);
+    if (step === undefined) continue;
+    const { verdict, outcome } = end;
+    if (execution.status === "pending" && (outcome.began || verdict.state === "succeeded"))
+      draft.beginExecution(execution, outcome.begunAt);
+    draft.endExecution(execution, verdict.state, end);
+    if (verdict.state === "succeeded") draft.moveStep(step, "succeeded");
+    else if (verdict.state === "canceled") draft.moveStep(step, "canceled");
+    else if (mayRetryInPlace(draft, end, step.attempts)) draft.addExecution(step);
+    else {
+      draft.moveStep(step, "failed");
+      first ??= {
+        stepName: step.name,
+        reason: verdict.reason,
+        message: verdict.message,
+        retry: step.plan.retry,
+      };
+    }
+  }
+  return first;
+}
+
+/** Only a lost attempt of which it is proven that nothing of the user's began, in a whole workspace. */
+function mayRetryInPlace(draft: Draft, end: SettledExecution, attempts: number): boolean {
+  const { verdict, outcome } = end;
+  return (
+    verdict.state === "lost" &&
+    !outcome.began &&
+    outcome.workspaceWhole &&
+    !draft.run.cancelRequested &&
+    attempts < maxInPlaceAttempts
+  );
+}
+
+function advanceJob(draft: Draft, job: Job, snapshot: Snapshot, failure: FailureView | null): void {
+  if (draft.steps.some((step) => step.status === "running")) {
+    if (draft.run.cancelRequested)
+      for (const execution of draft.executions)
+        if (!isFinalExecution(execution.status)) draft.intents.push({ kind: "cancel", executionId: execution.id });
+    return;
+  }
+  const canceled = snapshot.anyCanceled || draft.steps.some((step) => step.status === "canceled");
+  const pending = draft.steps.filter((step) => step.status === "pending");
+  if (failure !== null) return failJob(draft, job, failure);
+  if (canceled || (draft.run.cancelRequested && (pending.length > 0 || job.status === "pending")))
+    return cancelJob(draft, job);
+  if (pending.length > 0) return startSteps(draft, job, snapshot);
+  draft.moveJob(job, "succeeded", null, null);
+  draft.moveRunPhase(phaseAtEnd[job.type]);
+  draft.intents.push({ kind: "close", jobId: job.id });
+  const next = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
+  if (next === undefined) finishRun(draft, "succeeded", null, null);
+  else if (draft.run.cancelRequested) cancelJob(draft, next);
+  // The next job's steps are outside this frontier; the advance that follows starts them.
+}
+
+function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
+  if (job.type === "deploy" && snapshot.deployBlock !== null) {
+    if (snapshot.deployBlock.outcome === "active") return;
+    const id = snapshot.deployBlock.deploymentId;
+    const message = `the outcome of the earlier deployment ${id} to this release is not known; look at the target, then settle it with: shipinator deployments resolve ${id} --succeeded|--failed`;
+    return failJob(draft, job, { stepName: "deploy", reason: "deploy_unknown", message, retry: null });
+  }
+  const first = draft.steps.find((step) => step.status === "pending");
+  if (first === undefined) return;
+  if (job.status === "pending") draft.moveJob(job, "running", null, null);
+  if (draft.run.status === "pending") draft.moveRun("running", null, null);
+  draft.moveRunPhase(phaseAtStart[job.type]);
+  for (const step of draft.steps) {
+    const together = step === first || (first.parallelGroup !== null && step.parallelGroup === first.parallelGroup);
+    if (step.status !== "pending" || !together) continue;
+    draft.moveStep(step, "running");
+    draft.addExecution(step);
+  }
+}
+
+function failJob(draft: Draft, job: Job, failure: FailureView): void {
+  const { reason, retry } = failure;
+  const message = failure.message === null ? `step ${failure.stepName}` : `step ${failure.stepName}: ${failure.message}`;
+  draft.movePendingSteps(job.id, "skipped");
+  draft.moveJob(job, "failed", reason, message);
+  if (job.status !== "pending") draft.intents.push({ kind: "close", jobId: job.id });
+  if (retry?.on.includes(reason) && job.attempt <= retry.max && !draft.run.cancelRequested) {
+    draft.addJobAttempt(job);
+    return;
+  }
+  skipRest(draft, "skipped");
+  finishRun(draft, "failed", reason, message);
+}
+
+function cancelJob(draft: Draft, job: Job): void {
+  const opened = job.status === "running";
+  draft.movePendingSteps(job.id, "canceled");
+  draft.moveJob(job, "canceled", "canceled", null);
+  if (opened) draft.intents.push({ kind: "close", jobId: job.id });
+  skipRest(draft, "canceled");
+  finishRun(draft, "canceled", "canceled", null);
+}
+
+function skipRest(draft: Draft, to: "skipped" | "canceled"): void {
+  for (const job of draft.jobs) {
+    if (isFinalStage(job.status)) continue;
+    draft.movePendingSteps(job.id, to);
+    draft.moveJob(job, to, null, null);
+  }
+}
+
+/** Every job is final though the run is not: only a change made outside the planner leaves this behind. */
+function finishRunFromJobs(draft: Draft): void {
+  const bad = draft.jobs.find((job) => job.status === "failed" || job.status === "canceled");
+  if (bad === undefined) finishRun(draft, "succeeded", null, null);
+  else if (bad.status === "canceled") finishRun(draft, "canceled", "canceled", null);
+  else finishRun(draft, "failed", "internal", `job ${bad.type} had failed before its run was told`);
+}
+
+function finishRun(
+  draft: Draft,
+  to: "succeeded" | "failed" | "canceled",
+  reason: FailureReason | null,
+  message: string | null,
+): void {
+  draft.moveRun(stageToRun(to), reason, message);
+  draft.intents.push({ kind: "finished", runId: draft.run.id });
+}
