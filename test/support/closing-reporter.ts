@@ -1,4 +1,3 @@
-import { writeSync } from "node:fs";
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 
 /**
@@ -29,7 +28,7 @@ export class ClosingReporter implements Reporter {
     if (refused.length > 0 || unfinished > 0) process.exitCode = 1;
     lines.push(`${passed} passed, ${failed + unfinished} failed, ${skipped.length} skipped`);
     // Written when all other reporters and teardowns have had their say.
-    process.once("exit", () => writeSync(1, `${lines.join("\n")}\n`));
+    process.once("exit", () => process.stdout.write(`${lines.join("\n")}\n`));
   }
 }
 
