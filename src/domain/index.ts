@@ -17,4 +17,6 @@ export * from "./pipeline-config.ts";
 export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";
 export type * from "./snapshot.ts";
 export * from "./states.ts";
-export { maxInPlaceAttempts, plan } from "./planner.ts";
+export { maxInPlaceAttempts, type PlanMode, plan } from "./planner.ts";
+export { buildOutputs, fillEnvironment, judge, planStep, stepEnvironment } from "./stage-plan.ts";
+export { fillTemplate, parseTemplate, type Template, type TemplateFault, type TemplatePart } from "./template.ts";

@@ -23,15 +23,19 @@ const phaseAtEnd = { build: "built", test: "tested", deploy: "deployed" } as con
 >;
 
 type Job = Draft["jobs"][number];
+export type PlanMode = "carry" | "record";
 
-export function plan(snapshot: Snapshot, evidence: Evidence): Plan {
+/**
+ * @param mode `record` writes down what has ended and starts nothing (another command will carry the run on).
+ */
+export function plan(snapshot: Snapshot, evidence: Evidence, mode: PlanMode = "carry"): Plan {
   if (isFinalRun(snapshot.run.status)) return { changes: null, intents: [] };
   const draft = new Draft(snapshot);
   recordBegins(draft, evidence);
   const failure = settleExecutions(draft, evidence) ?? null;
   const job = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
   if (job === undefined) finishRunFromJobs(draft);
-  else advanceJob(draft, job, snapshot, snapshot.failure ?? failure);
+  else advanceJob(draft, job, { snapshot, failure: snapshot.failure ?? failure, mode });
   return { changes: draft.changes(), intents: draft.intents };
 }
 
@@ -57,7 +61,7 @@ function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undef
     draft.endExecution(execution, verdict.state, end);
     if (verdict.state === "succeeded") draft.moveStep(step, "succeeded");
     else if (verdict.state === "canceled") draft.moveStep(step, "canceled");
-    else if (mayRetryInPlace(draft, end, step.attempts)) draft.addExecution(step);
+    else if (mayRetryInPlace(draft, end, step)) draft.addExecution(step);
     else {
       draft.moveStep(step, "failed");
       first ??= {
@@ -71,19 +75,29 @@ function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undef
   return first;
 }
 
-/** Only a lost attempt of which it is proven that nothing of the user's began, in a whole workspace. */
-function mayRetryInPlace(draft: Draft, end: SettledExecution, attempts: number): boolean {
+/**
+ * Only a lost attempt of which it is proven that nothing of the user's began, in a whole workspace; never a deploy,
+ * which nobody but a person starts anew.
+ */
+function mayRetryInPlace(draft: Draft, end: SettledExecution, step: Draft["steps"][number]): boolean {
   const { verdict, outcome } = end;
   return (
     verdict.state === "lost" &&
     !outcome.began &&
     outcome.workspaceWhole &&
+    step.plan.deploy === null &&
     !draft.run.cancelRequested &&
-    attempts < maxInPlaceAttempts
+    step.attempts < maxInPlaceAttempts
   );
 }
 
-function advanceJob(draft: Draft, job: Job, snapshot: Snapshot, failure: FailureView | null): void {
+interface JobContext {
+  readonly snapshot: Snapshot;
+  readonly failure: FailureView | null;
+  readonly mode: PlanMode;
+}
+
+function advanceJob(draft: Draft, job: Job, { snapshot, failure, mode }: JobContext): void {
   if (draft.steps.some((step) => step.status === "running")) {
     if (draft.run.cancelRequested)
       for (const execution of draft.executions)
@@ -95,7 +109,7 @@ function advanceJob(draft: Draft, job: Job, snapshot: Snapshot, failure: Failure
   if (failure !== null) return failJob(draft, job, failure);
   if (canceled || (draft.run.cancelRequested && (pending.length > 0 || job.status === "pending")))
     return cancelJob(draft, job);
-  if (pending.length > 0) return startSteps(draft, job, snapshot);
+  if (pending.length > 0) return mode === "carry" ? startSteps(draft, job, snapshot) : undefined;
   draft.moveJob(job, "succeeded", null, null);
   draft.moveRunPhase(phaseAtEnd[job.type]);
   draft.intents.push({ kind: "close", jobId: job.id });

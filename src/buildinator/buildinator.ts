@@ -1,0 +1,11 @@
+/** Build: steps in a checkout; each declared output is an artifact, wanted only when its step succeeded. */
+import { type Inator, judge, planStep } from "../domain/index.ts";
+
+export const buildinator: Inator = {
+  jobType: "build",
+  plan(config, { variables }) {
+    return config.build?.steps.map((step) => planStep(step, [], variables)) ?? null;
+  },
+  wanted: (plan, outcome) => (outcome.exitCode === 0 && outcome.reason === null ? plan.outputs : []),
+  settle: (_plan, outcome, collected) => judge(outcome, collected),
+};

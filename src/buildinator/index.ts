@@ -1,0 +1,1 @@
+export { buildinator } from "./buildinator.ts";

@@ -1,0 +1,88 @@
+/**
+ * Deploy: one step that sees artifacts and no source. A chart goes by `helm upgrade --install`, manifests by `kubectl
+ * apply`, anything else by the file's own script. A deploy that was lost after it began is not known to have failed:
+ * it is `deploy_unknown` and a person settles it; before, it is lost like any step.
+ */
+import {
+  buildOutputs,
+  type DeployConfig,
+  type DeployPlan,
+  fillEnvironment,
+  fillTemplate,
+  type Inator,
+  judge,
+  type StepPlan,
+  stepEnvironment,
+  type TemplateVariables,
+} from "../domain/index.ts";
+import { helmScript, kubectlScript } from "./scripts.ts";
+
+/** Helm is told to stop by SIGTERM and given this long to record a failed release. */
+const helmGraceSeconds = 60;
+const graceSeconds = 10;
+
+export const deployinator: Inator = {
+  jobType: "deploy",
+  plan(config, { variables }) {
+    const { deploy } = config;
+    if (deploy === null) return null;
+    const plan = planDeploy(deploy, variables);
+    const step: StepPlan = {
+      name: "deploy",
+      parallelGroup: null,
+      image: deploy.image === null ? null : fillTemplate(deploy.image, variables),
+      command: commandOf(deploy, plan),
+      shell: deploy.run === null ? null : deploy.shell,
+      env: {
+        ...fillEnvironment(deploy.env, variables),
+        ...stepEnvironment(variables),
+        SHIPINATOR_TARGET: deploy.target,
+        SHIPINATOR_NAMESPACE: plan.namespace,
+        ...(plan.release === null ? {} : { SHIPINATOR_RELEASE: plan.release }),
+        ...(deploy.artifact === null ? {} : { SHIPINATOR_ARTIFACT: deploy.artifact }),
+      },
+      secrets: deploy.secrets,
+      source: "none",
+      inputs: buildOutputs(config, variables),
+      outputs: [],
+      timeoutSeconds: deploy.timeoutSeconds,
+      graceSeconds: plan.kind === "helm" ? helmGraceSeconds : graceSeconds,
+      retry: null,
+      deploy: plan,
+    };
+    return [step];
+  },
+  wanted: () => [],
+  settle(_plan, outcome, collected) {
+    const settlement = judge(outcome, collected);
+    if (settlement.verdict.state !== "lost" || !outcome.began) return settlement;
+    const message = `the deploy was lost after it had begun, so it may or may not have taken effect (${settlement.verdict.message ?? "no report"})`;
+    return { ...settlement, verdict: { state: "lost", reason: "deploy_unknown", message } };
+  },
+};
+
+function planDeploy(deploy: DeployConfig, variables: TemplateVariables): DeployPlan {
+  const kind = deploy.run !== null ? "script" : deploy.artifactType === "helm_chart" ? "helm" : "manifest";
+  const release = deploy.release === null ? releaseName(variables.pipeline) : fillTemplate(deploy.release, variables);
+  return {
+    target: deploy.target,
+    namespace: fillTemplate(deploy.namespace, variables),
+    release,
+    kind,
+  };
+}
+
+function commandOf(deploy: DeployConfig, plan: DeployPlan): string {
+  if (deploy.run !== null) return deploy.run;
+  return plan.kind === "helm" ? helmScript : kubectlScript;
+}
+
+/** A pipeline's name as a release name: RFC 1123 label, at most 53 characters (helm's limit). */
+export function releaseName(pipeline: string): string {
+  const label = pipeline
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 53)
+    .replace(/^-+|-+$/g, "");
+  return label === "" ? "release" : label;
+}

@@ -1,0 +1,1 @@
+export { deployinator, releaseName } from "./deployinator.ts";

@@ -1,0 +1,43 @@
+/**
+ * One pass per key at a time. A request during a pass makes exactly one more pass follow, however many ask; it resolves
+ * when a pass that started after the request has ended. So 200 completions of one run take one connection, not 200.
+ */
+export interface Coalescer<K> {
+  request(key: K): Promise<void>;
+  /** Resolves when no pass is under way. */
+  idle(): Promise<void>;
+}
+
+interface Entry {
+  running: Promise<void>;
+  next: Promise<void> | undefined;
+}
+
+export function createCoalescer<K>(pass: (key: K) => Promise<void>): Coalescer<K> {
+  const entries = new Map<K, Entry>();
+
+  function start(key: K): Promise<void> {
+    const entry: Entry = { running: Promise.resolve(), next: undefined };
+    entries.set(key, entry);
+    entry.running = pass(key).finally(() => {
+      if (entries.get(key) === entry && entry.next === undefined) entries.delete(key);
+    });
+    return entry.running;
+  }
+
+  return {
+    request(key) {
+      const entry = entries.get(key);
+      if (entry === undefined) return start(key);
+      entry.next ??= entry.running.then(
+        () => start(key),
+        () => start(key),
+      );
+      return entry.next;
+    },
+    async idle() {
+      while (entries.size > 0)
+        await Promise.allSettled([...entries.values()].map((entry) => entry.next ?? entry.running));
+    },
+  };
+}

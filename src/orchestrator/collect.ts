@@ -1,0 +1,75 @@
+/** From what the executor found in a workspace to stored, verified artifacts. Rows come later, with the settlement. */
+import type { ArtifactStore } from "../artifacts/index.ts";
+import type { CollectedOutput } from "../domain/index.ts";
+import type { FoundOutput } from "../executor/index.ts";
+import { type ArtifactId, newId, Problem } from "../kernel/index.ts";
+
+/** Asks a registry what it holds under a reference. */
+export interface RegistryClient {
+  /** `sha256:…` of the manifest. @throws Problem artifact_missing, or environment when the registry is away */
+  digest(ref: string, signal: AbortSignal): Promise<string>;
+}
+
+export interface CollectDeps {
+  readonly artifacts: Pick<ArtifactStore, "putFiles" | "put">;
+  readonly registry: RegistryClient;
+}
+
+export async function collectOutputs(
+  deps: CollectDeps,
+  found: readonly FoundOutput[],
+  signal: AbortSignal,
+): Promise<readonly CollectedOutput[]> {
+  const collected: CollectedOutput[] = [];
+  for (const one of found) collected.push(await collectOne(deps, one, signal));
+  return collected;
+}
+
+async function collectOne(deps: CollectDeps, found: FoundOutput, signal: AbortSignal): Promise<CollectedOutput> {
+  const { name, type, required } = found.output;
+  if (found.kind === "missing")
+    return { name, type, found: false, required, reason: found.reason, message: found.message };
+  try {
+    return found.kind === "ref"
+      ? await collectRef(deps, found, signal)
+      : await collectFiles(deps, found, signal);
+  } catch (error) {
+    const problem = Problem.from(error);
+    const known = problem.code === "artifact_missing" || problem.code === "artifact_corrupt";
+    const reason = known && problem.code !== "internal" ? problem.code : "internal";
+    const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
+    // What could not be stored is missing whatever the declaration says: no success without it.
+    return { name, type, found: false, required: true, reason, message };
+  }
+}
+
+async function collectFiles(
+  deps: CollectDeps,
+  found: Extract<FoundOutput, { kind: "files" }>,
+  signal: AbortSignal,
+): Promise<CollectedOutput> {
+  const { name, type, path } = found.output;
+  const id = newId<ArtifactId>();
+  const { root, files, bundle } = found;
+  const stored = await deps.artifacts.putFiles({ id, name, type, root, files, bundle, declaredPath: path }, signal);
+  return { name, type, found: true, artifactId: id, ...stored };
+}
+
+/** An image that a step pushed: what is kept is a note of the reference and the registry's digest. */
+async function collectRef(
+  deps: CollectDeps,
+  found: Extract<FoundOutput, { kind: "ref" }>,
+  signal: AbortSignal,
+): Promise<CollectedOutput> {
+  const { name, type } = found.output;
+  const { ref } = found;
+  const imageDigest = await deps.registry.digest(ref, signal);
+  const id = newId<ArtifactId>();
+  const metadata = { form: "image_ref", path: null, ref, imageDigest } as const;
+  const note = new TextEncoder().encode(`${JSON.stringify({ ref, digest: imageDigest })}\n`);
+  const source = (async function* () {
+    yield note;
+  })();
+  const stored = await deps.artifacts.put({ id, name, type, metadata, source }, signal);
+  return { name, type, found: true, artifactId: id, ...stored, metadata };
+}

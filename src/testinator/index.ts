@@ -1,0 +1,1 @@
+export { testinator } from "./testinator.ts";
