@@ -1,3 +1,14 @@
+export {
+  createFakeExecutor,
+  createFakeWorld,
+  type FakeBehaviour,
+  type FakeEvent,
+  type FakeExecutor,
+  type FakeExecutorOptions,
+  type FakeScript,
+  type FakeWorld,
+  fakeOutcomes,
+} from "./fake/index.ts";
 export type {
   CancelCause,
   ExecutionHandle,

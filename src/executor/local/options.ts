@@ -1,0 +1,47 @@
+/** What the local executor is given from outside. It may not import its siblings, so their parts come as ports. */
+import type { InputArtifact, SourceSpec } from "../../domain/index.ts";
+import type { Clock, ExecutionId, Logger } from "../../kernel/index.ts";
+
+/** A way to end every process of a lane, the surest first. On the first two no survivor is possible. */
+export type KillRung = "cgroup" | "freezer" | "session";
+
+export interface LocalPorts {
+  /**
+   * Checks the tree out into `directory`, which exists and is empty.
+   * @throws Problem source_unavailable
+   */
+  checkout(source: SourceSpec, directory: string): Promise<void>;
+  /**
+   * Puts an artifact back: `workspace`: at its declared path below `root`; `artifacts`: at `root/<name>` (deploys).
+   * @throws Problem artifact_missing, artifact_corrupt, storage_failed
+   */
+  restore(
+    input: InputArtifact,
+    to: { readonly root: string; readonly kind: "workspace" | "artifacts" },
+  ): Promise<void>;
+  /** The absolute path of the execution's log, its directory made. The pump appends to it. No newline in it. */
+  logFile(executionId: ExecutionId): string | Promise<string>;
+}
+
+export interface LocalExecutorOptions extends LocalPorts {
+  /** Absolute; made when missing, mode 0700. Holds `<job id>.<attempt>/…` and `trash/`. */
+  readonly directory: string;
+  /** All that steps get of any environment beside their plan's: an allow-list such as PATH, HOME, LANG, TZ. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Bytes of a log that are stored; the rest is drained and counted. */
+  readonly logCapBytes: number;
+  /** Below this many free bytes `refusal` says no; 0 never does. */
+  readonly minFreeBytes: number;
+  /** Free bytes where `directory` is. Default: statfs. */
+  readonly freeBytes?: () => Promise<number>;
+  /** Rungs that may be used, surest first. Default: all; those that this machine does not have are left out. */
+  readonly rungs?: readonly KillRung[];
+  /** Limit of a lane's memory cgroup, where there is one. Default: none. */
+  readonly memoryLimitBytes?: number;
+  /** How long a grandchild may hold the log's pipe after its step's exit. Default 2,000 ms. */
+  readonly holdMs?: number;
+  /** `process.platform`; anything but `linux` is refused. */
+  readonly platform: string;
+}
