@@ -64,8 +64,8 @@ function roomOverrides(room, allowed) {
     const leaving = { group: [`${out}**`, ...allowed.map((name) => `!${out}${name}/index.ts`)], message };
     const own = wings[room] ?? [];
     const past = own.length > 0 && depth === 1 ? [pastWings(own)] : [];
-    const files = `**/src/${room}/${"*/".repeat(depth - 1)}*.ts`;
-    const except = own.map((wing) => `!**/src/${room}/${wing}/**`);
+    const files = `src/${room}/${"*/".repeat(depth - 1)}*.ts`;
+    const except = own.map((wing) => `!src/${room}/${wing}/**`);
     return restrict([files, ...except], [leaving, ...past, ...homeRules(room)]);
   });
 }
@@ -89,7 +89,7 @@ function wingOverrides(room, wing, allowed) {
       group: siblings.map((name) => `${up}${name}/**`),
       message: "Siblings do not import each other.",
     };
-    const files = `**/src/${room}/${wing}/${"*/".repeat(depth - 1)}*.ts`;
+    const files = `src/${room}/${wing}/${"*/".repeat(depth - 1)}*.ts`;
     return restrict([files], [leaving, aside, ...homeRules(`${room}/${wing}`)]);
   });
 }
@@ -102,7 +102,7 @@ function topOverride(file, forbidden) {
     group: ["../**", ...forbidden],
     message: "src imports src only, and app knows nothing of main.",
   };
-  return restrict([`**/src/${file}`], [past, outside, ...homeRules(file)]);
+  return restrict([`src/${file}`], [past, outside, ...homeRules(file)]);
 }
 
 const PROCESS = {
@@ -124,7 +124,7 @@ export function boundaryConfiguration() {
     topOverride("app.ts", ["./main.ts"]),
     topOverride("main.ts", []),
     {
-      includes: ["**/src/**", "!**/src/main.ts", "!**/src/launch.js"],
+      includes: ["src/**", "!src/main.ts", "!src/launch.js"],
       linter: { rules: { style: PROCESS } },
     },
   ];

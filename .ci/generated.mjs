@@ -6,8 +6,12 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { boundaryConfiguration } from "./boundaries.mjs";
+import { lockfile } from "./lockfile.mjs";
 
-const generators = [[".ci/boundaries.json", "boundary rules of the linter", boundaryConfiguration]];
+const generators = [
+  [".ci/boundaries.json", "boundary rules of the linter", boundaryConfiguration],
+  ["package-lock.json", "dependencies, for every platform", lockfile],
+];
 
 function content(file, command) {
   if (typeof command === "function") return command();
