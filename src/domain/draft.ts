@@ -28,7 +28,10 @@ export class Draft {
   readonly executions: readonly Mutable<ExecutionView>[];
   readonly intents: Intent[] = [];
 
-  readonly #runPath: { status: RunChange["status"]; phase: RunChange["phase"] } = { status: null, phase: null };
+  readonly #runPath: { status: RunChange["status"]; phase: RunChange["phase"] } = {
+    status: null,
+    phase: null,
+  };
   #reason: FailureReason | null = null;
   #message: string | null = null;
   readonly #jobs = new Map<JobId, Mutable<JobChange>>();
@@ -104,7 +107,9 @@ export class Draft {
   changes(): ChangeSet | null {
     const { status, phase } = this.#runPath;
     const run: RunChange | null =
-      status === null && phase === null ? null : { status, phase, reason: this.#reason, message: this.#message };
+      status === null && phase === null
+        ? null
+        : { status, phase, reason: this.#reason, message: this.#message };
     const set: ChangeSet = {
       run,
       jobs: [...this.#jobs.values()],

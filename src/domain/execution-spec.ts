@@ -68,7 +68,11 @@ export interface JobSpec {
   readonly source: SourceSpec | null;
   readonly inputs: readonly InputArtifact[];
   /** The steps in order, so that what they need can be made beforehand. */
-  readonly steps: readonly { readonly stepId: StepId; readonly name: string; readonly parallelGroup: string | null }[];
+  readonly steps: readonly {
+    readonly stepId: StepId;
+    readonly name: string;
+    readonly parallelGroup: string | null;
+  }[];
 }
 
 /** One tree of one repository: `commit` null where there is no git, `tree` the git tree id in the mirror. */

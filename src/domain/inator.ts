@@ -10,7 +10,11 @@ export interface PlanContext {
 /** A stage's verdict over one attempt. `failed` carries the first true reason. */
 export type Verdict =
   | { readonly state: "succeeded" }
-  | { readonly state: "failed" | "lost" | "canceled"; readonly reason: FailureReason; readonly message: string | null };
+  | {
+      readonly state: "failed" | "lost" | "canceled";
+      readonly reason: FailureReason;
+      readonly message: string | null;
+    };
 
 export interface Settlement {
   readonly verdict: Verdict;

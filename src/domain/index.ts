@@ -14,9 +14,15 @@ export type {
 } from "./execution-spec.ts";
 export type { Inator, PlanContext, Settlement, Verdict } from "./inator.ts";
 export * from "./pipeline-config.ts";
+export { maxInPlaceAttempts, type PlanMode, plan } from "./planner.ts";
 export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";
 export type * from "./snapshot.ts";
-export * from "./states.ts";
-export { maxInPlaceAttempts, type PlanMode, plan } from "./planner.ts";
 export { buildOutputs, fillEnvironment, judge, planStep, stepEnvironment } from "./stage-plan.ts";
-export { fillTemplate, parseTemplate, type Template, type TemplateFault, type TemplatePart } from "./template.ts";
+export * from "./states.ts";
+export {
+  fillTemplate,
+  parseTemplate,
+  type Template,
+  type TemplateFault,
+  type TemplatePart,
+} from "./template.ts";

@@ -48,7 +48,9 @@ function recordBegins(draft: Draft, evidence: Evidence): void {
 
 /** Records ended attempts and moves their steps; returns the first failure among them. */
 function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undefined {
-  const settled = new Map<ExecutionId, SettledExecution>(evidence.settled.map((one) => [one.executionId, one]));
+  const settled = new Map<ExecutionId, SettledExecution>(
+    evidence.settled.map((one) => [one.executionId, one]),
+  );
   let first: FailureView | undefined;
   for (const execution of draft.executions) {
     const end = settled.get(execution.id);
@@ -101,22 +103,27 @@ function advanceJob(draft: Draft, job: Job, { snapshot, failure, mode }: JobCont
   if (draft.steps.some((step) => step.status === "running")) {
     if (draft.run.cancelRequested)
       for (const execution of draft.executions)
-        if (!isFinalExecution(execution.status)) draft.intents.push({ kind: "cancel", executionId: execution.id });
+        if (!isFinalExecution(execution.status))
+          draft.intents.push({ kind: "cancel", executionId: execution.id });
     return;
   }
   const canceled = snapshot.anyCanceled || draft.steps.some((step) => step.status === "canceled");
   const pending = draft.steps.filter((step) => step.status === "pending");
-  if (failure !== null) return failJob(draft, job, failure);
-  if (canceled || (draft.run.cancelRequested && (pending.length > 0 || job.status === "pending")))
-    return cancelJob(draft, job);
-  if (pending.length > 0) return mode === "carry" ? startSteps(draft, job, snapshot) : undefined;
+  const stopped = draft.run.cancelRequested && (pending.length > 0 || job.status === "pending");
+  if (failure !== null) failJob(draft, job, failure);
+  else if (canceled || stopped) cancelJob(draft, job);
+  else if (pending.length === 0) finishJob(draft, job);
+  else if (mode === "carry") startSteps(draft, job, snapshot);
+}
+
+/** The next job's steps are outside this frontier; the advance that follows at once starts them. */
+function finishJob(draft: Draft, job: Job): void {
   draft.moveJob(job, "succeeded", null, null);
   draft.moveRunPhase(phaseAtEnd[job.type]);
   draft.intents.push({ kind: "close", jobId: job.id });
   const next = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
   if (next === undefined) finishRun(draft, "succeeded", null, null);
   else if (draft.run.cancelRequested) cancelJob(draft, next);
-  // The next job's steps are outside this frontier; the advance that follows starts them.
 }
 
 function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
@@ -124,7 +131,8 @@ function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
     if (snapshot.deployBlock.outcome === "active") return;
     const id = snapshot.deployBlock.deploymentId;
     const message = `the outcome of the earlier deployment ${id} to this release is not known; look at the target, then settle it with: shipinator deployments resolve ${id} --succeeded|--failed`;
-    return failJob(draft, job, { stepName: "deploy", reason: "deploy_unknown", message, retry: null });
+    failJob(draft, job, { stepName: "deploy", reason: "deploy_unknown", message, retry: null });
+    return;
   }
   const first = draft.steps.find((step) => step.status === "pending");
   if (first === undefined) return;
@@ -132,7 +140,8 @@ function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
   if (draft.run.status === "pending") draft.moveRun("running", null, null);
   draft.moveRunPhase(phaseAtStart[job.type]);
   for (const step of draft.steps) {
-    const together = step === first || (first.parallelGroup !== null && step.parallelGroup === first.parallelGroup);
+    const together =
+      step === first || (first.parallelGroup !== null && step.parallelGroup === first.parallelGroup);
     if (step.status !== "pending" || !together) continue;
     draft.moveStep(step, "running");
     draft.addExecution(step);
@@ -141,7 +150,8 @@ function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
 
 function failJob(draft: Draft, job: Job, failure: FailureView): void {
   const { reason, retry } = failure;
-  const message = failure.message === null ? `step ${failure.stepName}` : `step ${failure.stepName}: ${failure.message}`;
+  const message =
+    failure.message === null ? `step ${failure.stepName}` : `step ${failure.stepName}: ${failure.message}`;
   draft.movePendingSteps(job.id, "skipped");
   draft.moveJob(job, "failed", reason, message);
   if (job.status !== "pending") draft.intents.push({ kind: "close", jobId: job.id });

@@ -66,7 +66,10 @@ export interface Snapshot {
   /** Of the active job: a step was canceled. */
   readonly anyCanceled: boolean;
   /** Another run's deployment holds the release that the active deploy job wants. */
-  readonly deployBlock: { readonly deploymentId: DeploymentId; readonly outcome: "active" | "unknown" } | null;
+  readonly deployBlock: {
+    readonly deploymentId: DeploymentId;
+    readonly outcome: "active" | "unknown";
+  } | null;
 }
 
 /** An attempt's end, judged by its inator, ready to be recorded. */

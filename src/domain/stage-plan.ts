@@ -25,7 +25,9 @@ export function fillEnvironment(
   env: Readonly<Record<string, string>>,
   variables: TemplateVariables,
 ): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fillTemplate(value, variables)]));
+  return Object.fromEntries(
+    Object.entries(env).map(([name, value]) => [name, fillTemplate(value, variables)]),
+  );
 }
 
 /** A build or test step, template variables filled in. */
@@ -87,7 +89,11 @@ function verdictOf(outcome: Outcome, collected: readonly CollectedOutput[]): Ver
   if (reason !== null) return { state: "failed", reason, message };
   if (exitCode !== 0) {
     const fact = exitCode === null ? "the step ended without an exit status" : `exit status ${exitCode}`;
-    return { state: "failed", reason: exitCode === null ? "internal" : "script_failed", message: message ?? fact };
+    return {
+      state: "failed",
+      reason: exitCode === null ? "internal" : "script_failed",
+      message: message ?? fact,
+    };
   }
   const absent = collected.find((output) => !output.found && output.required);
   if (absent !== undefined && !absent.found)

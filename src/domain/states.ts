@@ -85,7 +85,8 @@ export function phaseTransitions(): readonly (readonly [from: RunPhase, to: RunP
 }
 
 export const isFinalStage = (state: StageState): boolean => state !== "pending" && state !== "running";
-export const isFinalExecution = (state: ExecutionState): boolean => state !== "pending" && state !== "running";
+export const isFinalExecution = (state: ExecutionState): boolean =>
+  state !== "pending" && state !== "running";
 export const isFinalRun = (state: RunState): boolean => state !== "pending" && state !== "running";
 
 /** Runs and callbacks say `success`, everything else `succeeded`; this function alone maps. */

@@ -3,9 +3,9 @@
  * is never the truth, only a way not to ask twice; the next process asks the executor anew.
  */
 import type { ExecutionSpec, ExecutionView, Outcome, SettledExecution } from "../domain/index.ts";
-import { errorMessage, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
+import { type ExecutionId, errorMessage, Problem, type RunId } from "../kernel/index.ts";
 import { collectOutputs } from "./collect.ts";
-import { outcomeOfProblem, neverBegan } from "./outcomes.ts";
+import { neverBegan, outcomeOfProblem } from "./outcomes.ts";
 import type { Attempt, OrchestratorDeps } from "./types.ts";
 
 /** A begin is written by itself only when the attempt is still running after this long; else with its end. */
@@ -60,7 +60,8 @@ export function createAttempts(
     collected: Awaited<ReturnType<typeof collectOutputs>>,
   ): void {
     const inator = deps.inators.get(attempt.jobType);
-    if (inator === undefined) throw new Problem("internal", `no inator is registered for ${attempt.jobType} jobs`);
+    if (inator === undefined)
+      throw new Problem("internal", `no inator is registered for ${attempt.jobType} jobs`);
     const { verdict, artifacts } = inator.settle(attempt.plan, outcome, collected);
     attempt.settled = { executionId: attempt.executionId, verdict, outcome, artifacts };
     attempt.abort.abort();
@@ -74,7 +75,10 @@ export function createAttempts(
     if (status.state === "begun") noteBegin(attempt, status.begunAt);
     if (status.state === "unknown")
       finish(attempt, {
-        ...neverBegan("executor_lost", "the executor has no trace of this attempt, so it cannot be told whether it began"),
+        ...neverBegan(
+          "executor_lost",
+          "the executor has no trace of this attempt, so it cannot be told whether it began",
+        ),
         began: true,
         workspaceWhole: false,
       });
@@ -156,8 +160,7 @@ export function createAttempts(
       attempt.cancelRequested = true;
       if (attempt.spec !== null) track(attempt, () => stop(attempt, "canceled"));
     },
-    settledOf: (executions) =>
-      executions.flatMap((execution) => attempts.get(execution.id)?.settled ?? []),
+    settledOf: (executions) => executions.flatMap((execution) => attempts.get(execution.id)?.settled ?? []),
     begunOf: (executions) =>
       executions.flatMap((execution) => {
         const begunAt = attempts.get(execution.id)?.begunAt ?? null;

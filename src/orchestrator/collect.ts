@@ -25,7 +25,11 @@ export async function collectOutputs(
   return collected;
 }
 
-async function collectOne(deps: CollectDeps, found: FoundOutput, signal: AbortSignal): Promise<CollectedOutput> {
+async function collectOne(
+  deps: CollectDeps,
+  found: FoundOutput,
+  signal: AbortSignal,
+): Promise<CollectedOutput> {
   const { name, type, required } = found.output;
   if (found.kind === "missing")
     return { name, type, found: false, required, reason: found.reason, message: found.message };
@@ -51,7 +55,10 @@ async function collectFiles(
   const { name, type, path } = found.output;
   const id = newId<ArtifactId>();
   const { root, files, bundle } = found;
-  const stored = await deps.artifacts.putFiles({ id, name, type, root, files, bundle, declaredPath: path }, signal);
+  const stored = await deps.artifacts.putFiles(
+    { id, name, type, root, files, bundle, declaredPath: path },
+    signal,
+  );
   return { name, type, found: true, artifactId: id, ...stored };
 }
 

@@ -3,12 +3,20 @@
  * compares and sets the run's seq, then performs the intents. The same code runs on a trigger, a report, a timer, and
  * at start after a crash.
  */
-import { type ExecutionView, type Intent, isFinalRun, type Plan, plan, type PlanMode, type Snapshot } from "../domain/index.ts";
-import { createLoop, errorMessage, type ExecutionId, type RunId } from "../kernel/index.ts";
+import {
+  type ExecutionView,
+  type Intent,
+  isFinalRun,
+  type Plan,
+  type PlanMode,
+  plan,
+  type Snapshot,
+} from "../domain/index.ts";
+import { createLoop, type ExecutionId, errorMessage, type RunId } from "../kernel/index.ts";
 import { createAttempts } from "./attempts.ts";
 import { createCoalescer } from "./coalescer.ts";
-import { createSlots } from "./slots.ts";
 import { neverBegan } from "./outcomes.ts";
+import { createSlots } from "./slots.ts";
 import type { Attempt, Orchestrator, OrchestratorDeps } from "./types.ts";
 import { createWorkspaces } from "./workspaces.ts";
 
@@ -22,7 +30,7 @@ interface Carried {
 }
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
-  const { store, log } = deps;
+  const { store, log, owner } = deps;
   const stopping = new AbortController();
   const carried = new Map<RunId, Carried>();
   const listeners = new Set<(runId: RunId, seq: number) => void>();
@@ -43,7 +51,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const sweeper = createLoop({
     clock: deps.clock,
     everyMs: sweepMs,
-    onError: (error) => log.error({ error: errorMessage(error) }, "the sweep failed; the next one tries again"),
+    onError: (error) =>
+      log.error({ error: errorMessage(error) }, "the sweep failed; the next one tries again"),
     async runOnce() {
       attempts.relist();
       for (const runId of carried.keys()) await coalescer.request(runId);
@@ -52,14 +61,18 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const dispatcher = createLoop({
     clock: deps.clock,
     everyMs: sweepMs,
-    onError: (error) => log.error({ error: errorMessage(error) }, "claiming failed; the next pass tries again"),
+    onError: (error) =>
+      log.error({ error: errorMessage(error) }, "claiming failed; the next pass tries again"),
     runOnce: dispatch,
   });
 
   function wake(runId: RunId): void {
     if (stopping.signal.aborted) return;
     coalescer.request(runId).catch((error: unknown) => {
-      log.error({ pipeline_run_id: runId, error: errorMessage(error) }, "an advance failed; the sweep tries again");
+      log.error(
+        { pipeline_run_id: runId, error: errorMessage(error) },
+        "an advance failed; the sweep tries again",
+      );
     });
   }
 
@@ -88,9 +101,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     }
     const fresh = decision.changes.newExecutions.map((execution) => execution.id);
     const claim = mode === "carry" ? slots.take(fresh) : [];
-    const applied = await store.runs.apply(runId, deps.node, snapshot.run.seq, { ...decision.changes, claim }, {
-      cause: "advance",
-    });
+    const context = { cause: "advance", claim };
+    const applied = await store.runs.apply(runId, owner, snapshot.run.seq, decision.changes, context);
     if (applied === null) {
       for (const id of claim) slots.give(id);
       return stillOurs(runId);
@@ -106,8 +118,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   }
 
   async function stillOurs(runId: RunId): Promise<boolean> {
-    const owner = await store.runs.owner(runId);
-    if (owner !== null && owner.node === deps.node.id && owner.epoch === deps.node.epoch) return true;
+    const now = await store.runs.owner(runId);
+    if (now?.node === owner.node && now.epoch === owner.epoch) return true;
     log.warn({ pipeline_run_id: runId }, "another process carries this run now; this one leaves it");
     carried.delete(runId);
     return false;
@@ -142,7 +154,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     if (intent.kind === "submit") {
       const fresh = decision.changes?.newExecutions.find((execution) => execution.id === intent.executionId);
       if (fresh === undefined) return;
-      const node = claimed.has(fresh.id) ? deps.node.id : null;
+      const node = claimed.has(fresh.id) ? owner.node : null;
       const view: ExecutionView = { ...fresh, status: "pending", node };
       const prepared = prepare(runId, snapshot, view);
       if (prepared === null) return;
@@ -156,7 +168,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const promise = workspaces
         .close(job)
         .catch((error: unknown) => {
-          log.error({ pipeline_run_id: runId, job_id: job.id, error: errorMessage(error) }, "a workspace could not be closed");
+          log.error(
+            { pipeline_run_id: runId, job_id: job.id, error: errorMessage(error) },
+            "a workspace could not be closed",
+          );
         })
         .finally(() => closing.delete(promise));
       closing.add(promise);
@@ -165,7 +180,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
 
   function prepare(runId: RunId, snapshot: Snapshot, execution: ExecutionView) {
     const step = snapshot.steps.find((candidate) => candidate.id === execution.stepId);
-    const job = snapshot.jobs.find((candidate) => candidate.status === "pending" || candidate.status === "running");
+    const job = snapshot.jobs.find(
+      (candidate) => candidate.status === "pending" || candidate.status === "running",
+    );
     if (step === undefined || job === undefined) return null;
     const { id: executionId, stepId, attempt } = execution;
     const care: Attempt = {
@@ -210,7 +227,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     if (waiting.size === 0 || slots.free === 0) return;
     const refusal = await deps.executor.refusal();
     if (refusal !== null) return log.warn({ reason: refusal }, "nothing is claimed for now");
-    const claimed = await store.executions.claim(deps.node, slots.free, [...waiting.keys()]);
+    const claimed = await store.executions.claim(owner, slots.free, [...waiting.keys()]);
     slots.take(claimed);
     for (const id of claimed) {
       waiting.get(id)?.();

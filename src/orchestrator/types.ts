@@ -13,7 +13,7 @@ export interface OrchestratorDeps {
   readonly registry: RegistryClient;
   readonly inators: ReadonlyMap<JobType, Inator>;
   /** This process's row in `nodes`; every write of run state carries both. */
-  readonly node: { readonly id: NodeId; readonly epoch: number };
+  readonly owner: { readonly node: NodeId; readonly epoch: number };
   /** Executions carried at once. */
   readonly slots: number;
   readonly clock: Clock;

@@ -1,5 +1,12 @@
 /** Opens each job attempt's workspace once per process, and assembles what an executor needs to know of the job. */
-import type { ExecutionSpec, ExecutionView, InputArtifact, JobSpec, JobView, StepView } from "../domain/index.ts";
+import type {
+  ExecutionSpec,
+  ExecutionView,
+  InputArtifact,
+  JobSpec,
+  JobView,
+  StepView,
+} from "../domain/index.ts";
 import { type JobId, Problem, type RunId } from "../kernel/index.ts";
 import type { OrchestratorDeps } from "./types.ts";
 
@@ -69,7 +76,10 @@ async function describeJob({ store }: OrchestratorDeps, runId: RunId, job: JobVi
   });
   const absent = wanted.find((input) => !inputs.some((one) => one.name === input.name));
   if (job.type === "deploy" && absent !== undefined)
-    throw new Problem("artifact_missing", `the artifact ${absent.name} of this run does not exist, so nothing was deployed`);
+    throw new Problem(
+      "artifact_missing",
+      `the artifact ${absent.name} of this run does not exist, so nothing was deployed`,
+    );
   return {
     runId,
     jobId: job.id,

@@ -1,0 +1,21 @@
+/** What operations are composed of, and how the database is reached: opened on first use, so that a refused run needs none. */
+import type { ArtifactStore } from "../artifacts/index.ts";
+import type { Inator, JobType } from "../domain/index.ts";
+import type { Executor } from "../executor/index.ts";
+import type { Clock, Logger, NodeId } from "../kernel/index.ts";
+import type { LogStore } from "../logs/index.ts";
+import type { Orchestrator } from "../orchestrator/index.ts";
+import type { Source } from "../source/index.ts";
+import type { Store } from "../store/index.ts";
+
+export interface OperationsDeps {
+  readonly database: () => Promise<{ readonly store: Store; readonly orchestrator: Orchestrator }>;
+  readonly owner: { readonly node: NodeId; readonly epoch: number };
+  readonly source: Source;
+  readonly artifacts: ArtifactStore;
+  readonly logs: LogStore;
+  readonly executor: Pick<Executor, "type" | "ignores">;
+  readonly inators: ReadonlyMap<JobType, Inator>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
