@@ -11,6 +11,7 @@ import { lockfile } from "./lockfile.mjs";
 const generators = [
   [".ci/boundaries.json", "boundary rules of the linter", boundaryConfiguration],
   ["package-lock.json", "dependencies, for every platform", lockfile],
+  ["docs/state-machines.md", "diagrams of the state machines", ["node", ".ci/generate/state-machines.ts"]],
 ];
 
 function content(file, command) {
