@@ -1,0 +1,78 @@
+/** `.shipinator.yaml`: from bytes to the stored form, or all of its problems at once. */
+import { createHash } from "node:crypto";
+import type { PipelineConfig } from "../domain/index.ts";
+import { checkDeploy } from "./deploy-rules.ts";
+import { checkOutputs } from "./output-rules.ts";
+import { normalize } from "./pipeline-normalize.ts";
+import { checkShape } from "./pipeline-shape.ts";
+import { locate, type PipelineProblem } from "./render-problems.ts";
+import type { RuleContext } from "./rule-context.ts";
+import { decodeSource } from "./source-text.ts";
+import { checkSteps } from "./step-rules.ts";
+import { readYaml } from "./yaml-read.ts";
+
+export interface ParseOptions {
+  /** Deploy targets that may be named beside `local`. */
+  readonly knownTargets?: readonly string[];
+}
+
+export type ParsedPipeline =
+  | {
+      readonly ok: true;
+      readonly config: PipelineConfig;
+      /** Lower-case hex SHA-256 of the config as JSON with sorted keys. */
+      readonly digest: string;
+      /** What a person should know though nothing is wrong, a sentence each. */
+      readonly notes: readonly string[];
+    }
+  | { readonly ok: false; readonly problems: readonly PipelineProblem[] };
+
+const stages = ["build", "test", "deploy"] as const;
+
+/** Never throws for what the file says. Where the file is no YAML, only that is told. */
+export function parsePipelineFile(
+  input: string | Uint8Array,
+  fileName: string,
+  options: ParseOptions = {},
+): ParsedPipeline {
+  const { text, fault } = decodeSource(input);
+  if (fault !== null) return { ok: false, problems: locate(fileName, text, [fault]) };
+  const { root, faults } = readYaml(text);
+  if (root === null) return { ok: false, problems: locate(fileName, text, faults.list()) };
+  const shape = checkShape(root, faults);
+  const context: RuleContext = { root, text, faults, targets: ["local", ...(options.knownTargets ?? [])] };
+  const outputs = checkOutputs(context);
+  checkSteps(context);
+  checkDeploy(context, outputs);
+  if (root.kind === "map" && !stages.some((stage) => root.entries.has(stage)))
+    faults.add(root, "the file has none of build, test and deploy, so there is nothing to run");
+  if (shape === null || faults.any) return { ok: false, problems: locate(fileName, text, faults.list()) };
+  const config = normalize(shape, root, outputs);
+  return { ok: true, config, digest: pipelineDigest(config), notes: notesOf(config) };
+}
+
+function notesOf(config: PipelineConfig): readonly string[] {
+  return [config.build, config.test].flatMap((stage) => {
+    const steps = stage?.steps ?? [];
+    return steps
+      .filter(
+        ({ parallelGroup }) =>
+          parallelGroup !== null && steps.filter((step) => step.parallelGroup === parallelGroup).length === 1,
+      )
+      .map((step) => `Step ${step.name} is alone in its parallel group, so it runs by itself.`);
+  });
+}
+
+/** Lower-case hex SHA-256 of the config as JSON with sorted keys: equal for files that mean the same. */
+export function pipelineDigest(config: PipelineConfig): string {
+  return createHash("sha256")
+    .update(JSON.stringify(sorted(config)))
+    .digest("hex");
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}

@@ -1,0 +1,77 @@
+/**
+ * What the rules look at: the tree itself and not the typed input, so that a fault of shape in one step does not hide
+ * what is wrong elsewhere. A rule passes over what has not the right type: the shape has said that already.
+ */
+import { parseTemplate, templateVariableNames } from "../domain/index.ts";
+import { type Faults, quoted, type Span } from "./faults.ts";
+import { nearest } from "./nearest.ts";
+import { itemsAt, nodeAt, textAt, type YamlNode, type YamlPath } from "./yaml-tree.ts";
+
+export interface RuleContext {
+  readonly root: YamlNode;
+  readonly text: string;
+  readonly faults: Faults;
+  /** Deploy targets that may be named. */
+  readonly targets: readonly string[];
+}
+
+export interface StepPlace {
+  readonly stage: "build" | "test";
+  readonly index: number;
+  readonly path: YamlPath;
+  readonly node: YamlNode;
+  /** As written, or the place where it has none. */
+  readonly title: string;
+}
+
+export const stepStages = ["build", "test"] as const;
+
+export function stepsOf(root: YamlNode, stage: "build" | "test"): readonly StepPlace[] {
+  return itemsAt(root, stage, "steps").map((node, index) => ({
+    stage,
+    index,
+    path: [stage, "steps", index],
+    node,
+    title: textAt(node, "name") ?? `number ${index + 1}`,
+  }));
+}
+
+export function lineOf(context: RuleContext, { start }: Span): number {
+  let line = 1;
+  for (let at = context.text.indexOf("\n"); at !== -1 && at < start; at = context.text.indexOf("\n", at + 1))
+    line += 1;
+  return line;
+}
+
+/**
+ * Checks a field that may hold template variables.
+ * @returns the text with `x` for every variable, for checks of what surrounds them; null where a template is faulty.
+ */
+export function checkTemplate(context: RuleContext, node: YamlNode, value: string): string | null {
+  const { parts, faults } = parseTemplate(value);
+  const [fault] = faults;
+  if (fault === undefined) return parts.map((part) => (part.kind === "text" ? part.text : "x")).join("");
+  let from = node.start;
+  for (const { kind, source, name } of faults) {
+    const found = context.text.slice(from, node.end).indexOf(source);
+    // Where quoting or folding makes the source differ from the value, the value's place stands for it.
+    const at = found === -1 ? node : { start: from + found, end: from + found + source.length };
+    if (found !== -1) from = at.end;
+    const known = `Known variables: ${templateVariableNames.join(", ")}. Other uses of "{{" belong in a script.`;
+    if (kind === "unclosed")
+      context.faults.add(at, 'the template variable that begins with "{{" is not closed by "}}"');
+    else
+      context.faults.add(at, `unknown template variable ${quoted(name)}`, {
+        suggestion: nearest(name, templateVariableNames),
+        remedy: known,
+      });
+  }
+  return null;
+}
+
+/** Checks a field that may hold template variables, where it has text. */
+export function checkTemplateAt(context: RuleContext, path: YamlPath): string | null {
+  const node = nodeAt(context.root, path);
+  const value = textAt(node);
+  return node === undefined || value === undefined ? null : checkTemplate(context, node, value);
+}
