@@ -1,0 +1,64 @@
+/** Deployments: made and settled by `runs.apply` with the execution that deploys; one that is unknown waits for a person. */
+import type { DeploymentId, RunId } from "../kernel/index.ts";
+import type { Database } from "./database.ts";
+import { type Page, type PageRequest, readPage } from "./page.ts";
+import type { DeploymentRow } from "./rows.ts";
+import { storableText } from "./text.ts";
+
+export interface DeploymentStore {
+  get(id: DeploymentId): Promise<DeploymentRow | null>;
+  ofRun(runId: RunId): Promise<readonly DeploymentRow[]>;
+  list(
+    filter?: { readonly target?: string; readonly namespace?: string; readonly release?: string },
+    page?: PageRequest,
+  ): Promise<Page<DeploymentRow>>;
+  /** Settles one whose outcome is unknown; null when it is not (any more). */
+  resolve(id: DeploymentId, outcome: "succeeded" | "failed", by: string): Promise<DeploymentRow | null>;
+}
+
+const columns = `row.id, row.target, row.namespace, row.release, row.digests, row.pipeline_run_id, row.execution_id,
+  row.outcome, row.resolved_by, row.created_at, row.finished_at`;
+
+export function createDeploymentStore(database: Database): DeploymentStore {
+  return {
+    async get(id) {
+      const rows = await database.query<DeploymentRow>(
+        `select ${columns} from deployments row where row.id = $1::uuid`,
+        [id],
+      );
+      return rows[0] ?? null;
+    },
+    ofRun: (runId) =>
+      database.query<DeploymentRow>(
+        `select ${columns} from deployments row where row.pipeline_run_id = $1::uuid order by row.created_at, row.id`,
+        [runId],
+      ),
+    list(filter = {}, page = {}) {
+      const named = Object.entries({
+        target: filter.target,
+        namespace: filter.namespace,
+        release: filter.release,
+      }).filter(([, value]) => value !== undefined);
+      return readPage<DeploymentRow>(
+        database,
+        {
+          columns,
+          from: "deployments row",
+          where: named.map(([column], index) => `row.${column} = $${index + 1}::text`),
+          values: named.map(([, value]) => value),
+        },
+        page,
+      );
+    },
+    async resolve(id, outcome, by) {
+      const rows = await database.query<DeploymentRow>(
+        `update deployments row
+         set outcome = $2::text, resolved_by = $3::text, finished_at = now()
+         where row.id = $1::uuid and row.outcome = 'unknown'
+         returning ${columns}`,
+        [id, outcome, storableText(by)],
+      );
+      return rows[0] ?? null;
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Executions: attempts at steps. Their state is written by `runs.apply` alone; here is what touches the execution row
+ * and nothing else: the claim of one that waits, where it runs, and its log's length.
+ */
+import type { JobType, StepPlan } from "../domain/index.ts";
+import type { ExecutionId, JobId, NodeId, RunId, StepId } from "../kernel/index.ts";
+import type { Owner } from "./apply.ts";
+import type { Database } from "./database.ts";
+import { checkedLimit, type Page, type PageRequest, readPage } from "./page.ts";
+import type { ExecutionRow } from "./rows.ts";
+import { storableText } from "./text.ts";
+
+/** An execution with what it carries out. */
+export interface ExecutionWork {
+  readonly id: ExecutionId;
+  readonly attempt: number;
+  readonly status: ExecutionRow["status"];
+  readonly node: NodeId | null;
+  readonly executorType: string;
+  readonly stepId: StepId;
+  readonly plan: StepPlan;
+  readonly jobId: JobId;
+  readonly jobType: JobType;
+  readonly jobAttempt: number;
+  readonly runId: RunId;
+}
+
+export interface LogState {
+  readonly ref: string | null;
+  readonly bytes: number;
+  readonly dropped: number;
+}
+
+export interface ExecutionStore {
+  /**
+   * Takes up to `limit` (1 to 1,000) admitted executions of the owner's runs, the longest waiting first. Callers at the
+   * same moment get different ones. Empty when the node has ended or its epoch has passed.
+   */
+  claim(owner: Owner, limit: number): Promise<readonly ExecutionId[]>;
+  /** What these executions carry out, in no order; unknown ids are left out. */
+  work(ids: readonly ExecutionId[]): Promise<readonly ExecutionWork[]>;
+  /** Live executions that a node carries, or that wait in its runs: what is to be re-attached after a start. */
+  live(node: NodeId): Promise<readonly ExecutionWork[]>;
+  /** Where the executor knows it, once: false when it is final or already known elsewhere. */
+  place(id: ExecutionId, externalId: string): Promise<boolean>;
+  /** Records the log's place and length; also after the end, when missing bytes came. False: no such execution. */
+  recordLog(id: ExecutionId, log: LogState): Promise<boolean>;
+  get(id: ExecutionId): Promise<ExecutionRow | null>;
+  ofStep(stepId: StepId): Promise<readonly ExecutionRow[]>;
+  ofRun(runId: RunId): Promise<readonly ExecutionRow[]>;
+  list(page?: PageRequest): Promise<Page<ExecutionRow>>;
+}
+
+export const executionColumns = `row.id, row.job_step_id, row.pipeline_run_id, row.attempt, row.executor_type,
+  row.external_id, row.status, row.node, row.epoch, row.submitted_at, row.not_before, row.ready_at, row.begun_at,
+  row.completed_at, row.exit_code, row.failure_reason, row.message, row.logs_ref, row.log_bytes, row.log_dropped,
+  row.kill_rung`;
+
+export const executionsOfRunSql = `
+select ${executionColumns}
+from executions row
+where row.pipeline_run_id = $1::uuid
+order by row.job_step_id, row.attempt`;
+
+// No filter in the scan: the index holds only what this owner may claim.
+const claimSql = `
+with waiting as (
+  select e.id, e.ready_at
+  from executions e
+  where e.owner_node = $1::uuid and e.status = 'pending' and e.node is null and e.ready_at <= now()
+    and exists (select from nodes n where n.id = $1::uuid and n.epoch = $2::integer and n.ended_at is null)
+  order by e.ready_at, e.id
+  limit $3::integer
+  for update of e skip locked
+),
+claimed as (
+  update executions e
+  set node = $1::uuid, epoch = $2::integer
+  from waiting w
+  where e.id = w.id
+  returning e.id, w.ready_at
+)
+select c.id from claimed c order by c.ready_at, c.id`;
+
+const workSelect = `
+select e.id, e.attempt, e.status, e.node, e.executor_type as "executorType", s.id as "stepId", s.plan,
+  j.id as "jobId", j.job_type as "jobType", j.attempt as "jobAttempt", e.pipeline_run_id as "runId"
+from executions e
+join job_steps s on s.id = e.job_step_id
+join jobs j on j.id = s.job_id`;
+
+export function createExecutionStore(database: Database): ExecutionStore {
+  const select = (tail: string, values: readonly unknown[]) =>
+    database.query<ExecutionRow>(`select ${executionColumns} from executions row ${tail}`, values);
+  return {
+    async claim(owner, limit) {
+      const values = [owner.node, owner.epoch, checkedLimit(limit)];
+      const rows = await database.query<{ id: ExecutionId }>(claimSql, values, { name: "executions.claim" });
+      return rows.map((row) => row.id);
+    },
+    work: (ids) =>
+      database.query<ExecutionWork>(`${workSelect} where e.id = any ($1::uuid[])`, [ids], {
+        name: "executions.work",
+      }),
+    live: (node) =>
+      database.query<ExecutionWork>(
+        `${workSelect}
+         join pipeline_runs r on r.id = e.pipeline_run_id
+         where r.owner_node = $1::uuid and r.status in ('pending', 'running')
+           and e.status in ('pending', 'running')`,
+        [node],
+      ),
+    place: async (id, externalId) =>
+      (await database.execute(
+        `update executions e
+         set external_id = $2::text
+         where e.id = $1::uuid and e.status in ('pending', 'running')
+           and (e.external_id is null or e.external_id = $2::text)`,
+        [id, storableText(externalId)],
+      )) === 1,
+    recordLog: async (id, log) =>
+      (await database.execute(
+        `update executions e
+         set logs_ref = $2::text, log_bytes = $3::bigint, log_dropped = $4::bigint
+         where e.id = $1::uuid`,
+        [id, log.ref, log.bytes, log.dropped],
+      )) === 1,
+    get: async (id) => (await select("where row.id = $1::uuid", [id]))[0] ?? null,
+    ofStep: (stepId) => select("where row.job_step_id = $1::uuid order by row.attempt", [stepId]),
+    ofRun: (runId) => database.query<ExecutionRow>(executionsOfRunSql, [runId]),
+    list: (page = {}) =>
+      readPage<ExecutionRow>(
+        database,
+        { columns: executionColumns, from: "executions row", time: "submitted_at", where: [], values: [] },
+        page,
+      ),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Runs. The orchestrator is the only writer: `frontier` and `apply` are its hot path. Every write compares and sets the
+ * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
+ */
+import type { ChangeSet, RunState, Snapshot } from "../domain/index.ts";
+import type { NodeId, PipelineId, RunId } from "../kernel/index.ts";
+import { type AcceptedRun, acceptRun, type NewJob, type NewRun, type RunIdentity } from "./accept.ts";
+import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
+import { requestCancel, takeOver } from "./control.ts";
+import type { Database } from "./database.ts";
+import { readFrontier } from "./frontier.ts";
+import { type Page, type PageRequest, readPage } from "./page.ts";
+import { idRange } from "./prefix.ts";
+import { type Purged, purgeRuns } from "./purge.ts";
+import type { RunRow } from "./rows.ts";
+import { runColumns, runTables } from "./run-columns.ts";
+import { type RunSummaryRows, readSummary } from "./summary.ts";
+
+export interface RunListFilter {
+  /** Names, exact. */
+  readonly project?: string;
+  readonly pipeline?: string;
+  readonly pipelineId?: PipelineId;
+  readonly status?: RunState;
+}
+
+export interface UnfinishedRun {
+  readonly id: RunId;
+  readonly status: RunState;
+  readonly seq: number;
+  readonly owner_node: NodeId | null;
+  readonly owner_epoch: number | null;
+  readonly cancel_requested_at: Date | null;
+  readonly created_at: Date;
+}
+
+export interface RunStore {
+  /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
+  accept(run: NewRun, plan: (identity: RunIdentity) => readonly NewJob[]): Promise<AcceptedRun>;
+  /** The planner's view, in one round trip; null: no such run. */
+  frontier(id: RunId): Promise<Snapshot | null>;
+  /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
+  apply(
+    id: RunId,
+    owner: Owner,
+    expectedSeq: number,
+    changes: ChangeSet,
+    context: ApplyContext,
+  ): Promise<{ readonly seq: number } | null>;
+  /** Marks a run that is not final as to be canceled and recalls its unclaimed executions; `already`: it was marked. */
+  requestCancel(id: RunId, by: string): Promise<"requested" | "already" | "final">;
+  /** Gives the run and its live executions to another node; false when it is not `from`'s, or is final. */
+  takeOver(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
+  /** Runs that are not final, oldest first; of one owner, or of nobody (`owner: null`), or all. */
+  unfinished(filter?: { readonly owner?: NodeId | null }): Promise<readonly UnfinishedRun[]>;
+  get(id: RunId): Promise<RunRow | null>;
+  list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
+  /** Runs whose id begins so (hex digits and dashes), at most two: enough to see that a prefix is not unique. */
+  findByPrefix(prefix: string): Promise<readonly RunRow[]>;
+  /** Runs with that number, of one pipeline or of all; newest first, at most two. */
+  findByNumber(number: number, pipelineId?: PipelineId): Promise<readonly RunRow[]>;
+  latest(): Promise<RunRow | null>;
+  /** The run with all that belongs to it, as of one moment; null: no such run. */
+  summary(id: RunId): Promise<RunSummaryRows | null>;
+  /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
+  purge(before: Date, limit: number): Promise<Purged>;
+}
+
+export function createRunStore(database: Database): RunStore {
+  const select = (tail: string, values: readonly unknown[]) =>
+    database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values);
+  return {
+    accept: (run, plan) => acceptRun(database, run, plan),
+    frontier: (id) => readFrontier(database, id),
+    apply: (id, owner, expectedSeq, changes, context) =>
+      applyChanges(database, id, owner, expectedSeq, changes, context),
+    requestCancel: (id, by) => requestCancel(database, id, by),
+    takeOver: (id, from, to) => takeOver(database, id, from, to),
+    unfinished: (filter = {}) =>
+      database.query<UnfinishedRun>(
+        `select r.id, r.status, r.seq, r.owner_node, r.owner_epoch, r.cancel_requested_at, r.created_at
+         from pipeline_runs r
+         where r.status in ('pending', 'running')
+           ${filter.owner === undefined ? "" : "and r.owner_node is not distinct from $1::uuid"}
+         order by r.created_at, r.id`,
+        filter.owner === undefined ? [] : [filter.owner],
+      ),
+    get: async (id) => (await select("where row.id = $1::uuid", [id]))[0] ?? null,
+    list(filter = {}, page = {}) {
+      const where: string[] = [];
+      const values: unknown[] = [];
+      const add = (condition: string, value: unknown) => {
+        if (value === undefined) return;
+        values.push(value);
+        where.push(condition.replace("?", `$${values.length}`));
+      };
+      add("project.name = ?::text", filter.project);
+      add("pipeline.name = ?::text", filter.pipeline);
+      add("row.pipeline_id = ?::uuid", filter.pipelineId);
+      add("row.status = ?::text", filter.status);
+      return readPage<RunRow>(database, { columns: runColumns, from: runTables, where, values }, page);
+    },
+    async findByPrefix(prefix) {
+      const range = idRange(prefix);
+      if (range === null) return [];
+      return await select("where row.id between $1::uuid and $2::uuid order by row.id limit 2", range);
+    },
+    findByNumber: (number, pipelineId) =>
+      select(
+        `where row.number = $1::integer and ($2::uuid is null or row.pipeline_id = $2::uuid)
+         order by row.created_at desc, row.id desc limit 2`,
+        [number, pipelineId ?? null],
+      ),
+    latest: async () => (await select("order by row.created_at desc, row.id desc limit 1", []))[0] ?? null,
+    summary: (id) => readSummary(database, id),
+    purge: (before, limit) => purgeRuns(database, before, limit),
+  };
+}

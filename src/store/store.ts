@@ -1,0 +1,43 @@
+/** All aggregates over one database. */
+import { type ArtifactRows, createArtifactRows } from "./artifacts.ts";
+import type { Database } from "./database.ts";
+import { createDeploymentStore, type DeploymentStore } from "./deployments.ts";
+import { createExecutionStore, type ExecutionStore } from "./executions.ts";
+import { createJobStore, type JobStore } from "./jobs.ts";
+import { createNodeStore, type NodeStore } from "./nodes.ts";
+import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
+import { createProjectStore, type ProjectStore } from "./projects.ts";
+import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
+import { createRunStore, type RunStore } from "./runs.ts";
+import { createStepStore, type StepStore } from "./steps.ts";
+import { createTransitionStore, type TransitionStore } from "./transitions.ts";
+
+export interface Store {
+  readonly projects: ProjectStore;
+  readonly repositories: RepositoryStore;
+  readonly pipelines: PipelineStore;
+  readonly runs: RunStore;
+  readonly jobs: JobStore;
+  readonly steps: StepStore;
+  readonly executions: ExecutionStore;
+  readonly artifacts: ArtifactRows;
+  readonly transitions: TransitionStore;
+  readonly nodes: NodeStore;
+  readonly deployments: DeploymentStore;
+}
+
+export function createStore(database: Database): Store {
+  return {
+    projects: createProjectStore(database),
+    repositories: createRepositoryStore(database),
+    pipelines: createPipelineStore(database),
+    runs: createRunStore(database),
+    jobs: createJobStore(database),
+    steps: createStepStore(database),
+    executions: createExecutionStore(database),
+    artifacts: createArtifactRows(database),
+    transitions: createTransitionStore(database),
+    nodes: createNodeStore(database),
+    deployments: createDeploymentStore(database),
+  };
+}
