@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { PipelineConfig } from "../domain/index.ts";
 import { checkDeploy } from "./deploy-rules.ts";
+import { Lines } from "./lines.ts";
 import { checkOutputs } from "./output-rules.ts";
 import { normalize } from "./pipeline-normalize.ts";
 import { checkShape } from "./pipeline-shape.ts";
@@ -40,7 +41,13 @@ export function parsePipelineFile(
   const { root, faults } = readYaml(text);
   if (root === null) return { ok: false, problems: locate(fileName, text, faults.list()) };
   const shape = checkShape(root, faults);
-  const context: RuleContext = { root, text, faults, targets: ["local", ...(options.knownTargets ?? [])] };
+  const context: RuleContext = {
+    root,
+    text,
+    lines: new Lines(text),
+    faults,
+    targets: ["local", ...(options.knownTargets ?? [])],
+  };
   const outputs = checkOutputs(context);
   checkSteps(context);
   checkDeploy(context, outputs);

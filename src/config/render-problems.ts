@@ -1,5 +1,6 @@
 /** Problems of a file as plain text: `path:line:column: message`, the line with a mark below, "did you mean". */
 import type { Fault } from "./faults.ts";
+import { Lines } from "./lines.ts";
 
 export interface PipelineProblem {
   /** The file. */
@@ -28,21 +29,13 @@ const frameWidth = 100;
 
 /** Offsets to lines and columns; a place that spans lines is marked on its first. */
 export function locate(path: string, text: string, faults: readonly Fault[]): readonly PipelineProblem[] {
-  const starts = [0];
-  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
-  let line = 0;
+  const lines = new Lines(text);
   return faults.map(({ start, end, message, suggestion, remedy }) => {
-    while (line + 1 < starts.length && (starts[line + 1] ?? 0) <= start) line += 1;
-    const begin = starts[line] ?? 0;
-    const lineEnd = lineAt(text, begin).length + begin;
-    const endColumn = Math.max(start + 1, Math.min(end, lineEnd)) - begin + 1;
-    return { path, line: line + 1, column: start - begin + 1, endColumn, message, suggestion, remedy };
+    const { line, column } = lines.at(start);
+    const marked = text.slice(start, end).split("\n", 1)[0] ?? "";
+    const endColumn = column + Math.max(1, marked.trimEnd().length);
+    return { path, line, column, endColumn, message, suggestion, remedy };
   });
-}
-
-function lineAt(text: string, begin: number): string {
-  const end = text.indexOf("\n", begin);
-  return text.slice(begin, end === -1 ? undefined : end).replace(/\r$/, "");
 }
 
 /** @param text the file's text, for the frames; empty where it could not be decoded. */
@@ -71,18 +64,16 @@ function frame(problem: PipelineProblem, lines: readonly string[], paint: Paint)
   const source = lines[problem.line - 1]?.replace(/\r$/, "");
   if (source === undefined || source.trim() === "") return [];
   const gutter = String(problem.line).length;
-  const before = problem.line > 1 ? (lines[problem.line - 2]?.replace(/\r$/, "") ?? "") : "";
   // A line longer than the frame is cut around the place.
   const from = problem.column > frameWidth - 20 ? problem.column - 40 : 0;
+  const before = from === 0 ? (lines[problem.line - 2]?.replace(/\r$/, "") ?? "") : "";
   const shown = visible(source.slice(from, from + frameWidth));
   const lead = visible(source.slice(from, problem.column - 1)).replace(/[^\t]/g, " ");
   const length = Math.max(1, Math.min(problem.endColumn - problem.column, shown.length - lead.length));
   const context =
     before.trim() === ""
       ? []
-      : [
-          `  ${String(problem.line - 1).padStart(gutter)} | ${visible(before.slice(from, from + frameWidth))}`,
-        ];
+      : [`  ${String(problem.line - 1).padStart(gutter)} | ${visible(before.slice(0, frameWidth))}`];
   return [
     ...context,
     `  ${problem.line} | ${shown}`,

@@ -4,12 +4,14 @@
  */
 import { parseTemplate, templateVariableNames } from "../domain/index.ts";
 import { type Faults, quoted, type Span } from "./faults.ts";
+import type { Lines } from "./lines.ts";
 import { nearest } from "./nearest.ts";
 import { itemsAt, nodeAt, textAt, type YamlNode, type YamlPath } from "./yaml-tree.ts";
 
 export interface RuleContext {
   readonly root: YamlNode;
   readonly text: string;
+  readonly lines: Lines;
   readonly faults: Faults;
   /** Deploy targets that may be named. */
   readonly targets: readonly string[];
@@ -37,10 +39,7 @@ export function stepsOf(root: YamlNode, stage: "build" | "test"): readonly StepP
 }
 
 export function lineOf(context: RuleContext, { start }: Span): number {
-  let line = 1;
-  for (let at = context.text.indexOf("\n"); at !== -1 && at < start; at = context.text.indexOf("\n", at + 1))
-    line += 1;
-  return line;
+  return context.lines.at(start).line;
 }
 
 /**
@@ -53,10 +52,10 @@ export function checkTemplate(context: RuleContext, node: YamlNode, value: strin
   if (fault === undefined) return parts.map((part) => (part.kind === "text" ? part.text : "x")).join("");
   let from = node.start;
   for (const { kind, source, name } of faults) {
-    const found = context.text.slice(from, node.end).indexOf(source);
-    // Where quoting or folding makes the source differ from the value, the value's place stands for it.
+    const found = from < node.end ? context.text.slice(from, node.end).indexOf(source) : -1;
+    // Where quoting or folding makes the source differ from the value, the value's place stands for this and the rest.
     const at = found === -1 ? node : { start: from + found, end: from + found + source.length };
-    if (found !== -1) from = at.end;
+    from = at.end;
     const known = `Known variables: ${templateVariableNames.join(", ")}. Other uses of "{{" belong in a script.`;
     if (kind === "unclosed")
       context.faults.add(at, 'the template variable that begins with "{{" is not closed by "}}"');

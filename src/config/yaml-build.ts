@@ -1,7 +1,8 @@
 /** From the parser's nodes to our tree, with the faults of form: keys, tags, anchors and aliases. */
 import { isAlias, isCollection, isMap, isScalar, isSeq, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
 import { type Faults, quoted, type Span } from "./faults.ts";
-import type { ListNode, MapEntry, MapNode, ScalarNode, YamlNode } from "./yaml-tree.ts";
+import { Lines } from "./lines.ts";
+import type { ListNode, MapEntry, ScalarNode, YamlNode } from "./yaml-tree.ts";
 
 /** A file written by a person comes nowhere near these; a bomb passes them at once. */
 const maxAliases = 100;
@@ -11,6 +12,7 @@ const plainTags: readonly unknown[] = [undefined, "tag:yaml.org,2002:str"];
 
 interface Build {
   readonly text: string;
+  readonly lines: Lines;
   readonly faults: Faults;
   /** Null while the anchored value is being built. */
   readonly anchors: Map<string, YamlNode | null>;
@@ -18,7 +20,7 @@ interface Build {
 }
 
 export function buildTree(contents: unknown, text: string, faults: Faults): YamlNode {
-  const build: Build = { text, faults, anchors: new Map(), aliases: 0 };
+  const build: Build = { text, lines: new Lines(text), faults, anchors: new Map(), aliases: 0 };
   const root = buildNode(build, contents, { start: 0, end: 1 });
   if (root.size > maxExpandedSize)
     faults.add(root, `the aliases of this file expand it to more than ${maxExpandedSize} values`, {
@@ -40,9 +42,13 @@ function buildNode(build: Build, node: unknown, fallback: Span): YamlNode {
 function buildValue(build: Build, node: unknown, fallback: Span): YamlNode {
   const span = spanOf(node, fallback);
   if ((isScalar(node) || isCollection(node)) && !plainTags.includes(node.tag))
-    build.faults.add(span, `the tag ${quoted(String(node.tag))} has no meaning here`, {
-      remedy: "Remove the tag.",
-    });
+    build.faults.add(
+      span,
+      `the tag ${quoted(String(node.tag).replace(/^tag:yaml\.org,2002:/, "!!"))} has no meaning here`,
+      {
+        remedy: "Remove the tag.",
+      },
+    );
   if (isScalar(node)) return buildScalar(build, node, span);
   if (isSeq(node)) return buildList(build, node, span);
   if (isMap(node)) return buildMap(build, node, span);
@@ -70,7 +76,14 @@ function buildList(build: Build, node: YAMLSeq, span: Span): ListNode {
   return { kind: "list", items, size: sum(items), ...first };
 }
 
-function buildMap(build: Build, node: YAMLMap, span: Span): MapNode {
+function buildMap(build: Build, node: YAMLMap, span: Span): YamlNode {
+  if (build.text.startsWith("{{", span.start)) {
+    const at = { start: span.start, end: span.start + 2 };
+    build.faults.add(at, "a value that begins with `{{` is read as a mapping", {
+      remedy: "Put the whole value in quotes.",
+    });
+    return emptyAt(at);
+  }
   const entries = new Map<string, MapEntry>();
   let first: Span | undefined;
   for (const pair of node.items) {
@@ -142,5 +155,5 @@ function emptyAt({ start, end }: Span): ScalarNode {
 const sum = (nodes: readonly YamlNode[]): number => nodes.reduce((total, node) => total + node.size, 1);
 
 function lineOf(build: Build, { start }: Span): number {
-  return build.text.slice(0, start).split("\n").length;
+  return build.lines.at(start).line;
 }

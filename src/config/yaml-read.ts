@@ -11,6 +11,9 @@ import type { YamlNode } from "./yaml-tree.ts";
 /** Deeper nesting would exhaust the stack of the parser, which is recursive. */
 const maxDepth = 64;
 
+/** Of a file that is no YAML the first places tell all that can be known. */
+const maxSyntaxFaults = 10;
+
 export interface YamlText {
   /** Null where the text is no YAML document; then `faults` says why. */
   readonly root: YamlNode | null;
@@ -75,7 +78,7 @@ function parses(document: Document.Parsed, text: string, faults: Faults): boolea
   }
   // One tab makes the parser lose its footing: what it says of the rest is noise.
   const tabs = document.errors.filter((error) => error.code === "TAB_AS_INDENT");
-  for (const error of tabs.length > 0 ? tabs : document.errors) {
+  for (const error of (tabs.length > 0 ? tabs : document.errors).slice(0, maxSyntaxFaults)) {
     const [start, end] = error.pos;
     const [message, remedy] = explain(error.code, error.message);
     faults.add(syntaxSpan(text, { start, end }), message, { remedy });

@@ -1,3 +1,4 @@
+export { artifactPathFault, cleanArtifactPath } from "./artifact-path.ts";
 export type {
   ArtifactMetadata,
   CollectedOutput,

@@ -33,31 +33,24 @@ function isVariable(name: string): name is keyof TemplateVariables {
 export function parseTemplate(text: string): Template {
   const parts: TemplatePart[] = [];
   const faults: TemplateFault[] = [];
-  let from = 0;
-  for (;;) {
-    const open = text.indexOf(opening, from);
-    if (open > from || open === -1) {
-      const plain = open === -1 ? text.slice(from) : text.slice(from, open);
-      if (plain !== "") parts.push({ kind: "text", text: plain });
-    }
-    if (open === -1) return { parts, faults };
-    const close = text.indexOf(closing, open + opening.length);
-    const next = text.indexOf(opening, open + opening.length);
-    if (close === -1 || (next !== -1 && next < close)) {
-      const source = text.slice(open, next === -1 ? undefined : next);
-      faults.push({ kind: "unclosed", source, name: "" });
-      if (next === -1) return { parts, faults };
-      from = next;
+  const [before = "", ...pieces] = text.split(opening);
+  addText(parts, before);
+  for (const piece of pieces) {
+    const close = piece.indexOf(closing);
+    if (close === -1) {
+      faults.push({ kind: "unclosed", source: opening + piece, name: "" });
       continue;
     }
-    const name = text
-      .slice(open + opening.length, close)
-      .trim()
-      .replace(/^\./, "");
+    const name = piece.slice(0, close).trim().replace(/^\./, "");
     if (isVariable(name)) parts.push({ kind: "variable", name });
-    else faults.push({ kind: "unknown_variable", source: text.slice(open, close + closing.length), name });
-    from = close + closing.length;
+    else faults.push({ kind: "unknown_variable", source: opening + piece.slice(0, close) + closing, name });
+    addText(parts, piece.slice(close + closing.length));
   }
+  return { parts, faults };
+}
+
+function addText(parts: TemplatePart[], text: string): void {
+  if (text !== "") parts.push({ kind: "text", text });
 }
 
 /**
