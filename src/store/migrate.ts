@@ -3,7 +3,7 @@
  * to do. All pending files of `migrations/` run in one transaction under an advisory lock, so that two processes may
  * start at once and a failure leaves nothing half-done.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
@@ -126,7 +126,7 @@ async function applyPending(
     return applied.map(({ name }) => name);
   } catch (error) {
     if (isSessionError(error)) throw translateError(error, settings);
-    throw failed(error, join(options.directory, `${current}.sql`));
+    throw failed(error, options.directory, current);
   } finally {
     await client.end();
   }
@@ -137,11 +137,20 @@ function nameIn(message: string): string | undefined {
   return /^### MIGRATION (.+) \(UP\) ###$/.exec(message)?.[1];
 }
 
-function failed(error: unknown, file: string): Problem {
+function failed(error: unknown, directory: string, name: string): Problem {
   return new Problem("internal", `The migration failed and nothing was changed: ${errorMessage(error)}.`, {
-    place: file,
+    place: placeOf(error, directory, name),
     remedy:
       "Report this with the version of the program and of Postgres; the older version still works on it.",
     cause: error,
   });
+}
+
+/** The line where Postgres stumbled; an error that is not Postgres' is about the files as a whole. */
+function placeOf(error: unknown, directory: string, name: string): string {
+  if (!(error instanceof pg.DatabaseError)) return directory;
+  const file = join(directory, `${name}.sql`);
+  if (error.position === undefined) return file;
+  const before = readFileSync(file, "utf8").slice(0, Number(error.position) - 1);
+  return `${file}:${before.split("\n").length}`;
 }
