@@ -63,7 +63,8 @@ export const deployinator: Inator = {
 
 function planDeploy(deploy: DeployConfig, variables: TemplateVariables): DeployPlan {
   const kind = deploy.run !== null ? "script" : deploy.artifactType === "helm_chart" ? "helm" : "manifest";
-  const release = deploy.release === null ? releaseName(variables.pipeline) : fillTemplate(deploy.release, variables);
+  const release =
+    deploy.release === null ? releaseName(variables.pipeline) : fillTemplate(deploy.release, variables);
   return {
     target: deploy.target,
     namespace: fillTemplate(deploy.namespace, variables),

@@ -77,6 +77,7 @@ export interface JobSpec {
 
 /** One tree of one repository: `commit` null where there is no git, `tree` the git tree id in the mirror. */
 export interface SourceSpec {
+  /** Names the mirror (`mirrorName`). */
   readonly repositoryId: string;
   readonly cloneUrl: string;
   readonly commit: string | null;

@@ -14,6 +14,7 @@ export type {
   StepPlan,
 } from "./execution-spec.ts";
 export type { Inator, PlanContext, Settlement, Verdict } from "./inator.ts";
+export { mirrorName } from "./mirror-name.ts";
 export * from "./pipeline-config.ts";
 export { maxInPlaceAttempts, type PlanMode, plan } from "./planner.ts";
 export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";

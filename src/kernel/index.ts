@@ -18,4 +18,11 @@ export {
 export { createLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./log.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 export { assertNever } from "./never.ts";
-export { errorCode, errorMessage, Problem, type ProblemCode, type ProblemOptions, problems } from "./problem.ts";
+export {
+  errorCode,
+  errorMessage,
+  Problem,
+  type ProblemCode,
+  type ProblemOptions,
+  problems,
+} from "./problem.ts";

@@ -5,8 +5,8 @@ import type { Executor } from "../executor/index.ts";
 import type { Clock, Logger, NodeId } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
-import type { Source } from "../source/index.ts";
-import type { Store } from "../store/index.ts";
+import type { Source, UrlPolicy } from "../source/index.ts";
+import type { NodeRow, Store } from "../store/index.ts";
 
 export interface OperationsDeps {
   readonly database: () => Promise<{ readonly store: Store; readonly orchestrator: Orchestrator }>;
@@ -16,6 +16,11 @@ export interface OperationsDeps {
   readonly logs: LogStore;
   readonly executor: Pick<Executor, "type" | "ignores">;
   readonly inators: ReadonlyMap<JobType, Inator>;
+  readonly urlPolicy: UrlPolicy;
+  /** Absolute; never part of a workspace. */
+  readonly dataDirectory: string;
+  /** Whether the node's process lives: on this machine by its pid and start time, elsewhere by its lease. */
+  readonly isAlive: (node: NodeRow) => boolean;
   readonly clock: Clock;
   readonly log: Logger;
 }

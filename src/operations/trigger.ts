@@ -2,11 +2,18 @@
  * Accepts a run: source → tree → file → plans, then one transaction. What is found wrong before that is a Problem and
  * makes no run. The tree is in the mirror before the run is accepted, so every job sees one tree.
  */
-import { createHash } from "node:crypto";
 import { basename, resolve as resolvePath } from "node:path";
 import { parsePipelineFile, renderPipelineProblems } from "../config/index.ts";
-import type { Inator, JobType, PipelineConfig, SourceSpec, StepPlan, TemplateVariables } from "../domain/index.ts";
-import { newId, Problem, type RunId } from "../kernel/index.ts";
+import {
+  type Inator,
+  type JobType,
+  mirrorName,
+  type PipelineConfig,
+  type StepPlan,
+  type TemplateVariables,
+} from "../domain/index.ts";
+import { Problem, type RunId } from "../kernel/index.ts";
+import { checkRef, checkUrl } from "../source/index.ts";
 import type { TriggerRequest } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
 
@@ -38,54 +45,53 @@ export async function accept(
   signal: AbortSignal,
 ): Promise<{ runId: RunId; notes: readonly string[] }> {
   const source = await resolveSource(deps, request, signal);
-  const { config, digest, notes } = await readPipelineFile(deps, source);
+  const config = await readPipelineFile(deps, source);
   const stages = requestedStages(config, request.only);
-  const runId = newId<RunId>();
   const { store } = await deps.database();
-  const pipeline = await store.pipelines.ensure({
-    project: source.project,
+  const project = await store.projects.ensure(source.project);
+  const repository = await store.repositories.ensure({
+    projectId: project.id,
+    vcsProvider: "git",
     cloneUrl: source.cloneUrl,
     defaultBranch: source.defaultBranch,
-    pipeline: source.pipeline,
   });
-  const spec: SourceSpec = {
-    repositoryId: source.mirror,
-    cloneUrl: source.cloneUrl,
-    commit: source.commit,
-    tree: source.tree,
-    submodules: config.submodules,
-  };
-  const plans = new Map<JobType, readonly StepPlan[]>();
-  await store.runs.accept({
-    id: runId,
-    pipelineId: pipeline.id,
-    gitRef: source.ref,
-    gitSha: source.commit,
-    branch: source.branch,
-    tag: source.tag,
-    dirty: source.dirty,
-    subpath: source.subpath,
-    trigger: "manual",
-    requestedBy: request.by,
-    requestedStages: request.only,
-    executorType: deps.executor.type,
-    configDigest: digest,
-    config,
-    source: spec,
-    owner: deps.owner,
-    plan(number) {
-      const variables = variablesOf(source, runId, number);
-      for (const stage of stages) {
-        const steps = inatorOf(deps.inators, stage).plan(config, { variables });
-        if (steps !== null) plans.set(stage, steps);
-      }
-      return [...plans].map(([jobType, steps]) => ({ jobType, steps }));
+  const pipeline = await store.pipelines.ensure({
+    repositoryId: repository.id,
+    name: source.pipeline,
+    triggerType: "manual",
+  });
+  const planned: StepPlan[] = [];
+  const accepted = await store.runs.accept(
+    {
+      pipelineId: pipeline.id,
+      executorType: deps.executor.type,
+      trigger: "manual",
+      gitRef: source.ref,
+      gitSha: source.commit,
+      tree: source.tree,
+      subpath: source.subpath,
+      worktree: source.dirty ? "dirty" : "clean",
+      branch: source.branch,
+      tag: source.tag,
+      requestedStages: request.only,
+      config,
+      retriedFrom: null,
+      owner: deps.owner,
+      cause: `trigger by ${request.by}`,
     },
-  });
-  const ignored = [...plans.values()].flat().flatMap((step) => {
-    return deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`);
-  });
-  return { runId, notes: [...source.notes, ...notes, ...ignored] };
+    ({ id, number }) => {
+      const variables = variablesOf(source, id, number);
+      return stages.map((type) => {
+        const steps = inatorOf(deps.inators, type).plan(config, { variables }) ?? [];
+        planned.push(...steps);
+        return { type, steps };
+      });
+    },
+  );
+  const ignored = planned.flatMap((step) =>
+    deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`),
+  );
+  return { runId: accepted.id, notes: [...source.notes, ...ignored] };
 }
 
 async function resolveSource(
@@ -93,43 +99,68 @@ async function resolveSource(
   { source: asked }: TriggerRequest,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  if (asked.kind === "directory" && asked.ref === null) {
-    const directory = resolvePath(asked.path);
-    const mirror = mirrorName(directory);
-    const found = await deps.source.snapshotWorkingTree({ repositoryId: mirror, directory }, signal);
-    const name = basename(directory) || "root";
-    return {
-      ...found,
-      mirror,
-      cloneUrl: directory,
-      project: name,
-      pipeline: name,
-      defaultBranch: null,
-      place: directory,
-      notes: workingTreeNotes(found),
-    };
-  }
-  const url = asked.kind === "directory" ? resolvePath(asked.path) : deps.source.checkUrl(asked.url);
-  const ref = asked.ref === null ? null : deps.source.checkRef(asked.ref);
-  const mirror = mirrorName(url);
-  const allowLocal = asked.kind === "directory";
-  const found = await deps.source.resolve({ repositoryId: mirror, cloneUrl: url, ref, allowLocal }, signal);
-  const name = repositoryName(url);
+  return asked.kind === "directory"
+    ? resolveDirectory(deps, asked, signal)
+    : resolveRepository(deps, asked, signal);
+}
+
+async function resolveDirectory(
+  deps: OperationsDeps,
+  asked: Extract<TriggerRequest["source"], { kind: "directory" }>,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const directory = resolvePath(asked.path);
+  const mirror = mirrorName(directory);
+  const found =
+    asked.ref === null
+      ? await deps.source.snapshotWorkingTree(
+          { repositoryId: mirror, directory, exclude: [deps.dataDirectory] },
+          signal,
+        )
+      : await deps.source.snapshotCommit(
+          { repositoryId: mirror, directory, ref: checkRef(asked.ref) },
+          signal,
+        );
+  const name = basename(directory) || "root";
   return {
     ...found,
     mirror,
-    cloneUrl: url,
-    dirty: false,
+    cloneUrl: directory,
     project: name,
     pipeline: name,
-    place: `${url} at ${found.commit.slice(0, 12)}`,
+    defaultBranch: null,
+    place: asked.ref === null ? directory : `${directory} at ${asked.ref}`,
+    notes: workingTreeNotes(found),
+  };
+}
+
+async function resolveRepository(
+  deps: OperationsDeps,
+  asked: Extract<TriggerRequest["source"], { kind: "repository" }>,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const cloneUrl = checkUrl(asked.url, deps.urlPolicy);
+  const ref = asked.ref === null ? null : checkRef(asked.ref);
+  const mirror = mirrorName(cloneUrl);
+  const found = await deps.source.resolve({ repositoryId: mirror, cloneUrl, ref }, signal);
+  const name = repositoryName(cloneUrl);
+  return {
+    ...found,
+    mirror,
+    cloneUrl,
+    dirty: false,
+    subpath: null,
+    project: name,
+    pipeline: name,
+    place: `${cloneUrl} at ${found.commit.slice(0, 12)}`,
     notes: [],
   };
 }
 
 function workingTreeNotes(found: { dirty: boolean; commit: string | null; submodules: boolean }): string[] {
   const notes: string[] = [];
-  if (found.commit === null) notes.push("there is no commit, so the files travel as they are and git_sha is null");
+  if (found.commit === null)
+    notes.push("there is no commit, so the files travel as they are and git_sha is null");
   else if (found.dirty)
     notes.push(
       `the working tree differs from ${found.commit.slice(0, 12)}: what runs is the files as they are (use --ref to run a commit)`,
@@ -138,22 +169,28 @@ function workingTreeNotes(found: { dirty: boolean; commit: string | null; submod
   return notes;
 }
 
-async function readPipelineFile(deps: OperationsDeps, source: ResolvedSource) {
+async function readPipelineFile(deps: OperationsDeps, source: ResolvedSource): Promise<PipelineConfig> {
   const bytes = await deps.source.readFile(
     { repositoryId: source.mirror, tree: source.tree },
     pipelineFileName,
     maxFileBytes + 1,
   );
   if (bytes === null)
-    throw new Problem("config_invalid", `there is no ${pipelineFileName} in ${source.place}, so nothing says what to run`, {
-      remedy: "write a first one with: shipinator init",
-    });
+    throw new Problem(
+      "config_invalid",
+      `there is no ${pipelineFileName} in ${source.place}, so nothing says what to run`,
+      {
+        remedy: "write a first one with: shipinator init",
+      },
+    );
   const parsed = parsePipelineFile(bytes, pipelineFileName);
   if (!parsed.ok) {
     const text = new TextDecoder().decode(bytes);
-    throw new Problem("config_invalid", renderPipelineProblems(parsed.problems, text), { details: parsed.problems });
+    throw new Problem("config_invalid", renderPipelineProblems(parsed.problems, text), {
+      details: parsed.problems,
+    });
   }
-  return { config: parsed.config, digest: parsed.digest, notes: parsed.notes };
+  return parsed.config;
 }
 
 function requestedStages(config: PipelineConfig, only: readonly JobType[] | null): readonly JobType[] {
@@ -192,12 +229,11 @@ function variablesOf(source: ResolvedSource, runId: RunId, number: number): Temp
   };
 }
 
-/** The mirror's directory name: of one address, whatever project it is in. */
-function mirrorName(url: string): string {
-  return createHash("sha256").update(url).digest("hex").slice(0, 32);
-}
-
 function repositoryName(url: string): string {
-  const last = url.replace(/[/\\]+$/, "").split(/[/:\\]/).at(-1) ?? "";
+  const last =
+    url
+      .replace(/[/\\]+$/, "")
+      .split(/[/:\\]/)
+      .at(-1) ?? "";
   return last.replace(/\.git$/, "") || "repository";
 }

@@ -39,8 +39,8 @@ async function collectOne(
       : await collectFiles(deps, found, signal);
   } catch (error) {
     const problem = Problem.from(error);
-    const known = problem.code === "artifact_missing" || problem.code === "artifact_corrupt";
-    const reason = known && problem.code !== "internal" ? problem.code : "internal";
+    const { code } = problem;
+    const reason = code === "artifact_missing" || code === "artifact_corrupt" ? code : "internal";
     const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
     // What could not be stored is missing whatever the declaration says: no success without it.
     return { name, type, found: false, required: true, reason, message };
@@ -53,6 +53,7 @@ async function collectFiles(
   signal: AbortSignal,
 ): Promise<CollectedOutput> {
   const { name, type, path } = found.output;
+  if (path === null) throw new Problem("internal", `files were found for ${name}, which declares no path`);
   const id = newId<ArtifactId>();
   const { root, files, bundle } = found;
   const stored = await deps.artifacts.putFiles(
@@ -78,5 +79,5 @@ async function collectRef(
     yield note;
   })();
   const stored = await deps.artifacts.put({ id, name, type, metadata, source }, signal);
-  return { name, type, found: true, artifactId: id, ...stored, metadata };
+  return { name, type, found: true, artifactId: id, ...stored };
 }

@@ -38,6 +38,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const workspaces = createWorkspaces(deps);
   /** Starts of executions that wait for a slot. */
   const waiting = new Map<ExecutionId, () => void>();
+  /** Claimed by the dispatcher between the commit that made them and the start that follows it here. */
+  const claimedEarly = new Set<ExecutionId>();
   const closing = new Set<Promise<void>>();
   const coalescer = createCoalescer<RunId>(pass);
   const attempts = createAttempts(deps, {
@@ -118,8 +120,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   }
 
   async function stillOurs(runId: RunId): Promise<boolean> {
-    const now = await store.runs.owner(runId);
-    if (now?.node === owner.node && now.epoch === owner.epoch) return true;
+    const run = await store.runs.get(runId);
+    if (run?.owner_node === owner.node && run.owner_epoch === owner.epoch) return true;
     log.warn({ pipeline_run_id: runId }, "another process carries this run now; this one leaves it");
     carried.delete(runId);
     return false;
@@ -159,7 +161,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       const prepared = prepare(runId, snapshot, view);
       if (prepared === null) return;
       const start = () => attempts.submit(prepared.attempt, prepared.open);
-      if (node === null) waiting.set(fresh.id, start);
+      if (node === null && !claimedEarly.delete(fresh.id)) waiting.set(fresh.id, start);
       else start();
     }
     if (intent.kind === "close") {
@@ -227,10 +229,12 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     if (waiting.size === 0 || slots.free === 0) return;
     const refusal = await deps.executor.refusal();
     if (refusal !== null) return log.warn({ reason: refusal }, "nothing is claimed for now");
-    const claimed = await store.executions.claim(owner, slots.free, [...waiting.keys()]);
+    const claimed = await store.executions.claim(owner, slots.free);
     slots.take(claimed);
     for (const id of claimed) {
-      waiting.get(id)?.();
+      const start = waiting.get(id);
+      if (start === undefined) claimedEarly.add(id);
+      start?.();
       waiting.delete(id);
     }
   }

@@ -1,13 +1,18 @@
 /** Opens each job attempt's workspace once per process, and assembles what an executor needs to know of the job. */
-import type {
-  ExecutionSpec,
-  ExecutionView,
-  InputArtifact,
-  JobSpec,
-  JobView,
-  StepView,
+import {
+  type ExecutionSpec,
+  type ExecutionView,
+  type InputArtifact,
+  type InputSpec,
+  type JobSpec,
+  type JobView,
+  mirrorName,
+  type SourceSpec,
+  type StepPlan,
+  type StepView,
 } from "../domain/index.ts";
 import { type JobId, Problem, type RunId } from "../kernel/index.ts";
+import type { ArtifactRow } from "../store/index.ts";
 import type { OrchestratorDeps } from "./types.ts";
 
 export interface Workspaces {
@@ -22,10 +27,10 @@ export function createWorkspaces(deps: OrchestratorDeps): Workspaces {
   const specs = new Map<JobId, Promise<JobSpec>>();
   const opened = new Map<JobId, Promise<void>>();
 
-  function specOf(runId: RunId, job: JobView): Promise<JobSpec> {
+  function specOf(runId: RunId, job: JobView, plan: StepPlan): Promise<JobSpec> {
     let spec = specs.get(job.id);
     if (spec === undefined) {
-      spec = describeJob(deps, runId, job);
+      spec = describeJob(deps, runId, job, plan);
       specs.set(job.id, spec);
       spec.catch(() => specs.delete(job.id));
     }
@@ -34,10 +39,10 @@ export function createWorkspaces(deps: OrchestratorDeps): Workspaces {
 
   return {
     async describe(runId, job, step, execution) {
-      return executionSpec(await specOf(runId, job), step, execution);
+      return executionSpec(await specOf(runId, job, step.plan), step, execution);
     },
     async open(runId, job, step, execution) {
-      const spec = await specOf(runId, job);
+      const spec = await specOf(runId, job, step.plan);
       let opening = opened.get(job.id);
       if (opening === undefined) {
         opening = deps.executor.open(spec);
@@ -60,33 +65,51 @@ function executionSpec(job: JobSpec, step: StepView, execution: ExecutionView): 
   return { ...step.plan, executionId: execution.id, stepId: step.id, attempt: execution.attempt, job };
 }
 
-async function describeJob({ store }: OrchestratorDeps, runId: RunId, job: JobView): Promise<JobSpec> {
+async function describeJob(
+  deps: OrchestratorDeps,
+  runId: RunId,
+  job: JobView,
+  plan: StepPlan,
+): Promise<JobSpec> {
   const [source, steps, artifacts] = await Promise.all([
-    store.runs.source(runId),
-    store.steps.ofJob(job.id),
-    job.type === "build" ? [] : store.artifacts.ofRun(runId),
+    plan.source === "tree" ? sourceOf(deps, runId) : null,
+    deps.store.steps.ofJob(job.id),
+    plan.inputs.length === 0 ? [] : deps.store.artifacts.ofRun(runId),
   ]);
-  const plans = steps.map((step) => step.plan);
-  const wanted = plans[0]?.inputs ?? [];
-  const inputs = wanted.flatMap((input): InputArtifact[] => {
-    const artifact = artifacts.find((candidate) => candidate.name === input.name);
-    if (artifact === undefined) return [];
-    const { id: artifactId, checksum: sha256, size, metadata } = artifact;
-    return [{ ...input, artifactId, sha256, size, metadata }];
-  });
-  const absent = wanted.find((input) => !inputs.some((one) => one.name === input.name));
-  if (job.type === "deploy" && absent !== undefined)
-    throw new Problem(
-      "artifact_missing",
-      `the artifact ${absent.name} of this run does not exist, so nothing was deployed`,
-    );
   return {
     runId,
     jobId: job.id,
     jobType: job.type,
     attempt: job.attempt,
-    source: plans[0]?.source === "tree" ? source : null,
-    inputs,
-    steps: steps.map(({ id: stepId, name, parallelGroup }) => ({ stepId, name, parallelGroup })),
+    source,
+    inputs: plan.inputs.flatMap((input) => inputArtifact(input, artifacts, job)),
+    steps: steps.map((step) => ({ stepId: step.id, name: step.name, parallelGroup: step.parallel_group })),
+  };
+}
+
+/** The newest artifact of that name. A test runs without what was not built; a deploy does not. */
+function inputArtifact(input: InputSpec, artifacts: readonly ArtifactRow[], job: JobView): InputArtifact[] {
+  const artifact = artifacts.findLast((candidate) => candidate.name === input.name);
+  if (artifact === undefined && job.type === "deploy")
+    throw new Problem(
+      "artifact_missing",
+      `the artifact ${input.name} of this run does not exist, so nothing was deployed`,
+    );
+  if (artifact === undefined) return [];
+  const { id: artifactId, checksum: sha256, size, metadata } = artifact;
+  return [{ ...input, artifactId, sha256, size, metadata }];
+}
+
+async function sourceOf({ store }: OrchestratorDeps, runId: RunId): Promise<SourceSpec> {
+  const run = await store.runs.get(runId);
+  if (run === null || run.tree === null)
+    throw new Problem("internal", `run ${runId} has no tree to check out`);
+  const config = run.config_digest === null ? null : await store.pipelines.config(run.config_digest);
+  return {
+    repositoryId: mirrorName(run.clone_url),
+    cloneUrl: run.clone_url,
+    commit: run.git_sha,
+    tree: run.tree,
+    submodules: config?.config.submodules ?? false,
   };
 }

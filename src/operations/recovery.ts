@@ -1,0 +1,53 @@
+/** Runs whose process is gone: finding them, recording what has ended, and taking them over. */
+import { Problem, type RunId } from "../kernel/index.ts";
+import type { RunRow } from "../store/index.ts";
+import type { OperationsDeps } from "./deps.ts";
+
+/** Runs that are not final and whose owner, by the evidence of this machine or of the lease, lives no more. */
+export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunRow[]> {
+  const { store } = await deps.database();
+  const abandoned: RunRow[] = [];
+  for (const { id } of await store.runs.unfinished()) {
+    const run = await store.runs.get(id);
+    if (run !== null && (await isAbandoned(deps, run))) abandoned.push(run);
+  }
+  return abandoned;
+}
+
+async function isAbandoned(deps: OperationsDeps, run: RunRow): Promise<boolean> {
+  if (run.owner_node === null) return true;
+  if (run.owner_node === deps.owner.node) return false;
+  const { store } = await deps.database();
+  const node = await store.nodes.get(run.owner_node);
+  return node === null || node.ended_at !== null || run.owner_epoch !== node.epoch || !deps.isAlive(node);
+}
+
+/** @throws Problem conflict when somebody carries it, or has taken it over first */
+export async function takeOver(deps: OperationsDeps, runId: RunId): Promise<void> {
+  const { store } = await deps.database();
+  const run = await store.runs.get(runId);
+  if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
+  const { owner_node: node, owner_epoch: epoch } = run;
+  const from = node === null || epoch === null ? null : { node, epoch };
+  if ((await isAbandoned(deps, run)) && (await store.runs.takeOver(runId, from, deps.owner))) {
+    // The dead process writes no more: its epoch has passed.
+    if (from !== null) await store.nodes.end(from);
+    return;
+  }
+  throw new Problem("conflict", `run ${run.pipeline} #${run.number} is carried by another process`, {
+    remedy: "follow it with: shipinator logs --follow",
+  });
+}
+
+/** Writes down what has ended of abandoned runs and starts nothing; the runs stay to be continued. */
+export async function recordAbandoned(deps: OperationsDeps): Promise<readonly RunRow[]> {
+  const { store, orchestrator } = await deps.database();
+  const left: RunRow[] = [];
+  for (const run of await abandonedRuns(deps)) {
+    await takeOver(deps, run.id);
+    await orchestrator.record(run.id);
+    const now = await store.runs.get(run.id);
+    if (now !== null && now.finished_at === null) left.push(now);
+  }
+  return left;
+}
