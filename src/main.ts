@@ -1,14 +1,64 @@
+/** The one place that reads the process: what the command line needs of it is handed on as parameters. */
 import { readFileSync } from "node:fs";
+import { homedir, userInfo } from "node:os";
+import { buffer } from "node:stream/consumers";
+import { createFiles, createProgram, createWriter } from "./cli/index.ts";
+import { systemClock } from "./kernel/index.ts";
 
-const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-const version =
-  typeof manifest === "object" && manifest !== null && "version" in manifest
+const signals = ["SIGINT", "SIGTERM"] as const;
+const environment = process.env;
+const cwd = process.cwd();
+const stderr = createWriter(process.stderr);
+
+/** An account without a passwd entry has a number only. */
+function login(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "unknown");
+  }
+}
+
+function readVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
     ? String(manifest.version)
     : "unknown";
-
-if (process.argv[2] === "--version") {
-  process.stdout.write(`${version}\n`);
-} else {
-  process.stderr.write("usage: shipinator --version\n");
-  process.exitCode = 2;
 }
+
+const program = createProgram({
+  argv: process.argv.slice(2),
+  environment,
+  cwd,
+  stdout: createWriter(process.stdout),
+  stderr,
+  readStdin: () => buffer(process.stdin),
+  files: createFiles(cwd),
+  clock: systemClock,
+  login,
+  version: readVersion(),
+  async openClient({ mode, configFile }) {
+    const { openEmbedded } = await import("./app.ts");
+    return await openEmbedded({
+      environment,
+      cwd,
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      home: environment.HOME ?? homedir(),
+      configFile,
+      mode,
+      onWarning: (text: string) => stderr.write(`warning: ${text}\n`),
+    });
+  },
+  onInterrupt(handler) {
+    for (const signal of signals) process.on(signal, handler);
+    return () => {
+      for (const signal of signals) process.off(signal, handler);
+    };
+  },
+});
+
+process.on("uncaughtException", (error) => process.exit(program.crash(error)));
+const code = await program.run();
+// What the command left behind (a person insisted on leaving) must not keep the process.
+process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));

@@ -1,0 +1,73 @@
+/** From the words of the command line to the command that they ask for; or what is wrong with them. */
+import { Command, CommanderError } from "commander";
+import { defineCommands } from "./commands/define.ts";
+import type { CommandContext, GlobalOptions } from "./context.ts";
+import type { CliDeps } from "./deps.ts";
+import { EXIT } from "./errors.ts";
+import { createStyle } from "./terminal/style.ts";
+
+export type ParsedArguments =
+  /** Help was shown, or what is wrong was said. */
+  { readonly kind: "answered"; readonly code: number } | ChosenCommand;
+
+interface ChosenCommand {
+  readonly kind: "command";
+  readonly options: GlobalOptions;
+  readonly run: (context: CommandContext) => Promise<number>;
+}
+
+const EXAMPLES = `
+Examples:
+  shipinator init                        write a starting .shipinator.yaml
+  shipinator run                         build, test and deploy this directory
+  shipinator run --only build,test       leave the deploy out
+  shipinator run https://git.example/team/app.git --ref v1.2
+  shipinator logs latest --step unit     what that step wrote
+  shipinator download 12/app --to ./app  take an artifact of run 12
+
+RUN is a number, an id or the beginning of one, or "latest".
+Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment,
+130 interrupted.
+`;
+
+export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
+  const chosen: ChosenCommand[] = [];
+  const program = createCommander(deps);
+  defineCommands(program, ({ output, config }, run) => {
+    chosen.push({ kind: "command", options: { format: output ?? "text", configFile: config ?? null }, run });
+  });
+  if (deps.argv.length === 0) {
+    program.outputHelp({ error: true });
+    return { kind: "answered", code: EXIT.usage };
+  }
+  try {
+    await program.parseAsync(deps.argv, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { kind: "answered", code: error.exitCode === 0 ? EXIT.done : EXIT.usage };
+  }
+  return chosen[0] ?? { kind: "answered", code: EXIT.usage };
+}
+
+function createCommander(deps: CliDeps): Command {
+  const { stdout, stderr, environment } = deps;
+  const out = createStyle(stdout, environment);
+  const err = createStyle(stderr, environment);
+  return new Command("shipinator")
+    .description("Builds, tests and deploys a Git repository as its .shipinator.yaml says.")
+    .version(deps.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help")
+    .helpCommand("help [command]", "show the help of a command")
+    .configureHelp({ styleTitle: out.bold })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      getOutHelpWidth: () => stdout.columns,
+      getErrHelpWidth: () => stderr.columns,
+      getOutHasColors: () => out.color,
+      getErrHasColors: () => err.color,
+    })
+    .showHelpAfterError("See: shipinator --help")
+    .exitOverride()
+    .addHelpText("after", EXAMPLES);
+}

@@ -1,0 +1,34 @@
+/** `shipinator artifacts RUN`: what a run has made. */
+import type { ArtifactDetail } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { formatSize } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { type Column, renderTable } from "../terminal/table.ts";
+
+const columns = (exact: "exact" | "rounded"): readonly Column<ArtifactDetail>[] => [
+  { header: "NAME", shrinkTo: 8, text: ({ name }) => sanitizeName(name) },
+  { header: "TYPE", text: ({ artifact_type }) => artifact_type },
+  {
+    header: "SIZE",
+    align: "right",
+    text: ({ size }) => (exact === "exact" ? String(size) : formatSize(size)),
+  },
+  { header: "ID", text: ({ id }) => id },
+  { header: "DIGEST", shrinkTo: 14, text: ({ checksum }) => `sha256:${checksum}` },
+];
+
+export async function artifactsCommand(context: CommandContext, which: string): Promise<number> {
+  const { out, style } = context;
+  return await withReader(context, async ({ client }) => {
+    const run = await client.get(which);
+    if (context.format === "json") writeJson(context, run.artifacts);
+    else if (run.artifacts.length === 0) note(context, "this run has made no artifacts");
+    else {
+      const shape = columns(out.isTTY ? "rounded" : "exact");
+      out.write(renderTable(shape, run.artifacts, { style, width: out.isTTY ? out.columns : null }));
+    }
+    return EXIT.done;
+  });
+}

@@ -1,0 +1,75 @@
+/** Before a new run: the runs that a killed process left behind are carried to their end, one line each. */
+import { isFinalRun } from "../../domain/index.ts";
+import { Problem } from "../../kernel/index.ts";
+import type { RunSummary } from "../../operations/index.ts";
+import { type CommandContext, note } from "../context.ts";
+import type { Session } from "../deps.ts";
+import { warn } from "../errors.ts";
+import type { Interrupts } from "../interrupts.ts";
+import { elapsed, formatDuration } from "../terminal/format.ts";
+import { followRun, type RunView } from "../watch/follow-run.ts";
+import { mark, paintStatus, runTitle } from "../watch/step-line.ts";
+import { progressStream } from "../watch/watch-run.ts";
+
+const silent: RunView = { changed() {}, started() {}, log: async () => {}, ended() {} };
+
+/** A run that cannot be continued is named and left; the others and the new run do not wait for it. */
+export async function carryAbandoned(
+  context: CommandContext,
+  session: Session,
+  interrupts: Interrupts,
+): Promise<void> {
+  const { out, style } = progressStream(context);
+  const runs = await session.client.abandoned();
+  if (runs.length > 0)
+    out.write(`${style.yellow("note:")} ${left(runs.length)} by an earlier command; continuing first\n`);
+  for (const run of runs) {
+    if (interrupts.asked.aborted) return;
+    try {
+      await carry(context, session, { run, interrupts });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      warn(context, error);
+    }
+  }
+}
+
+function left(amount: number): string {
+  return amount === 1 ? "1 run was left unfinished" : `${amount} runs were left unfinished`;
+}
+
+async function carry(
+  context: CommandContext,
+  { client }: Session,
+  { run, interrupts }: { readonly run: RunSummary; readonly interrupts: Interrupts },
+): Promise<void> {
+  const { deps } = context;
+  const { out, style } = progressStream(context);
+  const title = runTitle(run);
+  await client.resume(run.id);
+  out.write(`${mark("running", style)} ${title} continues\n`);
+  let canceling: Promise<unknown> = Promise.resolve();
+  const cancel = () => {
+    out.write(`canceling ${title}; press Ctrl-C again to insist\n`);
+    canceling = client.cancel(run.id, deps.login()).catch((error: unknown) => warn(context, error));
+  };
+  interrupts.asked.addEventListener("abort", cancel, { once: true });
+  try {
+    const options = {
+      client,
+      view: silent,
+      clock: deps.clock,
+      signal: interrupts.insisted,
+      logs: "none" as const,
+    };
+    const final = await followRun({ ...options, run: await client.get(run.id) });
+    if (!isFinalRun(final.status))
+      return note(context, `${title} is left unfinished; this continues it: shipinator resume ${run.id}`);
+    const time = elapsed(final.started_at, final.finished_at, deps.clock.now());
+    const took = time === null ? "" : ` after ${formatDuration(time)}`;
+    out.write(`${mark(final.status, style)} ${title}: ${paintStatus(final.status, style)}${took}\n`);
+  } finally {
+    interrupts.asked.removeEventListener("abort", cancel);
+    await canceling;
+  }
+}

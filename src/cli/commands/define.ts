@@ -1,0 +1,179 @@
+/** The tree of commands: names, arguments, options, help. Each command's code is loaded when it is asked for. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type RunState, statesOf } from "../../domain/index.ts";
+import type { CommandContext, OutputFormat } from "../context.ts";
+import { EXIT } from "../errors.ts";
+
+/** Options that every command takes. */
+export interface SharedOptions {
+  readonly output?: OutputFormat;
+  readonly config?: string;
+}
+
+/** Told which command was asked for, and how to run it. */
+export type Choose = (shared: SharedOptions, run: (context: CommandContext) => Promise<number>) => void;
+
+const RUN_HELP = 'a number, an id or the beginning of one, or "latest"';
+
+export function defineCommands(program: Command, choose: Choose): void {
+  defineRun(program, choose);
+  defineFile(program, choose);
+  defineQueries(program, choose);
+  defineContents(program, choose);
+  program
+    .command("version")
+    .description("print the version")
+    .action(() =>
+      choose({}, async ({ deps, out }) => {
+        out.write(`${deps.version}\n`);
+        return EXIT.done;
+      }),
+    );
+}
+
+function outputOption(): Option {
+  return new Option("-o, --output <format>", "form of the answer").choices(["text", "json"]).default("text");
+}
+
+function configOption(): Option {
+  return new Option("--config <file>", "Shipinator's own configuration file");
+}
+
+function defineRun(program: Command, choose: Choose): void {
+  program
+    .command("run")
+    .description("build, test and deploy a directory or a repository")
+    .argument("[target]", "a directory, or a repository's address", ".")
+    .option("--ref <ref>", "a branch, tag or commit, instead of the files as they are")
+    .option("--only <stages>", "stages to run, separated by commas", collect)
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action((target: string, options: SharedOptions & { ref?: string; only?: readonly string[] }) =>
+      choose(options, async (context) => {
+        const { parseStages, runCommand } = await import("./run.ts");
+        const only = options.only === undefined ? null : parseStages(options.only);
+        return await runCommand(context, { target, ref: options.ref ?? null, only });
+      }),
+    );
+  program
+    .command("resume")
+    .description("carry runs on that were left unfinished")
+    .argument("[run]", `${RUN_HELP}; all of them by default`)
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action((run: string | undefined, options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { resumeCommand } = await import("./run.ts");
+        return await resumeCommand(context, run ?? null);
+      }),
+    );
+}
+
+function defineFile(program: Command, choose: Choose): void {
+  program
+    .command("validate")
+    .description("check a pipeline file and show all its problems")
+    .argument("[file]", "a file, a directory that has a .shipinator.yaml, or - for standard input", ".")
+    .addOption(outputOption())
+    .action((file: string, options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { validateCommand } = await import("./validate.ts");
+        return await validateCommand(context, file);
+      }),
+    );
+  program
+    .command("init")
+    .description("look at a repository and write a starting .shipinator.yaml")
+    .argument("[directory]", "the repository's root", ".")
+    .option("--force", "replace a .shipinator.yaml that is there")
+    .addOption(outputOption())
+    .action((directory: string, options: SharedOptions & { force?: true }) =>
+      choose(options, async (context) => {
+        const { initCommand } = await import("./init.ts");
+        return await initCommand(context, { directory, existing: options.force ? "replace" : "never" });
+      }),
+    );
+}
+
+function defineQueries(program: Command, choose: Choose): void {
+  program
+    .command("list")
+    .alias("ls")
+    .description("show the newest runs")
+    .option("-n, --limit <number>", "at most so many", parseLimit, 20)
+    .addOption(new Option("--status <status>", "only runs in this state").choices(statesOf("run")))
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action((options: SharedOptions & { limit: number; status?: RunState }) =>
+      choose(options, async (context) => {
+        const { listCommand } = await import("./list.ts");
+        return await listCommand(context, { limit: options.limit, status: options.status ?? null });
+      }),
+    );
+  program
+    .command("status")
+    .description("show a run: its stages, steps, failures and artifacts")
+    .argument("[run]", RUN_HELP, "latest")
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action((run: string, options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { statusCommand } = await import("./status.ts");
+        return await statusCommand(context, run);
+      }),
+    );
+}
+
+function defineContents(program: Command, choose: Choose): void {
+  program
+    .command("logs")
+    .description("print what a run's steps have written")
+    .argument("[run]", RUN_HELP, "latest")
+    .option("--step <name>", "one step's bytes only; NAME or STAGE/NAME")
+    .option("-f, --follow", "go on until it is over")
+    .addOption(configOption())
+    .action((run: string, options: SharedOptions & { step?: string; follow?: true }) =>
+      choose(options, async (context) => {
+        const { logsCommand } = await import("./logs.ts");
+        const follow = options.follow ? "to_the_end" : "so_far";
+        return await logsCommand(context, { run, step: options.step ?? null, follow });
+      }),
+    );
+  program
+    .command("artifacts")
+    .description("list what a run has made")
+    .argument("[run]", RUN_HELP, "latest")
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action((run: string, options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { artifactsCommand } = await import("./artifacts.ts");
+        return await artifactsCommand(context, run);
+      }),
+    );
+  program
+    .command("download")
+    .description("save an artifact, verified by its digest")
+    .argument("<artifact>", "an id or the beginning of one, or RUN/NAME")
+    .option("--to <path>", "a file, a directory, or - for standard output (default: this directory)")
+    .option("--force", "replace a file that is there")
+    .addOption(outputOption())
+    .addOption(configOption())
+    .action((artifact: string, options: SharedOptions & { to?: string; force?: true }) =>
+      choose(options, async (context) => {
+        const { downloadCommand } = await import("./download.ts");
+        const existing = options.force ? "replace" : "never";
+        return await downloadCommand(context, { artifact, to: options.to ?? null, existing });
+      }),
+    );
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+function parseLimit(value: string): number {
+  const limit = Number(value);
+  if (/^\d{1,6}$/.test(value) && limit >= 1) return limit;
+  throw new InvalidArgumentError("It is a whole number from 1 to 999999.");
+}

@@ -1,0 +1,68 @@
+/** `shipinator list`: the newest runs on this data directory. */
+import type { RunState } from "../../domain/index.ts";
+import type { RunSummary } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { elapsed, formatAge, formatDuration } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { type Column, renderTable } from "../terminal/table.ts";
+import { paintStatus } from "../watch/step-line.ts";
+
+export interface ListArguments {
+  readonly limit: number;
+  readonly status: RunState | null;
+}
+
+const PAGE = 100;
+
+export async function listCommand(context: CommandContext, args: ListArguments): Promise<number> {
+  return await withReader(context, async ({ client }) => {
+    const runs: RunSummary[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await client.list({
+        limit: Math.min(PAGE, args.limit - runs.length),
+        ...(args.status === null ? {} : { status: args.status }),
+        ...(cursor === null ? {} : { cursor }),
+      });
+      runs.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor !== null && runs.length < args.limit);
+    if (context.format === "json") writeJson(context, runs);
+    else if (runs.length === 0) note(context, "no runs yet; this makes one: shipinator run");
+    else context.out.write(renderRuns(context, runs));
+    return EXIT.done;
+  });
+}
+
+function renderRuns({ deps, out, style }: CommandContext, runs: readonly RunSummary[]): string {
+  const now = deps.clock.now();
+  const columns: readonly Column<RunSummary>[] = [
+    { header: "RUN", align: "right", text: ({ number }) => String(number) },
+    {
+      header: "STATUS",
+      text: ({ status }) => status,
+      paint: (text, { status }) => paintStatus(status, style, text),
+    },
+    { header: "PROJECT", shrinkTo: 8, text: ({ project }) => sanitizeName(project) },
+    { header: "REF", shrinkTo: 6, text: ({ git_ref }) => sanitizeName(git_ref ?? "-") },
+    {
+      header: "COMMIT",
+      text: ({ git_sha, dirty }) => (git_sha === null ? "-" : `${git_sha.slice(0, 7)}${dirty ? "+" : ""}`),
+    },
+    { header: "STARTED", text: ({ created_at }) => (out.isTTY ? formatAge(created_at, now) : created_at) },
+    { header: "TOOK", align: "right", text: (run) => took(run, now) },
+    { header: "REASON", shrinkTo: 6, text: ({ failure_reason }) => failure_reason ?? "" },
+  ];
+  const reasons = runs.some(({ failure_reason }) => failure_reason !== null);
+  return renderTable(reasons ? columns : columns.slice(0, -1), runs, {
+    style,
+    width: out.isTTY ? out.columns : null,
+  });
+}
+
+function took(run: RunSummary, now: Date): string {
+  const ms = elapsed(run.started_at, run.finished_at, now);
+  return ms === null ? "-" : formatDuration(ms);
+}

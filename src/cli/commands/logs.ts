@@ -1,0 +1,97 @@
+/** `shipinator logs RUN`: one step's bytes as they are, or all steps' lines, each after its step's name. */
+import { isFinalRun, isFinalStage } from "../../domain/index.ts";
+import { type Clock, Problem } from "../../kernel/index.ts";
+import type { Client, RunDetail } from "../../operations/index.ts";
+import { type CommandContext, note } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { followRun, type RunView } from "../watch/follow-run.ts";
+import { createLogPrinter, type LogPrinter } from "../watch/log-printer.ts";
+import { RunModel, type WatchedStep } from "../watch/run-model.ts";
+import { runTitle } from "../watch/step-line.ts";
+
+export interface LogsArguments {
+  readonly run: string;
+  /** `NAME` or `STAGE/NAME`. */
+  readonly step: string | null;
+  readonly follow: "to_the_end" | "so_far";
+}
+
+export async function logsCommand(context: CommandContext, args: LogsArguments): Promise<number> {
+  const { deps, out, style } = context;
+  return await withReader(context, async ({ client }, signal) => {
+    const run = await client.get(args.run);
+    const chosen = args.step === null ? null : chooseStep(run, args.step);
+    const printer = createLogPrinter({ out, style, prefix: chosen === null ? "step" : "none" });
+    if (args.follow === "to_the_end" && !isFinalRun(run.status))
+      await follow({ client, run, chosen, printer, signal, clock: deps.clock });
+    else await printSoFar({ client, run, chosen, printer, signal });
+    if (!isFinalRun(run.status) && args.follow === "so_far" && !signal.aborted)
+      note(context, `${runTitle(run)} is not over yet; --follow shows what comes`);
+    return EXIT.done;
+  });
+}
+
+interface SoFar {
+  readonly client: Client;
+  readonly run: RunDetail;
+  readonly chosen: WatchedStep | null;
+  readonly printer: LogPrinter;
+  readonly signal: AbortSignal;
+}
+
+async function printSoFar({ client, run, chosen, printer, signal }: SoFar): Promise<void> {
+  for (const watched of new RunModel(run).steps) {
+    if (chosen !== null && watched.step.id !== chosen.step.id) continue;
+    for (const execution of watched.step.executions) {
+      if (execution.begun_at === null || execution.log_bytes === 0) continue;
+      for await (const chunk of client.log({ executionId: execution.id, offset: 0, follow: false }, signal))
+        await printer.log(watched, chunk.bytes);
+    }
+    printer.end(watched);
+  }
+}
+
+/** Only the log lines, of one step until it ends, or of all until the run ends. */
+async function follow({
+  chosen,
+  printer,
+  signal,
+  ...rest
+}: SoFar & { readonly clock: Clock }): Promise<void> {
+  const over = new AbortController();
+  const wants = ({ step }: WatchedStep) => chosen === null || step.id === chosen.step.id;
+  const view: RunView = {
+    changed() {},
+    started() {},
+    log: printer.log,
+    ended(watched) {
+      printer.end(watched);
+      if (chosen !== null && wants(watched)) over.abort();
+    },
+  };
+  await followRun({ ...rest, view, wants, signal: AbortSignal.any([signal, over.signal]), logs: "complete" });
+}
+
+/** The step of the newest attempt with that name. */
+function chooseStep(run: RunDetail, name: string): WatchedStep {
+  const steps = new RunModel(run).steps;
+  const full = steps.filter(({ job, step, label }) => label === name || `${job.name}/${step.name}` === name);
+  const found = full.length > 0 ? full : steps.filter(({ step }) => step.name === name);
+  const stages = new Set(found.map(({ job }) => job.name));
+  const latest =
+    found.findLast(({ step }) => !isFinalStage(step.status) || step.started_at !== null) ?? found.at(-1);
+  if (latest !== undefined && stages.size === 1) return latest;
+  const names = [...new Set(steps.map(({ job, step }) => `${job.name}/${step.name}`))].map(sanitizeName);
+  if (latest === undefined)
+    throw new Problem("not_found", `${runTitle(run)} has no step "${sanitizeName(name)}"`, {
+      remedy:
+        names.length === 0
+          ? "It has no steps."
+          : `Its steps are ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}.`,
+    });
+  throw new Problem("usage", `several stages have a step "${sanitizeName(name)}"`, {
+    remedy: `Name the stage as well: ${[...stages].map((stage) => `--step ${stage}/${name}`).join(" or ")}.`,
+  });
+}

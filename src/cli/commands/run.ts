@@ -1,0 +1,119 @@
+/** `shipinator run` and `shipinator resume`. */
+import { resolve } from "node:path";
+import { isFinalRun, type JobType, jobTypes } from "../../domain/index.ts";
+import { Problem } from "../../kernel/index.ts";
+import type { Client, RunDetail, RunSummary, TriggerRequest } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import type { Session } from "../deps.ts";
+import { EXIT } from "../errors.ts";
+import { type Interrupts, withInterrupts } from "../interrupts.ts";
+import { runReference } from "../session.ts";
+import { renderSummary } from "../summary.ts";
+import { runTitle } from "../watch/step-line.ts";
+import { progressStream, watchRun } from "../watch/watch-run.ts";
+import { carryAbandoned } from "./carry-abandoned.ts";
+
+export interface RunArguments {
+  readonly target: string;
+  readonly ref: string | null;
+  readonly only: readonly JobType[] | null;
+}
+
+export async function runCommand(context: CommandContext, args: RunArguments): Promise<number> {
+  const { deps } = context;
+  const source = sourceOf(args, deps.cwd);
+  return await carrying(context, async (session, interrupts) => {
+    await carryAbandoned(context, session, interrupts);
+    if (interrupts.asked.aborted) return EXIT.interrupted;
+    const request: TriggerRequest = { source, only: args.only, by: deps.login() };
+    const { run, notes } = await session.client.trigger(request, interrupts.asked);
+    return await showRun({ context, session, run, notes, interrupts });
+  });
+}
+
+export async function resumeCommand(context: CommandContext, which: string | null): Promise<number> {
+  return await carrying(context, async (session, interrupts) => {
+    const { client } = session;
+    const runs = which === null ? await client.abandoned() : [await abandonedRun(client, which)];
+    if (runs.length === 0) note(context, "no run waits to be continued");
+    let code: number = EXIT.done;
+    for (const { id } of runs) {
+      await client.resume(id);
+      const shown = await showRun({ context, session, run: await client.get(id), notes: [], interrupts });
+      if (shown !== EXIT.done) code = shown;
+      if (interrupts.asked.aborted) return EXIT.interrupted;
+    }
+    return code;
+  });
+}
+
+/** The stages named in `--only build,test`. */
+export function parseStages(values: readonly string[]): readonly JobType[] {
+  const named = values.flatMap((value) => value.split(",")).map((name) => name.trim());
+  return named.map((name) => {
+    const stage = jobTypes.find((type) => type === name);
+    if (stage !== undefined) return stage;
+    const remedy = `The stages are ${jobTypes.join(", ")}; several are separated by commas.`;
+    throw new Problem("usage", `--only names a stage that does not exist: "${name}"`, { remedy });
+  });
+}
+
+/** Anything with a scheme, `helper::address`, or `user@host:path` is an address, everything else a path. */
+function sourceOf({ target, ref }: RunArguments, cwd: string): TriggerRequest["source"] {
+  const isAddress = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/|:)/.test(target) || /^[^/\s:@]+@[^/\s:]+:/.test(target);
+  if (target === "")
+    throw new Problem("usage", "the path to run is empty", { remedy: "Use . for this directory." });
+  if (isAddress) return { kind: "repository", url: target, ref };
+  return { kind: "directory", path: resolve(cwd, target), ref };
+}
+
+async function carrying(
+  context: CommandContext,
+  work: (session: Session, interrupts: Interrupts) => Promise<number>,
+): Promise<number> {
+  const { deps, configFile } = context;
+  return await withInterrupts(deps, 2, async (interrupts) => {
+    const session = await deps.openClient({ mode: "run", configFile });
+    try {
+      return interrupts.asked.aborted ? EXIT.interrupted : await work(session, interrupts);
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+interface ShowOptions {
+  readonly context: CommandContext;
+  readonly session: Session;
+  readonly run: RunDetail;
+  readonly notes: readonly string[];
+  readonly interrupts: Interrupts;
+}
+
+async function showRun(options: ShowOptions): Promise<number> {
+  const { context, session, interrupts } = options;
+  const { deps } = context;
+  const final = await watchRun(options);
+  const reference = await runReference(session.client, final);
+  if (!isFinalRun(final.status)) {
+    note(context, `${runTitle(final)} is left unfinished; this continues it: shipinator resume ${reference}`);
+    return EXIT.interrupted;
+  }
+  const { out, style } = progressStream(context);
+  const now = deps.clock.now();
+  const summary = await renderSummary({ run: final, client: session.client, reference, style, now });
+  out.write(`\n${summary}${style.dim(`everything is kept in ${session.dataDir}`)}\n`);
+  if (context.format === "json") writeJson(context, final);
+  if (interrupts.asked.aborted) return EXIT.interrupted;
+  return final.status === "success" ? EXIT.done : EXIT.failed;
+}
+
+async function abandonedRun(client: Client, which: string): Promise<RunSummary> {
+  const run = await client.get(which);
+  const abandoned = await client.abandoned();
+  if (abandoned.some(({ id }) => id === run.id)) return run;
+  const state = isFinalRun(run.status) ? `it is over (${run.status})` : "another process carries it";
+  throw new Problem("conflict", `${runTitle(run)} does not wait to be continued: ${state}`, {
+    remedy: `See it with: shipinator status ${which}`,
+  });
+}

@@ -1,0 +1,26 @@
+/** `shipinator status RUN`: one run, now. Exits 0 whatever its state. */
+import { type CommandContext, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { runReference, withReader } from "../session.ts";
+import { renderSummary } from "../summary.ts";
+import { formatAge } from "../terminal/format.ts";
+import { runSource, runTitle } from "../watch/step-line.ts";
+
+export async function statusCommand(context: CommandContext, which: string): Promise<number> {
+  const { deps, out, style } = context;
+  return await withReader(context, async ({ client }) => {
+    const run = await client.get(which);
+    if (context.format === "json") {
+      writeJson(context, run);
+      return EXIT.done;
+    }
+    const now = deps.clock.now();
+    const reference = await runReference(client, run);
+    const created = out.isTTY ? formatAge(run.created_at, now) : run.created_at;
+    out.write(
+      `${style.bold(runTitle(run))} ${style.dim(`(${runSource(run)})`)}, ${created}\nid ${run.id}\n\n`,
+    );
+    out.write(await renderSummary({ run, client, reference, style, now }));
+    return EXIT.done;
+  });
+}

@@ -1,0 +1,54 @@
+/** `shipinator validate [FILE|DIR|-]`: all problems of a pipeline file at once. Exit 0 or 2. */
+import { join } from "node:path";
+import { type PipelineProblem, parsePipelineFile, renderPipelineProblems } from "../../config/index.ts";
+import { Problem } from "../../kernel/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { count } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { createStyle } from "../terminal/style.ts";
+
+export const PIPELINE_FILE = ".shipinator.yaml";
+/** One byte over what the language allows, so that too large a file is seen as such. */
+const READ_LIMIT = 256 * 1024 + 1;
+
+export async function validateCommand(context: CommandContext, target: string): Promise<number> {
+  const { deps, out, style, format } = context;
+  const { bytes, name } = await load(context, target);
+  const parsed = parsePipelineFile(bytes, name);
+  if (format === "json") writeJson(context, parsed.ok ? [] : parsed.problems.map(toJson));
+  if (parsed.ok) {
+    for (const text of parsed.notes) note(context, sanitizeName(text));
+    if (format === "text") out.write(`${style.green(style.marks.ok)} ${sanitizeName(name)} is valid\n`);
+    return EXIT.done;
+  }
+  const { problems } = parsed;
+  const text = new TextDecoder().decode(bytes);
+  const { bold, dim, red, cyan } = createStyle(deps.stderr, deps.environment);
+  const paints = { place: bold, message: (plain: string) => plain, mark: red, remedy: cyan };
+  const rendered = renderPipelineProblems(problems, text, { paint: (kind, plain) => paints[kind](plain) });
+  deps.stderr.write(
+    `${rendered}\n\n${dim(`${count(problems.length, "problem")} in ${sanitizeName(name)}`)}\n`,
+  );
+  return EXIT.usage;
+}
+
+async function load({ deps }: CommandContext, target: string): Promise<{ bytes: Uint8Array; name: string }> {
+  if (target === "-") return { bytes: (await deps.readStdin()).subarray(0, READ_LIMIT), name: "<stdin>" };
+  const kind = await deps.files.kind(target);
+  const name = kind === "directory" ? join(target, PIPELINE_FILE) : target;
+  if (kind === "directory" && (await deps.files.kind(name)) === "absent") throw noPipelineFile(target);
+  return { bytes: await deps.files.read(name, READ_LIMIT), name };
+}
+
+function noPipelineFile(directory: string): Problem {
+  const where = directory === "." ? "this directory" : directory;
+  const init = directory === "." ? "shipinator init" : `shipinator init ${directory}`;
+  return new Problem("not_found", `${where} has no ${PIPELINE_FILE}`, {
+    remedy: `Write a starting one with: ${init}`,
+  });
+}
+
+function toJson({ endColumn, ...problem }: PipelineProblem): Readonly<Record<string, unknown>> {
+  return { ...problem, end_column: endColumn };
+}

@@ -1,0 +1,78 @@
+/** Everything of the outside world that the commands touch, so that they run in memory as they run on a terminal. */
+import type { Clock } from "../kernel/index.ts";
+import type { Client } from "../operations/index.ts";
+
+/** One of the two output streams. Writes are in order; after the reader has gone they do nothing. */
+export interface Writer {
+  write(chunk: string | Uint8Array): void;
+  /** Resolves when little enough is waiting to be taken over, or when nobody takes it any more. */
+  drained(): Promise<void>;
+  readonly isTTY: boolean;
+  /** Cells of the terminal, now; 80 and 24 where there is none. */
+  readonly columns: number;
+  readonly rows: number;
+  /** Aborts when the reader has gone (`| head`). */
+  readonly gone: AbortSignal;
+}
+
+export type FileKind = "file" | "directory" | "other" | "absent";
+
+/** A file being written under a temporary name beside its final one. */
+export interface PendingFile {
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes the bytes durable and gives them their name. @throws Problem conflict when the name is taken meanwhile */
+  commit(): Promise<void>;
+  /** Removes the temporary file; nothing after `commit`. */
+  discard(): Promise<void>;
+}
+
+export interface NewFile {
+  readonly path: string;
+  readonly overwrite: "never" | "replace";
+  /** Permission bits, before the umask. */
+  readonly mode: number;
+}
+
+/** Paths are absolute or relative to the working directory. */
+export interface Files {
+  /** The first `limit` bytes of a file. @throws Problem not_found, usage */
+  read(path: string, limit: number): Promise<Uint8Array>;
+  kind(path: string): Promise<FileKind>;
+  /** Names in a directory, unsorted. @throws Problem not_found, usage */
+  names(path: string): Promise<readonly string[]>;
+  /** @throws Problem conflict, usage, storage_failed */
+  create(file: NewFile): Promise<PendingFile>;
+}
+
+/** `run` carries runs to their end; `read` looks, and records what has finished meanwhile. */
+export type ClientMode = "run" | "read";
+
+/** A client and what it stands on. `close` may be called once the command's last question is answered, or to leave. */
+export interface Session {
+  readonly client: Client;
+  readonly dataDir: string;
+  close(): Promise<void>;
+}
+
+export interface CliDeps {
+  /** Without the program's own two. */
+  readonly argv: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdout: Writer;
+  readonly stderr: Writer;
+  /** The whole of standard input, for `validate -`. */
+  readonly readStdin: () => Promise<Uint8Array>;
+  readonly files: Files;
+  readonly clock: Clock;
+  /** Who asks, recorded with what is asked. */
+  readonly login: () => string;
+  readonly version: string;
+  /** @throws Problem */
+  readonly openClient: (options: {
+    readonly mode: ClientMode;
+    readonly configFile: string | null;
+  }) => Promise<Session>;
+  /** Calls the handler on Ctrl-C and SIGTERM, instead of ending at once, until the returned function is called. */
+  readonly onInterrupt: (handler: () => void) => () => void;
+}

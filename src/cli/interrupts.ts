@@ -1,0 +1,40 @@
+/** Ctrl-C and SIGTERM: the first asks, the second insists, the third ends the command where it stands. */
+import type { CliDeps } from "./deps.ts";
+import { EXIT } from "./errors.ts";
+
+export interface Interrupts {
+  /** Aborts at the first. */
+  readonly asked: AbortSignal;
+  /** Aborts at the second. */
+  readonly insisted: AbortSignal;
+}
+
+/**
+ * Runs a command's work under interrupts. @param patience how many of them the work handles itself; one more and the
+ * command ends at once with 130, the work left as it is.
+ */
+export async function withInterrupts(
+  deps: Pick<CliDeps, "onInterrupt">,
+  patience: 1 | 2,
+  work: (interrupts: Interrupts) => Promise<number>,
+): Promise<number> {
+  const asked = new AbortController();
+  const insisted = new AbortController();
+  const out = Promise.withResolvers<number>();
+  let seen = 0;
+  const off = deps.onInterrupt(() => {
+    seen += 1;
+    if (seen > patience) out.resolve(EXIT.interrupted);
+    else if (seen === 1) asked.abort();
+    else insisted.abort();
+  });
+  try {
+    return await Promise.race([work({ asked: asked.signal, insisted: insisted.signal }), out.promise]);
+  } catch (error) {
+    // What was being done ended because it was told to.
+    if (asked.signal.aborted) return EXIT.interrupted;
+    throw error;
+  } finally {
+    off();
+  }
+}

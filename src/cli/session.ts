@@ -1,0 +1,53 @@
+/** A client for the length of one command that looks and changes nothing. */
+import { Problem } from "../kernel/index.ts";
+import type { Client, RunSummary } from "../operations/index.ts";
+import { type CommandContext, note } from "./context.ts";
+import type { Session } from "./deps.ts";
+import { EXIT } from "./errors.ts";
+import { withInterrupts } from "./interrupts.ts";
+import { runTitle } from "./watch/step-line.ts";
+
+/** Opens, works, says which runs wait to be continued, closes. The signal aborts on Ctrl-C and when nobody reads. */
+export async function withReader(
+  context: CommandContext,
+  work: (session: Session, signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  const { deps } = context;
+  return await withInterrupts(deps, 1, async ({ asked }) => {
+    const signal = AbortSignal.any([asked, deps.stdout.gone]);
+    const session = await deps.openClient({ mode: "read", configFile: context.configFile });
+    try {
+      if (asked.aborted) return EXIT.interrupted;
+      const code = await work(session, signal).catch((error: unknown) => endQuietly(error, deps.stdout.gone));
+      if (asked.aborted) return EXIT.interrupted;
+      await mentionAbandoned(context, session.client);
+      return code;
+    } finally {
+      await session.close();
+    }
+  });
+}
+
+function endQuietly(error: unknown, gone: AbortSignal): number {
+  if (gone.aborted) return EXIT.done;
+  throw error;
+}
+
+async function mentionAbandoned(context: CommandContext, client: Client): Promise<void> {
+  for (const run of await client.abandoned())
+    note(
+      context,
+      `${runTitle(run)} was left unfinished; this continues it: shipinator resume ${await runReference(client, run)}`,
+    );
+}
+
+/** How the run can be named in a command: its number, or its id where other runs have that number too. */
+export async function runReference(client: Client, run: Pick<RunSummary, "id" | "number">): Promise<string> {
+  try {
+    const found = await client.get(String(run.number));
+    return found.id === run.id ? String(run.number) : run.id;
+  } catch (error) {
+    if (error instanceof Problem) return run.id;
+    throw error;
+  }
+}

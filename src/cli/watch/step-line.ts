@@ -1,0 +1,76 @@
+/** One line about a step, a job or a run, the same in every view. */
+import type { RunState, StageState } from "../../domain/index.ts";
+import { assertNever } from "../../kernel/index.ts";
+import type { ExecutionDetail, RunSummary, StepDetail } from "../../operations/index.ts";
+import { elapsed, formatDuration } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import type { Style } from "../terminal/style.ts";
+
+export function mark(status: StageState | RunState, style: Style): string {
+  const { marks } = style;
+  switch (status) {
+    case "succeeded":
+    case "success":
+      return style.green(marks.ok);
+    case "failed":
+      return style.red(marks.failed);
+    case "canceled":
+      return style.yellow(marks.passed);
+    case "skipped":
+      return style.dim(marks.passed);
+    case "pending":
+      return style.dim(marks.dot);
+    case "running":
+      return style.cyan(marks.started);
+    default:
+      return assertNever(status, "status");
+  }
+}
+
+export function paintStatus(status: StageState | RunState, style: Style, text: string = status): string {
+  if (status === "failed") return style.red(text);
+  if (status === "canceled") return style.yellow(text);
+  if (status === "success" || status === "succeeded") return style.green(text);
+  return status === "running" ? style.cyan(text) : style.dim(text);
+}
+
+/** The attempt that decided: the newest. */
+export function lastExecution(step: StepDetail): ExecutionDetail | null {
+  return step.executions.toSorted((a, b) => a.attempt - b.attempt).at(-1) ?? null;
+}
+
+/** `1.2s`; or empty where it never ran. */
+export function stepDuration(step: Pick<StepDetail, "started_at" | "finished_at">, now: Date): string {
+  const ms = elapsed(step.started_at, step.finished_at, now);
+  return ms === null ? "" : formatDuration(ms);
+}
+
+/** What is to be said of a step beside its name: nothing for a success, else the reason's word and the exit status. */
+export function stepRemark(step: StepDetail): string {
+  if (step.status === "skipped" || step.status === "canceled") return step.status;
+  if (step.status !== "failed") return "";
+  const execution = lastExecution(step);
+  const exit = execution?.exit_code ?? null;
+  const word = execution?.failure_reason ?? "failed";
+  return exit === null ? word : `${word}, exit status ${exit}`;
+}
+
+/** `run 12 of hello`. */
+export function runTitle(run: Pick<RunSummary, "number" | "project" | "pipeline">): string {
+  const project = sanitizeName(run.project);
+  const pipeline = sanitizeName(run.pipeline);
+  return `run ${run.number} of ${project === pipeline || pipeline === "default" ? project : `${project}/${pipeline}`}`;
+}
+
+/** `at main, commit 1a2b3c4 with uncommitted changes, in examples/hello`; empty where nothing is known. */
+export function runSource(run: Pick<RunSummary, "git_ref" | "git_sha" | "dirty" | "subpath">): string {
+  const parts: string[] = [];
+  if (run.git_ref !== null && run.git_ref !== run.git_sha)
+    parts.push(sanitizeName(run.git_ref.replace(/^refs\/(heads|tags)\//, "")));
+  if (run.git_sha !== null)
+    parts.push(`commit ${run.git_sha.slice(0, 7)}${run.dirty ? " with uncommitted changes" : ""}`);
+  else parts.push("no commit");
+  if (run.subpath !== null && run.subpath !== "" && run.subpath !== ".")
+    parts.push(`in ${sanitizeName(run.subpath)}`);
+  return parts.join(", ");
+}

@@ -1,0 +1,86 @@
+/** Carries one run before a person's eyes: head, live or plain view, Ctrl-C. The summary is the caller's. */
+import { isFinalRun } from "../../domain/index.ts";
+import type { RunDetail } from "../../operations/index.ts";
+import type { CommandContext } from "../context.ts";
+import type { Session, Writer } from "../deps.ts";
+import { warn } from "../errors.ts";
+import type { Interrupts } from "../interrupts.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { createStyle, isCapable, type Style } from "../terminal/style.ts";
+import { followRun } from "./follow-run.ts";
+import { createLiveView } from "./live-view.ts";
+import { createPlainView } from "./plain-view.ts";
+import { runSource, runTitle } from "./step-line.ts";
+
+export interface WatchOptions {
+  readonly context: CommandContext;
+  readonly session: Session;
+  readonly run: RunDetail;
+  readonly notes: readonly string[];
+  readonly interrupts: Interrupts;
+}
+
+/** Where progress is shown: beside the answer, so that `-o json` keeps stdout for its one document. */
+export function progressStream({ deps, format }: CommandContext): {
+  readonly out: Writer;
+  readonly style: Style;
+} {
+  const out = format === "json" ? deps.stderr : deps.stdout;
+  return { out, style: createStyle(out, deps.environment) };
+}
+
+/** @returns the run at its end; not final only when the person insisted on leaving it. */
+export async function watchRun(options: WatchOptions): Promise<RunDetail> {
+  const { context, session, run, notes, interrupts } = options;
+  const { deps } = context;
+  const { out, style } = progressStream(context);
+  out.write(`${style.bold(runTitle(run))} ${style.dim(`(${runSource(run)})`)}\n`);
+  for (const text of notes) out.write(`${style.yellow("note:")} ${sanitizeName(text)}\n`);
+
+  const live = isCapable(out, deps.environment)
+    ? createLiveView({ out, style, clock: deps.clock, onError: (error) => warn(context, error) })
+    : null;
+  const view = live ?? createPlainView({ out, style, now: () => deps.clock.now() });
+  const say = (text: string) => (live === null ? void out.write(`${text}\n`) : live.hint(text));
+
+  live?.hint("Ctrl-C cancels");
+  const canceling = onAbort(interrupts.asked, async () => {
+    say("canceling; press Ctrl-C again to insist");
+    await session.client.cancel(run.id, deps.login());
+  });
+  try {
+    const final = await followRun({
+      client: session.client,
+      run,
+      view,
+      clock: deps.clock,
+      signal: interrupts.insisted,
+      logs: live === null ? "complete" : "live",
+    });
+    if (isFinalRun(final.status)) await canceling.settled((error) => warn(context, error));
+    return final;
+  } finally {
+    canceling.off();
+    await live?.close();
+  }
+}
+
+/** Starts the work when the signal aborts, once; at once when it has already. */
+function onAbort(signal: AbortSignal, work: () => Promise<void>) {
+  let outcome: Promise<unknown> | null = null;
+  const start = () => {
+    outcome = work().then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
+  };
+  if (signal.aborted) start();
+  else signal.addEventListener("abort", start, { once: true });
+  return {
+    off: () => signal.removeEventListener("abort", start),
+    async settled(onError: (error: unknown) => void): Promise<void> {
+      const failed = await outcome;
+      if (typeof failed === "object" && failed !== null && "error" in failed) onError(failed.error);
+    },
+  };
+}
