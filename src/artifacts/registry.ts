@@ -43,9 +43,13 @@ export function parseImageReference(ref: string): ImageReference {
   const repository = isHost || path.includes("/") ? path : `library/${path}`;
   const valid = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(repository);
   if (match === null || !valid)
-    throw new Problem("artifact_missing", `${JSON.stringify(ref)} is not an image reference, so no registry can be asked for it`, {
-      remedy: "write host[:port]/name[:tag]",
-    });
+    throw new Problem(
+      "artifact_missing",
+      `${JSON.stringify(ref)} is not an image reference, so no registry can be asked for it`,
+      {
+        remedy: "write host[:port]/name[:tag]",
+      },
+    );
   return { host: isHost ? first : "registry-1.docker.io", repository, reference: digest ?? tag ?? "latest" };
 }
 
@@ -64,13 +68,17 @@ export function createRegistry(options: RegistryOptions): Registry {
       });
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new Problem("environment", `the registry ${image.host} could not be asked for ${ref}: ${errorMessage(cause)}`, {
-        remedy:
-          scheme === "https"
-            ? `if it speaks plain HTTP, name it in registry.plain_http (SHIPINATOR_REGISTRY_PLAIN_HTTP=${image.host})`
-            : "check that it is running and reachable from here",
-        cause: error,
-      });
+      throw new Problem(
+        "environment",
+        `the registry ${image.host} could not be asked for ${ref}: ${errorMessage(cause)}`,
+        {
+          remedy:
+            scheme === "https"
+              ? `if it speaks plain HTTP, name it in registry.plain_http (SHIPINATOR_REGISTRY_PLAIN_HTTP=${image.host})`
+              : "check that it is running and reachable from here",
+          cause: error,
+        },
+      );
     }
   }
 
@@ -81,7 +89,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       const basic = stored === null ? null : `Basic ${stored}`;
       let answer = await ask(ref, image, basic, signal);
       if (answer.status === 401) {
-        const token = await bearer(answer.headers.get("www-authenticate") ?? "", basic, signal, options.timeoutMs);
+        const token = await bearer(
+          answer.headers.get("www-authenticate") ?? "",
+          basic,
+          signal,
+          options.timeoutMs,
+        );
         if (token !== null) answer = await ask(ref, image, `Bearer ${token}`, signal);
       }
       if (answer.status === 404)
@@ -90,12 +103,16 @@ export function createRegistry(options: RegistryOptions): Registry {
         });
       if (!answer.ok)
         throw new Problem("environment", `the registry ${image.host} answered ${answer.status} for ${ref}`, {
-          remedy: answer.status === 401 || answer.status === 403 ? `log in first: docker login ${image.host}` : "look at the registry's log",
+          remedy:
+            answer.status === 401 || answer.status === 403
+              ? `log in first: docker login ${image.host}`
+              : "look at the registry's log",
         });
       const digest = answer.headers.get("docker-content-digest");
       if (digest === null || !/^sha256:[0-9a-f]{64}$/.test(digest))
         throw new Problem("environment", `the registry ${image.host} gave no digest for ${ref}`, {
-          remedy: "a registry must answer HEAD with Docker-Content-Digest; use one that keeps to the specification",
+          remedy:
+            "a registry must answer HEAD with Docker-Content-Digest; use one that keeps to the specification",
         });
       return digest;
     },
@@ -111,7 +128,10 @@ async function bearer(
 ): Promise<string | null> {
   if (!/^bearer /i.test(challenge)) return null;
   const parameters = Object.fromEntries(
-    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = "", value = ""]) => [name.toLowerCase(), value]),
+    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = "", value = ""]) => [
+      name.toLowerCase(),
+      value,
+    ]),
   );
   if (parameters.realm === undefined) return null;
   const url = new URL(parameters.realm);

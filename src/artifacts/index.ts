@@ -1,0 +1,14 @@
+/** Artifacts: immutable bytes on a filesystem, verified by SHA-256 on write and on every read. */
+export { type FileSystem, nodeFileSystem, type StoredFile } from "./file-system.ts";
+export { type ImageArchive, inspectImageArchive } from "./image-archive.ts";
+export { createArtifactStore } from "./store.ts";
+export type {
+  ArtifactReference,
+  ArtifactStore,
+  ArtifactStoreDeps,
+  ByteRange,
+  PutFilesRequest,
+  PutRequest,
+  RestoreRequest,
+  StoredArtifact,
+} from "./types.ts";
