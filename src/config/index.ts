@@ -1,3 +1,4 @@
+export { pipelineJsonSchema } from "./json-schema.ts";
 export {
   type ParsedPipeline,
   type ParseOptions,
@@ -5,3 +6,12 @@ export {
   pipelineDigest,
 } from "./pipeline-file.ts";
 export { type PipelineProblem, type RenderOptions, renderPipelineProblems } from "./render-problems.ts";
+export { Secret } from "./secret.ts";
+export {
+  type DatabaseConfig,
+  loadServerConfig,
+  type Machine,
+  type ServerConfig,
+  type ServerConfigInput,
+} from "./server-config.ts";
+export { describeServerConfig, type ListenAddress, type SettingDescription } from "./server-settings.ts";

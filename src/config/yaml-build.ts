@@ -1,4 +1,7 @@
-/** From the parser's nodes to our tree, with the faults of form: keys, tags, anchors and aliases. */
+/**
+ * From the parser's nodes to our tree, with the faults of form: keys, tags, anchors and aliases. No message repeats a
+ * value, an alias or a tag: a password that begins with `*` or `!` would be among them.
+ */
 import { isAlias, isCollection, isMap, isScalar, isSeq, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
 import { type Faults, quoted, type Span } from "./faults.ts";
 import { Lines } from "./lines.ts";
@@ -42,13 +45,9 @@ function buildNode(build: Build, node: unknown, fallback: Span): YamlNode {
 function buildValue(build: Build, node: unknown, fallback: Span): YamlNode {
   const span = spanOf(node, fallback);
   if ((isScalar(node) || isCollection(node)) && !plainTags.includes(node.tag))
-    build.faults.add(
-      span,
-      `the tag ${quoted(String(node.tag).replace(/^tag:yaml\.org,2002:/, "!!"))} has no meaning here`,
-      {
-        remedy: "Remove the tag.",
-      },
-    );
+    build.faults.add(span, "a tag has no meaning here", {
+      remedy: "Remove the tag.",
+    });
   if (isScalar(node)) return buildScalar(build, node, span);
   if (isSeq(node)) return buildList(build, node, span);
   if (isMap(node)) return buildMap(build, node, span);
@@ -109,8 +108,7 @@ function buildMap(build: Build, node: YAMLMap, span: Span): YamlNode {
 /** The key's text, or null (and a fault) where it is none that may stand in these files. */
 function keyName(build: Build, key: unknown, at: Span): string | null {
   if (!isScalar(key) || typeof key.value !== "string") {
-    const shown = isScalar(key) && key.source ? `the key ${quoted(key.source)}` : "this key";
-    build.faults.add(at, `${shown} is not text`, { remedy: "Put the key in quotes if it is meant as text." });
+    build.faults.add(at, "this key is not text", { remedy: "Put the key in quotes if it is meant as text." });
     return null;
   }
   if (key.value === "<<") {
@@ -136,8 +134,8 @@ function buildAlias(build: Build, name: string, at: Span): YamlNode {
       });
     return emptyAt(at);
   }
-  if (target === undefined) build.faults.add(at, `the alias ${quoted(`*${name}`)} has no anchor before it`);
-  if (target === null) build.faults.add(at, `the alias ${quoted(`*${name}`)} stands inside what it names`);
+  if (target === undefined) build.faults.add(at, "this alias has no anchor before it");
+  if (target === null) build.faults.add(at, "this alias stands inside what it names");
   return target ?? emptyAt(at);
 }
 

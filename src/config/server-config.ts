@@ -1,0 +1,178 @@
+/** The server's configuration: a YAML file, `SHIPINATOR_*` over it, defaults below. */
+import { isAbsolute, join } from "node:path";
+import { type LogLevel, Problem } from "../kernel/index.ts";
+import { Secret } from "./secret.ts";
+import { type ListenAddress, type Setting, settings } from "./server-settings.ts";
+import {
+  type ConfigFile,
+  fromEnvironment,
+  fromFile,
+  type Given,
+  type SourceProblem,
+} from "./server-sources.ts";
+
+export interface DatabaseConfig {
+  /** A host, or a directory with a socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: Secret;
+  readonly name: string;
+  readonly sslMode: "disable" | "require" | "verify-full";
+  /** Absolute path of a PEM file, or null for the system's certificates. */
+  readonly sslRootCertificate: string | null;
+}
+
+export interface ServerConfig {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Absolute. */
+  readonly artifactPath: string;
+  readonly listenAddress: ListenAddress;
+  readonly executor: "local";
+  readonly parallelLimit: number;
+  readonly logLevel: LogLevel;
+  readonly local: {
+    readonly slots: number;
+    /** Null: the server's own account. */
+    readonly user: string | null;
+    readonly minFreeBytes: number;
+    readonly logCapBytes: number;
+    readonly graceSeconds: number;
+  };
+  readonly embedded: { readonly user: string | null };
+  /** Null: the embedded Postgres. */
+  readonly db: DatabaseConfig | null;
+  readonly git: { readonly allowFileUrls: boolean };
+  /** `plainHttp`: `host[:port]` of registries without TLS. */
+  readonly registry: { readonly plainHttp: readonly string[] };
+}
+
+/** What the defaults depend on. */
+export interface Machine {
+  readonly home: string | null;
+  readonly uid: number;
+  readonly cores: number;
+  /** Absolute; a relative path in a variable is relative to it, one in the file to the file's directory. */
+  readonly cwd: string;
+}
+
+export interface ServerConfigInput {
+  readonly file?: ConfigFile | null;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly machine: Machine;
+}
+
+/**
+ * @throws Problem server_config_invalid, all that is wrong in one: `details` is a list of `{source, message, suggestion}`,
+ * `source` being `file:line:column` or the variable. No value of a secret is in it.
+ */
+export function loadServerConfig({ file, environment, machine }: ServerConfigInput): ServerConfig {
+  const problems: SourceProblem[] = [];
+  const ofFile = file ? fromFile(file, machine.cwd, problems) : new Map<string, Given>();
+  const ofVariables = fromEnvironment(environment, machine.cwd, problems);
+
+  /** The variable's value, else the file's; both are checked. */
+  function read<T>(setting: Setting<T>): T | undefined {
+    let found: T | undefined;
+    for (const given of [ofFile.get(setting.key), ofVariables.get(setting.key)]) {
+      if (given === undefined) continue;
+      const result = setting.read(given.text, given.base);
+      if (result.ok) found = result.value;
+      else
+        problems.push({
+          source: given.source,
+          message: `${setting.key} ${result.message}`,
+          suggestion: result.suggestion,
+        });
+    }
+    return found;
+  }
+
+  const dataDir = read(settings.dataDir) ?? defaultDataDir(environment, machine, problems);
+  const config: ServerConfig = {
+    dataDir,
+    artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
+    listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
+    executor: read(settings.executor) ?? "local",
+    parallelLimit: read(settings.parallelLimit) ?? machine.cores,
+    logLevel: read(settings.logLevel) ?? "info",
+    local: {
+      slots: read(settings.localSlots) ?? machine.cores,
+      user: read(settings.localUser) ?? null,
+      minFreeBytes: read(settings.localMinFreeBytes) ?? 256 * 2 ** 20,
+      logCapBytes: read(settings.localLogCap) ?? 64 * 2 ** 20,
+      graceSeconds: read(settings.localGrace) ?? 10,
+    },
+    embedded: { user: read(settings.embeddedUser) ?? null },
+    db: database(read, [ofFile, ofVariables], problems),
+    git: { allowFileUrls: read(settings.gitAllowFileUrls) ?? false },
+    registry: { plainHttp: read(settings.registryPlainHttp) ?? [] },
+  };
+  if (problems.length > 0) throw problemOf(problems);
+  return config;
+}
+
+type Reader = <T>(setting: Setting<T>) => T | undefined;
+
+function database(
+  read: Reader,
+  sources: readonly ReadonlyMap<string, Given>[],
+  problems: SourceProblem[],
+): DatabaseConfig | null {
+  const host = read(settings.dbHost);
+  const config = {
+    host: host ?? "",
+    port: read(settings.dbPort) ?? 5432,
+    user: read(settings.dbUser) ?? "shipinator",
+    password: read(settings.dbPassword) ?? new Secret(""),
+    name: read(settings.dbName) ?? "shipinator",
+    sslMode: read(settings.dbSslMode) ?? "disable",
+    sslRootCertificate: read(settings.dbSslRootCertificate) ?? null,
+  } as const;
+  if (host !== undefined) return config;
+  for (const source of sources)
+    for (const [key, given] of source)
+      if (key.startsWith("db."))
+        problems.push({
+          source: given.source,
+          message: `${key} has no meaning without db.host: the embedded Postgres has its own`,
+          suggestion: null,
+        });
+  return null;
+}
+
+function defaultDataDir(
+  environment: ServerConfigInput["environment"],
+  machine: Machine,
+  problems: SourceProblem[],
+): string {
+  if (machine.uid === 0) return "/var/lib/shipinator";
+  const data = environment.XDG_DATA_HOME;
+  // The specification says that a relative path in it is to be ignored.
+  if (data !== undefined && isAbsolute(data)) return join(data, "shipinator");
+  if (machine.home !== null && isAbsolute(machine.home)) return join(machine.home, ".local/share/shipinator");
+  problems.push({
+    source: "SHIPINATOR_DATA_DIR",
+    message: "is needed, because there is no home directory to keep anything in",
+    suggestion: null,
+  });
+  return "/";
+}
+
+function problemOf(problems: readonly SourceProblem[]): Problem {
+  const lines = problems.map(({ source, message, suggestion }) => {
+    const meant = suggestion === null ? "" : `; did you mean ${suggestion}?`;
+    return `${source}: ${message}${meant}`;
+  });
+  const [first = ""] = lines;
+  const message =
+    lines.length === 1
+      ? first
+      : `${lines.length} settings are wrong:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+  return new Problem("server_config_invalid", message, {
+    remedy: "Correct or remove them; nothing was started.",
+    details: problems,
+    ...(problems[0] === undefined ? {} : { place: problems[0].source }),
+  });
+}
