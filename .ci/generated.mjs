@@ -12,7 +12,11 @@ const generators = [
   [".ci/boundaries.json", "boundary rules of the linter", boundaryConfiguration],
   ["package-lock.json", "dependencies, for every platform", lockfile],
   ["docs/state-machines.md", "diagrams of the state machines", ["node", ".ci/generate/state-machines.ts"]],
-  ["docs/schema/shipinator.schema.json", "JSON Schema of the pipeline file", ["node", ".ci/generate/json-schema.ts"]],
+  [
+    "docs/schema/shipinator.schema.json",
+    "the pipeline file, for editors",
+    ["node", ".ci/generate/json-schema.ts"],
+  ],
 ];
 
 function content(file, command) {
