@@ -9,6 +9,13 @@ export {
   type FakeWorld,
   fakeOutcomes,
 } from "./fake/index.ts";
+export {
+  createLocalExecutor,
+  type KillRung,
+  type LocalExecutor,
+  type LocalExecutorOptions,
+  type LocalPorts,
+} from "./local/index.ts";
 export type {
   CancelCause,
   ExecutionHandle,

@@ -35,13 +35,15 @@ export interface LocalExecutorOptions extends LocalPorts {
   /** Below this many free bytes `refusal` says no; 0 never does. */
   readonly minFreeBytes: number;
   /** Free bytes where `directory` is. Default: statfs. */
-  readonly freeBytes?: () => Promise<number>;
+  readonly freeBytes?: (directory: string) => Promise<number>;
   /** Rungs that may be used, surest first. Default: all; those that this machine does not have are left out. */
   readonly rungs?: readonly KillRung[];
   /** Limit of a lane's memory cgroup, where there is one. Default: none. */
   readonly memoryLimitBytes?: number;
   /** How long a grandchild may hold the log's pipe after its step's exit. Default 2,000 ms. */
   readonly holdMs?: number;
+  /** `process.kill`; a process that is gone already is no error. */
+  readonly kill: (pid: number, signal: "SIGTERM" | "SIGKILL" | "SIGUSR1") => void;
   /** `process.platform`; anything but `linux` is refused. */
   readonly platform: string;
 }

@@ -1,0 +1,404 @@
+/**
+ * Attempts as this process follows them: what the lanes tell, what the files prove, when one has ended, and how one is
+ * ended. Files are the truth; a lane's lines only say when to look.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import type { ExecutionStatus, Outcome } from "../../domain/index.ts";
+import { errorCode, errorMessage } from "../../kernel/index.ts";
+import type { CancelCause, ExecutionHandle, ExecutorHint } from "../types.ts";
+import type { Deadlines } from "./deadlines.ts";
+import { begunSomewhere, type Job } from "./jobs.ts";
+import type { Lane, LaneEvent } from "./lane.ts";
+import { readIfThere, readLine, type StepPaths, stepPaths } from "./layout.ts";
+import type { LocalExecutorOptions } from "./options.ts";
+import { parseRecord, type StepRecord } from "./prologue.ts";
+import { endLane, laneProcesses, oomKills, signalEach } from "./rungs/ladder.ts";
+import { isMachinery, isPump } from "./rungs/session.ts";
+import { decide, type Ending, neverBegan, readEvidence, timeOf } from "./settle.ts";
+
+export interface Attempt {
+  readonly handle: ExecutionHandle;
+  readonly paths: StepPaths;
+  readonly job: Job;
+  readonly record: StepRecord | null;
+  lane: Lane | null;
+  outcome: Outcome | null;
+  begun: boolean;
+  /** The status that the shim told, in case the disk did not keep it. */
+  hinted: string | null;
+  ending: {
+    readonly cause: CancelCause;
+    readonly done: Promise<void>;
+    hurry(graceSeconds: number): void;
+  } | null;
+  /** The script's own end, its log's end (or the shim's death), and the outcome. */
+  readonly exited: PromiseWithResolvers<void>;
+  readonly over: PromiseWithResolvers<void>;
+}
+
+export interface AttemptsDeps {
+  readonly options: LocalExecutorOptions;
+  readonly deadlines: Deadlines;
+  readonly emit: (hint: ExecutorHint) => void;
+}
+
+export function createAttempts(deps: AttemptsDeps) {
+  const { options, deadlines } = deps;
+  const { clock } = options;
+  const holdMs = options.holdMs ?? 2_000;
+  const byName = new Map<string, Attempt>();
+  let justBegun: Attempt[] = [];
+
+  function track(handle: ExecutionHandle, job: Job, record: StepRecord | null): Attempt {
+    const attempt: Attempt = {
+      handle,
+      paths: stepPaths(job.paths, handle),
+      job,
+      record,
+      lane: null,
+      outcome: null,
+      begun: false,
+      hinted: null,
+      ending: null,
+      exited: Promise.withResolvers(),
+      over: Promise.withResolvers(),
+    };
+    byName.set(attempt.paths.name, attempt);
+    return attempt;
+  }
+
+  /** Ends the attempt's story. `keep` writes the outcome down where the files alone would not tell it. */
+  function settle(attempt: Attempt, outcome: Outcome, keep: "derived" | "keep"): void {
+    if (attempt.outcome !== null) return;
+    attempt.outcome = outcome;
+    if (keep === "keep") {
+      try {
+        writeFileSync(attempt.paths.outcome, `${JSON.stringify(outcome)}\n`);
+      } catch (error) {
+        options.log.warn(
+          { execution_id: attempt.handle.executionId, error: errorMessage(error) },
+          "an outcome could not be kept",
+        );
+      }
+    }
+    for (const what of ["timeout", "hold"]) deadlines.drop(`${what} ${attempt.paths.name}`);
+    if (attempt.lane?.current === attempt.paths.name) attempt.lane.current = null;
+    attempt.exited.resolve();
+    attempt.over.resolve();
+    deps.emit({ executionId: attempt.handle.executionId, state: "ended" });
+  }
+
+  function outcomeOf(attempt: Attempt, ending: Ending | null): Outcome {
+    const scope = attempt.lane?.record.scope;
+    const kills = scope === undefined ? 0 : oomKills(scope);
+    const struck = attempt.lane !== null && kills > attempt.lane.oomSeen;
+    if (attempt.lane !== null) attempt.lane.oomSeen = kills;
+    const evidence = readEvidence(attempt.paths, attempt.record?.logFile ?? null, attempt.hinted, struck);
+    return decide(evidence, ending, clock.now());
+  }
+
+  function hear({ word, lane, status }: LaneEvent): void {
+    const attempt = lane.current === null ? undefined : byName.get(lane.current);
+    if (attempt === undefined || attempt.outcome !== null) return;
+    switch (word) {
+      case "begun":
+        attempt.begun = true;
+        announce(attempt);
+        break;
+      case "exit":
+        attempt.begun = true;
+        attempt.hinted = status;
+        attempt.exited.resolve();
+        deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => endPump(attempt));
+        break;
+      case "over":
+        // One that was read late belongs to an earlier step: the present one's pump leaves its word before it ends.
+        if (attempt.hinted !== null || existsSync(attempt.paths.pumped)) finish(attempt);
+        break;
+      case "dead":
+        finish(attempt);
+        break;
+    }
+  }
+
+  /** A step that is over in a moment says so only once. */
+  function announce(attempt: Attempt): void {
+    justBegun.push(attempt);
+    if (justBegun.length > 1) return;
+    deadlines.set("announce", 25, () => {
+      const ready = justBegun;
+      justBegun = [];
+      for (const it of ready) {
+        if (it.outcome === null) deps.emit({ executionId: it.handle.executionId, state: "begun" });
+      }
+    });
+  }
+
+  /** The log is complete, or the shim is dead. */
+  function finish(attempt: Attempt): void {
+    attempt.exited.resolve();
+    attempt.over.resolve();
+    if (attempt.ending !== null || attempt.outcome !== null) return;
+    const exit = readLine(attempt.paths.exit) ?? attempt.hinted;
+    if (exit !== null && exit !== "lost") {
+      settle(
+        attempt,
+        outcomeOf(attempt, null),
+        attempt.hinted === null || attempt.lane?.alive ? "derived" : "keep",
+      );
+    } else if (!attempt.begun && takeGate(attempt)) {
+      settle(attempt, lostBeforeBegin(attempt, "the shim ended before the step began"), "keep");
+    } else {
+      conclude(attempt, "lost", 0).catch((error: unknown) => complain(attempt, error));
+    }
+  }
+
+  /** A grandchild holds the log's pipe: the pump is ended, the grandchild is not. */
+  function endPump(attempt: Attempt): void {
+    const { lane } = attempt;
+    if (lane === null || attempt.outcome !== null || attempt.ending !== null) return;
+    const { shim, ...identity } = lane.identity();
+    const pumps =
+      shim === null
+        ? []
+        : laneProcesses(lane.record.scope, { shim, ...identity }).filter((it) => isPump(it, shim.pid));
+    if (existsSync(attempt.paths.drained)) {
+      signalEach(pumps, "SIGUSR1", options.kill); // dd tells what it has drained so far
+      deadlines.set(`hold ${attempt.paths.name}`, 50, () => signalEach(pumps, "SIGKILL", options.kill));
+      return;
+    }
+    signalEach(pumps, "SIGKILL", options.kill);
+    deadlines.set(`hold ${attempt.paths.name}`, 100, () => endPump(attempt));
+  }
+
+  function watchTimeout(attempt: Attempt): void {
+    const { record } = attempt;
+    if (record === null) return;
+    const begunAt = timeOf(attempt.paths.gate);
+    const rest =
+      record.timeoutSeconds * 1_000 - (begunAt === null ? 0 : clock.now().getTime() - begunAt.getTime());
+    deadlines.set(`timeout ${attempt.paths.name}`, Math.max(0, rest), () => {
+      if (attempt.outcome !== null) return;
+      const since = timeOf(attempt.paths.gate);
+      // Until it has begun its time does not run; a suspended machine's clock may have jumped.
+      if (since === null || clock.now().getTime() - since.getTime() < record.timeoutSeconds * 1_000)
+        watchTimeout(attempt);
+      else
+        cancel(attempt, "timed_out", record.graceSeconds).catch((error: unknown) => complain(attempt, error));
+    });
+  }
+
+  function complain(attempt: Attempt, error: unknown): void {
+    options.log.error(
+      { execution_id: attempt.handle.executionId, error: errorMessage(error) },
+      "a step could not be ended",
+    );
+  }
+
+  /** O_EXCL: whoever makes the file decides whether the step may begin. The shim's is empty, ours is not. */
+  function takeGate(attempt: Attempt): boolean {
+    if (begunSomewhere(attempt.job, attempt.paths.name)) return false;
+    try {
+      mkdirSync(attempt.paths.root, { recursive: true });
+      const gate = openSync(
+        attempt.paths.gate,
+        constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
+        0o600,
+      );
+      writeSync(gate, "server\n");
+      closeSync(gate);
+      return true;
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      return (statSync(attempt.paths.gate, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    }
+  }
+
+  function lostBeforeBegin(attempt: Attempt, message: string): Outcome {
+    const whole =
+      attempt.job.ofThisBoot &&
+      existsSync(attempt.job.paths.record) &&
+      existsSync(attempt.job.paths.workspace);
+    return neverBegan(
+      "executor_lost",
+      `${message}; no command of it was run`,
+      clock.now(),
+      whole ? "whole" : "gone",
+    );
+  }
+
+  /** What a restarted server makes of an attempt that it finds. Leaves it ended, or followed. */
+  function recover(handle: ExecutionHandle, job: Job): Attempt {
+    const paths = stepPaths(job.paths, handle);
+    const attempt = track(handle, job, parseRecord(readIfThere(paths.prologue) ?? ""));
+    const lane = job.lanes.find((it) => it.directory.endsWith(`/${attempt.record?.lane}`)) ?? null;
+    attempt.lane = lane;
+    const kept = readLine(paths.outcome);
+    if (kept !== null) {
+      settle(attempt, reviveOutcome(kept), "derived");
+    } else if (takeGate(attempt)) {
+      settle(attempt, lostBeforeBegin(attempt, "the server stopped before this step began"), "keep");
+    } else if (!job.ofThisBoot) {
+      const lost = decide(
+        readEvidence(paths, attempt.record?.logFile ?? null, null, false),
+        null,
+        clock.now(),
+      );
+      const message = "the machine was restarted while this step ran, or before its results were safe";
+      settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "keep");
+    } else {
+      follow(attempt, lane);
+    }
+    return attempt;
+  }
+
+  function follow(attempt: Attempt, lane: Lane | null): void {
+    attempt.begun = true;
+    const marked = readLine(attempt.paths.cancel);
+    const exit = readLine(attempt.paths.exit);
+    if (marked !== null) {
+      // The server died while it ended this attempt: it goes on.
+      cancel(attempt, marked === "timed_out" ? "timed_out" : "canceled", 0).catch((error: unknown) =>
+        complain(attempt, error),
+      );
+    } else if (!lane?.alive || readLine(attempt.paths.pumped) !== null) {
+      finish(attempt);
+    } else {
+      lane.current = attempt.paths.name;
+      attempt.hinted = exit;
+      if (exit === null) watchTimeout(attempt);
+      else deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => endPump(attempt));
+    }
+  }
+
+  function cancel(attempt: Attempt, cause: CancelCause, graceSeconds: number): Promise<void> {
+    if (attempt.outcome !== null) return Promise.resolve();
+    if (attempt.ending !== null) {
+      attempt.ending.hurry(graceSeconds);
+      return attempt.ending.done;
+    }
+    if (!attempt.begun && takeGate(attempt)) {
+      const { job } = attempt;
+      const message = `${cause === "canceled" ? "canceled" : "timed out"} before it began`;
+      settle(
+        attempt,
+        neverBegan(cause, message, clock.now(), existsSync(job.paths.workspace) ? "whole" : "gone"),
+        "keep",
+      );
+      return Promise.resolve();
+    }
+    attempt.begun = true;
+    // Success that was proven before stands; only its log is still being completed.
+    if (
+      (readLine(attempt.paths.exit) ?? attempt.hinted) !== null &&
+      readLine(attempt.paths.cancel) === null
+    ) {
+      if (!attempt.lane?.alive) finish(attempt);
+      return attempt.over.promise;
+    }
+    return conclude(attempt, cause, graceSeconds);
+  }
+
+  /** Terminate, grace, kill, prove that nothing is left; then the outcome. */
+  function conclude(attempt: Attempt, cause: CancelCause | "lost", graceSeconds: number): Promise<void> {
+    let grace = new AbortController();
+    let until = clock.monotonic() + graceSeconds * 1_000;
+    const done = carryOut().catch((error: unknown) => {
+      attempt.ending = null; // so that the next call tries again
+      throw error;
+    });
+    attempt.ending = {
+      cause: cause === "lost" ? "canceled" : cause,
+      done,
+      hurry(seconds) {
+        until = Math.min(until, clock.monotonic() + seconds * 1_000);
+        grace.abort();
+      },
+    };
+    return done;
+
+    async function waitFor(what: Promise<void>, ms: () => number): Promise<void> {
+      let happened = false;
+      void what.then(() => {
+        happened = true;
+        grace.abort();
+      });
+      await Promise.resolve();
+      while (!happened && ms() > 0) {
+        grace = new AbortController();
+        await clock.sleep(ms(), grace.signal);
+      }
+    }
+
+    async function carryOut(): Promise<void> {
+      const { lane, paths } = attempt;
+      let rung: Ending["rung"] = null;
+      if (cause !== "lost") writeFileSync(paths.cancel, `${cause}\n`);
+      if (lane !== null) {
+        const { scope } = lane.record;
+        const identity = lane.identity();
+        const users = () =>
+          laneProcesses(scope, identity).filter((it) => !isMachinery(it, identity.shim?.pid ?? -1));
+        if (cause !== "lost") {
+          signalEach(users(), "SIGTERM", options.kill);
+          await waitFor(attempt.exited.promise, () => until - clock.monotonic());
+        }
+        const left = users();
+        if (left.length > 0) rung = scope.rung;
+        // First the user's processes alone, so that the pump can store what they wrote; then the rung, which proves it.
+        signalEach(left, "SIGKILL", options.kill);
+        const patience = clock.monotonic() + Math.min(holdMs, 1_000);
+        if (lane.alive) await waitFor(attempt.over.promise, () => patience - clock.monotonic());
+        lane.detach();
+        await endLane(scope, identity, options);
+      }
+      await Promise.resolve();
+      const { timeoutSeconds = 0 } = attempt.record ?? {};
+      settle(attempt, outcomeOf(attempt, { cause, rung, timeoutSeconds }), "keep");
+    }
+  }
+
+  return {
+    byName,
+    track,
+    settle,
+    hear,
+    recover,
+    takeGate,
+    watchTimeout,
+    cancel,
+    status(attempt: Attempt): ExecutionStatus {
+      if (attempt.outcome !== null) return { state: "ended", outcome: attempt.outcome };
+      const begunAt = timeOf(attempt.paths.gate);
+      if (begunAt === null && !attempt.begun) return { state: "waiting" };
+      return { state: "begun", begunAt: begunAt ?? clock.now() };
+    },
+    forget(job: Job): void {
+      for (const [name, attempt] of byName) {
+        if (attempt.job.paths.key !== job.paths.key) continue;
+        if (attempt.outcome === null) {
+          const lost = decide(readEvidence(attempt.paths, null, null, false), null, clock.now());
+          const message = "its job was closed before it had ended";
+          settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "derived");
+        }
+        byName.delete(name);
+      }
+    },
+  };
+}
+
+function reviveOutcome(text: string): Outcome {
+  const kept: Omit<Outcome, "begunAt" | "endedAt"> & { begunAt: string | null; endedAt: string | null } =
+    JSON.parse(text);
+  const date = (value: string | null) => (value === null ? null : new Date(value));
+  return { ...kept, begunAt: date(kept.begunAt), endedAt: date(kept.endedAt) };
+}

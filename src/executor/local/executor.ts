@@ -1,0 +1,273 @@
+/**
+ * The local executor: steps are processes of this machine, under the server's own account. `submit` prepares files and
+ * writes one line; everything that forks belongs to the helper and the shims, which outlive the server.
+ */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExecutionSpec, ExecutionStatus, JobSpec } from "../../domain/index.ts";
+import { errorMessage, Problem } from "../../kernel/index.ts";
+import type { ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
+import { type Attempt, createAttempts } from "./attempts.ts";
+import { createDeadlines } from "./deadlines.ts";
+import { createHelper } from "./helper.ts";
+import { createJobs, type Job } from "./jobs.ts";
+import { jobPaths, stepPaths } from "./layout.ts";
+import { thisMachine } from "./machine.ts";
+import type { KillRung, LocalExecutorOptions } from "./options.ts";
+import { findOutputs } from "./outputs.ts";
+import { environmentFault, findShell, prologueText, type StepRecord } from "./prologue.ts";
+import { thisHierarchies } from "./rungs/hierarchy.ts";
+import { chooseLadder, type Ladder } from "./rungs/ladder.ts";
+import { neverBegan } from "./settle.ts";
+
+export interface LocalExecutor extends Executor {
+  readonly type: "local";
+  /** The rung that this machine allows. */
+  readonly rung: KillRung;
+  /** Closes every job attempt (`<job id>.<attempt>`) that has something here and is not among the live ones. */
+  sweep(live: ReadonlySet<string>): Promise<readonly string[]>;
+}
+
+/** Longest line that the kernel writes to a FIFO in one piece. */
+const pipeBuffer = 4_096;
+
+/** @throws Problem environment: not Linux, or no way to end processes */
+export function createLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
+  if (options.platform !== "linux") {
+    throw new Problem("environment", `the local executor needs Linux, and this is ${options.platform}`, {
+      remedy: "Run Shipinator on Linux, or configure `executor: kubernetes`.",
+    });
+  }
+  if (/[\n\0]/.test(options.directory) || !options.directory.startsWith("/")) {
+    throw new Problem(
+      "environment",
+      `${JSON.stringify(options.directory)} cannot hold workspaces: an absolute path without line breaks is needed`,
+    );
+  }
+  for (const each of ["opened", "trash"])
+    mkdirSync(join(options.directory, each), { recursive: true, mode: 0o700 });
+  const ladder = chooseLadder(options.rungs ?? ["cgroup", "freezer", "session"], thisHierarchies());
+  return compose(options, ladder);
+}
+
+function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
+  const listeners = new Set<(hint: ExecutorHint) => void>();
+  const deadlines = createDeadlines(options.clock);
+  const helper = createHelper(options.environment);
+  const attempts = createAttempts({
+    options,
+    deadlines,
+    emit: (hint) => {
+      for (const listener of listeners) listener(hint);
+    },
+  });
+  const jobs = createJobs({
+    options,
+    machine: thisMachine(),
+    helper,
+    ladder: () => ladder,
+    onEvent: attempts.hear,
+  });
+
+  /** Files first, then the line: what is not complete when the server dies was never released. */
+  async function start(spec: ExecutionSpec, handle: ExecutionHandle, job: Job): Promise<void> {
+    const paths = stepPaths(job.paths, handle);
+    const directory = job.source === "tree" ? job.paths.workspace : job.paths.artifacts;
+    const environment = environmentOf(spec, job);
+    const [name = "sh", ...shellArguments] = spec.shell ?? ["sh", "-e"];
+    const shell = findShell(name, environment.PATH ?? options.environment.PATH ?? "/usr/bin:/bin", directory);
+    const fault =
+      shell === null
+        ? `the shell ${JSON.stringify(name)} is not there or not executable (PATH is ${environment.PATH ?? options.environment.PATH ?? "not set"})`
+        : environmentFault(environment, sizeOf(options.environment));
+    if (shell === null || fault !== null) return refuse(spec, handle, job, fault ?? "");
+
+    mkdirSync(paths.root, { mode: 0o700 });
+    writeFileSync(paths.script, spec.command);
+    const logFile = await options.logFile(spec.executionId);
+    const line = `${paths.name} ${options.logCapBytes} ${logFile}\n`;
+    if (logFile.includes("\n") || Buffer.byteLength(line) > pipeBuffer) {
+      throw new Problem(
+        "executor_failed",
+        `the log's path is too long or holds a line break: ${JSON.stringify(logFile)}`,
+      );
+    }
+    for (let tries = 0; tries < 3; tries++) {
+      const lane = await jobs.acquire(job, paths.name, spec.parallelGroup);
+      const record: StepRecord = {
+        executionId: spec.executionId,
+        lane: lane.directory.slice(lane.directory.lastIndexOf("/") + 1),
+        timeoutSeconds: spec.timeoutSeconds,
+        graceSeconds: spec.graceSeconds,
+        logFile,
+      };
+      writeFileSync(
+        paths.prologue,
+        prologueText({
+          record,
+          directory,
+          environment,
+          shell: [shell, ...shellArguments],
+          script: paths.script,
+        }),
+      );
+      const attempt = attempts.track(handle, job, record);
+      attempt.lane = lane;
+      if (lane.release(line)) {
+        attempts.watchTimeout(attempt);
+        return;
+      }
+      // The lane died while it was idle (a step killed it from behind): another takes the step.
+      lane.current = null;
+      attempts.byName.delete(paths.name);
+    }
+    throw new Problem("executor_failed", "the shims of this job die as soon as they are started");
+  }
+
+  function refuse(spec: ExecutionSpec, handle: ExecutionHandle, job: Job, fault: string): void {
+    const attempt = attempts.track(handle, job, null);
+    attempts.takeGate(attempt);
+    const workspace = existsSync(job.paths.workspace) ? "whole" : "gone";
+    attempts.settle(
+      attempt,
+      neverBegan(
+        "start_failed",
+        `step ${spec.name} could not be started: ${fault}`,
+        options.clock.now(),
+        workspace,
+      ),
+      "keep",
+    );
+  }
+
+  function environmentOf(spec: ExecutionSpec, job: Job): Record<string, string> {
+    return {
+      CI: "true",
+      TMPDIR: job.paths.tmp,
+      SHIPINATOR_EXECUTION_ID: spec.executionId,
+      ...(job.source === "none" ? { SHIPINATOR_ARTIFACTS_DIR: job.paths.artifacts } : {}),
+      ...spec.env,
+    };
+  }
+
+  /** The attempt as known here, else as its files tell; null where there is no trace of it. */
+  function find(handle: ExecutionHandle): Attempt | "vanished" | null {
+    const job = jobs.find({ jobId: handle.jobId, attempt: handle.jobAttempt });
+    const known = attempts.byName.get(`${handle.stepId}.${handle.attempt}`);
+    if (known !== undefined && (known.outcome !== null || job !== "vanished")) return known;
+    if (job === null || job === "vanished") return job;
+    return attempts.recover(handle, job);
+  }
+
+  function vanished(): ExecutionStatus {
+    const lost = neverBegan(
+      "executor_lost",
+      "the job's directory vanished, and with it all proof of what the step did",
+      options.clock.now(),
+      "gone",
+    );
+    return { state: "ended", outcome: { ...lost, began: true } };
+  }
+
+  async function close(name: Pick<JobSpec, "jobId" | "attempt">): Promise<void> {
+    const job = jobs.find(name);
+    await jobs.close(name);
+    if (job !== null && job !== "vanished") attempts.forget(job);
+  }
+
+  return {
+    type: "local",
+    rung: ladder.rung,
+    open: (job) => jobs.open(job),
+    async submit(spec) {
+      const handle: ExecutionHandle = {
+        executionId: spec.executionId,
+        stepId: spec.stepId,
+        attempt: spec.attempt,
+        jobId: spec.job.jobId,
+        jobAttempt: spec.job.attempt,
+      };
+      const job = jobs.find(spec.job);
+      if (job === null || job === "vanished") {
+        throw new Problem("executor_failed", `job ${spec.job.jobId} has no open workspace here`, {
+          remedy: "It is opened before its steps are submitted.",
+        });
+      }
+      const { name, root } = stepPaths(job.paths, handle);
+      if (attempts.byName.has(name)) return;
+      if (!job.ofThisBoot || existsSync(root)) {
+        attempts.recover(handle, job);
+        return;
+      }
+      try {
+        await start(spec, handle, job);
+      } catch (error) {
+        attempts.byName.delete(name);
+        if (error instanceof Problem) throw error;
+        throw new Problem(
+          "storage_failed",
+          `step ${spec.name} could not be prepared: ${errorMessage(error)}`,
+          { cause: error },
+        );
+      }
+    },
+    async status(handle) {
+      const found = find(handle);
+      if (found === null) return { state: "unknown" };
+      return found === "vanished" ? vanished() : attempts.status(found);
+    },
+    async cancel(handle, cause, graceSeconds) {
+      const found = find(handle);
+      if (found === null) return;
+      if (found === "vanished") return jobs.close({ jobId: handle.jobId, attempt: handle.jobAttempt });
+      await attempts.cancel(found, cause, graceSeconds);
+    },
+    async outputs(spec, wanted) {
+      const paths = jobPaths(options.directory, spec.job);
+      const root = spec.source === "tree" ? paths.workspace : paths.artifacts;
+      return findOutputs(root, wanted);
+    },
+    close,
+    watch(signal, listener) {
+      if (signal.aborted) return;
+      listeners.add(listener);
+      signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
+    },
+    ignores: (plan) =>
+      plan.image === null
+        ? []
+        : [
+            `image ${JSON.stringify(plan.image)} is not used: the local executor runs the step with what this machine has installed`,
+          ],
+    async refusal() {
+      if (options.minFreeBytes <= 0) return null;
+      const free = await (options.freeBytes ?? freeBytesAt)(options.directory);
+      return free >= options.minFreeBytes
+        ? null
+        : `only ${free} bytes are free in ${options.directory}, and ${options.minFreeBytes} are kept free; nothing is started until there is room`;
+    },
+    async sweep(live) {
+      const stale = jobs.names().filter((name) => !live.has(jobPaths(options.directory, name).key));
+      for (const name of stale) await close(name);
+      return stale.map((name) => jobPaths(options.directory, name).key);
+    },
+    async [Symbol.asyncDispose]() {
+      deadlines.stop();
+      jobs.detachAll();
+      listeners.clear();
+      await helper[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function freeBytesAt(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
+}
+
+const sizeOf = (environment: Readonly<Record<string, string>>) =>
+  Object.entries(environment).reduce(
+    (sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value) + 10,
+    0,
+  );

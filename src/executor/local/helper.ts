@@ -1,0 +1,79 @@
+/**
+ * The helper process, from the server's side: started at the first request, again when it died, ended with the executor.
+ * It leads a session of its own, so that a Ctrl-C at the terminal does not reach it or what it starts.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { errorMessage, Problem } from "../../kernel/index.ts";
+import { helperScript, shimScript } from "./scripts.ts";
+
+type Verb = "lane" | "remove";
+type Answer = "made" | "failed" | "removed" | "kept";
+
+export interface Helper extends AsyncDisposable {
+  /** @throws Problem environment, executor_failed */
+  request(verb: Verb, path: string): Promise<Answer>;
+}
+
+export function createHelper(environment: Readonly<Record<string, string>>): Helper {
+  const waiting = new Map<string, PromiseWithResolvers<Answer>>();
+  let child: ChildProcess | undefined;
+  let gone: Promise<void> = Promise.resolve();
+  let complaint = "";
+
+  function failAll(why: string): void {
+    child = undefined;
+    for (const answer of waiting.values()) answer.reject(new Problem("executor_failed", why));
+    waiting.clear();
+  }
+
+  function start(): ChildProcess {
+    const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript], {
+      cwd: "/",
+      detached: true,
+      env: { ...environment },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    gone = promise;
+    started.on("error", (error) => {
+      failAll(`the helper that starts steps could not be started: ${errorMessage(error)}`);
+      resolve();
+    });
+    started.on("close", () => {
+      if (child === started) failAll(`the helper that starts steps has ended. ${complaint}`.trim());
+      resolve();
+    });
+    started.stdin.on("error", () => started.kill("SIGKILL")); // EPIPE; "close" says the rest
+    started.stderr.setEncoding("utf8").on("data", (text: string) => {
+      complaint = text.trim().slice(-400);
+    });
+    createInterface({ input: started.stdout }).on("line", (line) => {
+      const space = line.indexOf(" ");
+      const path = line.slice(space + 1);
+      const word = line.slice(0, space);
+      const answer = waiting.get(path);
+      waiting.delete(path);
+      if (word === "made" || word === "removed" || word === "kept") answer?.resolve(word);
+      else
+        answer?.reject(
+          new Problem("executor_failed", `a step lane could not be made in ${path}. ${complaint}`.trim()),
+        );
+    });
+    return started;
+  }
+
+  return {
+    request(verb, path) {
+      child ??= start();
+      const answer = Promise.withResolvers<Answer>();
+      waiting.set(path, answer);
+      child.stdin?.write(`${verb} ${path}\n`);
+      return answer.promise;
+    },
+    async [Symbol.asyncDispose]() {
+      child?.stdin?.end();
+      await gone;
+    },
+  };
+}

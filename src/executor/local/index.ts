@@ -1,0 +1,2 @@
+export { createLocalExecutor, type LocalExecutor } from "./executor.ts";
+export type { KillRung, LocalExecutorOptions, LocalPorts } from "./options.ts";

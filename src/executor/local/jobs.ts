@@ -1,0 +1,237 @@
+/** Job attempts on this machine: their directories, their lanes, their opening and their end. */
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { JobSpec } from "../../domain/index.ts";
+import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
+import type { Helper } from "./helper.ts";
+import { attachLane, begunIn, type Lane, type LaneEvent, startLane } from "./lane.ts";
+import { type JobPaths, type JobRecord, jobPaths, openedMark, readLine } from "./layout.ts";
+import type { Machine } from "./machine.ts";
+import type { LocalExecutorOptions } from "./options.ts";
+import { endLane, type Ladder, makeScope } from "./rungs/ladder.ts";
+
+type JobName = Pick<JobSpec, "jobId" | "attempt">;
+
+export interface Job {
+  readonly paths: JobPaths;
+  readonly source: "tree" | "none";
+  /** False when the machine was restarted since: nothing of it runs, and its workspace may be torn. */
+  readonly ofThisBoot: boolean;
+  readonly lanes: Lane[];
+  /** Runs the steps that are alone; members of a group never use it, so that ending one spares it. */
+  main: Lane | null;
+  nextLane: number;
+}
+
+export interface Jobs {
+  open(spec: JobSpec): Promise<void>;
+  /** The job if it is open here, picked up from its directory after a restart. */
+  find(name: JobName): Job | "vanished" | null;
+  /** An idle lane, reserved for the step; a new one when there is none. */
+  acquire(job: Job, step: string, group: string | null): Promise<Lane>;
+  close(name: JobName): Promise<void>;
+  /** The job attempts that have something here. */
+  names(): readonly JobName[];
+  detachAll(): void;
+}
+
+interface JobsDeps {
+  readonly options: LocalExecutorOptions;
+  readonly machine: Machine;
+  readonly helper: Helper;
+  readonly ladder: () => Ladder;
+  readonly onEvent: (event: LaneEvent) => void;
+}
+
+export function createJobs(deps: JobsDeps): Jobs {
+  const { options, machine, helper } = deps;
+  const opening = new Map<string, Promise<void>>();
+  const closing = new Map<string, Promise<void>>();
+  const jobs = new Map<string, Job>();
+
+  async function newLane(job: Job, step: string | null): Promise<Lane> {
+    const number = job.nextLane++;
+    const directory = join(job.paths.lanes, String(number));
+    // Job attempts are unique, yet two servers with copies of one database may share a machine.
+    const scope = makeScope(
+      deps.ladder(),
+      `${job.paths.key}-${number}-${crypto.randomUUID().slice(0, 8)}`,
+      options.memoryLimitBytes,
+    );
+    const lane = await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
+    lane.current = step;
+    job.lanes.push(lane);
+    return lane;
+  }
+
+  async function make(spec: JobSpec): Promise<void> {
+    const paths = jobPaths(options.directory, spec);
+    const known = find(spec);
+    if (known === "vanished") {
+      throw new Problem("executor_failed", `the directory of job ${spec.jobId} vanished: ${paths.root}`, {
+        remedy: "Something other than Shipinator removed it; start a new run.",
+      });
+    }
+    if (known !== null) {
+      if (known.ofThisBoot) return;
+      throw new Problem(
+        "executor_failed",
+        "the machine was restarted while this job was open, so its workspace may be torn",
+      );
+    }
+    // Without its record nothing was ever submitted in it: an opening that was cut short begins anew.
+    if (existsSync(paths.root)) await remove(paths);
+    writeFileSync(openedMark(options.directory, spec), "");
+    for (const each of [paths.root, paths.workspace, paths.tmp, paths.artifacts, paths.lanes, paths.steps]) {
+      mkdirSync(each, { mode: 0o700 });
+    }
+    const source = spec.source === null ? "none" : "tree";
+    const job: Job = { paths, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
+    const first = newLane(job, null);
+    first.catch(() => undefined); // reported by the await below, unless the checkout fails before
+    try {
+      if (spec.source !== null) await options.checkout(spec.source, paths.workspace);
+      const to =
+        source === "tree"
+          ? ({ root: paths.workspace, kind: "workspace" } as const)
+          : ({ root: paths.artifacts, kind: "artifacts" } as const);
+      for (const input of spec.inputs) await options.restore(input, to);
+      const lane = await first;
+      if (spec.steps[0]?.parallelGroup === null) job.main = lane;
+      const record: JobRecord = { bootId: machine.bootId, source };
+      writeFileSync(paths.record, `${JSON.stringify(record)}\n`);
+      jobs.set(paths.key, job);
+    } catch (error) {
+      await first.catch(() => undefined); // so that its lane can be ended
+      await close(spec);
+      throw error instanceof Problem
+        ? error
+        : new Problem("executor_failed", `the workspace could not be made: ${errorMessage(error)}`, {
+            cause: error,
+          });
+    }
+  }
+
+  function find(name: JobName): Job | "vanished" | null {
+    const paths = jobPaths(options.directory, name);
+    const known = jobs.get(paths.key);
+    if (known !== undefined) return existsSync(paths.root) ? known : "vanished";
+    if (!existsSync(paths.root)) return existsSync(openedMark(options.directory, name)) ? "vanished" : null;
+    const text = readLine(paths.record);
+    if (text === null) return null;
+    const record: JobRecord = JSON.parse(text);
+    const numbers = existsSync(paths.lanes) ? readdirSync(paths.lanes).map(Number) : [];
+    const job: Job = {
+      paths,
+      source: record.source,
+      ofThisBoot: record.bootId === machine.bootId,
+      lanes: [],
+      main: null,
+      nextLane: Math.max(-1, ...numbers) + 1,
+    };
+    jobs.set(paths.key, job);
+    for (const number of numbers.sort((a, b) => a - b)) {
+      const lane = attachLane(join(paths.lanes, String(number)), { machine, onEvent: deps.onEvent });
+      if (lane !== null) job.lanes.push(lane);
+    }
+    return job;
+  }
+
+  async function endLanes(paths: JobPaths, lanes: readonly Lane[]): Promise<void> {
+    for (const lane of lanes) lane.detach();
+    const numbers = existsSync(paths.lanes) ? readdirSync(paths.lanes) : [];
+    const all = new Map(lanes.map((lane) => [lane.directory, lane]));
+    for (const number of numbers) {
+      const directory = join(paths.lanes, number);
+      const lane = all.get(directory) ?? attachLane(directory, { machine, onEvent: () => undefined });
+      if (lane !== null) all.set(directory, lane);
+    }
+    for (const lane of all.values()) {
+      lane.detach();
+      if (lane.record.bootId !== machine.bootId) continue;
+      if (lane.record.scope.rung === "session" && lane.record.pidNamespace !== machine.pidNamespace) {
+        throw new Problem(
+          "executor_failed",
+          `${lane.directory} belongs to another pid namespace, whose processes cannot be seen from here`,
+          {
+            remedy: "Start the server again in the container, or on the host, where it ran before.",
+          },
+        );
+      }
+      await endLane(lane.record.scope, lane.identity(), options);
+    }
+  }
+
+  /** Renames first, so that what is half removed is never taken for a job. */
+  async function remove(paths: JobPaths): Promise<void> {
+    await endLanes(paths, jobs.get(paths.key)?.lanes ?? []);
+    const trash = join(options.directory, "trash", `${paths.key}.${crypto.randomUUID().slice(0, 8)}`);
+    renameSync(paths.root, trash);
+    if ((await helper.request("remove", trash)) === "kept") {
+      options.log.warn({ job: paths.key, path: trash }, "a part of the job's directory could not be removed");
+    }
+  }
+
+  async function end(name: JobName): Promise<void> {
+    const paths = jobPaths(options.directory, name);
+    if (existsSync(paths.root)) await remove(paths);
+    else await endLanes(paths, jobs.get(paths.key)?.lanes ?? []);
+    rmSync(openedMark(options.directory, name), { force: true });
+    jobs.delete(paths.key);
+  }
+
+  function close(name: JobName): Promise<void> {
+    const { key } = jobPaths(options.directory, name);
+    return once(closing, key, () => end(name));
+  }
+
+  return {
+    open: (spec) => once(opening, jobPaths(options.directory, spec).key, () => make(spec)),
+    find,
+    async acquire(job, step, group) {
+      if (group === null) {
+        if (job.main?.alive && job.main.current === null) {
+          job.main.current = step;
+          return job.main;
+        }
+        job.main = await newLane(job, step);
+        return job.main;
+      }
+      const idle = job.lanes.find((lane) => lane.alive && lane.current === null && lane !== job.main);
+      if (idle === undefined) return newLane(job, step);
+      idle.current = step;
+      return idle;
+    },
+    close,
+    names: () =>
+      readdirSync(join(options.directory, "opened")).flatMap((key) => {
+        const [id, attempt] = key.split(".");
+        return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
+      }),
+    detachAll() {
+      for (const job of jobs.values()) for (const lane of job.lanes) lane.detach();
+    },
+  };
+}
+
+/** Callers that ask for the same thing while it is being done share one doing. */
+async function once(
+  running: Map<string, Promise<void>>,
+  key: string,
+  run: () => Promise<void>,
+): Promise<void> {
+  const present = running.get(key);
+  if (present !== undefined) return present;
+  const started = run();
+  running.set(key, started);
+  try {
+    await started;
+  } finally {
+    running.delete(key);
+  }
+}
+
+/** Whether a lane's own list says that the step began there. */
+export function begunSomewhere(job: Job, step: string): boolean {
+  return job.lanes.some((lane) => begunIn(lane.directory).has(step));
+}

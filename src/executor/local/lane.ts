@@ -1,0 +1,195 @@
+/**
+ * A lane: one shim, from the server's side. Two FIFOs join them. `live` is read by the shim alone: we write one short
+ * line to release a step, and whoever opens it for writing and gets ENXIO knows that the shim is dead. `hints` is written
+ * by the shim alone: its lines are hints, its end of file is the shim's death. Both outlive the server in the file
+ * system, so that a restarted server picks up the same two ends. All opens are O_NONBLOCK: a FIFO that waits for its
+ * other end would hold one of Node's few worker threads.
+ */
+import { closeSync, constants, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { errorCode, Problem } from "../../kernel/index.ts";
+import type { Helper } from "./helper.ts";
+import { readIfThere, readLine } from "./layout.ts";
+import { type Machine, readProcess } from "./machine.ts";
+import { quote } from "./prologue.ts";
+import type { LaneIdentity, LaneScope } from "./rungs/ladder.ts";
+import { oomKills } from "./rungs/ladder.ts";
+
+/** `lane.json`: written before the shim starts, so that whatever it starts can be found again. */
+export interface LaneRecord extends Machine {
+  readonly scope: LaneScope;
+}
+
+export interface LaneEvent {
+  readonly word: "begun" | "exit" | "over" | "dead";
+  readonly lane: Lane;
+  /** With `exit`: the script's exit status, for the case that the disk could not keep it. */
+  readonly status: string | null;
+}
+
+export interface Lane {
+  readonly directory: string;
+  readonly record: LaneRecord;
+  /** The step it was given last and has not finished, by the step's directory name. */
+  current: string | null;
+  /** Kills by the out-of-memory killer that are accounted for. */
+  oomSeen: number;
+  readonly alive: boolean;
+  identity(): LaneIdentity;
+  /** Releases a step. @returns false when the shim is dead; then nothing was released. */
+  release(line: string): boolean;
+  /** Lets go of both FIFOs. An idle shim ends then; a busy one ends after its step. */
+  detach(): void;
+}
+
+interface LaneDeps {
+  readonly machine: Machine;
+  readonly onEvent: (event: LaneEvent) => void;
+}
+
+/** @throws Problem executor_failed */
+export async function startLane(
+  directory: string,
+  scope: LaneScope,
+  deps: LaneDeps & { readonly helper: Helper },
+): Promise<Lane> {
+  mkdirSync(directory);
+  const record: LaneRecord = { ...deps.machine, scope };
+  writeFileSync(`${directory}/lane.json`, `${JSON.stringify(record)}\n`);
+  writeFileSync(`${directory}/setup`, setupText(scope));
+  await deps.helper.request("lane", directory);
+  const lane = connect(directory, record, deps);
+  const opening = openSync(`${directory}/live`, constants.O_RDWR | constants.O_NONBLOCK);
+  try {
+    await lane.ready;
+    lane.takeWriteEnd();
+  } finally {
+    closeSync(opening);
+  }
+  return lane;
+}
+
+/** Picks up a lane that another instance started. @returns a lane that is `alive` or not. */
+export function attachLane(directory: string, deps: LaneDeps): Lane | null {
+  const text = readLine(`${directory}/lane.json`);
+  if (text === null) return null;
+  const record: LaneRecord = JSON.parse(text);
+  const lane = connect(directory, record, deps);
+  lane.ready.catch(() => undefined); // nobody waits for a shim that was ready long ago
+  if (record.bootId !== deps.machine.bootId || !lane.takeWriteEnd()) lane.detach();
+  return lane;
+}
+
+/** Joins the lane's groups before anything else runs in it; the memory group is welcome, not needed. */
+function setupText(scope: LaneScope): string {
+  const join = (group: string | null) =>
+    group === null ? ":" : `echo "$$" >${quote(`${group}/cgroup.procs`)}`;
+  return `${join(scope.memory)}\n${join(scope.group)}\n`;
+}
+
+type Connected = Lane & { readonly ready: Promise<void>; takeWriteEnd(): boolean };
+
+function connect(directory: string, record: LaneRecord, deps: LaneDeps): Connected {
+  const ready = Promise.withResolvers<void>();
+  let write: number | null = null;
+  let alive = true;
+  let pending = "";
+
+  const hints = new Socket({
+    fd: openSync(`${directory}/hints`, constants.O_RDONLY | constants.O_NONBLOCK),
+    readable: true,
+    writable: false,
+    onread: {
+      buffer: new Uint8Array(4096),
+      callback(size: number, buffer: Uint8Array) {
+        pending += Buffer.from(buffer.buffer, buffer.byteOffset, size).toString("latin1");
+        for (let end = pending.indexOf("\n"); end >= 0; end = pending.indexOf("\n")) {
+          const line = pending.slice(0, end);
+          pending = pending.slice(end + 1);
+          hear(line);
+        }
+        return true;
+      },
+    },
+  });
+  hints.on("end", die).on("error", die).on("close", die);
+  hints.resume();
+
+  function hear(line: string): void {
+    const space = line.indexOf(" ");
+    const word = space < 0 ? line : line.slice(0, space);
+    const rest = space < 0 ? "" : line.slice(space + 1);
+    if (word === "ready") {
+      writeFileSync(`${directory}/pid`, `${rest} ${readProcess(Number(rest))?.start ?? ""}\n`);
+      ready.resolve();
+    } else if (word === "refused") {
+      ready.reject(
+        new Problem(
+          "executor_failed",
+          `a step lane could not join its control group, see ${directory}/setup`,
+        ),
+      );
+    } else if (word === "begun" || word === "exit") {
+      const [step, status] = rest.split(" ");
+      if (step === lane.current) deps.onEvent({ word, lane, status: status ?? null });
+    } else if (word === "over") {
+      deps.onEvent({ word, lane, status: null });
+    }
+  }
+
+  function die(): void {
+    if (!alive) return;
+    lane.detach();
+    ready.reject(new Problem("executor_failed", `the shim of ${directory} ended before it was ready`));
+    deps.onEvent({ word: "dead", lane, status: null });
+  }
+
+  const lane: Connected = {
+    directory,
+    record,
+    current: null,
+    oomSeen: oomKills(record.scope),
+    ready: ready.promise,
+    get alive() {
+      return alive;
+    },
+    identity() {
+      const [pid, start] = readLine(`${directory}/pid`)?.split(" ") ?? [];
+      const shim = pid === undefined || start === undefined ? null : { pid: Number(pid), start };
+      return { mark: directory, shim };
+    },
+    takeWriteEnd() {
+      try {
+        write = openSync(`${directory}/live`, constants.O_WRONLY | constants.O_NONBLOCK);
+        return true;
+      } catch (error) {
+        if (errorCode(error) === "ENXIO" || errorCode(error) === "ENOENT") return false;
+        throw error;
+      }
+    },
+    release(line) {
+      if (write === null) return false;
+      try {
+        writeSync(write, line);
+        return true;
+      } catch (error) {
+        if (errorCode(error) !== "EPIPE") throw error;
+        lane.detach();
+        return false;
+      }
+    },
+    detach() {
+      if (!alive) return;
+      alive = false;
+      if (write !== null) closeSync(write);
+      write = null;
+      hints.destroy();
+    },
+  };
+  return lane;
+}
+
+/** What was begun in a lane, by step name: a second witness beside the gates, which live where steps can reach them. */
+export function begunIn(directory: string): ReadonlySet<string> {
+  return new Set((readIfThere(`${directory}/began`) ?? "").split("\n"));
+}

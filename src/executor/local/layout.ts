@@ -1,0 +1,102 @@
+/**
+ * Where things are below the executor's directory:
+ * `<job id>.<attempt>/{workspace,tmp,artifacts}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
+ * `steps/<step id>.<attempt>/{prologue,script,gate,exit,pumped,drained,cancel,outcome}`; `trash/` for what is being
+ * removed. Everything that a restarted server needs is in these files.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { JobSpec } from "../../domain/index.ts";
+import { errorCode } from "../../kernel/index.ts";
+import type { ExecutionHandle } from "../types.ts";
+
+export interface JobPaths {
+  readonly key: string;
+  readonly root: string;
+  readonly workspace: string;
+  readonly tmp: string;
+  readonly artifacts: string;
+  readonly lanes: string;
+  readonly steps: string;
+  /** Written when checkout and inputs are complete: `JobRecord`. */
+  readonly record: string;
+}
+
+/** What a job attempt's directory says of itself. */
+export interface JobRecord {
+  readonly bootId: string;
+  readonly source: "tree" | "none";
+}
+
+export interface StepPaths {
+  /** `<step id>.<attempt>`, what the FIFO carries. */
+  readonly name: string;
+  readonly root: string;
+  /** Starts with a comment that holds the `StepRecord`. */
+  readonly prologue: string;
+  readonly script: string;
+  readonly gate: string;
+  readonly exit: string;
+  readonly pumped: string;
+  readonly drained: string;
+  readonly cancel: string;
+  readonly outcome: string;
+}
+
+export function jobPaths(directory: string, job: Pick<JobSpec, "jobId" | "attempt">): JobPaths {
+  const key = `${job.jobId}.${job.attempt}`;
+  const root = join(directory, key);
+  return {
+    key,
+    root,
+    workspace: join(root, "workspace"),
+    tmp: join(root, "tmp"),
+    artifacts: join(root, "artifacts"),
+    lanes: join(root, "lanes"),
+    steps: join(root, "steps"),
+    record: join(root, "job.json"),
+  };
+}
+
+export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | "attempt">): StepPaths {
+  const name = `${step.stepId}.${step.attempt}`;
+  const root = `${job.steps}/${name}`;
+  return {
+    name,
+    root,
+    prologue: `${root}/prologue`,
+    script: `${root}/script`,
+    gate: `${root}/gate`,
+    exit: `${root}/exit`,
+    pumped: `${root}/pumped`,
+    drained: `${root}/drained`,
+    cancel: `${root}/cancel`,
+    outcome: `${root}/outcome`,
+  };
+}
+
+/**
+ * Where it is noted that a job attempt was opened here, beside its directory and not in it: so a directory that vanished
+ * differs from one that never was.
+ */
+export function openedMark(directory: string, job: Pick<JobSpec, "jobId" | "attempt">): string {
+  return join(directory, "opened", `${job.jobId}.${job.attempt}`);
+}
+
+/** A file's text, or null when it or its directory is not there. */
+export function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
+  }
+}
+
+/** A terminated line, or null: what has no newline yet is still being written. */
+export function readLine(path: string): string | null {
+  const text = readIfThere(path);
+  const end = text?.indexOf("\n") ?? -1;
+  return text === null || end < 0 ? null : text.slice(0, end);
+}

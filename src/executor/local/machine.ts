@@ -1,0 +1,67 @@
+/** This machine and its processes, as /proc tells. A pid alone names nobody: it is compared with its start time. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { errorCode } from "../../kernel/index.ts";
+
+export interface Machine {
+  readonly bootId: string;
+  /** `pid:[4026531836]`: pids mean something only within one namespace. */
+  readonly pidNamespace: string;
+}
+
+export function thisMachine(): Machine {
+  return {
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
+    pidNamespace: readlinkSync("/proc/self/ns/pid"),
+  };
+}
+
+/** A process. `start` is field 22 of its stat, clock ticks since boot: with the pid it names one process for good. */
+export interface ProcessInfo {
+  readonly pid: number;
+  readonly start: string;
+  readonly parent: number;
+  readonly session: number;
+  readonly command: string;
+  /** Dead but not yet waited for: holds nothing, runs nothing. */
+  readonly zombie: boolean;
+}
+
+/** @returns null when there is no such process any more. */
+export function readProcess(pid: number): ProcessInfo | null {
+  const stat = readProc(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  // The command stands in parentheses and may itself hold any character: fields are counted from the last one.
+  const close = stat.lastIndexOf(")");
+  const fields = stat.slice(close + 2).split(" ");
+  const [state, parent, , session] = fields;
+  const start = fields[19];
+  if (state === undefined || start === undefined) return null;
+  return {
+    pid,
+    start,
+    parent: Number(parent),
+    session: Number(session),
+    command: stat.slice(stat.indexOf("(") + 1, close),
+    zombie: state === "Z" || state === "X",
+  };
+}
+
+export function allPids(): number[] {
+  return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+}
+
+/** The environment that a process was started with; empty when it may not be read or is gone. */
+export function readEnvironment(pid: number): string {
+  return readProc(`/proc/${pid}/environ`) ?? "";
+}
+
+/** Null when the process is gone or belongs to somebody else. */
+function readProc(path: string): string | null {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" || code === "ESRCH" || code === "EACCES" || code === "EPERM") return null;
+    throw error;
+  }
+}

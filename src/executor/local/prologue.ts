@@ -1,0 +1,106 @@
+/**
+ * The file that a step's side of the shim sources: environment, directory, and the user's shell. Its first line is a
+ * comment that holds what a restarted server must know of the step. Script and environment travel in files because one
+ * argument may not be longer than 128 KiB.
+ */
+import { accessSync, constants, statSync } from "node:fs";
+import { errorCode } from "../../kernel/index.ts";
+
+export interface StepRecord {
+  readonly executionId: string;
+  /** The lane's directory name. */
+  readonly lane: string;
+  readonly timeoutSeconds: number;
+  readonly graceSeconds: number;
+  readonly logFile: string;
+}
+
+export interface PrologueInput {
+  readonly record: StepRecord;
+  readonly directory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Shell and its arguments, the shell as an absolute path. */
+  readonly shell: readonly string[];
+  readonly script: string;
+}
+
+/** `exec` refuses a longer `NAME=value` (MAX_ARG_STRLEN, with its NUL). */
+export const longestVariable = 131_071;
+/** All of environment and arguments together; the kernel takes a quarter of the stack limit, 2 MiB by default. */
+export const largestEnvironment = 1_900_000;
+
+/** Names that the shell keeps for itself and would refuse or rewrite. */
+const reserved = new Set(["OPTIND", "PPID", "LINENO"]);
+
+export function prologueText(input: PrologueInput): string {
+  const exports = Object.entries(input.environment).map(
+    ([name, value]) => `export ${name}=${quote(value)}\n`,
+  );
+  const command = [...input.shell, input.script].map(quote).join(" ");
+  return `#${JSON.stringify(input.record)}
+cd ${quote(input.directory)} || { echo nowhere >"$2/exit"; exit; }
+unset OLDPWD
+${exports.join("")}${command} 2>&1
+`;
+}
+
+export function parseRecord(prologue: string): StepRecord | null {
+  const end = prologue.indexOf("\n");
+  if (!prologue.startsWith("#{") || end < 0) return null;
+  return JSON.parse(prologue.slice(1, end));
+}
+
+/** Single quotes keep every byte as it is; a quote itself steps outside them. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** Why this environment cannot be handed to a process, or null. */
+export function environmentFault(environment: Readonly<Record<string, string>>, base: number): string | null {
+  let total = base;
+  for (const [name, value] of Object.entries(environment)) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      return `${JSON.stringify(name)} cannot be the name of a variable`;
+    if (reserved.has(name)) return `the variable ${name} belongs to the shell and cannot be set`;
+    if (value.includes("\0")) return `the value of ${name} holds a NUL byte, which no environment can carry`;
+    const size = Buffer.byteLength(value) + name.length + 1;
+    if (size > longestVariable) {
+      return `the value of ${name} has ${Buffer.byteLength(value)} bytes; the kernel takes no more than 128 KiB for one variable`;
+    }
+    total += size + 9;
+  }
+  return total > largestEnvironment
+    ? `the environment has ${total} bytes in all; the kernel takes no more than about ${largestEnvironment}`
+    : null;
+}
+
+/** The shell's absolute path, looked up as the step itself would; null when there is none. */
+export function findShell(name: string, path: string, directory: string): string | null {
+  if (name.includes("/")) {
+    const absolute = name.startsWith("/") ? name : `${directory}/${name}`;
+    return isExecutable(absolute) ? absolute : null;
+  }
+  for (const part of path.split(":")) {
+    const candidate = `${part === "" ? directory : part}/${name}`;
+    if (candidate.startsWith("/") && isExecutable(candidate)) return candidate;
+  }
+  return null;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch (error) {
+    const code = errorCode(error);
+    if (
+      code === "ENOENT" ||
+      code === "EACCES" ||
+      code === "ENOTDIR" ||
+      code === "ELOOP" ||
+      code === "ENAMETOOLONG"
+    )
+      return false;
+    throw error;
+  }
+}

@@ -1,0 +1,168 @@
+/** The kill ladder: which rung a lane gets, how its processes are listed, ended, and proven to be gone. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { assertNever, type Clock, Problem } from "../../../kernel/index.ts";
+import { type ProcessInfo, readProcess } from "../machine.ts";
+import type { KillRung } from "../options.ts";
+import {
+  canMakeGroup,
+  groupPids,
+  groupsBelow,
+  type Hierarchies,
+  readGroupFile,
+  removeGroup,
+} from "./hierarchy.ts";
+import { sessionProcesses } from "./session.ts";
+
+/** What a lane is held by; part of `lane.json`. */
+export interface LaneScope {
+  readonly rung: KillRung;
+  /** The lane's group for `cgroup` and `freezer`. */
+  readonly group: string | null;
+  /** Its memory group, only to see what the out-of-memory killer did. */
+  readonly memory: string | null;
+}
+
+/** The lane's processes are those of its group, else those of the shim's session or with the lane's mark. */
+export interface LaneIdentity {
+  /** `SHIPINATOR_LANE=<value>` stands in the environment of what the lane started. */
+  readonly mark: string;
+  readonly shim: { readonly pid: number; readonly start: string } | null;
+}
+
+export interface Ladder {
+  readonly rung: KillRung;
+  readonly parent: string | null;
+  readonly memory: string | null;
+}
+
+export type SignalName = "SIGTERM" | "SIGKILL" | "SIGUSR1";
+export type Signal = (pid: number, signal: SignalName) => void;
+
+/** The surest rung that is wanted and works here. */
+export function chooseLadder(wanted: readonly KillRung[], found: Hierarchies): Ladder {
+  const memory = canMakeGroup(found.memory, ["cgroup.procs"]) ? found.memory : null;
+  for (const rung of wanted) {
+    if (rung === "cgroup" && canMakeGroup(found.unified, ["cgroup.procs", "cgroup.kill"])) {
+      return { rung, parent: found.unified, memory };
+    }
+    if (rung === "freezer" && canMakeGroup(found.freezer, ["cgroup.procs", "freezer.state"])) {
+      return { rung, parent: found.freezer, memory };
+    }
+    if (rung === "session") return { rung, parent: null, memory };
+  }
+  throw new Problem(
+    "environment",
+    `none of the ways to end processes works on this machine: ${wanted.join(", ")}`,
+    {
+      remedy: "Allow the rung session, or give the server a writable control group.",
+    },
+  );
+}
+
+/** Makes the lane's groups. `name` is unique on this machine. */
+export function makeScope(ladder: Ladder, name: string, memoryLimitBytes: number | undefined): LaneScope {
+  const make = (parent: string | null) => {
+    if (parent === null) return null;
+    const group = join(parent, `shipinator-${name}`);
+    mkdirSync(group, { recursive: true });
+    return group;
+  };
+  const scope = { rung: ladder.rung, group: make(ladder.parent), memory: make(ladder.memory) };
+  if (memoryLimitBytes !== undefined) {
+    if (scope.memory !== null) {
+      writeFileSync(join(scope.memory, "memory.limit_in_bytes"), String(memoryLimitBytes));
+    } else if (scope.group !== null && existsSync(join(scope.group, "memory.max"))) {
+      writeFileSync(join(scope.group, "memory.max"), String(memoryLimitBytes));
+    }
+  }
+  return scope;
+}
+
+/** Every live process of the lane; zombies are none. */
+export function laneProcesses(scope: LaneScope, lane: LaneIdentity): ProcessInfo[] {
+  if (scope.group === null) return sessionProcesses(lane);
+  return groupPids(scope.group).flatMap((pid) => {
+    const it = readProcess(pid);
+    return it === null || it.zombie ? [] : [it];
+  });
+}
+
+/** Ends every process of the lane and returns when that is proven. @throws Problem executor_failed when it cannot be. */
+export async function endLane(
+  scope: LaneScope,
+  lane: LaneIdentity,
+  deps: { readonly clock: Clock; readonly kill: Signal },
+): Promise<void> {
+  const until = deps.clock.monotonic() + 60_000;
+  let quiet = 0;
+  for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
+    if (strike(scope, lane, deps.kill)) quiet = 0;
+    else quiet++;
+    // A group's emptiness is proof; a scan of /proc can miss a process that forks while it is read, so it counts twice.
+    if (quiet >= (scope.rung === "session" ? 2 : 1)) break;
+    if (deps.clock.monotonic() > until) {
+      throw new Problem(
+        "executor_failed",
+        `processes do not die: ${laneProcesses(scope, lane)
+          .map((it) => `${it.pid} (${it.command})`)
+          .join(", ")}`,
+        {
+          remedy:
+            "They hang in the kernel (a dead network disk, a broken device); free that, then ask again.",
+        },
+      );
+    }
+    if (quiet === 0) await deps.clock.sleep(wait);
+  }
+  for (const group of [scope.group, scope.memory]) {
+    while (group !== null && !removeGroup(group)) await deps.clock.sleep(1);
+  }
+}
+
+/** One blow. @returns whether anything was still alive. */
+function strike(scope: LaneScope, lane: LaneIdentity, kill: Signal): boolean {
+  const { group, rung } = scope;
+  switch (rung) {
+    case "cgroup": {
+      if (group === null || !isPopulated(group)) return false;
+      writeFileSync(join(group, "cgroup.kill"), "1");
+      return true;
+    }
+    case "freezer": {
+      if (group === null || groupPids(group).length === 0) return false;
+      for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "FROZEN");
+      signalEach(laneProcesses(scope, lane), "SIGKILL", kill);
+      for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "THAWED");
+      return true;
+    }
+    case "session": {
+      const found = sessionProcesses(lane);
+      signalEach(found, "SIGKILL", kill);
+      return found.length > 0;
+    }
+    default:
+      return assertNever(rung, "rung");
+  }
+}
+
+const isPopulated = (group: string) =>
+  /^populated 1$/m.test(readGroupFile(join(group, "cgroup.events")) ?? "");
+
+/** Signals those processes that are still the ones that were listed. */
+export function signalEach(listed: readonly ProcessInfo[], signal: SignalName, kill: Signal): void {
+  for (const it of listed) {
+    if (readProcess(it.pid)?.start === it.start) kill(it.pid, signal);
+  }
+}
+
+/** How often the out-of-memory killer struck in the lane. */
+export function oomKills(scope: LaneScope): number {
+  const text =
+    scope.memory !== null
+      ? readGroupFile(join(scope.memory, "memory.oom_control"))
+      : scope.group !== null && scope.rung === "cgroup"
+        ? readGroupFile(join(scope.group, "memory.events"))
+        : null;
+  return Number(/^oom_kill (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
+}

@@ -1,0 +1,31 @@
+/** The last rung: what belongs to a lane by its session or by the mark in its environment, found by reading /proc. */
+import { allPids, type ProcessInfo, readEnvironment, readProcess } from "../machine.ts";
+import type { LaneIdentity } from "./ladder.ts";
+
+/**
+ * A session id counts only while the shim that leads it lives and is the one we started: afterwards the number may be
+ * somebody else's. A process that cleared its environment and left the session is not found here.
+ */
+export function sessionProcesses(lane: LaneIdentity): ProcessInfo[] {
+  const leader = lane.shim === null ? null : readProcess(lane.shim.pid);
+  const session = leader !== null && leader.start === lane.shim?.start ? leader.pid : null;
+  const mark = `\0SHIPINATOR_LANE=${Buffer.from(lane.mark).toString("latin1")}\0`;
+  return allPids().flatMap((pid) => {
+    const it = readProcess(pid);
+    if (it === null || it.zombie) return [];
+    return it.session === session || `\0${readEnvironment(pid)}\0`.includes(mark) ? [it] : [];
+  });
+}
+
+/**
+ * The shim and what serves it: its own children (the two sides of a round) and the pump's dd. They outlive SIGTERM by
+ * construction; everything else in a lane is the user's.
+ */
+export function isMachinery(it: ProcessInfo, shim: number): boolean {
+  return it.pid === shim || it.parent === shim || isPump(it, shim);
+}
+
+/** The process that reads the log's pipe. */
+export function isPump(it: ProcessInfo, shim: number): boolean {
+  return it.command === "dd" && readProcess(it.parent)?.parent === shim;
+}

@@ -1,0 +1,89 @@
+/**
+ * The two programs of the local executor that are not Node, for dash or any POSIX shell. They are kept as text, so that
+ * a build has nothing to copy.
+ */
+
+/**
+ * The helper: makes lanes and removes trees on request, so that the server itself never forks (Node forks on its main
+ * thread, and slower as its heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
+ * `setsid -f` and never `&`: a shell starts background commands with SIGINT and SIGQUIT ignored, and what is ignored at
+ * its start no script can get back. $1 is the shim's text.
+ */
+export const helperScript = `
+trap : PIPE
+while IFS= read -r request; do
+  verb=\${request%% *} path=\${request#* }
+  case $verb in
+  lane)
+    if mkfifo -m 600 "$path/live" "$path/hints"; then
+      printf '%s\\n' "made $path"
+      SHIPINATOR_LANE=$path setsid -f /bin/sh -c "$1" shipinator-shim "$path" </dev/null >/dev/null && continue
+    fi
+    printf '%s\\n' "failed $path" ;;
+  remove)
+    setsid -f /bin/sh -c '
+      rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1" 2>/dev/null; rm -rf -- "$1"; }
+      if [ -e "$1" ]; then verb=kept; else verb=removed; fi
+      printf "%s\\n" "$verb $1"' shipinator-remove "$path" </dev/null ;;
+  esac
+done
+`;
+
+/**
+ * The shim: a session that runs the steps of one lane, one after another, and outlives the server. $1 is the lane's
+ * directory, two levels below the job's. Each round is forked before its step is known, so that a released step pays for
+ * two execs and no fork. Left side: waits for \`<step> <cap> <log path>\` on the FIFO (end of file: the server is gone),
+ * takes the gate, runs the prologue (environment, directory, the user's shell), writes the exit status in one terminated
+ * line. Right side, the pump: appends to the log up to the cap, then drains and counts.
+ *
+ * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
+ * The pump alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
+ * no more progress than an end of file explains.
+ */
+export const shimScript = `
+trap : PIPE TERM INT HUP
+exec 2>/dev/null
+cd "$1/../.." || exit 1
+exec 8>"$1/hints" 9<"$1/live"
+. "$1/setup" || { echo refused >&8; exit 1; }
+echo "ready $$" >&8
+while :; do
+  {
+    IFS=' ' read -r step cap log <&9 || exit 1
+    set -- "$1" "$PWD/steps/$step" "$step"
+    set -C
+    true >"$2/gate" || exit 1
+    set +C
+    echo "$3" >>"$1/began"
+    echo "begun $3" >&8
+    printf '%s\\n' "$step $cap $log"
+    . "$2/prologue" 8>&- 9<&- </dev/null
+    ended=$?
+    echo "$ended" >"$2/exit"
+    echo "exit $3 $ended" >&8
+  } | {
+    trap '' TERM INT HUP
+    exec 8>&- 9<&-
+    IFS=' ' read -r step cap log || exit 1
+    set -- "$1" "steps/$step"
+    exec >>"$log"
+    pos=0 log=whole
+    while :; do
+      before=$pos
+      dd bs=65536 iflag=count_bytes "count=$((cap - pos))" status=none
+      ended=$?
+      read -r _ pos </proc/self/fdinfo/1
+      if [ "$ended" -gt 128 ]; then log=cut; break; fi
+      if [ "$ended" -ne 0 ] || [ "$pos" -ge "$cap" ]; then
+        if [ "$ended" -eq 0 ]; then log=capped; else log=torn; fi
+        LC_ALL=C dd bs=65536 of=/dev/null 2>"$2/drained"
+        break
+      fi
+      [ "$((pos - before))" -ge "$(((cap - before) / 65536))" ] && [ "$pos" -gt "$before" ] || break
+    done
+    [ -s "$2/exit" ] || echo lost >"$2/exit"
+    echo "$log" >"$2/pumped"
+  } || exit 0
+  echo over >&8
+done
+`;

@@ -1,0 +1,148 @@
+/** From what an ended attempt left behind to its outcome. Deciding is pure; `readEvidence` does the reading. */
+import { statSync } from "node:fs";
+import type { Outcome } from "../../domain/index.ts";
+import type { CancelCause } from "../types.ts";
+import { readIfThere, readLine, type StepPaths } from "./layout.ts";
+import type { KillRung } from "./options.ts";
+
+export interface Evidence {
+  /** The terminated line: a status, `lost`, `nowhere`; null when there is none. */
+  readonly exit: string | null;
+  readonly begunAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly logBytes: number;
+  readonly logDropped: number;
+  /** The disk refused some of the log. */
+  readonly logTorn: boolean;
+  /** The out-of-memory killer struck in the lane while the step ran. */
+  readonly outOfMemory: boolean;
+}
+
+/** How the attempt was ended by us, when it was. */
+export interface Ending {
+  readonly cause: CancelCause | "lost";
+  /** Null when SIGTERM was enough. */
+  readonly rung: KillRung | null;
+  readonly timeoutSeconds: number;
+}
+
+/**
+ * @param paths of a step that has a gate
+ * @param hinted the status as the shim told it, used when the disk did not keep it
+ */
+export function readEvidence(
+  paths: StepPaths,
+  logFile: string | null,
+  hinted: string | null,
+  outOfMemory: boolean,
+): Evidence {
+  const pumped = readLine(paths.pumped);
+  const log = logFile === null ? undefined : statSync(logFile, { throwIfNoEntry: false });
+  const drained = pumped === "whole" ? null : readIfThere(paths.drained);
+  return {
+    exit: readLine(paths.exit) ?? hinted,
+    begunAt: timeOf(paths.gate),
+    endedAt: timeOf(paths.exit),
+    logBytes: log?.size ?? 0,
+    logDropped: Number([...(drained ?? "").matchAll(/^(\d+) bytes?\b/gm)].at(-1)?.[1] ?? 0),
+    logTorn: pumped === "torn",
+    outOfMemory,
+  };
+}
+
+export function timeOf(path: string): Date | null {
+  return statSync(path, { throwIfNoEntry: false })?.mtime ?? null;
+}
+
+/** The outcome of an attempt that began. */
+export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome {
+  const status = it.exit !== null && /^\d+$/.test(it.exit) ? Number(it.exit) : null;
+  const [reason, message] = verdict(it, ending, status);
+  const whole = it.exit === "nowhere" && ending === null;
+  return {
+    began: !whole,
+    begunAt: whole ? null : it.begunAt,
+    endedAt: it.endedAt ?? now,
+    exitCode: ending?.rung === null || ending === null ? status : null,
+    reason,
+    message: it.logTorn
+      ? [message, "the disk refused a part of the log"].filter(Boolean).join("; ")
+      : message,
+    workspaceWhole: false,
+    logBytes: it.logBytes,
+    logDropped: it.logDropped,
+    killRung: ending?.rung ?? null,
+  };
+}
+
+function verdict(
+  it: Evidence,
+  ending: Ending | null,
+  status: number | null,
+): [reason: Outcome["reason"], message: string | null] {
+  if (ending?.cause === "timed_out")
+    return ["timed_out", `the step ran longer than its timeout of ${ending.timeoutSeconds} s`];
+  if (ending?.cause === "canceled") return ["canceled", "canceled while it ran"];
+  if (status === null) {
+    if (it.exit === "nowhere") return ["start_failed", "the workspace is gone: an earlier step removed it"];
+    if (it.exit === "lost") {
+      return [
+        "executor_lost",
+        "the step's exit status is lost: the shell that waits for it was killed, perhaps by the step itself (kill $PPID)",
+      ];
+    }
+    return [
+      "executor_lost",
+      "the step's supervisor died before the step's end; the step may have killed it itself (kill 0, kill $PPID), or somebody did",
+    ];
+  }
+  if (status === 0) return [null, null];
+  if (it.outOfMemory)
+    return [
+      "out_of_memory",
+      `the kernel killed a process of the step for want of memory (exit status ${status})`,
+    ];
+  return ["script_failed", statusSentence(status)];
+}
+
+const signals: Readonly<Record<number, string>> = {
+  129: "SIGHUP",
+  130: "SIGINT",
+  131: "SIGQUIT",
+  134: "SIGABRT",
+  135: "SIGBUS",
+  136: "SIGFPE",
+  137: "SIGKILL",
+  139: "SIGSEGV",
+  141: "SIGPIPE",
+  143: "SIGTERM",
+};
+
+function statusSentence(status: number): string {
+  const plain = `the script exited with status ${status}`;
+  if (status === 127) return `${plain}: a command was not found`;
+  if (status === 126) return `${plain}: a command could not be executed`;
+  const signal = signals[status];
+  return signal === undefined ? plain : `${plain}, as after ${signal}`;
+}
+
+/** The outcome of an attempt whose gate we hold: no command of the user's has begun, and none can. */
+export function neverBegan(
+  reason: "canceled" | "timed_out" | "start_failed" | "executor_lost",
+  message: string,
+  at: Date,
+  workspace: "whole" | "gone",
+): Outcome {
+  return {
+    began: false,
+    begunAt: null,
+    endedAt: at,
+    exitCode: null,
+    reason,
+    message,
+    workspaceWhole: workspace === "whole",
+    logBytes: 0,
+    logDropped: 0,
+    killRung: null,
+  };
+}
