@@ -1,0 +1,11 @@
+/** Logs: bytes exactly as the step wrote them, readable while it runs, cut at a visible cap. */
+export { cutNotice } from "./cut-notice.ts";
+export { createLogStore } from "./store.ts";
+export type {
+  AppendResult,
+  FollowRequest,
+  LogBytes,
+  LogStore,
+  LogStoreDeps,
+  WatchDirectory,
+} from "./types.ts";

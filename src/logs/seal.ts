@@ -1,0 +1,79 @@
+/** Ends a log: its segments become one read-only file. The rename of that file is the seal; the rest is cleaning up. */
+import { createHash, randomBytes } from "node:crypto";
+import fs from "node:fs/promises";
+import path from "node:path";
+import { Problem } from "../kernel/index.ts";
+import { extentOf, firstSegment, readInto } from "./segments.ts";
+
+const chunkBytes = 1 << 20;
+const readOnly = 0o444;
+const leftover = /^(\d{20}|\.(append|merge)-[0-9a-f]{16})$/;
+
+/**
+ * A log of one segment, which every log of the local executor is, costs two system calls and is not synced: its step's
+ * fate does not hang on it. A merge is synced before it replaces the segments it was made from.
+ */
+export async function seal(directory: string): Promise<{ readonly bytes: number }> {
+  const { size, sealed, starts } = await extentOf(directory);
+  const zero = path.join(directory, firstSegment);
+  if (!sealed && starts.length === 1 && starts[0] === 0) {
+    await fs.chmod(zero, readOnly);
+    // Asked again: the writer may have written between the first look and the seal.
+    return { bytes: (await fs.stat(zero)).size };
+  }
+  if (!sealed) await merge(directory, size);
+  await cleanUp(directory);
+  return { bytes: size };
+}
+
+async function merge(directory: string, size: number): Promise<void> {
+  await fs.mkdir(directory, { recursive: true });
+  const aside = path.join(directory, `.merge-${randomBytes(8).toString("hex")}`);
+  const target = await fs.open(aside, "wx", readOnly);
+  let merged = 0;
+  try {
+    for await (const chunk of chunks(directory, size)) {
+      await target.writeFile(chunk);
+      merged += chunk.length;
+    }
+    if (merged !== size)
+      throw new Problem(
+        "storage_failed",
+        `of a log's ${size} bytes ${merged} could be read; it is not sealed`,
+        {
+          place: directory,
+          remedy: "Check whether a segment was removed from the directory.",
+        },
+      );
+    await target.sync();
+  } finally {
+    await target.close();
+  }
+  await fs.rename(aside, path.join(directory, firstSegment));
+}
+
+async function cleanUp(directory: string): Promise<void> {
+  for (const name of await fs.readdir(directory))
+    if (leftover.test(name) && name !== firstSegment)
+      await fs.rm(path.join(directory, name), { force: true });
+}
+
+export async function digest(
+  directory: string,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
+  const hash = createHash("sha256");
+  const { size } = await extentOf(directory);
+  for await (const chunk of chunks(directory, size)) hash.update(chunk);
+  return { bytes: size, sha256: hash.digest("hex") };
+}
+
+/** The first `size` bytes. Each chunk is overwritten by the next. */
+async function* chunks(directory: string, size: number): AsyncGenerator<Uint8Array, void, undefined> {
+  const buffer = new Uint8Array(Math.min(chunkBytes, Math.max(1, size)));
+  for (let offset = 0; offset < size; ) {
+    const count = await readInto(directory, offset, buffer.subarray(0, size - offset));
+    if (count === 0) return;
+    yield buffer.subarray(0, count);
+    offset += count;
+  }
+}
