@@ -1,8 +1,8 @@
 -- Up Migration
 -- What the database refuses, whoever asks: a row that begins elsewhere than at its machine's start, a move that the
--- machine does not have, any change of what is final, and a deletion outside the purge. The conditions stand in the
--- triggers' WHEN clauses, so a legal move costs no function call. They mirror src/domain/states.ts; a test compares
--- every pair.
+-- machine does not have, any change of what is final, and a deletion outside the purge. The machines mirror
+-- src/domain/states.ts; a test compares every pair. The guards of the hot tables are functions and no WHEN clauses:
+-- Postgres keeps a function's plan, and plans a WHEN clause anew for every statement.
 
 create function refuse_change() returns trigger
 language plpgsql
@@ -17,74 +17,129 @@ create function purging() returns boolean
 language sql stable parallel safe
 as $$ select coalesce(current_setting('shipinator.purging', true), '') = 'on' $$;
 
--- Runs
-create trigger pipeline_runs_initial before insert on pipeline_runs for each row
-  when (new.status <> 'pending' or new.phase <> 'submitted')
-  execute function refuse_change('a run begins pending and submitted');
-create trigger pipeline_runs_move before update on pipeline_runs for each row
-  when (old.status <> new.status and (old.status, new.status) not in (
-    ('pending', 'running'), ('pending', 'failed'), ('pending', 'canceled'),
-    ('running', 'success'), ('running', 'failed'), ('running', 'canceled')))
-  execute function refuse_change('the run''s status does not move there');
-create trigger pipeline_runs_phase before update on pipeline_runs for each row
-  when (old.phase <> new.phase
-    and array_position(array['submitted', 'building', 'built', 'testing', 'tested', 'deploying', 'deployed'], old.phase)
-      >= array_position(array['submitted', 'building', 'built', 'testing', 'tested', 'deploying', 'deployed'], new.phase))
-  execute function refuse_change('a run''s phase only moves forward');
-create trigger pipeline_runs_final before update on pipeline_runs for each row
-  when (old.status in ('success', 'failed', 'canceled') and old.* is distinct from new.* and not purging())
-  execute function refuse_change('a final run never changes');
+create function guard_run() returns trigger
+language plpgsql
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.status <> 'pending' or new.phase <> 'submitted' then
+      raise exception 'a run begins pending and submitted, not % and %', new.status, new.phase using errcode = 'SH001';
+    end if;
+  elsif old.status = 'pending' then
+    if new.status not in ('pending', 'running', 'failed', 'canceled') then
+      raise exception 'a run does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'running' then
+    if new.status not in ('running', 'success', 'failed', 'canceled') then
+      raise exception 'a run does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  elsif old is distinct from new and not purging() then
+    raise exception 'run % is % and never changes again', old.id, old.status using errcode = 'SH001';
+  end if;
+  return new;
+end
+$$;
+create trigger pipeline_runs_guard before insert or update on pipeline_runs for each row execute function guard_run();
 
--- Jobs
-create trigger jobs_initial before insert on jobs for each row
-  when (new.status <> 'pending')
-  execute function refuse_change('a job begins pending');
-create trigger jobs_move before update on jobs for each row
-  when (old.status <> new.status and (old.status, new.status) not in (
-    ('pending', 'running'), ('pending', 'failed'), ('pending', 'canceled'), ('pending', 'skipped'),
-    ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled')))
-  execute function refuse_change('the job''s status does not move there');
-create trigger jobs_final before update on jobs for each row
-  when (old.status in ('succeeded', 'failed', 'canceled', 'skipped') and old.* is distinct from new.*)
-  execute function refuse_change('a final job never changes');
+create function guard_run_phase() returns trigger
+language plpgsql
+as $$
+declare
+  v_phases constant text[] := array['submitted', 'building', 'built', 'testing', 'tested', 'deploying', 'deployed'];
+begin
+  if array_position(v_phases, old.phase::text) >= array_position(v_phases, new.phase::text) then
+    raise exception 'a run''s phase does not move from % to %', old.phase, new.phase using errcode = 'SH001';
+  end if;
+  return new;
+end
+$$;
+create trigger pipeline_runs_guard_phase before update on pipeline_runs for each row
+  when (old.phase <> new.phase) execute function guard_run_phase();
 
--- Steps
-create trigger job_steps_initial before insert on job_steps for each row
-  when (new.status <> 'pending')
-  execute function refuse_change('a step begins pending');
-create trigger job_steps_move before update on job_steps for each row
-  when (old.status <> new.status and (old.status, new.status) not in (
-    ('pending', 'running'), ('pending', 'failed'), ('pending', 'canceled'), ('pending', 'skipped'),
-    ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled')))
-  execute function refuse_change('the step''s status does not move there');
-create trigger job_steps_final before update on job_steps for each row
-  when (old.status in ('succeeded', 'failed', 'canceled', 'skipped')
-    and (old.id, old.job_id, old.name, old.execution_order, old.parallel_group, old.status, old.created_at,
-         old.started_at, old.finished_at, old.plan)
+create function guard_job() returns trigger
+language plpgsql
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.status <> 'pending' then
+      raise exception 'a job begins pending, not %', new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'pending' then
+    if new.status not in ('pending', 'running', 'failed', 'canceled', 'skipped') then
+      raise exception 'a job does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'running' then
+    if new.status not in ('running', 'succeeded', 'failed', 'canceled') then
+      raise exception 'a job does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  elsif old is distinct from new then
+    raise exception 'job % is % and never changes again', old.id, old.status using errcode = 'SH001';
+  end if;
+  return new;
+end
+$$;
+create trigger jobs_guard before insert or update on jobs for each row execute function guard_job();
+
+create function guard_step() returns trigger
+language plpgsql
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.status <> 'pending' then
+      raise exception 'a step begins pending, not %', new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'pending' then
+    if new.status not in ('pending', 'running', 'failed', 'canceled', 'skipped') then
+      raise exception 'a step does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'running' then
+    if new.status not in ('running', 'succeeded', 'failed', 'canceled') then
+      raise exception 'a step does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  -- Not the whole row: a generated column is not there yet.
+  elsif (old.id, old.job_id, old.name, old.execution_order, old.parallel_group, old.plan, old.status, old.created_at,
+         old.started_at, old.finished_at)
       is distinct from
-        (new.id, new.job_id, new.name, new.execution_order, new.parallel_group, new.status, new.created_at,
-         new.started_at, new.finished_at, new.plan))
-  execute function refuse_change('a final step never changes');
+        (new.id, new.job_id, new.name, new.execution_order, new.parallel_group, new.plan, new.status, new.created_at,
+         new.started_at, new.finished_at) then
+    raise exception 'step % is % and never changes again', old.id, old.status using errcode = 'SH001';
+  end if;
+  return new;
+end
+$$;
+create trigger job_steps_guard before insert or update on job_steps for each row execute function guard_step();
 
--- Executions. Log bytes that were missing may still come after the end; the outcome may not.
-create trigger executions_initial before insert on executions for each row
-  when (new.status <> 'pending')
-  execute function refuse_change('an execution begins pending');
-create trigger executions_move before update on executions for each row
-  when (old.status <> new.status and (old.status, new.status) not in (
-    ('pending', 'running'), ('pending', 'failed'), ('pending', 'canceled'), ('pending', 'lost'),
-    ('running', 'succeeded'), ('running', 'failed'), ('running', 'canceled'), ('running', 'lost')))
-  execute function refuse_change('the execution''s status does not move there');
-create trigger executions_final before update on executions for each row
-  when (old.status in ('succeeded', 'failed', 'canceled', 'lost')
-    and (old.id, old.job_step_id, old.pipeline_run_id, old.attempt, old.executor_type, old.external_id, old.status,
-         old.owner_node, old.node, old.epoch, old.spec, old.submitted_at, old.not_before, old.ready_at, old.begun_at,
-         old.completed_at, old.exit_code, old.failure_reason, old.message, old.kill_rung)
-      is distinct from
-        (new.id, new.job_step_id, new.pipeline_run_id, new.attempt, new.executor_type, new.external_id, new.status,
-         new.owner_node, new.node, new.epoch, new.spec, new.submitted_at, new.not_before, new.ready_at, new.begun_at,
-         new.completed_at, new.exit_code, new.failure_reason, new.message, new.kill_rung))
-  execute function refuse_change('a final execution''s outcome never changes');
+create function guard_execution() returns trigger
+language plpgsql
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.status <> 'pending' then
+      raise exception 'an execution begins pending, not %', new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'pending' then
+    if new.status not in ('pending', 'running', 'failed', 'canceled', 'lost') then
+      raise exception 'an execution does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  elsif old.status = 'running' then
+    if new.status not in ('running', 'succeeded', 'failed', 'canceled', 'lost') then
+      raise exception 'an execution does not move from % to %', old.status, new.status using errcode = 'SH001';
+    end if;
+  else
+    -- Log bytes that were missing may still come after the end; nothing else may.
+    old.logs_ref := new.logs_ref;
+    old.log_bytes := new.log_bytes;
+    old.log_dropped := new.log_dropped;
+    if old is distinct from new then
+      raise exception 'execution % is % and its outcome never changes again', old.id, old.status
+        using errcode = 'SH001';
+    end if;
+  end if;
+  return new;
+end
+$$;
+create trigger executions_guard before insert or update on executions for each row
+  execute function guard_execution();
 
 -- Deployments: one that is not known waits for a person, who settles it once.
 create trigger deployments_initial before insert on deployments for each row

@@ -97,11 +97,11 @@ function applyArgument(
   const { run } = changes;
   const before: Move[] = [];
   const after: Move[] = [];
-  const executions = hops(changes.executions, (change, f, t, last) => {
+  const executions = movesOf(changes.executions, (change, f, t, last) => {
     before.push({ e: "execution", i: change.id, f, t, ...(last ? { v: evidenceOf(change) } : {}) });
-    return executionHop(change, f, t, last);
+    return executionMove(change, f, t, last);
   });
-  const steps = hops(
+  const steps = movesOf(
     changes.steps.map((step) => ({ ...step, path: [step.from, step.to] })),
     (change, f, t) => {
       before.push({ e: "step", i: change.id, f, t });
@@ -110,7 +110,7 @@ function applyArgument(
   );
   for (const started of changes.newExecutions)
     before.push({ e: "execution", i: started.id, f: null, t: "pending", v: { attempt: started.attempt } });
-  const jobs = hops(changes.jobs, (change, f, t, last) => {
+  const jobs = movesOf(changes.jobs, (change, f, t, last) => {
     const why = last ? { reason: change.reason, message: change.message } : {};
     after.push({ e: "job", i: change.id, f, t, ...(last && change.reason !== null ? { v: why } : {}) });
     return { id: change.id, f, t, ...why };
@@ -182,29 +182,24 @@ function filled(key: string, list: readonly unknown[]): Record<string, unknown> 
   return list.length === 0 ? {} : { [key]: list };
 }
 
-/**
- * Spreads paths into hops: the n-th list holds the n-th move of each row, so that one UPDATE moves a row once. A row
- * that is named twice goes on in a later hop.
- */
-function hops<Change extends { readonly id: string; readonly path: readonly string[] }>(
+/** Spreads paths into moves; the moves of one row keep their order. */
+function movesOf<Change extends { readonly path: readonly string[] }>(
   changes: readonly Change[],
   move: (change: Change, from: string, to: string, last: boolean) => Record<string, unknown>,
-): Record<string, unknown>[][] {
-  const lists: Record<string, unknown>[][] = [];
-  const taken = new Map<string, number>();
-  for (const change of changes) {
-    change.path.slice(1).forEach((to, index) => {
-      const hop = taken.get(change.id) ?? 0;
-      taken.set(change.id, hop + 1);
-      const list = lists[hop] ?? [];
-      lists[hop] = list;
-      list.push(move(change, change.path[index] ?? to, to, index === change.path.length - 2));
-    });
-  }
-  return lists;
+): Record<string, unknown>[] {
+  return changes.flatMap((change) =>
+    change.path
+      .slice(1)
+      .map((to, index) => move(change, change.path[index] ?? to, to, index === change.path.length - 2)),
+  );
 }
 
-function executionHop(change: ExecutionChange, f: string, t: string, last: boolean): Record<string, unknown> {
+function executionMove(
+  change: ExecutionChange,
+  f: string,
+  t: string,
+  last: boolean,
+): Record<string, unknown> {
   if (t === "running") return { id: change.id, f, t, begun_at: change.begunAt };
   if (!last) return { id: change.id, f, t };
   const { outcome } = change;

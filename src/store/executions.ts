@@ -6,7 +6,7 @@ import type { JobType, StepPlan } from "../domain/index.ts";
 import type { ExecutionId, JobId, NodeId, RunId, StepId } from "../kernel/index.ts";
 import type { Owner } from "./apply.ts";
 import type { Database } from "./database.ts";
-import { checkedLimit, type Page, type PageRequest, readPage } from "./page.ts";
+import { checkedLimit } from "./page.ts";
 import type { ExecutionRow } from "./rows.ts";
 import { storableText } from "./text.ts";
 
@@ -48,7 +48,6 @@ export interface ExecutionStore {
   get(id: ExecutionId): Promise<ExecutionRow | null>;
   ofStep(stepId: StepId): Promise<readonly ExecutionRow[]>;
   ofRun(runId: RunId): Promise<readonly ExecutionRow[]>;
-  list(page?: PageRequest): Promise<Page<ExecutionRow>>;
 }
 
 export const executionColumns = `row.id, row.job_step_id, row.pipeline_run_id, row.attempt, row.executor_type,
@@ -128,11 +127,5 @@ export function createExecutionStore(database: Database): ExecutionStore {
     get: async (id) => (await select("where row.id = $1::uuid", [id]))[0] ?? null,
     ofStep: (stepId) => select("where row.job_step_id = $1::uuid order by row.attempt", [stepId]),
     ofRun: (runId) => database.query<ExecutionRow>(executionsOfRunSql, [runId]),
-    list: (page = {}) =>
-      readPage<ExecutionRow>(
-        database,
-        { columns: executionColumns, from: "executions row", time: "submitted_at", where: [], values: [] },
-        page,
-      ),
   };
 }

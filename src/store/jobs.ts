@@ -2,14 +2,12 @@
 import type { InputArtifact, JobSpec, SourceSpec } from "../domain/index.ts";
 import type { JobId, RunId } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
-import { type Page, type PageRequest, readPage } from "./page.ts";
 import type { JobRow } from "./rows.ts";
 
 export interface JobStore {
   get(id: JobId): Promise<JobRow | null>;
   /** Every attempt, in the order build, test, deploy and by attempt. */
   ofRun(runId: RunId): Promise<readonly JobRow[]>;
-  list(page?: PageRequest): Promise<Page<JobRow>>;
   /**
    * What `Executor.open` needs. Source: the run's tree when a step of the job wants it. Inputs: the artifacts of the
    * run's succeeded jobs that the job's steps name.
@@ -81,8 +79,6 @@ export function createJobStore(database: Database): JobStore {
       return rows[0] ?? null;
     },
     ofRun: (runId) => database.query<JobRow>(jobsOfRunSql, [runId]),
-    list: (page = {}) =>
-      readPage<JobRow>(database, { columns: jobColumns, from: "jobs row", where: [], values: [] }, page),
     async spec(id) {
       const row = (await database.query<SpecRow>(specSql, [id], { name: "jobs.spec" }))[0];
       return row === undefined ? null : { ...row, steps: row.steps ?? [] };

@@ -23,7 +23,7 @@ export interface PageSource {
   /** The listed table goes by the alias `row`. */
   readonly from: string;
   /** The column of `row` that dates it. */
-  readonly time?: "created_at" | "submitted_at" | "started_at";
+  readonly time?: "created_at" | "started_at";
   /** Conditions whose placeholders number `values` from $1. */
   readonly where: readonly string[];
   readonly values: readonly unknown[];

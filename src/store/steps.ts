@@ -1,7 +1,6 @@
 /** Steps of a job. Written by `runs.accept` and `runs.apply`. */
 import type { JobId, RunId, StepId } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
-import { type Page, type PageRequest, readPage } from "./page.ts";
 import type { StepRow, StepWithPlanRow } from "./rows.ts";
 
 export interface StepStore {
@@ -10,7 +9,6 @@ export interface StepStore {
   ofJob(jobId: JobId): Promise<readonly StepRow[]>;
   /** Of all jobs, by job and order. */
   ofRun(runId: RunId): Promise<readonly StepRow[]>;
-  list(page?: PageRequest): Promise<Page<StepRow>>;
 }
 
 export const stepColumns = `row.id, row.job_id, row.name, row.execution_order, row.parallel_group, row.status,
@@ -38,11 +36,5 @@ export function createStepStore(database: Database): StepStore {
         [jobId],
       ),
     ofRun: (runId) => database.query<StepRow>(stepsOfRunSql, [runId]),
-    list: (page = {}) =>
-      readPage<StepRow>(
-        database,
-        { columns: stepColumns, from: "job_steps row", where: [], values: [] },
-        page,
-      ),
   };
 }
