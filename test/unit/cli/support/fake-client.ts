@@ -1,0 +1,130 @@
+/** `Client` over runs in memory. Counts what is asked, so that tests can see what a command costs. */
+import { Problem } from "../../../../src/kernel/index.ts";
+import type { Client, RunSummary, TriggerRequest } from "../../../../src/operations/index.ts";
+import type { FakeRun } from "./fake-run.ts";
+
+export interface FakeClient extends Client {
+  readonly asked: string[];
+  readonly triggered: TriggerRequest[];
+}
+
+export interface FakeClientOptions {
+  readonly runs: readonly FakeRun[];
+  readonly abandoned?: readonly FakeRun[];
+  readonly notes?: readonly string[];
+  readonly payload?: Uint8Array;
+  /** Called when the first run is triggered; throws what the trigger shall throw. */
+  readonly onTrigger?: (run: FakeRun) => void;
+  readonly onCancel?: (run: FakeRun) => void;
+  readonly onResume?: (run: FakeRun) => void;
+}
+
+export function createFakeClient(options: FakeClientOptions): FakeClient {
+  const { runs, abandoned = [], notes = [] } = options;
+  const all = [...runs, ...abandoned];
+  const waiting = new Set(abandoned);
+  const asked: string[] = [];
+  const triggered: TriggerRequest[] = [];
+
+  function find(reference: string): FakeRun {
+    const found = all.find(
+      ({ detail }) =>
+        reference === "latest" || detail.id.startsWith(reference) || String(detail.number) === reference,
+    );
+    if (found === undefined) throw new Problem("not_found", `there is no run "${reference}"`);
+    return found;
+  }
+
+  function withExecution(id: string): FakeRun {
+    const found = all.find((run) => run.logs.has(id));
+    if (found === undefined) throw new Problem("not_found", `there is no execution ${id}`);
+    return found;
+  }
+
+  return {
+    asked,
+    triggered,
+    async trigger(request) {
+      triggered.push(request);
+      const run = runs[0];
+      if (run === undefined) throw new Problem("config_invalid", "nothing to run");
+      options.onTrigger?.(run);
+      return { run: run.snapshot(), notes };
+    },
+    async list({ limit = 20, status, cursor }) {
+      asked.push("list");
+      const from = Number(cursor ?? 0);
+      const matching = all.filter(({ detail }) => status === undefined || detail.status === status);
+      const items: readonly RunSummary[] = matching.slice(from, from + limit).map((run) => run.snapshot());
+      return { items, next_cursor: from + limit < matching.length ? String(from + limit) : null };
+    },
+    async get(reference) {
+      asked.push("get");
+      return find(reference).snapshot();
+    },
+    async *events(runId, afterSeq, signal) {
+      const run = find(runId);
+      let seq = afterSeq;
+      while (!signal.aborted) {
+        const events = run.events.filter((event) => event.seq > seq);
+        for (const event of events) {
+          seq = event.seq;
+          yield event;
+        }
+        if (run.isFinal && events.length === 0) return;
+        if (events.length === 0) await run.changed(signal);
+      }
+    },
+    async *log({ executionId, offset, follow }, signal) {
+      asked.push("log");
+      const run = withExecution(executionId);
+      const log = run.logOf(executionId);
+      let at = 0;
+      for (let index = 0; !signal.aborted; ) {
+        const bytes = log.chunks[index];
+        if (bytes !== undefined) {
+          index += 1;
+          if (at >= offset) yield { offset: at, bytes };
+          at += bytes.length;
+        } else if (log.ended || !follow) return;
+        else await run.changed(signal);
+      }
+    },
+    async logTail(executionId, lines) {
+      asked.push("logTail");
+      const text = Buffer.concat(withExecution(executionId).logOf(executionId).chunks).toString("latin1");
+      const all = text.replace(/\n$/, "").split("\n");
+      return Buffer.from(`${all.slice(-lines).join("\n")}\n`, "latin1");
+    },
+    async cancel(runId) {
+      asked.push("cancel");
+      const run = find(runId);
+      if (run.isFinal) return "final";
+      run.detail.cancel_requested_at = run.detail.created_at;
+      options.onCancel?.(run);
+      return "requested";
+    },
+    async artifact(reference) {
+      const found = all
+        .flatMap(({ detail }) => detail.artifacts.map((artifact) => ({ artifact, detail })))
+        .find(
+          ({ artifact, detail }) =>
+            artifact.id === reference || `${detail.number}/${artifact.name}` === reference,
+        );
+      if (found === undefined) throw new Problem("not_found", `there is no artifact "${reference}"`);
+      return found.artifact;
+    },
+    async *download() {
+      yield options.payload ?? new Uint8Array();
+    },
+    async abandoned() {
+      return [...waiting].map((run) => run.snapshot());
+    },
+    async resume(runId) {
+      asked.push("resume");
+      const run = find(runId);
+      waiting.delete(run);
+      options.onResume?.(run);
+    },
+  };
+}

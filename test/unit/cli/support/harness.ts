@@ -1,0 +1,171 @@
+/** Runs the command line in memory. */
+import { type CliDeps, createProgram, type Files, type Writer } from "../../../../src/cli/index.ts";
+import { Problem } from "../../../../src/kernel/index.ts";
+import type { Client } from "../../../../src/operations/index.ts";
+import { createScreen, type Screen } from "../../../support/screen.ts";
+import { createManualClock, type ManualClock } from "./clock.ts";
+
+export interface MemoryWriter extends Writer {
+  readonly bytes: () => Buffer;
+  readonly text: () => string;
+  readonly screen: Screen;
+  readonly writes: string[];
+  columns: number;
+  leave(): void;
+}
+
+export interface WriterShape {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+}
+
+export function createMemoryWriter({
+  isTTY = false,
+  columns = 80,
+  rows = 24,
+}: WriterShape = {}): MemoryWriter {
+  const chunks: Buffer[] = [];
+  const writes: string[] = [];
+  const gone = new AbortController();
+  const screen = createScreen({ columns, rows });
+  return {
+    isTTY,
+    columns,
+    rows,
+    screen,
+    writes,
+    gone: gone.signal,
+    write(chunk) {
+      if (gone.signal.aborted) return;
+      const bytes = Buffer.from(chunk);
+      chunks.push(bytes);
+      writes.push(bytes.toString());
+      if (isTTY) screen.write(bytes.toString());
+    },
+    drained: async () => {},
+    bytes: () => Buffer.concat(chunks),
+    text: () => Buffer.concat(chunks).toString(),
+    leave: () => gone.abort(),
+  };
+}
+
+/** Files in memory: path → text; a path that ends in `/` is a directory. */
+export function createMemoryFiles(content: Map<string, string | Uint8Array>): Files {
+  const normal = (path: string) => path.replace(/^\.\//, "");
+  return {
+    async read(path, limit) {
+      const found = content.get(normal(path));
+      if (found === undefined) throw new Problem("not_found", `there is no file or directory ${path}`);
+      return Buffer.from(found).subarray(0, limit);
+    },
+    async kind(path) {
+      if (path === "." || content.has(`${normal(path)}/`)) return "directory";
+      return content.has(normal(path)) ? "file" : "absent";
+    },
+    async names() {
+      return [...content.keys()].map((path) => path.replace(/\/$/, "")).filter((path) => !path.includes("/"));
+    },
+    async create({ path, overwrite }) {
+      const parts: Uint8Array[] = [];
+      if (overwrite === "never" && content.has(normal(path)))
+        throw new Problem("conflict", `${path} exists already and is left as it is`);
+      return {
+        async write(chunk) {
+          parts.push(chunk);
+        },
+        async commit() {
+          content.set(normal(path), Buffer.concat(parts));
+        },
+        async discard() {},
+      };
+    },
+  };
+}
+
+export interface HarnessOptions {
+  readonly argv: readonly string[];
+  readonly client?: Client;
+  readonly stdout?: WriterShape;
+  readonly stderr?: WriterShape;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly files?: ReadonlyMap<string, string | Uint8Array>;
+  readonly stdin?: string;
+  readonly clock?: ManualClock;
+  readonly openClient?: CliDeps["openClient"];
+}
+
+export interface Harness {
+  readonly stdout: MemoryWriter;
+  readonly stderr: MemoryWriter;
+  readonly clock: ManualClock;
+  readonly files: Map<string, string | Uint8Array>;
+  /** Modes of the clients that were opened, and how many were closed. */
+  readonly opened: string[];
+  readonly closed: () => number;
+  readonly interrupt: () => void;
+  /** Handlers of interrupts that are installed. */
+  readonly listening: () => number;
+  readonly code: Promise<number>;
+}
+
+/** Starts a command; time stands still unless the test moves it. */
+export function start(options: HarnessOptions): Harness {
+  const stdout = createMemoryWriter(options.stdout);
+  const stderr = createMemoryWriter(options.stderr);
+  const clock = options.clock ?? createManualClock();
+  const files = new Map(options.files ?? []);
+  const handlers = new Set<() => void>();
+  const opened: string[] = [];
+  let closed = 0;
+  const program = createProgram({
+    argv: options.argv,
+    environment: options.environment ?? {},
+    cwd: "/home/ada/hello",
+    stdout,
+    stderr,
+    readStdin: async () => Buffer.from(options.stdin ?? ""),
+    files: createMemoryFiles(files),
+    clock,
+    login: () => "ada",
+    version: "1.2.3",
+    async openClient(how) {
+      opened.push(how.mode);
+      if (options.openClient !== undefined) return await options.openClient(how);
+      if (options.client === undefined) throw new Problem("environment", "no client in this test");
+      const close = async () => {
+        closed += 1;
+      };
+      return { client: options.client, dataDir: "/data", close };
+    },
+    onInterrupt(handler) {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
+  });
+  return {
+    stdout,
+    stderr,
+    clock,
+    files,
+    opened,
+    closed: () => closed,
+    interrupt: () => {
+      for (const handler of handlers) handler();
+    },
+    listening: () => handlers.size,
+    code: program.run(),
+  };
+}
+
+/** Moves time until the command has ended. */
+export async function finish(harness: Harness): Promise<number> {
+  let code: number | null = null;
+  void harness.code.then((value) => {
+    code = value;
+  });
+  for (let turn = 0; turn < 2_000 && code === null; turn += 1) await harness.clock.advance(10);
+  if (code === null)
+    throw new Error(`the command does not end; it said:\n${harness.stdout.text()}${harness.stderr.text()}`);
+  return code;
+}
