@@ -5,6 +5,8 @@ export {
   parsePipelineFile,
   pipelineDigest,
 } from "./pipeline-file.ts";
+export type { RepositoryFiles } from "./proposal.ts";
+export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./propose.ts";
 export { type PipelineProblem, type RenderOptions, renderPipelineProblems } from "./render-problems.ts";
 export { Secret } from "./secret.ts";
 export {

@@ -160,7 +160,11 @@ function defaultDataDir(
   return "/";
 }
 
-function problemOf(problems: readonly SourceProblem[]): Problem {
+function problemOf(all: readonly SourceProblem[]): Problem {
+  // Of several at one place the first is told: the others follow from it.
+  const problems = all.filter(
+    ({ source }, index) => all.findIndex((other) => other.source === source) === index,
+  );
   const lines = problems.map(({ source, message, suggestion }) => {
     const meant = suggestion === null ? "" : `; did you mean ${suggestion}?`;
     return `${source}: ${message}${meant}`;

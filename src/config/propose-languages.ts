@@ -1,0 +1,118 @@
+/** Go modules, Rust crates and Python projects. */
+import { type Proposal, type ProposedStep, type RepositoryFiles, safeName } from "./proposal.ts";
+
+export function proposeGo(files: RepositoryFiles): Proposal | null {
+  const content = files.get("go.mod");
+  if (content === undefined) return null;
+  const module = /^\s*module\s+"?([^\s"]+)"?/m.exec(content ?? "")?.[1];
+  // A closing /v2 is the module's major version and not its name.
+  const name = safeName(
+    module
+      ?.replace(/\/v\d+$/, "")
+      .split("/")
+      .at(-1),
+  );
+  const commands = [...files.keys()].flatMap(
+    (path) => safeName(/^cmd\/([^/]+)\/main\.go$/.exec(path)?.[1]) ?? [],
+  );
+  const build: ProposedStep =
+    files.has("main.go") && name !== null
+      ? {
+          name: "compile",
+          run: [`go build -o bin/${name} .`],
+          outputs: [{ type: "binary", name, path: `bin/${name}` }],
+        }
+      : commands.length > 0
+        ? {
+            name: "compile",
+            run: ["mkdir -p bin", "go build -o bin/ ./cmd/..."],
+            outputs: commands.map((command) => ({ type: "binary", name: command, path: `bin/${command}` })),
+          }
+        : { name: "compile", run: ["go build ./..."] };
+  return {
+    kind: "go",
+    source: "go.mod",
+    build: [build],
+    test: [
+      { name: "vet", run: ["go vet ./..."] },
+      {
+        name: "unit",
+        run: ["go test ./... -coverprofile=coverage.out"],
+        outputs: [{ type: "coverage", name: "coverage.out", path: "coverage.out" }],
+      },
+    ],
+    later: [],
+  };
+}
+
+export function proposeCargo(files: RepositoryFiles): Proposal | null {
+  const content = files.get("Cargo.toml");
+  if (content === undefined) return null;
+  const locked = files.has("Cargo.lock") ? " --locked" : "";
+  const name = files.has("src/main.rs") ? safeName(tomlValue(content ?? "", "package", "name")) : null;
+  return {
+    kind: "rust",
+    source: "Cargo.toml",
+    build: [
+      {
+        name: "compile",
+        run: [`cargo build --release${locked}`],
+        ...(name === null ? {} : { outputs: [{ type: "binary", name, path: `target/release/${name}` }] }),
+      },
+    ],
+    test: [{ name: "unit", run: [`cargo test${locked}`] }],
+    later: [],
+  };
+}
+
+export function proposePython(files: RepositoryFiles): Proposal | null {
+  const content = files.get("pyproject.toml");
+  if (content === undefined) return null;
+  const text = content ?? "";
+  const environment = "python3 -m venv .venv";
+  const builds = /^\s*\[build-system\]/m.test(text);
+  const name = safeName(tomlValue(text, "project", "name")) ?? "package";
+  const usesPytest = /pytest/.test(text);
+  const hasTests = [...files.keys()].some((path) =>
+    /^(?:tests?\/|test_[^/]*\.py$|[^/]*_test\.py$)/.test(path),
+  );
+  const test: ProposedStep = usesPytest
+    ? {
+        name: "unit",
+        run: [environment, `.venv/bin/pip install ${builds ? ". " : ""}pytest`, ".venv/bin/python -m pytest"],
+      }
+    : hasTests
+      ? { name: "unit", run: ["python3 -m unittest discover"] }
+      : {
+          name: "compile",
+          comment: "Only that every file is Python; replace it by the project's tests.",
+          run: ["python3 -m compileall -q ."],
+        };
+  return {
+    kind: "python",
+    source: "pyproject.toml",
+    build: builds
+      ? [
+          {
+            name: "wheel",
+            run: [environment, ".venv/bin/pip wheel --no-deps --wheel-dir dist ."],
+            outputs: [{ type: "binary", name, path: "dist/*.whl" }],
+          },
+        ]
+      : [],
+    test: [test],
+    later: [],
+  };
+}
+
+/** A text value of a TOML table; enough for a name, and null-safe for everything else. */
+function tomlValue(text: string, table: string, key: string): string | undefined {
+  let current = "";
+  for (const line of text.split(/\r?\n/)) {
+    const header = /^\s*\[([^[\]]+)\]\s*(?:#.*)?$/.exec(line)?.[1];
+    if (header !== undefined) current = header.trim();
+    const value = /^\s*([A-Za-z0-9_-]+)\s*=\s*["']([^"']*)["']/.exec(line);
+    if (current === table && value?.[1] === key) return value[2];
+  }
+  return undefined;
+}
