@@ -1,0 +1,13 @@
+export { checkRef, isCommitId } from "./ref.ts";
+export { createSource, type SourceOptions } from "./source.ts";
+export type {
+  CheckedOut,
+  LocalCommitRequest,
+  ResolvedSource,
+  ResolveRequest,
+  Source,
+  UrlPolicy,
+  WorkingTree,
+  WorkingTreeRequest,
+} from "./types.ts";
+export { checkUrl } from "./url.ts";

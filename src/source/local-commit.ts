@@ -1,0 +1,96 @@
+/** One commit of the repository around a directory, that directory being the root of the tree. */
+import { realpath } from "node:fs/promises";
+import { Problem } from "../kernel/index.ts";
+import { importCommit } from "./import-commit.ts";
+import { mirrorAt, openMirror } from "./mirror.ts";
+import { callIn, checkDirectory, locate } from "./person-repository.ts";
+import { checkRef, isCommitId, refNotFound, refParts } from "./ref.ts";
+import type { Room } from "./room.ts";
+import type { LocalCommitRequest, WorkingTree } from "./types.ts";
+import { quote } from "./url.ts";
+
+export async function snapshotCommit(
+  room: Room,
+  request: LocalCommitRequest,
+  signal?: AbortSignal,
+): Promise<WorkingTree> {
+  const ref = checkRef(request.ref);
+  await checkDirectory(request.directory);
+  const directory = await realpath(request.directory);
+  const location = await locate(room, directory, signal);
+  if (location === null)
+    throw new Problem(
+      "source_refused",
+      `${quote(directory)} is not in a git repository, so it has no ref ${quote(ref)}`,
+      {
+        remedy: "Leave the ref out to take the directory as it is.",
+      },
+    );
+  const found = await find(room, directory, ref, signal);
+  if (found === null) throw refNotFound(ref, quote(directory), await refNames(room, directory, signal));
+  const { commit, tree, fullName } = found;
+  if (tree === null)
+    throw new Problem(
+      "source_refused",
+      `The commit ${quote(ref)} has no directory ${quote(location.prefix)}`,
+      {
+        remedy: "Give the repository's root, or a commit that has the directory.",
+      },
+    );
+  const mirror = mirrorAt(room.directory, request.repositoryId, location.format);
+  await openMirror(mirror, room.clock);
+  if ((await importCommit(room, mirror, location, commit, signal)) === null)
+    throw new Problem(
+      "source_unavailable",
+      `The repository of ${quote(directory)} lacks some files of ${quote(ref)}`,
+      {
+        remedy: "It is a partial clone: check that commit out once, or give the repository's address.",
+      },
+    );
+  const { files, links } = await count(room, mirror.path, tree, signal);
+  return {
+    commit,
+    tree,
+    ...refParts(fullName),
+    dirty: false,
+    subpath: location.prefix || null,
+    fileCount: files,
+    submodules: links > 0,
+  };
+}
+
+/** A branch wins over a tag of its name, as with a remote; the rest is git's own reading. */
+async function find(room: Room, directory: string, ref: string, signal?: AbortSignal) {
+  const names =
+    ref === "HEAD" || ref.startsWith("refs/") || isCommitId(ref) ? [ref] : [`refs/heads/${ref}`, ref];
+  for (const name of names) {
+    const args = ["rev-parse", "--quiet", `${name}^{commit}`, "--symbolic-full-name", name];
+    const { code, stdout } = await room.git.run(callIn(room, directory, args), signal);
+    const [commit, fullName = ""] = stdout.toString("utf8").trim().split("\n");
+    if (code !== 0 || commit === undefined || !isCommitId(commit)) continue;
+    const asked = callIn(room, directory, ["rev-parse", "--quiet", "--verify", `${commit}:./`]);
+    const tree = (await room.git.run(asked, signal)).stdout.toString("latin1").trim();
+    return { commit, tree: isCommitId(tree) ? tree : null, fullName: fullName === "" ? null : fullName };
+  }
+  return null;
+}
+
+async function refNames(room: Room, directory: string, signal?: AbortSignal): Promise<string[]> {
+  const args = ["for-each-ref", "--format=%(refname:strip=2)", "refs/heads", "refs/tags"];
+  const { stdout } = await room.git.expect(callIn(room, directory, args), quote(directory), signal);
+  return stdout.toString("utf8").split("\n").filter(Boolean);
+}
+
+async function count(room: Room, mirror: string, tree: string, signal?: AbortSignal) {
+  const call = {
+    args: ["ls-tree", "-r", "-z", tree],
+    cwd: mirror,
+    env: { GIT_DIR: mirror },
+    limitMs: room.limits.localMs,
+    config: "none",
+  } as const;
+  const { stdout } = await room.git.expect(call, `the tree ${tree}`, signal);
+  const records = stdout.toString("latin1").split("\0").filter(Boolean);
+  const links = records.filter((record) => record.startsWith("160000")).length;
+  return { files: records.length - links, links };
+}

@@ -1,0 +1,22 @@
+/** What every operation of the room is given. */
+import type { Clock, Logger } from "../kernel/index.ts";
+import type { Git } from "./git.ts";
+import type { UrlPolicy } from "./types.ts";
+
+export interface Room {
+  /** Where the mirrors live. */
+  readonly directory: string;
+  readonly git: Git;
+  readonly urls: UrlPolicy;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: Limits;
+}
+
+/** Milliseconds that one git call may take. */
+export interface Limits {
+  /** Reading refs, or a commit, from a remote. */
+  readonly networkMs: number;
+  /** Anything on this machine's disk. */
+  readonly localMs: number;
+}

@@ -1,0 +1,83 @@
+/** Puts the room together. */
+import { mkdir } from "node:fs/promises";
+import { resolve as absolute } from "node:path";
+import type { Clock, Logger } from "../kernel/index.ts";
+import { checkout } from "./checkout.ts";
+import { createGit } from "./git.ts";
+import { snapshotCommit } from "./local-commit.ts";
+import { unusable } from "./mirror.ts";
+import { readFileAt } from "./read-file.ts";
+import { resolveSource } from "./resolve.ts";
+import type { Limits, Room } from "./room.ts";
+import type { Source, UrlPolicy } from "./types.ts";
+import { allowedProtocols } from "./url.ts";
+import { snapshotWorkingTree } from "./working-tree.ts";
+
+export interface SourceOptions {
+  /** Absolute; mirrors live in `<directory>/<repositoryId>.git`. Created 0700 at first use. */
+  readonly directory: string;
+  /** The program, default `git` from the environment's PATH. */
+  readonly git?: string;
+  /** What git is given: PATH, HOME, proxies, SSH_AUTH_SOCK. GIT_* other than transport and trust are dropped. */
+  readonly environment: Readonly<Record<string, string>>;
+  /**
+   * `person`: git reads the configuration under HOME and the system's (credential helpers, insteadOf, excludes), for
+   * the network and in a person's directory only. `none`: never.
+   */
+  readonly config: "person" | "none";
+  readonly urls: UrlPolicy;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Default 10 min for the network, 10 min for the disk. */
+  readonly limits?: Partial<Limits>;
+}
+
+export function createSource(options: SourceOptions): Source {
+  const stop = new AbortController();
+  const busy = new Set<Promise<unknown>>();
+  const protocols = allowedProtocols(options.urls);
+  const room: Room = {
+    directory: absolute(options.directory),
+    git: createGit({ ...options, git: options.git ?? "git", protocols }),
+    urls: options.urls,
+    clock: options.clock,
+    log: options.log,
+    limits: { networkMs: 600_000, localMs: 600_000, ...options.limits },
+  };
+
+  /** Every operation ends with the room: its git is ended when the room is disposed. */
+  async function during<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+    either.throwIfAborted();
+    const done = mkdir(room.directory, { recursive: true, mode: 0o700 }).then(
+      () => work(either),
+      (error: unknown) => {
+        throw unusable(room.directory, error);
+      },
+    );
+    busy.add(done);
+    try {
+      return await done;
+    } finally {
+      busy.delete(done);
+    }
+  }
+
+  return {
+    resolve: (request, signal) => during((both) => resolveSource(room, request, both), signal),
+    snapshotWorkingTree: (request, signal) =>
+      during((both) => snapshotWorkingTree(room, request, both), signal),
+    snapshotCommit: (request, signal) => during((both) => snapshotCommit(room, request, both), signal),
+    checkout: (spec, target, signal) =>
+      during((both) => checkout(room, spec, absolute(target), both), signal),
+    readFile: (at, path, maxBytes, signal) =>
+      during((both) => readFileAt(room, at, path, maxBytes, both), signal),
+    async [Symbol.asyncDispose]() {
+      stop.abort(new DOMException("the source room was closed", "AbortError"));
+      await Promise.allSettled(busy);
+    },
+  };
+}

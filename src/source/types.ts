@@ -1,0 +1,105 @@
+/** The face of the room `source`: what can be asked about repositories, commits, trees and working directories. */
+import type { SourceSpec } from "../domain/index.ts";
+
+/** Which addresses are accepted beside https and ssh. */
+export interface UrlPolicy {
+  /** `file://` and absolute paths on this machine. */
+  readonly allowLocal: boolean;
+  /** `http://`, which anybody on the way can read and change. */
+  readonly allowHttp: boolean;
+}
+
+export interface ResolveRequest {
+  readonly repositoryId: string;
+  readonly cloneUrl: string;
+  /** A branch, a tag, `refs/…`, a full commit id; null is the remote's HEAD. A branch wins over a tag of its name. */
+  readonly ref: string | null;
+  /** When known, this commit is taken (40 or 64 hex digits) and `ref` is only its label. */
+  readonly sha?: string;
+}
+
+export interface ResolvedSource {
+  readonly commit: string;
+  readonly tree: string;
+  /** The full name (`refs/heads/main`), or null for a bare commit id. */
+  readonly ref: string | null;
+  readonly branch: string | null;
+  readonly tag: string | null;
+  /** Short name of the branch that the remote's HEAD names; null when it was not asked or names none. */
+  readonly defaultBranch: string | null;
+}
+
+export interface WorkingTreeRequest {
+  readonly repositoryId: string;
+  /** Absolute path of the workspace's root. */
+  readonly directory: string;
+  /** Absolute paths that never travel, say a data directory inside the workspace. */
+  readonly exclude?: readonly string[];
+}
+
+export interface LocalCommitRequest {
+  readonly repositoryId: string;
+  readonly directory: string;
+  /** Anything `git rev-parse` accepts and `checkRef` lets through: branch, tag, commit id of 7 digits or more. */
+  readonly ref: string;
+}
+
+/** A directory as one tree in the mirror, which needs the person's repository no more. */
+export interface WorkingTree {
+  /** HEAD's commit; null without git or before the first commit. */
+  readonly commit: string | null;
+  readonly tree: string;
+  readonly ref: string | null;
+  readonly branch: string | null;
+  /** Set when HEAD is detached at a tag. */
+  readonly tag: string | null;
+  /** Something under the directory differs from `commit`; false where there is no commit to differ from. */
+  readonly dirty: boolean;
+  /** The directory inside its repository (`services/api`), null at its root and without git. */
+  readonly subpath: string | null;
+  /** Files and symlinks in the tree. */
+  readonly fileCount: number;
+  /** Submodules or nested repositories are inside; they are recorded by commit and their files did not travel. */
+  readonly submodules: boolean;
+}
+
+export interface CheckedOut {
+  /** What a person should know, a sentence each: submodules fetched or not. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Repositories by way of bare mirrors under one directory. Every method may be called at any time, from several
+ * processes on one directory at once; nothing holds a lock, so that a killed process leaves nothing to wait for.
+ * Aborting a signal ends the git process and its children and rejects with the signal's reason. No method writes to
+ * a person's repository. Errors of all: Problem environment (no git), data_dir_unusable, storage_failed (disk full).
+ */
+export interface Source extends AsyncDisposable {
+  /** @throws Problem source_refused, ref_not_found, source_unavailable */
+  resolve(request: ResolveRequest, signal?: AbortSignal): Promise<ResolvedSource>;
+  /**
+   * Tracked and untracked files as their bytes are (no filter, no line-end conversion), without ignored ones; without
+   * git, everything. Empty directories, sockets and FIFOs do not travel.
+   * @throws Problem source_refused (not a directory, bare, inside .git, foreign-owned), source_unavailable (unreadable)
+   */
+  snapshotWorkingTree(request: WorkingTreeRequest, signal?: AbortSignal): Promise<WorkingTree>;
+  /** One commit of the repository around `directory`, that directory being the root of the tree. */
+  snapshotCommit(request: LocalCommitRequest, signal?: AbortSignal): Promise<WorkingTree>;
+  /**
+   * Writes the tree into a directory that is absent or empty. With a known commit it is a real, shallow git checkout
+   * (`.git` borrows its objects from the mirror; HEAD is detached at `commit`; `origin` is the clone URL); without one
+   * there is no `.git`. A commit that is not in the mirror yet is fetched. After an error the directory is the
+   * caller's to remove. @throws Problem source_refused (hostile tree or submodule), source_unavailable
+   */
+  checkout(spec: SourceSpec, targetDirectory: string, signal?: AbortSignal): Promise<CheckedOut>;
+  /**
+   * The bytes of one file, null when the tree has nothing at `path`.
+   * @throws Problem source_refused: a symlink, a directory, or more than `maxBytes`
+   */
+  readFile(
+    at: Pick<SourceSpec, "repositoryId" | "tree">,
+    path: string,
+    maxBytes: number,
+    signal?: AbortSignal,
+  ): Promise<Buffer | null>;
+}
