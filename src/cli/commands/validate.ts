@@ -7,8 +7,8 @@ import { EXIT } from "../errors.ts";
 import { count } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { createStyle } from "../terminal/style.ts";
+import { PIPELINE_FILE } from "./pipeline-file.ts";
 
-export const PIPELINE_FILE = ".shipinator.yaml";
 /** One byte over what the language allows, so that too large a file is seen as such. */
 const READ_LIMIT = 256 * 1024 + 1;
 

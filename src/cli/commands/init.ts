@@ -1,0 +1,78 @@
+/** `shipinator init [DIR]`: looks at a repository and writes a starting pipeline file, never over one that is there. */
+import { join } from "node:path";
+import { filesThatMatter, proposePipelineFile } from "../../config/index.ts";
+import { Problem } from "../../kernel/index.ts";
+import { type CommandContext, writeJson } from "../context.ts";
+import type { Files } from "../deps.ts";
+import { EXIT } from "../errors.ts";
+import { shellWord } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { PIPELINE_FILE } from "./pipeline-file.ts";
+
+export interface InitArguments {
+  readonly directory: string;
+  readonly existing: "never" | "replace";
+}
+
+/** Deep enough for `deploy/charts/app/Chart.yaml`. */
+const DEPTH = 3;
+/** A look, not an inventory. */
+const MAX_NAMES = 5_000;
+const MAX_CONTENT = 256 * 1024;
+/** What others put there; nothing of it is the project's own. */
+const foreign = new Set(["node_modules", "vendor", "target", "dist", "build", "venv", "__pycache__"]);
+
+export async function initCommand(context: CommandContext, args: InitArguments): Promise<number> {
+  const { deps, out, style, format } = context;
+  const { files } = deps;
+  const { directory } = args;
+  const kind = await files.kind(directory);
+  if (kind === "absent") throw new Problem("not_found", `there is no directory ${directory}`);
+  if (kind !== "directory")
+    throw new Problem("usage", `${directory} is not a directory`, { remedy: "Name the repository's root." });
+  const path = join(directory, PIPELINE_FILE);
+  // Asked first, so that nothing is looked at in vain; `create` makes sure.
+  if (args.existing === "never" && (await files.kind(path)) !== "absent")
+    throw new Problem("conflict", `${path} exists already and is left as it is`, {
+      remedy: "Check it with shipinator validate, or replace it with shipinator init --force.",
+    });
+  const { text, reason } = proposePipelineFile(await look(files, directory));
+  const file = await files.create({ path, overwrite: args.existing, mode: 0o644 });
+  try {
+    await file.write(Buffer.from(text));
+    await file.commit();
+  } finally {
+    await file.discard();
+  }
+  if (format === "json") writeJson(context, { path, reason });
+  else {
+    const where = directory === "." ? "" : ` ${shellWord(directory)}`;
+    out.write(
+      `${style.green(style.marks.ok)} wrote ${sanitizeName(path)}\n${sanitizeName(reason)}\n\nNext:\n`,
+    );
+    out.write(`  shipinator validate${where}   after you have looked it over\n  shipinator run${where}\n`);
+  }
+  return EXIT.done;
+}
+
+/** Paths from the root, and the content of those files that a proposal reads. */
+async function look(files: Files, root: string): Promise<ReadonlyMap<string, string | null>> {
+  const found = new Map<string, string | null>();
+  const walk = async (below: string, depth: number): Promise<void> => {
+    for (const name of (await files.names(join(root, below))).toSorted()) {
+      if (found.size >= MAX_NAMES) return;
+      const path = below === "" ? name : `${below}/${name}`;
+      const kind = await files.kind(join(root, path));
+      if (kind === "file")
+        found.set(path, filesThatMatter.includes(name) ? await contentOf(files, join(root, path)) : null);
+      else if (kind === "directory" && depth < DEPTH && !name.startsWith(".") && !foreign.has(name))
+        await walk(path, depth + 1);
+    }
+  };
+  await walk("", 0);
+  return found;
+}
+
+async function contentOf(files: Files, path: string): Promise<string> {
+  return new TextDecoder().decode(await files.read(path, MAX_CONTENT));
+}
