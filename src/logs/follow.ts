@@ -11,14 +11,9 @@ export const watchDirectory: WatchDirectory = (directory, notify) => {
   return { [Symbol.dispose]: () => watcher.close() };
 };
 
-interface Shared {
-  readonly tailer: Tailer;
-  followers: number;
-}
-
 export class Followers {
   readonly #deps: TailerDeps;
-  readonly #tailers = new Map<string, Shared>();
+  readonly #tailers = new Map<string, Tailer>();
 
   constructor(deps: TailerDeps) {
     this.#deps = deps;
@@ -26,7 +21,7 @@ export class Followers {
 
   /** Wakes the followers of a log that was changed by this process. */
   notify(directory: string): void {
-    this.#tailers.get(directory)?.tailer.notify();
+    this.#tailers.get(directory)?.notify();
   }
 
   async *follow(directory: string, request: FollowRequest): AsyncGenerator<LogBytes, void, undefined> {
@@ -35,9 +30,12 @@ export class Followers {
     if (!Number.isSafeInteger(offset) || offset < 0)
       throw new Problem("usage", `a log has no offset ${offset}`, { place: "offset" });
     // Of a log that has ended nothing more is to be watched, and nothing is made for it.
-    const shared = signal.aborted || ended.aborted ? null : this.#join(directory);
+    const tailer = signal.aborted || ended.aborted ? null : this.#join(directory);
     const bell = createBell();
-    shared?.tailer.subscribe(bell.ring);
+    const leave = () => tailer !== null && this.#leave(directory, tailer, bell);
+    tailer?.subscribe(bell.ring);
+    // At once, as a reader that does not read would otherwise keep the watch after it was aborted.
+    signal.addEventListener("abort", leave, { once: true });
     for (const told of [signal, ended]) told.addEventListener("abort", bell.ring, { once: true });
     try {
       while (!signal.aborted) {
@@ -45,7 +43,7 @@ export class Followers {
         bell.arm();
         const over = ended.aborted;
         // A shared look may have begun before the end; the last one is one's own.
-        const look = await (over || shared === null ? lookAt(directory, offset) : shared.tailer.look(offset));
+        const look = await (over || tailer === null ? lookAt(directory, offset) : tailer.look(offset));
         if (signal.aborted) return;
         if (look.bytes.length > 0) {
           yield { offset, bytes: look.bytes };
@@ -55,29 +53,26 @@ export class Followers {
       }
     } finally {
       for (const told of [signal, ended]) told.removeEventListener("abort", bell.ring);
-      shared?.tailer.unsubscribe(bell.ring);
-      if (shared !== null) this.#leave(directory, shared);
+      signal.removeEventListener("abort", leave);
+      leave();
     }
   }
 
-  #join(directory: string): Shared {
+  #join(directory: string): Tailer {
     const present = this.#tailers.get(directory);
-    if (present !== undefined) {
-      present.followers += 1;
-      return present;
-    }
+    if (present !== undefined) return present;
     // Something must be there to be watched before the first byte is.
     fs.mkdirSync(directory, { recursive: true });
-    const shared = { tailer: new Tailer(directory, this.#deps), followers: 1 };
-    this.#tailers.set(directory, shared);
-    return shared;
+    const tailer = new Tailer(directory, this.#deps);
+    this.#tailers.set(directory, tailer);
+    return tailer;
   }
 
-  #leave(directory: string, shared: Shared): void {
-    shared.followers -= 1;
-    if (shared.followers > 0) return;
+  /** Once per follower. */
+  #leave(directory: string, tailer: Tailer, bell: Bell): void {
+    if (!tailer.unsubscribe(bell.ring) || tailer.followers > 0) return;
     this.#tailers.delete(directory);
-    shared.tailer[Symbol.dispose]();
+    tailer[Symbol.dispose]();
   }
 }
 

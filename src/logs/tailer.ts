@@ -49,8 +49,13 @@ export class Tailer implements Disposable {
     this.#bells.add(ring);
   }
 
-  unsubscribe(ring: () => void): void {
-    this.#bells.delete(ring);
+  /** False when it was not subscribed any more. */
+  unsubscribe(ring: () => void): boolean {
+    return this.#bells.delete(ring);
+  }
+
+  get followers(): number {
+    return this.#bells.size;
   }
 
   /** Wakes all followers. What was read before may be old now. */
