@@ -18,12 +18,12 @@ import type { CancelCause, ExecutionHandle, ExecutorHint } from "../types.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { begunSomewhere, type Job } from "./jobs.ts";
 import type { Lane, LaneEvent } from "./lane.ts";
-import { readIfThere, readLine, type StepPaths, stepPaths } from "./layout.ts";
+import { readLine, type StepPaths, stepPaths } from "./layout.ts";
 import type { LocalExecutorOptions } from "./options.ts";
-import { parseRecord, type StepRecord } from "./prologue.ts";
+import type { StepRecord } from "./prologue.ts";
 import { endLane, laneProcesses, oomKills, signalEach } from "./rungs/ladder.ts";
 import { isMachinery, isPump } from "./rungs/session.ts";
-import { decide, type Ending, neverBegan, readEvidence, timeOf } from "./settle.ts";
+import { decide, type Ending, neverBegan, readEvidence, readStepFile, timeOf } from "./settle.ts";
 
 export interface Attempt {
   readonly handle: ExecutionHandle;
@@ -33,8 +33,8 @@ export interface Attempt {
   lane: Lane | null;
   outcome: Outcome | null;
   begun: boolean;
-  /** The status that the shim told, in case the disk did not keep it. */
-  hinted: string | null;
+  /** What the shim told of the script's end, in case the disk did not keep it. */
+  told: { readonly status: string | null; readonly endedAt: Date | null };
   ending: {
     readonly cause: CancelCause;
     readonly done: Promise<void>;
@@ -67,7 +67,7 @@ export function createAttempts(deps: AttemptsDeps) {
       lane: null,
       outcome: null,
       begun: false,
-      hinted: null,
+      told: { status: null, endedAt: null },
       ending: null,
       exited: Promise.withResolvers(),
       over: Promise.withResolvers(),
@@ -102,8 +102,7 @@ export function createAttempts(deps: AttemptsDeps) {
     const kills = scope === undefined ? 0 : oomKills(scope);
     const struck = attempt.lane !== null && kills > attempt.lane.oomSeen;
     if (attempt.lane !== null) attempt.lane.oomSeen = kills;
-    const evidence = readEvidence(attempt.paths, attempt.record?.logFile ?? null, attempt.hinted, struck);
-    return decide(evidence, ending, clock.now());
+    return decide(readEvidence(attempt.paths, attempt.told, struck), ending, clock.now());
   }
 
   function hear({ word, lane, status }: LaneEvent): void {
@@ -116,13 +115,13 @@ export function createAttempts(deps: AttemptsDeps) {
         break;
       case "exit":
         attempt.begun = true;
-        attempt.hinted = status;
+        attempt.told = { status, endedAt: clock.now() };
         attempt.exited.resolve();
         deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => endPump(attempt));
         break;
       case "over":
         // One that was read late belongs to an earlier step: the present one's pump leaves its word before it ends.
-        if (attempt.hinted !== null || existsSync(attempt.paths.pumped)) finish(attempt);
+        if (attempt.told.status !== null || readStepFile(attempt.paths).log !== null) finish(attempt);
         break;
       case "dead":
         finish(attempt);
@@ -148,13 +147,9 @@ export function createAttempts(deps: AttemptsDeps) {
     attempt.exited.resolve();
     attempt.over.resolve();
     if (attempt.ending !== null || attempt.outcome !== null) return;
-    const exit = readLine(attempt.paths.exit) ?? attempt.hinted;
-    if (exit !== null && exit !== "lost") {
-      settle(
-        attempt,
-        outcomeOf(attempt, null),
-        attempt.hinted === null || attempt.lane?.alive ? "derived" : "keep",
-      );
+    const exit = attempt.told.status ?? readStepFile(attempt.paths).exit;
+    if (exit !== null) {
+      settle(attempt, outcomeOf(attempt, null), attempt.lane?.alive ? "derived" : "keep");
     } else if (!attempt.begun && takeGate(attempt)) {
       settle(attempt, lostBeforeBegin(attempt, "the shim ended before the step began"), "keep");
     } else {
@@ -183,7 +178,7 @@ export function createAttempts(deps: AttemptsDeps) {
   function watchTimeout(attempt: Attempt): void {
     const { record } = attempt;
     if (record === null) return;
-    const begunAt = timeOf(attempt.paths.gate);
+    const begunAt = attempt.begun ? timeOf(attempt.paths.gate) : null;
     const rest =
       record.timeoutSeconds * 1_000 - (begunAt === null ? 0 : clock.now().getTime() - begunAt.getTime());
     deadlines.set(`timeout ${attempt.paths.name}`, Math.max(0, rest), () => {
@@ -208,7 +203,7 @@ export function createAttempts(deps: AttemptsDeps) {
   function takeGate(attempt: Attempt): boolean {
     if (begunSomewhere(attempt.job, attempt.paths.name)) return false;
     try {
-      mkdirSync(attempt.paths.root, { recursive: true });
+      mkdirSync(attempt.job.paths.steps, { recursive: true });
       const gate = openSync(
         attempt.paths.gate,
         constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
@@ -239,7 +234,7 @@ export function createAttempts(deps: AttemptsDeps) {
   /** What a restarted server makes of an attempt that it finds. Leaves it ended, or followed. */
   function recover(handle: ExecutionHandle, job: Job): Attempt {
     const paths = stepPaths(job.paths, handle);
-    const attempt = track(handle, job, parseRecord(readIfThere(paths.prologue) ?? ""));
+    const attempt = track(handle, job, readStepFile(paths).record);
     const lane = job.lanes.find((it) => it.directory.endsWith(`/${attempt.record?.lane}`)) ?? null;
     attempt.lane = lane;
     const kept = readLine(paths.outcome);
@@ -248,11 +243,7 @@ export function createAttempts(deps: AttemptsDeps) {
     } else if (takeGate(attempt)) {
       settle(attempt, lostBeforeBegin(attempt, "the server stopped before this step began"), "keep");
     } else if (!job.ofThisBoot) {
-      const lost = decide(
-        readEvidence(paths, attempt.record?.logFile ?? null, null, false),
-        null,
-        clock.now(),
-      );
+      const lost = decide(readEvidence(paths, attempt.told, false), null, clock.now());
       const message = "the machine was restarted while this step ran, or before its results were safe";
       settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "keep");
     } else {
@@ -264,17 +255,17 @@ export function createAttempts(deps: AttemptsDeps) {
   function follow(attempt: Attempt, lane: Lane | null): void {
     attempt.begun = true;
     const marked = readLine(attempt.paths.cancel);
-    const exit = readLine(attempt.paths.exit);
+    const { exit, log } = readStepFile(attempt.paths);
     if (marked !== null) {
       // The server died while it ended this attempt: it goes on.
       cancel(attempt, marked === "timed_out" ? "timed_out" : "canceled", 0).catch((error: unknown) =>
         complain(attempt, error),
       );
-    } else if (!lane?.alive || readLine(attempt.paths.pumped) !== null) {
+    } else if (!lane?.alive || log !== null) {
       finish(attempt);
     } else {
       lane.current = attempt.paths.name;
-      attempt.hinted = exit;
+      attempt.told = { status: exit, endedAt: null };
       if (exit === null) watchTimeout(attempt);
       else deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => endPump(attempt));
     }
@@ -299,7 +290,7 @@ export function createAttempts(deps: AttemptsDeps) {
     attempt.begun = true;
     // Success that was proven before stands; only its log is still being completed.
     if (
-      (readLine(attempt.paths.exit) ?? attempt.hinted) !== null &&
+      (attempt.told.status ?? readStepFile(attempt.paths).exit) !== null &&
       readLine(attempt.paths.cancel) === null
     ) {
       if (!attempt.lane?.alive) finish(attempt);
@@ -386,7 +377,7 @@ export function createAttempts(deps: AttemptsDeps) {
       for (const [name, attempt] of byName) {
         if (attempt.job.paths.key !== job.paths.key) continue;
         if (attempt.outcome === null) {
-          const lost = decide(readEvidence(attempt.paths, null, null, false), null, clock.now());
+          const lost = decide(readEvidence(attempt.paths, attempt.told, false), null, clock.now());
           const message = "its job was closed before it had ended";
           settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "derived");
         }

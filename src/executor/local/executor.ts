@@ -16,7 +16,7 @@ import { jobPaths, stepPaths } from "./layout.ts";
 import { thisMachine } from "./machine.ts";
 import type { KillRung, LocalExecutorOptions } from "./options.ts";
 import { findOutputs } from "./outputs.ts";
-import { environmentFault, findShell, prologueText, type StepRecord } from "./prologue.ts";
+import { createShellFinder, environmentFault, prologueText, type StepRecord } from "./prologue.ts";
 import { thisHierarchies } from "./rungs/hierarchy.ts";
 import { chooseLadder, type Ladder } from "./rungs/ladder.ts";
 import { neverBegan } from "./settle.ts";
@@ -28,9 +28,6 @@ export interface LocalExecutor extends Executor {
   /** Closes every job attempt (`<job id>.<attempt>`) that has something here and is not among the live ones. */
   sweep(live: ReadonlySet<string>): Promise<readonly string[]>;
 }
-
-/** Longest line that the kernel writes to a FIFO in one piece. */
-const pipeBuffer = 4_096;
 
 /** @throws Problem environment: not Linux, or no way to end processes */
 export function createLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
@@ -51,9 +48,13 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
   return compose(options, ladder);
 }
 
+/** A longer script goes into a file: the kernel takes 128 KiB for one argument. */
+const longestArgument = 65_536;
+
 function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   const listeners = new Set<(hint: ExecutorHint) => void>();
   const deadlines = createDeadlines(options.clock);
+  const findShell = createShellFinder();
   const helper = createHelper(options.environment);
   const attempts = createAttempts({
     options,
@@ -83,16 +84,11 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         : environmentFault(environment, sizeOf(options.environment));
     if (shell === null || fault !== null) return refuse(spec, handle, job, fault ?? "");
 
-    mkdirSync(paths.root, { mode: 0o700 });
-    writeFileSync(paths.script, spec.command);
+    const inFile =
+      spec.shell !== null || Buffer.byteLength(spec.command) > longestArgument || spec.command.includes("\0");
+    if (inFile) writeFileSync(paths.script, spec.command);
+    const command = [shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])];
     const logFile = await options.logFile(spec.executionId);
-    const line = `${paths.name} ${options.logCapBytes} ${logFile}\n`;
-    if (logFile.includes("\n") || Buffer.byteLength(line) > pipeBuffer) {
-      throw new Problem(
-        "executor_failed",
-        `the log's path is too long or holds a line break: ${JSON.stringify(logFile)}`,
-      );
-    }
     for (let tries = 0; tries < 3; tries++) {
       const lane = await jobs.acquire(job, paths.name, spec.parallelGroup);
       const record: StepRecord = {
@@ -103,18 +99,18 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         logFile,
       };
       writeFileSync(
-        paths.prologue,
+        paths.file,
         prologueText({
           record,
           directory,
           environment,
-          shell: [shell, ...shellArguments],
-          script: paths.script,
+          logCapBytes: options.logCapBytes,
+          shell: command,
         }),
       );
       const attempt = attempts.track(handle, job, record);
       attempt.lane = lane;
-      if (lane.release(line)) {
+      if (lane.release(`${paths.name}\n`)) {
         attempts.watchTimeout(attempt);
         return;
       }
@@ -194,9 +190,9 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
           remedy: "It is opened before its steps are submitted.",
         });
       }
-      const { name, root } = stepPaths(job.paths, handle);
+      const { name, file, gate } = stepPaths(job.paths, handle);
       if (attempts.byName.has(name)) return;
-      if (!job.ofThisBoot || existsSync(root)) {
+      if (!job.ofThisBoot || existsSync(file) || existsSync(gate)) {
         attempts.recover(handle, job);
         return;
       }

@@ -1,7 +1,7 @@
 /**
  * Where things are below the executor's directory:
  * `<job id>.<attempt>/{workspace,tmp,artifacts}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
- * `steps/<step id>.<attempt>/{prologue,script,gate,exit,pumped,drained,cancel,outcome}`; `trash/` for what is being
+ * `steps/<step id>.<attempt>` beside `….{gate,script,drained,cancel,outcome}`; `trash/` for what is being
  * removed. Everything that a restarted server needs is in these files.
  */
 import { readFileSync } from "node:fs";
@@ -31,13 +31,11 @@ export interface JobRecord {
 export interface StepPaths {
   /** `<step id>.<attempt>`, what the FIFO carries. */
   readonly name: string;
-  readonly root: string;
-  /** Starts with a comment that holds the `StepRecord`. */
-  readonly prologue: string;
-  readonly script: string;
+  /** The prologue; what its two readers have to tell is appended to it, so that a step costs few new files. */
+  readonly file: string;
   readonly gate: string;
-  readonly exit: string;
-  readonly pumped: string;
+  /** The user's script, when it is too long for an argument or its shell is not the default. */
+  readonly script: string;
   readonly drained: string;
   readonly cancel: string;
   readonly outcome: string;
@@ -60,18 +58,15 @@ export function jobPaths(directory: string, job: Pick<JobSpec, "jobId" | "attemp
 
 export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | "attempt">): StepPaths {
   const name = `${step.stepId}.${step.attempt}`;
-  const root = `${job.steps}/${name}`;
+  const file = `${job.steps}/${name}`;
   return {
     name,
-    root,
-    prologue: `${root}/prologue`,
-    script: `${root}/script`,
-    gate: `${root}/gate`,
-    exit: `${root}/exit`,
-    pumped: `${root}/pumped`,
-    drained: `${root}/drained`,
-    cancel: `${root}/cancel`,
-    outcome: `${root}/outcome`,
+    file,
+    gate: `${file}.gate`,
+    script: `${file}.script`,
+    drained: `${file}.drained`,
+    cancel: `${file}.cancel`,
+    outcome: `${file}.outcome`,
   };
 }
 

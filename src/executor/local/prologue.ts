@@ -1,7 +1,8 @@
 /**
- * The file that a step's side of the shim sources: environment, directory, and the user's shell. Its first line is a
- * comment that holds what a restarted server must know of the step. Script and environment travel in files because one
- * argument may not be longer than 128 KiB.
+ * The file that both sides of the shim source: for the pump (two parameters) cap and log; for the step (three)
+ * environment, directory, and the user's shell. Its first line is a comment that holds what a restarted server must know
+ * of the step. Script and environment travel in files because one argument may not be longer than 128 KiB, and a shell
+ * reads a file in one gulp, but a FIFO byte by byte.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { errorCode } from "../../kernel/index.ts";
@@ -19,9 +20,9 @@ export interface PrologueInput {
   readonly record: StepRecord;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Shell and its arguments, the shell as an absolute path. */
+  /** Shell, arguments and script, the shell as an absolute path. */
   readonly shell: readonly string[];
-  readonly script: string;
+  readonly logCapBytes: number;
 }
 
 /** `exec` refuses a longer `NAME=value` (MAX_ARG_STRLEN, with its NUL). */
@@ -36,18 +37,36 @@ export function prologueText(input: PrologueInput): string {
   const exports = Object.entries(input.environment).map(
     ([name, value]) => `export ${name}=${quote(value)}\n`,
   );
-  const command = [...input.shell, input.script].map(quote).join(" ");
   return `#${JSON.stringify(input.record)}
-cd ${quote(input.directory)} || { echo nowhere >"$2/exit"; exit; }
+case $# in 2) cap=${input.logCapBytes} log=${quote(input.record.logFile)}; return ;; esac
+cd ${quote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
 unset OLDPWD
-${exports.join("")}${command} 2>&1
-`;
+${exports.join("")}${input.shell.map(quote).join(" ")} 2>&1
+${endOfPrologue}`;
 }
 
-export function parseRecord(prologue: string): StepRecord | null {
-  const end = prologue.indexOf("\n");
-  if (!prologue.startsWith("#{") || end < 0) return null;
-  return JSON.parse(prologue.slice(1, end));
+/** Comes first at the prologue's end: a quoted value could hold the like, but then the true one comes after it. */
+const endOfPrologue = "#end\n";
+
+export interface StepFile {
+  readonly record: StepRecord | null;
+  /** What the step's side left: a status, or `nowhere`; null while there is no terminated line. */
+  readonly exit: string | null;
+  /** What the pump left when the log was complete: `whole`, `capped`, `cut`, `torn`; null before. */
+  readonly log: string | null;
+}
+
+/** Reads the prologue together with what was appended to it. A file that was removed meanwhile holds only the latter. */
+export function parseStepFile(text: string): StepFile {
+  const end = text.lastIndexOf(`\n${endOfPrologue}`);
+  const results = end < 0 ? text : text.slice(end + 1);
+  const value = (word: string) => new RegExp(`^#${word} ([a-z0-9]+)\\n`, "m").exec(results)?.[1] ?? null;
+  const firstLine = text.slice(1, Math.max(1, text.indexOf("\n")));
+  return {
+    record: end >= 0 && text.startsWith("#{") ? JSON.parse(firstLine) : null,
+    exit: value("exit"),
+    log: value("log"),
+  };
 }
 
 /** Single quotes keep every byte as it is; a quote itself steps outside them. */
@@ -72,6 +91,19 @@ export function environmentFault(environment: Readonly<Record<string, string>>, 
   return total > largestEnvironment
     ? `the environment has ${total} bytes in all; the kernel takes no more than about ${largestEnvironment}`
     : null;
+}
+
+/** A `findShell` that remembers: a search costs a system call for each directory of PATH, and each step asks the same. */
+export function createShellFinder(): typeof findShell {
+  const known = new Map<string, string>();
+  return (name, path, directory) => {
+    const key = `${name}\n${path}`;
+    const before = known.get(key);
+    if (before !== undefined && isExecutable(before)) return before;
+    const found = findShell(name, path, directory);
+    if (found?.startsWith(directory) === false) known.set(key, found);
+    return found;
+  };
 }
 
 /** The shell's absolute path, looked up as the step itself would; null when there is none. */

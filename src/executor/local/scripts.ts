@@ -32,9 +32,9 @@ done
 /**
  * The shim: a session that runs the steps of one lane, one after another, and outlives the server. $1 is the lane's
  * directory, two levels below the job's. Each round is forked before its step is known, so that a released step pays for
- * two execs and no fork. Left side: waits for \`<step> <cap> <log path>\` on the FIFO (end of file: the server is gone),
- * takes the gate, runs the prologue (environment, directory, the user's shell), writes the exit status in one terminated
- * line. Right side, the pump: appends to the log up to the cap, then drains and counts.
+ * two execs and no fork. Left side: waits for a step's name on the FIFO (end of file: the server is gone),
+ * takes the gate, runs the prologue (environment, directory, the user's shell), appends the exit status to it in one
+ * terminated line. Right side, the pump: appends to the log up to the cap, then drains and counts.
  *
  * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
  * The pump alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
@@ -49,40 +49,40 @@ exec 8>"$1/hints" 9<"$1/live"
 echo "ready $$" >&8
 while :; do
   {
-    IFS=' ' read -r step cap log <&9 || exit 1
+    read -r step <&9 || exit 1
     set -- "$1" "$PWD/steps/$step" "$step"
     set -C
-    true >"$2/gate" || exit 1
+    true >"$2.gate" || exit 1
     set +C
     echo "$3" >>"$1/began"
     echo "begun $3" >&8
-    printf '%s\\n' "$step $cap $log"
-    . "$2/prologue" 8>&- 9<&- </dev/null
+    echo "$3"
+    . "$2" 8>&- 9<&- </dev/null
     ended=$?
-    echo "$ended" >"$2/exit"
+    echo "#exit $ended" >>"$2"
     echo "exit $3 $ended" >&8
   } | {
     trap '' TERM INT HUP
     exec 8>&- 9<&-
-    IFS=' ' read -r step cap log || exit 1
-    set -- "$1" "steps/$step"
+    read -r step || exit 1
+    set -- "$1" "$PWD/steps/$step"
+    . "$2"
     exec >>"$log"
-    pos=0 log=whole
+    pos=0 state=whole
     while :; do
       before=$pos
       dd bs=65536 iflag=count_bytes "count=$((cap - pos))" status=none
       ended=$?
       read -r _ pos </proc/self/fdinfo/1
-      if [ "$ended" -gt 128 ]; then log=cut; break; fi
+      if [ "$ended" -gt 128 ]; then state=cut; break; fi
       if [ "$ended" -ne 0 ] || [ "$pos" -ge "$cap" ]; then
-        if [ "$ended" -eq 0 ]; then log=capped; else log=torn; fi
-        LC_ALL=C dd bs=65536 of=/dev/null 2>"$2/drained"
+        if [ "$ended" -eq 0 ]; then state=capped; else state=torn; fi
+        LC_ALL=C dd bs=65536 of=/dev/null 2>"$2.drained"
         break
       fi
       [ "$((pos - before))" -ge "$(((cap - before) / 65536))" ] && [ "$pos" -gt "$before" ] || break
     done
-    [ -s "$2/exit" ] || echo lost >"$2/exit"
-    echo "$log" >"$2/pumped"
+    echo "#log $state" >>"$2"
   } || exit 0
   echo over >&8
 done

@@ -2,12 +2,15 @@
 import { statSync } from "node:fs";
 import type { Outcome } from "../../domain/index.ts";
 import type { CancelCause } from "../types.ts";
-import { readIfThere, readLine, type StepPaths } from "./layout.ts";
+import { readIfThere, type StepPaths } from "./layout.ts";
 import type { KillRung } from "./options.ts";
+import { parseStepFile, type StepFile } from "./prologue.ts";
 
 export interface Evidence {
-  /** The terminated line: a status, `lost`, `nowhere`; null when there is none. */
+  /** A status, or `nowhere`; null when there is none. */
   readonly exit: string | null;
+  /** The pump reached the end of the log. */
+  readonly pumped: boolean;
   readonly begunAt: Date | null;
   readonly endedAt: Date | null;
   readonly logBytes: number;
@@ -26,28 +29,29 @@ export interface Ending {
   readonly timeoutSeconds: number;
 }
 
-/**
- * @param paths of a step that has a gate
- * @param hinted the status as the shim told it, used when the disk did not keep it
- */
+/** What the attempt left. `told` is what the shim said meanwhile: the same status, also when the disk did not keep it. */
 export function readEvidence(
   paths: StepPaths,
-  logFile: string | null,
-  hinted: string | null,
+  told: { readonly status: string | null; readonly endedAt: Date | null },
   outOfMemory: boolean,
 ): Evidence {
-  const pumped = readLine(paths.pumped);
-  const log = logFile === null ? undefined : statSync(logFile, { throwIfNoEntry: false });
-  const drained = pumped === "whole" ? null : readIfThere(paths.drained);
+  const { record, exit, log } = readStepFile(paths);
+  const size = record === null ? 0 : (statSync(record.logFile, { throwIfNoEntry: false })?.size ?? 0);
+  const drained = log === "whole" ? null : readIfThere(paths.drained);
   return {
-    exit: readLine(paths.exit) ?? hinted,
+    exit: exit ?? told.status,
+    pumped: log !== null,
     begunAt: timeOf(paths.gate),
-    endedAt: timeOf(paths.exit),
-    logBytes: log?.size ?? 0,
+    endedAt: told.endedAt ?? (exit === null ? null : timeOf(paths.file)),
+    logBytes: size,
     logDropped: Number([...(drained ?? "").matchAll(/^(\d+) bytes?\b/gm)].at(-1)?.[1] ?? 0),
-    logTorn: pumped === "torn",
+    logTorn: log === "torn",
     outOfMemory,
   };
+}
+
+export function readStepFile(paths: StepPaths): StepFile {
+  return parseStepFile(readIfThere(paths.file) ?? "");
 }
 
 export function timeOf(path: string): Date | null {
@@ -85,7 +89,7 @@ function verdict(
   if (ending?.cause === "canceled") return ["canceled", "canceled while it ran"];
   if (status === null) {
     if (it.exit === "nowhere") return ["start_failed", "the workspace is gone: an earlier step removed it"];
-    if (it.exit === "lost") {
+    if (it.pumped) {
       return [
         "executor_lost",
         "the step's exit status is lost: the shell that waits for it was killed, perhaps by the step itself (kill $PPID)",
