@@ -135,7 +135,7 @@ async function failure({ job, step, client, reference, style }: Failure): Promis
   if (execution.log_dropped)
     text += `  the log was cut: ${formatSize(execution.log_dropped)} over the limit are not kept\n`;
   const size = execution.log_bytes ? ` (${formatSize(execution.log_bytes)})` : "";
-  return `${text}  whole log${size}: shipinator logs ${reference} --step ${shellWord(`${job.name}/${step.name}`)}\n`;
+  return `${text}  whole log${size}: shipinator logs ${reference} --step ${shellWord(name)}\n`;
 }
 
 function artifacts(list: readonly ArtifactDetail[], style: Style): string {

@@ -1,4 +1,14 @@
 /** Runs the command line in memory. */
+// What commands load when they are asked for is loaded here, so that time need not stand still for it.
+import "../../../../src/cli/arguments.ts";
+import "../../../../src/cli/commands/artifacts.ts";
+import "../../../../src/cli/commands/download.ts";
+import "../../../../src/cli/commands/init.ts";
+import "../../../../src/cli/commands/list.ts";
+import "../../../../src/cli/commands/logs.ts";
+import "../../../../src/cli/commands/run.ts";
+import "../../../../src/cli/commands/status.ts";
+import "../../../../src/cli/commands/validate.ts";
 import { type CliDeps, createProgram, type Files, type Writer } from "../../../../src/cli/index.ts";
 import { Problem } from "../../../../src/kernel/index.ts";
 import type { Client } from "../../../../src/operations/index.ts";
@@ -158,14 +168,21 @@ export function start(options: HarnessOptions): Harness {
   };
 }
 
+/** Moves time until the condition holds. */
+export async function until({ clock, stdout, stderr }: Harness, condition: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 2_000; turn += 1) {
+    if (condition()) return;
+    await clock.advance(10);
+  }
+  throw new Error(`it does not come about; the command said:\n${stdout.text()}${stderr.text()}`);
+}
+
 /** Moves time until the command has ended. */
 export async function finish(harness: Harness): Promise<number> {
-  let code: number | null = null;
-  void harness.code.then((value) => {
-    code = value;
+  let ended = false;
+  const code = harness.code.finally(() => {
+    ended = true;
   });
-  for (let turn = 0; turn < 2_000 && code === null; turn += 1) await harness.clock.advance(10);
-  if (code === null)
-    throw new Error(`the command does not end; it said:\n${harness.stdout.text()}${harness.stderr.text()}`);
-  return code;
+  await until(harness, () => ended);
+  return await code;
 }
