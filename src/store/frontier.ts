@@ -5,7 +5,7 @@ import type { Queryable } from "./database.ts";
 
 // Every lookup below is a short range of an index: the newest attempts; of the active job the running steps, the head of
 // the pending ones, and from the head to the first step of another group.
-const frontierSql = `
+export const frontierSql = `
 with newest as materialized (
   select distinct on (j.job_type) j.id, j.job_type, j.status, j.attempt,
     array_position(array['build', 'test', 'deploy'], j.job_type) as rank
