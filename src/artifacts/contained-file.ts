@@ -52,7 +52,7 @@ export async function openContained(root: string, file: string): Promise<Contain
 
 /** The target text of a symlink inside the root; null when it is none. */
 export async function readContainedLink(root: string, file: string): Promise<string | null> {
-  const parent = await openInside(root, path.dirname(file), constants.O_DIRECTORY);
+  const parent = await openInside(root, path.dirname(file), constants.O_DIRECTORY, file);
   try {
     const directory = { fd: parent.fd, path: path.join(root, path.dirname(file)) };
     return await fs.readlink(through(directory, path.basename(file)));
@@ -64,24 +64,24 @@ export async function readContainedLink(root: string, file: string): Promise<str
   }
 }
 
-async function openInside(root: string, file: string, flags: number): Promise<FileHandle> {
+async function openInside(root: string, file: string, flags: number, called = file): Promise<FileHandle> {
   try {
     // Opening a device or FIFO can have effects of its own: what visibly lies outside or is special is not opened.
     const real = await fs.realpath(path.join(root, file));
-    if (!isInside(root, real)) throw outputRefused(file, "it leads out of the workspace");
+    if (!isInside(root, real)) throw outputRefused(called, "it leads out of the workspace");
     const seen = await fs.stat(real);
-    if (!seen.isFile() && !seen.isDirectory()) throw outputRefused(file, `it is ${kindOf(seen)}`);
+    if (!seen.isFile() && !seen.isDirectory()) throw outputRefused(called, `it is ${kindOf(seen)}`);
     const handle = await fs.open(real, constants.O_RDONLY | constants.O_NOFOLLOW | flags);
     try {
       if (!isInside(root, await whereabouts(handle, real)))
-        throw outputRefused(file, "it leads out of the workspace");
+        throw outputRefused(called, "it leads out of the workspace");
       return handle;
     } catch (error) {
       await handle.close();
       throw error;
     }
   } catch (error) {
-    throw refusal(file, error);
+    throw refusal(called, error);
   }
 }
 
