@@ -168,7 +168,7 @@ create function refuse_deployed_expiry() returns trigger
 language plpgsql
 as $$
 begin
-  if exists (select from deployments d where d.digests @> array[new.checksum]) then
+  if exists (select from deployments d where d.digests @> array[new.checksum::text]) then
     raise exception 'expiry of artifact % refused: a deployment names its digest', new.id
       using errcode = 'SH001', table = tg_table_name, constraint = tg_name;
   end if;

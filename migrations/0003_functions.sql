@@ -225,7 +225,7 @@ begin
           from jobs j
           join artifacts a on a.job_id = j.id
           where j.pipeline_run_id = p_run and j.status = 'succeeded'
-            and a.name in (select i ->> 'name' from jsonb_array_elements(s.plan -> 'inputs') i)
+            and a.name in (select input ->> 'name' from jsonb_array_elements(s.plan -> 'inputs') input)
           order by a.checksum::text
         ),
         p_run, (v ->> 'id')::uuid
@@ -262,7 +262,7 @@ begin
       and not exists (select from deployments d where d.pipeline_run_id = r.id)
       and not exists (
         select from jobs j join artifacts a on a.job_id = j.id
-        where j.pipeline_run_id = r.id and exists (select from deployments d where d.digests @> array[a.checksum]))
+        where j.pipeline_run_id = r.id and exists (select from deployments d where d.digests @> array[a.checksum::text]))
     order by r.finished_at, r.id
     limit p_limit
     for update skip locked
