@@ -1,0 +1,128 @@
+/** A local executor with everything it makes below one temporary directory, and its end. */
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ExecutionSpec, JobSpec, Outcome } from "../../../src/domain/index.ts";
+import {
+  createLocalExecutor,
+  type LocalExecutor,
+  type LocalExecutorOptions,
+} from "../../../src/executor/index.ts";
+import { errorCode, silentLogger, systemClock } from "../../../src/kernel/index.ts";
+import { handleOf, jobOf, specOf } from "../../unit/executor/specs.ts";
+
+export interface World extends AsyncDisposable {
+  readonly directory: string;
+  /** The instance in charge; replaced by `restart`. */
+  executor: LocalExecutor;
+  open(over?: Partial<JobSpec>): Promise<JobSpec>;
+  path(job: JobSpec, ...parts: readonly string[]): string;
+  /** Submits and waits for the end. */
+  run(
+    job: JobSpec,
+    command: string,
+    over?: Partial<ExecutionSpec>,
+  ): Promise<Outcome & { readonly log: string }>;
+  submit(job: JobSpec, command: string, over?: Partial<ExecutionSpec>): Promise<ExecutionSpec>;
+  ended(spec: ExecutionSpec): Promise<Outcome>;
+  /** Resolves when the file is there; steps make it to say how far they are. */
+  appears(path: string): Promise<string>;
+  log(spec: ExecutionSpec): string;
+  logBytes(spec: ExecutionSpec): Buffer;
+  restart(over?: Partial<LocalExecutorOptions>): Promise<LocalExecutor>;
+}
+
+export function optionsIn(directory: string, over: Partial<LocalExecutorOptions> = {}): LocalExecutorOptions {
+  return {
+    directory: join(directory, "executor"),
+    environment: { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: directory, LANG: "C.UTF-8" },
+    clock: systemClock,
+    log: silentLogger,
+    logCapBytes: 64 * 1024 * 1024,
+    minFreeBytes: 0,
+    platform: process.platform,
+    rungs: ["session"],
+    kill: killQuietly,
+    checkout: async (_source, workspace) => writeFileSync(join(workspace, "README"), "checked out\n"),
+    restore: async (input, { root }) => writeFileSync(join(root, input.name), input.sha256),
+    logFile: (id) => join(directory, `${id}.log`),
+    ...over,
+  };
+}
+
+function killQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== "ESRCH") throw error;
+  }
+}
+
+export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
+  const directory = mkdtempSync(join(tmpdir(), "shipinator-executor-"));
+  const logPath = (spec: ExecutionSpec) => join(directory, `${spec.executionId}.log`);
+
+  const world: World = {
+    directory,
+    executor: createLocalExecutor(optionsIn(directory, over)),
+    async open(jobOver = {}) {
+      const job = jobOf(jobOver);
+      await world.executor.open(job);
+      return job;
+    },
+    path: (job, ...parts) => join(directory, "executor", `${job.jobId}.${job.attempt}`, ...parts),
+    async run(job, command, specOver) {
+      const spec = await world.submit(job, command, specOver);
+      const outcome = await world.ended(spec);
+      return { ...outcome, log: world.log(spec) };
+    },
+    async submit(job, command, specOver = {}) {
+      const spec = specOf(job, command, specOver);
+      await world.executor.submit(spec);
+      return spec;
+    },
+    async ended(spec) {
+      const abort = new AbortController();
+      try {
+        const hinted = Promise.withResolvers<void>();
+        world.executor.watch(abort.signal, (hint) => {
+          if (hint.executionId === spec.executionId && hint.state === "ended") hinted.resolve();
+        });
+        if ((await world.executor.status(handleOf(spec))).state !== "ended") await hinted.promise;
+        const status = await world.executor.status(handleOf(spec));
+        if (status.state !== "ended") throw new Error(`hinted as ended, but ${status.state}`);
+        return status.outcome;
+      } finally {
+        abort.abort();
+      }
+    },
+    async appears(path) {
+      while (!existsSync(path) || readFileSync(path, "utf8") === "") await systemClock.sleep(5);
+      return readFileSync(path, "utf8");
+    },
+    log: (spec) => (existsSync(logPath(spec)) ? readFileSync(logPath(spec), "utf8") : ""),
+    logBytes: (spec) => readFileSync(logPath(spec)),
+    async restart(next = {}) {
+      await world.executor[Symbol.asyncDispose]();
+      world.executor = createLocalExecutor(optionsIn(directory, { ...over, ...next }));
+      return world.executor;
+    },
+    async [Symbol.asyncDispose]() {
+      await world.executor.sweep(new Set());
+      await world.executor[Symbol.asyncDispose]();
+      chmodSync(directory, 0o700);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+  return world;
+}
+
+/** True while a process with that id lives (a zombie does not). */
+export function isAlive(pid: string | number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/s.test(readFileSync(`/proc/${String(pid).trim()}/stat`, "latin1"));
+  } catch (error) {
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ESRCH") return false;
+    throw error;
+  }
+}
