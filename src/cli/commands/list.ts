@@ -7,7 +7,7 @@ import { withReader } from "../session.ts";
 import { elapsed, formatAge, formatDuration } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
-import { paintStatus } from "../watch/step-line.ts";
+import { paintStatus, refName } from "../watch/step-line.ts";
 
 export interface ListArguments {
   readonly limit: number;
@@ -46,7 +46,7 @@ function renderRuns({ deps, out, style }: CommandContext, runs: readonly RunSumm
       paint: (text, { status }) => paintStatus(status, style, text),
     },
     { header: "PROJECT", shrinkTo: 8, text: ({ project }) => sanitizeName(project) },
-    { header: "REF", shrinkTo: 6, text: ({ git_ref }) => sanitizeName(git_ref ?? "-") },
+    { header: "REF", shrinkTo: 6, text: ({ git_ref }) => refName(git_ref ?? "-") },
     {
       header: "COMMIT",
       text: ({ git_sha, dirty }) => (git_sha === null ? "-" : `${git_sha.slice(0, 7)}${dirty ? "+" : ""}`),

@@ -62,11 +62,15 @@ export function runTitle(run: Pick<RunSummary, "number" | "project" | "pipeline"
   return `run ${run.number} of ${project === pipeline || pipeline === "default" ? project : `${project}/${pipeline}`}`;
 }
 
-/** `at main, commit 1a2b3c4 with uncommitted changes, in examples/hello`; empty where nothing is known. */
+/** `main` for `refs/heads/main`. */
+export function refName(ref: string): string {
+  return sanitizeName(ref.replace(/^refs\/(heads|tags)\//, ""));
+}
+
+/** `main, commit 1a2b3c4 with uncommitted changes, in examples/hello`; empty where nothing is known. */
 export function runSource(run: Pick<RunSummary, "git_ref" | "git_sha" | "dirty" | "subpath">): string {
   const parts: string[] = [];
-  if (run.git_ref !== null && run.git_ref !== run.git_sha)
-    parts.push(sanitizeName(run.git_ref.replace(/^refs\/(heads|tags)\//, "")));
+  if (run.git_ref !== null && run.git_ref !== run.git_sha) parts.push(refName(run.git_ref));
   if (run.git_sha !== null)
     parts.push(`commit ${run.git_sha.slice(0, 7)}${run.dirty ? " with uncommitted changes" : ""}`);
   else parts.push("no commit");

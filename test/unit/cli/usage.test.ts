@@ -1,0 +1,149 @@
+import { describe, expect, it } from "vitest";
+import { finish, start } from "./support/harness.ts";
+
+async function execute(argv: readonly string[], files: Readonly<Record<string, string>> = {}, stdin = "") {
+  const command = start({ argv, files: new Map(Object.entries(files)), stdin });
+  const code = await finish(command);
+  return { code, stdout: command.stdout.text(), stderr: command.stderr.text(), files: command.files };
+}
+
+describe("usage", () => {
+  it.each([["--version"], ["-V"], ["version"]])("%s prints the version", async (word) => {
+    expect(await execute([word])).toMatchObject({ code: 0, stdout: "1.2.3\n", stderr: "" });
+  });
+
+  it("--help shows the commands and examples on stdout, within 80 columns", async () => {
+    const { code, stdout, stderr } = await execute(["--help"]);
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    for (const name of [
+      "run",
+      "resume",
+      "validate",
+      "init",
+      "list",
+      "status",
+      "logs",
+      "artifacts",
+      "download",
+    ])
+      expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+    expect(stdout).toContain("Examples:\n");
+    for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it("shows the help of one command", async () => {
+    expect((await execute(["run", "--help"])).stdout).toContain("Usage: shipinator run [options] [target]");
+    expect((await execute(["help", "logs"])).stdout).toContain("--follow");
+  });
+
+  it.each([
+    [["rnu"], "error: unknown command 'rnu'\n(Did you mean run?)\n"],
+    [["list", "--statsu", "failed"], "error: unknown option '--statsu'\n(Did you mean --status?)\n"],
+    [["list", "--status", "done"], "Allowed choices are pending, running, success, failed, canceled."],
+    [["list", "--limit", "0"], "It is a whole number from 1 to 999999."],
+    [["list", "--limit", "1e3"], "It is a whole number from 1 to 999999."],
+    [["run", "a", "b"], "error: too many arguments for 'run'. Expected 1 argument but got 2"],
+    [["run", "--ref"], "error: option '--ref <ref>' argument missing\n"],
+    [["run", "-o", "yaml"], "Allowed choices are text, json."],
+    [["run", "--only", "biuld"], 'error: --only names a stage that does not exist: "biuld"\n'],
+    [["run", ""], "error: the path to run is empty\n"],
+    [["download"], "error: missing required argument 'artifact'\n"],
+  ])("%j is refused with exit 2", async (argv, message) => {
+    const { code, stdout, stderr } = await execute(argv);
+    expect(stderr).toContain(message);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+
+  it("without a command shows what there is, and exits 2", async () => {
+    const { code, stdout, stderr } = await execute([]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("Usage: shipinator");
+  });
+});
+
+const good = "build:\n  steps:\n    - name: a\n      run: make\n";
+const bad = "build:\n  steps:\n    - name: a\n      rum: make\n";
+
+describe("validate", () => {
+  it("accepts the file of this directory, a named one, a directory's, and standard input", async () => {
+    expect(await execute(["validate"], { ".shipinator.yaml": good })).toMatchObject({
+      code: 0,
+      stdout: "✓ .shipinator.yaml is valid\n",
+    });
+    expect((await execute(["validate", "x.yaml"], { "x.yaml": good })).code).toBe(0);
+    expect((await execute(["validate", "d"], { "d/": "", "d/.shipinator.yaml": good })).code).toBe(0);
+    expect(await execute(["validate", "-"], {}, good)).toMatchObject({
+      code: 0,
+      stdout: "✓ <stdin> is valid\n",
+    });
+  });
+
+  it("shows each problem with its place, and counts them", async () => {
+    const { code, stdout, stderr } = await execute(["validate"], { ".shipinator.yaml": bad });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^\.shipinator\.yaml:4:7: unknown key "rum".*did you mean "run"\?/);
+    expect(stderr).toMatch(/\n\n1 problem in \.shipinator\.yaml\n$/);
+  });
+
+  it("gives the problems as an array", async () => {
+    const invalid = await execute(["validate", "-o", "json"], { ".shipinator.yaml": bad });
+    expect(invalid.code).toBe(2);
+    expect(JSON.parse(invalid.stdout)).toMatchObject([
+      { path: ".shipinator.yaml", line: 4, column: 7, end_column: 10, suggestion: "run" },
+    ]);
+    const valid = await execute(["validate", "-o", "json"], { ".shipinator.yaml": good });
+    expect(valid).toMatchObject({ code: 0, stdout: "[]\n" });
+  });
+
+  it("says where there is no pipeline file, and offers init", async () => {
+    expect(await execute(["validate"])).toMatchObject({
+      code: 2,
+      stderr: "error: this directory has no .shipinator.yaml\n  Write a starting one with: shipinator init\n",
+    });
+    expect((await execute(["validate", "nope.yaml"])).stderr).toBe(
+      "error: there is no file or directory nope.yaml\n",
+    );
+  });
+
+  it("reads no more of a file than the language allows", async () => {
+    const { code, stderr } = await execute(["validate"], {
+      ".shipinator.yaml": `# ${"x".repeat(10_000_000)}`,
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain("256 KiB");
+  });
+});
+
+describe("init", () => {
+  it("writes a file that validate accepts, and says what it saw and what comes next", async () => {
+    const manifest = JSON.stringify({ name: "hello", scripts: { test: "node --test" } });
+    const { code, stdout, files } = await execute(["init"], { "package.json": manifest });
+    expect(code).toBe(0);
+    expect(stdout).toBe(`✓ wrote .shipinator.yaml
+Made of package.json.
+
+Next:
+  shipinator validate   after you have looked it over
+  shipinator run
+`);
+    const text = String(files.get(".shipinator.yaml"));
+    expect(text).toContain("npm");
+    expect((await execute(["validate"], { ".shipinator.yaml": text })).code).toBe(0);
+  });
+
+  it("never writes over a file that is there, unless told to", async () => {
+    const refused = await execute(["init"], { ".shipinator.yaml": "mine" });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toContain("error: .shipinator.yaml exists already and is left as it is\n");
+    expect(refused.files.get(".shipinator.yaml")).toBe("mine");
+    const forced = await execute(["init", "--force"], { ".shipinator.yaml": "mine" });
+    expect(forced.code).toBe(0);
+    expect(String(forced.files.get(".shipinator.yaml"))).not.toBe("mine");
+  });
+
+  it("refuses what is no directory", async () => {
+    expect((await execute(["init", "nope"])).stderr).toBe("error: there is no directory nope\n");
+    expect((await execute(["init", "f"], { f: "" })).stderr).toContain("error: f is not a directory\n");
+  });
+});
