@@ -51,7 +51,7 @@ function checkArtifact(
       if (!hasRun && (found.output.type === "binary" || found.output.type === "oci_image"))
         context.faults.add(
           node,
-          `how to deploy a ${found.output.type} is not known, and the deploy has no script`,
+          `how to deploy a thing of type ${found.output.type} is not known, and the deploy has no script`,
           {
             remedy: "Write a script under `run`; it finds the artifact at $SHIPINATOR_ARTIFACTS_DIR/<name>.",
           },

@@ -16,7 +16,7 @@ export interface DeclaredOutput {
 
 /** `[host[:port]/]path[:tag][@digest]`, after the variables are filled in. */
 const imageReference =
-  /^(?:[A-Za-z0-9.-]+(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
+  /^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 const maxReferenceLength = 1024;
 
 export function checkOutputs(context: RuleContext): readonly DeclaredOutput[] {

@@ -33,7 +33,10 @@ function buildSchema() {
     .describe(
       "A shell script; `sh -e` runs it unless `shell` says otherwise. Template variables are not filled in here.",
     );
-  const image = z.string().regex(/^\S+$/, { error: "must be the name of an image, without blanks" });
+  const image = z
+    .string()
+    .regex(/^[^\s-]\S*$/, { error: "must be the name of an image, without blanks" })
+    .describe("The container image to run in, where the executor has containers.");
   const shellRule = { error: 'must be a command such as "bash -e", or a list of its words' };
   const shell = z
     .union(
@@ -62,17 +65,20 @@ function buildSchema() {
     .min(0, { error: "must not be negative" })
     .max(maxRetries, { error: `must be at most ${maxRetries}` });
   const retry = z
-    .union([
-      retryCount,
-      z.strictObject({
-        max: retryCount.describe("Further attempts after the first."),
-        on: z
-          .array(z.enum(retryableReasons))
-          .min(1, { error: "names no reason, so nothing would be retried" })
-          .optional()
-          .describe("The failure reasons that are worth another attempt. Default: all of these."),
-      }),
-    ])
+    .union(
+      [
+        retryCount,
+        z.strictObject({
+          max: retryCount.describe("Further attempts after the first."),
+          on: z
+            .array(z.enum(retryableReasons))
+            .min(1, { error: "names no reason, so nothing would be retried" })
+            .optional()
+            .describe("The failure reasons that are worth another attempt. Default: all of these."),
+        }),
+      ],
+      { error: "must be a number of further attempts, or a mapping of max and on" },
+    )
     .describe("Further attempts of the whole stage when this step fails, 0 to 10.");
   const secrets = z
     .array(z.string().regex(environmentNamePattern, { error: "must be a name such as REGISTRY_PASSWORD" }))
@@ -104,7 +110,7 @@ function buildSchema() {
     name: stepName,
     run: script,
     shell: shell.optional(),
-    image: image.optional().describe("The container image to run in, where the executor has containers."),
+    image: image.optional(),
     env: env.optional(),
     timeout: timeout.optional(),
     retry: retry.optional(),
