@@ -38,16 +38,21 @@ const program = createProgram({
   login,
   version: readVersion(),
   async openClient({ mode, configFile }) {
-    const { openEmbedded } = await import("./app.ts");
-    return await openEmbedded({
+    const { openApp } = await import("./app.ts");
+    return await openApp({
       environment,
       cwd,
-      uid: process.getuid?.() ?? 0,
-      gid: process.getgid?.() ?? 0,
       home: environment.HOME ?? homedir(),
       configFile,
       mode,
-      onWarning: (text: string) => stderr.write(`warning: ${text}\n`),
+      host: {
+        pid: process.pid,
+        platform: process.platform,
+        uid: process.getuid?.() ?? 0,
+        gid: process.getgid?.() ?? 0,
+        kill: (pid, signal) => process.kill(pid, signal),
+        writeLog: (line) => stderr.write(line),
+      },
     });
   },
   onInterrupt(handler) {

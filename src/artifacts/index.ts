@@ -1,6 +1,9 @@
 /** Artifacts: immutable bytes on a filesystem, verified by SHA-256 on write and on every read. */
+
+export { dockerCredentials } from "./docker-credentials.ts";
 export { type FileSystem, nodeFileSystem, type StoredFile } from "./file-system.ts";
 export { type ImageArchive, inspectImageArchive } from "./image-archive.ts";
+export { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 export { createArtifactStore } from "./store.ts";
 export type {
   ArtifactReference,

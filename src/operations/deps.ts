@@ -2,17 +2,23 @@
 import type { ArtifactStore } from "../artifacts/index.ts";
 import type { Inator, JobType } from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
-import type { Clock, Logger, NodeId } from "../kernel/index.ts";
+import type { Clock, Logger } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
-import type { NodeRow, Store } from "../store/index.ts";
+import type { NodeRow, Owner, Store } from "../store/index.ts";
+
+export interface OpenDatabase {
+  readonly store: Store;
+  readonly orchestrator: Orchestrator;
+  readonly artifacts: ArtifactStore;
+  /** This process's row in `nodes`. */
+  readonly owner: Owner;
+}
 
 export interface OperationsDeps {
-  readonly database: () => Promise<{ readonly store: Store; readonly orchestrator: Orchestrator }>;
-  readonly owner: { readonly node: NodeId; readonly epoch: number };
+  readonly database: () => Promise<OpenDatabase>;
   readonly source: Source;
-  readonly artifacts: ArtifactStore;
   readonly logs: LogStore;
   readonly executor: Pick<Executor, "type" | "ignores">;
   readonly inators: ReadonlyMap<JobType, Inator>;

@@ -58,10 +58,10 @@ export function createEmbeddedClient(deps: OperationsDeps): Client {
       return presentArtifact(await findArtifact(store, reference));
     },
     async *download(artifactId, signal) {
-      const { store } = await deps.database();
+      const { store, artifacts } = await deps.database();
       const { id, checksum: sha256, size, name, expired_at } = await findArtifact(store, artifactId);
       if (expired_at !== null) throw new Problem("gone", `the artifact ${name} (${id}) has expired`);
-      yield* deps.artifacts.open({ id, sha256, size, name }, undefined, signal);
+      yield* artifacts.open({ id, sha256, size, name }, undefined, signal);
     },
     async abandoned(): Promise<readonly RunSummary[]> {
       return (await abandonedRuns(deps)).map(presentRun);

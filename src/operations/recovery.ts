@@ -16,20 +16,20 @@ export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunR
 
 async function isAbandoned(deps: OperationsDeps, run: RunRow): Promise<boolean> {
   if (run.owner_node === null) return true;
-  if (run.owner_node === deps.owner.node) return false;
-  const { store } = await deps.database();
+  const { store, owner } = await deps.database();
+  if (run.owner_node === owner.node) return false;
   const node = await store.nodes.get(run.owner_node);
   return node === null || node.ended_at !== null || run.owner_epoch !== node.epoch || !deps.isAlive(node);
 }
 
 /** @throws Problem conflict when somebody carries it, or has taken it over first */
 export async function takeOver(deps: OperationsDeps, runId: RunId): Promise<void> {
-  const { store } = await deps.database();
+  const { store, owner } = await deps.database();
   const run = await store.runs.get(runId);
   if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
   const { owner_node: node, owner_epoch: epoch } = run;
   const from = node === null || epoch === null ? null : { node, epoch };
-  if ((await isAbandoned(deps, run)) && (await store.runs.takeOver(runId, from, deps.owner))) {
+  if ((await isAbandoned(deps, run)) && (await store.runs.takeOver(runId, from, owner))) {
     // The dead process writes no more: its epoch has passed.
     if (from !== null) await store.nodes.end(from);
     return;

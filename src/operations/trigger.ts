@@ -47,7 +47,7 @@ export async function accept(
   const source = await resolveSource(deps, request, signal);
   const config = await readPipelineFile(deps, source);
   const stages = requestedStages(config, request.only);
-  const { store } = await deps.database();
+  const { store, owner } = await deps.database();
   const project = await store.projects.ensure(source.project);
   const repository = await store.repositories.ensure({
     projectId: project.id,
@@ -76,7 +76,7 @@ export async function accept(
       requestedStages: request.only,
       config,
       retriedFrom: null,
-      owner: deps.owner,
+      owner,
       cause: `trigger by ${request.by}`,
     },
     ({ id, number }) => {

@@ -1,0 +1,333 @@
+/** Composes everything into one process: database, executor, orchestrator, and the client over them. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { availableParallelism, hostname } from "node:os";
+import { join, resolve } from "node:path";
+import {
+  type ArtifactStore,
+  createArtifactStore,
+  createRegistry,
+  dockerCredentials,
+} from "./artifacts/index.ts";
+import { buildinator } from "./buildinator/index.ts";
+import { type DatabaseConfig, loadServerConfig, type ServerConfig } from "./config/index.ts";
+import { deployinator } from "./deployinator/index.ts";
+import type { Inator, JobType } from "./domain/index.ts";
+import { createLocalExecutor, type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
+import {
+  type Clock,
+  createLogger,
+  createLoop,
+  errorMessage,
+  type Logger,
+  Problem,
+  silentLogger,
+  systemClock,
+} from "./kernel/index.ts";
+import { createLogStore, type LogStore } from "./logs/index.ts";
+import {
+  type Client,
+  createEmbeddedClient,
+  type OpenDatabase,
+  type OperationsDeps,
+  recordAbandoned,
+  stepAllowList,
+} from "./operations/index.ts";
+import { createOrchestrator } from "./orchestrator/index.ts";
+import { createSource, type Source } from "./source/index.ts";
+import {
+  type ConnectionSettings,
+  createStore,
+  migrate,
+  type NodeRow,
+  type Owner,
+  openDatabase,
+  type Store,
+  startEmbeddedPostgres,
+} from "./store/index.ts";
+import { testinator } from "./testinator/index.ts";
+
+/** What only `main` can read off the process. */
+export interface HostProcess {
+  readonly pid: number;
+  readonly platform: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** `process.kill`. */
+  readonly kill: (pid: number, signal: NodeJS.Signals | 0) => true;
+  /** Where log lines go when they are asked for. */
+  readonly writeLog: (line: string) => void;
+}
+
+export interface AppOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly host: HostProcess;
+  readonly cwd: string;
+  readonly home: string;
+  readonly configFile: string | null;
+  /** `run` carries runs; `read` only looks, and records what has ended of runs that nobody carries. */
+  readonly mode: "run" | "read";
+}
+
+export interface App extends AsyncDisposable {
+  readonly client: Client;
+  readonly dataDir: string;
+  /** Store and orchestrator, for what measures or proves them. */
+  open(): Promise<OpenDatabase>;
+  /** Stops carrying; what runs goes on and is found by the next command. Idempotent. */
+  close(): Promise<void>;
+}
+
+const leaseSeconds = 30;
+const renewMs = 10_000;
+const connections = 6;
+const registryTimeoutMs = 30_000;
+
+const inators: ReadonlyMap<JobType, Inator> = new Map(
+  [buildinator, testinator, deployinator].map((inator) => [inator.jobType, inator]),
+);
+
+interface Parts {
+  readonly options: AppOptions;
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly source: Source;
+  readonly logs: LogStore;
+  readonly stack: AsyncDisposableStack;
+}
+
+export async function openApp(options: AppOptions): Promise<App> {
+  const config = loadConfig(options);
+  const clock = systemClock;
+  const log = openLog(options, config);
+  const stack = new AsyncDisposableStack();
+  const environment = stepAllowList(options.environment, options.home);
+  makeDirectories(config, options.host.uid);
+  const urlPolicy = { allowLocal: config.git.allowFileUrls, allowHttp: false };
+  const source = stack.use(
+    createSource({
+      directory: join(config.dataDir, "mirrors"),
+      environment,
+      config: "person",
+      urls: urlPolicy,
+      clock,
+      log,
+    }),
+  );
+  const logs = createLogStore({
+    base: join(config.dataDir, "logs"),
+    capBytes: config.local.logCapBytes,
+    clock,
+    log,
+  });
+  const parts: Parts = { options, config, clock, log, source, logs, stack };
+  let opened: Promise<OpenDatabase> | undefined;
+  const open = () => (opened ??= openParts(parts, executor));
+  const executor = createExecutor(parts, environment, async () => (await open()).artifacts);
+  const deps: OperationsDeps = {
+    database: open,
+    source,
+    logs,
+    executor,
+    inators,
+    urlPolicy,
+    dataDirectory: config.dataDir,
+    isAlive: (node) => isAlive(node, clock),
+    clock,
+    log,
+  };
+  // In `run` Postgres starts while the source is read; whoever needs it first hears of a failure.
+  if (options.mode === "run") open().catch(() => undefined);
+  else await recordAbandoned(deps);
+  let closed: Promise<void> | undefined;
+  const close = () =>
+    (closed ??= (async () => {
+      // What is being opened must be there to be closed.
+      await opened?.catch(() => undefined);
+      await stack.disposeAsync();
+    })());
+  return {
+    client: createEmbeddedClient(deps),
+    dataDir: config.dataDir,
+    open,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDatabase> {
+  const { options, config, clock, log, stack } = parts;
+  const settings = config.db === null ? await embedded(parts) : external(config.db);
+  const database = stack.use(
+    openDatabase(settings, { max: connections, applicationName: "shipinator", log }),
+  );
+  await migrate(database, { log });
+  const store = createStore(database);
+  const owner = await registerNode(parts, store);
+  stack.defer(async () => {
+    await store.nodes.end(owner);
+  });
+  const artifacts = createArtifactStore({
+    base: config.artifactPath,
+    nodeId: owner.node,
+    instance: String(options.host.pid),
+    clock,
+    log,
+    minFreeBytes: config.local.minFreeBytes,
+  });
+  stack.use(executor);
+  const orchestrator = stack.use(
+    createOrchestrator({
+      store,
+      executor,
+      artifacts,
+      registry: createRegistry({
+        plainHttp: config.registry.plainHttp,
+        timeoutMs: registryTimeoutMs,
+        credentials: dockerCredentials(options.environment.DOCKER_CONFIG ?? join(options.home, ".docker")),
+      }),
+      inators,
+      owner,
+      slots: config.local.slots,
+      clock,
+      log,
+    }),
+  );
+  if (options.mode === "run") orchestrator.start();
+  return { store, orchestrator, artifacts, owner };
+}
+
+async function embedded({ options, config, clock, log, stack }: Parts): Promise<ConnectionSettings> {
+  const { uid, gid, kill } = options.host;
+  const server = await startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    ...(config.embedded.user === null ? {} : { user: config.embedded.user }),
+    environment: { uid, gid, kill },
+    clock,
+    log,
+  });
+  stack.use(server);
+  return server.connection;
+}
+
+function external(db: DatabaseConfig): ConnectionSettings {
+  const { host, port, user, name: database, sslMode } = db;
+  const root = db.sslRootCertificate;
+  return {
+    host,
+    port,
+    user,
+    database,
+    sslMode,
+    password: db.password.reveal(),
+    ...(root === null ? {} : { sslRootCertificate: readText(root) }),
+  };
+}
+
+/** This process's row, its lease renewed until the end. */
+async function registerNode({ options, config, clock, log, stack }: Parts, store: Store): Promise<Owner> {
+  const { pid } = options.host;
+  const machine = thisMachine();
+  const row = await store.nodes.register({
+    dataDirectory: config.dataDir,
+    host: hostname(),
+    instance: String(pid),
+    bootId: machine.bootId,
+    pidNamespace: machine.pidNamespace,
+    pid,
+    pidStartTime: readProcess(pid)?.start ?? "unknown",
+    leaseSeconds,
+  });
+  const owner: Owner = { node: row.id, epoch: row.epoch };
+  const renewal = stack.use(
+    createLoop({
+      clock,
+      everyMs: renewMs,
+      onError: (error) =>
+        log.warn({ error: errorMessage(error) }, "the lease could not be renewed; the next beat tries again"),
+      async runOnce() {
+        if (!(await store.nodes.renew(owner, leaseSeconds)))
+          log.error({ node_id: owner.node }, "this process was judged dead: it writes nothing more");
+      },
+    }),
+  );
+  renewal.start();
+  return owner;
+}
+
+/** By its process where it is one of this machine; elsewhere by its lease. */
+function isAlive(node: NodeRow, clock: Clock): boolean {
+  const here = thisMachine();
+  if (node.boot_id === here.bootId && node.pid_namespace === here.pidNamespace) {
+    const found = readProcess(node.pid);
+    return found !== null && !found.zombie && found.start === node.pid_start_time;
+  }
+  return node.lease_until.getTime() > clock.now().getTime();
+}
+
+function createExecutor(
+  { options, config, clock, log, source, logs }: Parts,
+  environment: Readonly<Record<string, string>>,
+  artifacts: () => Promise<ArtifactStore>,
+): LocalExecutor {
+  const { kill, platform } = options.host;
+  return createLocalExecutor({
+    directory: join(config.dataDir, "work"),
+    environment,
+    clock,
+    log,
+    logCapBytes: config.local.logCapBytes,
+    minFreeBytes: config.local.minFreeBytes,
+    kill,
+    platform,
+    async checkout(spec, directory) {
+      const { notes } = await source.checkout(spec, directory);
+      for (const note of notes) log.info({ note }, "checked out");
+    },
+    async restore(artifact, { root, kind }) {
+      const store = await artifacts();
+      await store.restore({ artifact, root, kind: kind === "artifacts" ? "directory" : "workspace" });
+    },
+    logFile: (executionId) => logs.prepare(executionId),
+  });
+}
+
+function loadConfig({ environment, configFile, cwd, home, host }: AppOptions): ServerConfig {
+  const path = configFile ?? environment.SHIPINATOR_CONFIG ?? null;
+  const file = path === null ? null : { path: resolve(cwd, path), text: readText(resolve(cwd, path)) };
+  const machine = { home, uid: host.uid, cores: availableParallelism(), cwd };
+  return loadServerConfig({ file, environment, machine });
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Problem("server_config_invalid", `${path} cannot be read: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A command's own log is for the curious: where SHIPINATOR_LOG_LEVEL is set, on standard error. */
+function openLog({ environment }: AppOptions, config: ServerConfig): Logger {
+  return environment.SHIPINATOR_LOG_LEVEL === undefined
+    ? silentLogger
+    : createLogger({ level: config.logLevel });
+}
+
+/** Everything below is for this account alone; only Postgres' own account walks through, where that is another one. */
+function makeDirectories(config: ServerConfig, uid: number): void {
+  const { dataDir } = config;
+  const own = [join(dataDir, "mirrors"), join(dataDir, "logs"), join(dataDir, "work"), config.artifactPath];
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 });
+    for (const path of own) mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Problem("data_dir_unusable", `the data directory cannot be made: ${errorMessage(error)}`, {
+      place: dataDir,
+      remedy: "Name another one with SHIPINATOR_DATA_DIR.",
+      cause: error,
+    });
+  }
+}

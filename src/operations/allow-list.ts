@@ -1,0 +1,64 @@
+/**
+ * What of this process's environment local steps are handed: where programs and certificates are, which language and
+ * time zone, how the network is reached, and the targets a person has set up. Never tokens, never ours.
+ */
+const always = [
+  "LANG",
+  "LANGUAGE",
+  "TZ",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "REQUESTS_CA_BUNDLE",
+  "CURL_CA_BUNDLE",
+  "GIT_SSL_CAINFO",
+  "http_proxy",
+  "https_proxy",
+  "no_proxy",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
+] as const;
+
+/** With `run` the steps are the person's own, so they find what the person's shell would. */
+const ofPerson = [
+  "PATH",
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "XDG_CONFIG_HOME",
+  "XDG_CACHE_HOME",
+  "XDG_DATA_HOME",
+  "XDG_RUNTIME_DIR",
+  "KUBECONFIG",
+  "DOCKER_HOST",
+  "DOCKER_CONFIG",
+  "DOCKER_CERT_PATH",
+  "DOCKER_TLS_VERIFY",
+  "SSH_AUTH_SOCK",
+  "GOPATH",
+  "GOCACHE",
+  "GOMODCACHE",
+  "GOPROXY",
+  "CARGO_HOME",
+  "RUSTUP_HOME",
+  "JAVA_HOME",
+  "PYENV_ROOT",
+  "NVM_DIR",
+] as const;
+
+const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+export function stepAllowList(
+  environment: Readonly<Record<string, string | undefined>>,
+  home: string,
+): Record<string, string> {
+  const allowed: Record<string, string> = { PATH: fallbackPath, HOME: home };
+  for (const name of [...always, ...ofPerson]) {
+    const value = environment[name];
+    if (value !== undefined && value !== "") allowed[name] = value;
+  }
+  for (const [name, value] of Object.entries(environment))
+    if (name.startsWith("LC_") && value !== undefined) allowed[name] = value;
+  return allowed;
+}
