@@ -4,7 +4,7 @@ import type { ArtifactDetail, Client, JobDetail, RunDetail, StepDetail } from ".
 import { count, elapsed, formatDuration, formatSize, shellWord } from "./terminal/format.ts";
 import { sanitizeLine, sanitizeName, sanitizeText } from "./terminal/sanitize.ts";
 import type { Style } from "./terminal/style.ts";
-import { padEnd, padStart, widthOf } from "./terminal/width.ts";
+import { cut, padEnd, padStart, widthOf } from "./terminal/width.ts";
 import { lastLines } from "./watch/log-lines.ts";
 import { lastExecution, mark, paintStatus, runTitle, stepDuration, stepRemark } from "./watch/step-line.ts";
 
@@ -23,6 +23,8 @@ const NAMED_STEPS = 3;
 const NAMED_FAILURES = 10;
 const FAILURE_LINES = 20;
 const DEPLOY_LINES = 3;
+/** Some tools write megabytes without a line break; the whole of it is in the log. */
+const LINE_CELLS = 400;
 
 export async function renderSummary(options: SummaryOptions): Promise<string> {
   const { run, style, reference } = options;
@@ -91,7 +93,8 @@ async function deployed({ run, client, style }: SummaryOptions): Promise<string>
       const execution = lastExecution(step);
       if (execution === null || execution.log_bytes === 0) continue;
       const tail = await client.logTail(execution.id, DEPLOY_LINES);
-      for (const line of lastLines(tail, DEPLOY_LINES, sanitizeLine)) text += `  ${line}\n`;
+      for (const line of lastLines(tail, DEPLOY_LINES, sanitizeLine))
+        text += `  ${cut(line, LINE_CELLS, style.marks.more)}\n`;
     }
   }
   return text === "" ? "" : `${style.bold("Deployed")}\n${text}`;
@@ -130,7 +133,8 @@ async function failure({ job, step, client, reference, style }: Failure): Promis
   if (execution.message !== null) text += `  ${sanitizeText(execution.message)}\n`;
   if (execution.log_bytes !== 0) {
     const tail = await client.logTail(execution.id, FAILURE_LINES);
-    for (const line of lastLines(tail, FAILURE_LINES, sanitizeLine)) text += `  ${style.dim("|")} ${line}\n`;
+    for (const line of lastLines(tail, FAILURE_LINES, sanitizeLine))
+      text += `  ${style.dim("|")} ${cut(line, LINE_CELLS, style.marks.more)}\n`;
   }
   if (execution.log_dropped)
     text += `  the log was cut: ${formatSize(execution.log_dropped)} over the limit are not kept\n`;

@@ -22,7 +22,8 @@ export class LinePrefixer {
       this.#rest = [];
       from = end + 1;
     }
-    if (from < bytes.length) this.#rest.push(bytes.slice(from));
+    // A copy: the caller may use its buffer again.
+    if (from < bytes.length) this.#rest.push(Uint8Array.from(bytes.subarray(from)));
     return Buffer.concat(out);
   }
 

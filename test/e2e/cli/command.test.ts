@@ -1,0 +1,101 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const launcher = fileURLToPath(new URL("../../../src/launch.js", import.meta.url));
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "shipinator-cli-"));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true });
+});
+
+async function shipinator(
+  argv: readonly string[],
+  options: { readonly env?: Record<string, string>; readonly stdin?: string } = {},
+) {
+  const child = spawn(process.execPath, [launcher, ...argv], {
+    cwd: directory,
+    env: { PATH: process.env.PATH ?? "", HOME: directory, ...options.env },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  child.stdin.end(options.stdin ?? "");
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, stdout, stderr };
+}
+
+/** The scripts that a command has loaded, as the engine counts them. */
+async function loadedBy(argv: readonly string[]): Promise<readonly string[]> {
+  const coverage = join(directory, "coverage");
+  const { code } = await shipinator(argv, { env: { NODE_V8_COVERAGE: coverage } });
+  expect(code).toBe(0);
+  const urls: string[] = [];
+  for (const name of await readdir(coverage)) {
+    const report: { result: readonly { url: string }[] } = JSON.parse(
+      await readFile(join(coverage, name), "utf8"),
+    );
+    urls.push(...report.result.map(({ url }) => url));
+  }
+  return urls.filter((url) => url.startsWith("file:"));
+}
+
+const packages = (urls: readonly string[]) =>
+  new Set(urls.flatMap((url) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));
+
+const good = "build:\n  steps:\n    - name: a\n      run: make\n";
+
+describe("the shipinator command", () => {
+  it("prints its version and loads next to nothing for it", async () => {
+    const { version } = JSON.parse(await readFile(new URL("../../../package.json", import.meta.url), "utf8"));
+    expect(await shipinator(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
+    expect([...packages(await loadedBy(["--version"]))]).toEqual([]);
+  });
+
+  it("validates without database, logger or executor", async () => {
+    await writeFile(join(directory, ".shipinator.yaml"), good);
+    const loaded = await loadedBy(["validate"]);
+    for (const foreign of ["pg", "pino", "pino-pretty", "node-pg-migrate"])
+      expect([...packages(loaded)]).not.toContain(foreign);
+    for (const room of ["store", "executor", "orchestrator", "source"])
+      expect(loaded.filter((url) => url.includes(`/src/${room}/`))).toEqual([]);
+  });
+
+  it("validates standard input", async () => {
+    expect(await shipinator(["validate", "-"], { stdin: good })).toMatchObject({ code: 0, stderr: "" });
+    expect(await shipinator(["validate", "-"], { stdin: "build: 1\n" })).toMatchObject({
+      code: 2,
+      stdout: "",
+    });
+  });
+
+  it("writes a starting file that validates", async () => {
+    await writeFile(join(directory, "go.mod"), "module example.test/app\n\ngo 1.22\n");
+    expect(await shipinator(["init"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await shipinator(["validate"])).toMatchObject({ code: 0, stderr: "" });
+    expect(await shipinator(["init"])).toMatchObject({ code: 2, stdout: "" });
+    expect((await readdir(directory)).toSorted()).toEqual([".shipinator.yaml", "go.mod"]);
+  });
+
+  it("ends quietly when its reader has gone", async () => {
+    const child = spawn(process.execPath, [launcher, "--help"], {
+      cwd: directory,
+      env: { PATH: process.env.PATH ?? "", HOME: directory },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.destroy();
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    expect(await text(child.stderr)).toBe("");
+    expect(await ended).toBe(0);
+  });
+
+  it("refuses with exit 2 what it does not understand", async () => {
+    expect(await shipinator(["rnu"])).toMatchObject({ code: 2, stdout: "" });
+  });
+});
