@@ -14,7 +14,8 @@ export function checkShape(root: YamlNode, faults: Faults): PipelineInput | null
     faults.add(root, "the file must be a mapping with at least one of build, test and deploy");
     return null;
   }
-  const result = pipelineSchema().safeParse(plainValue(root), { error: describe });
+  // Compiling the schema costs more than one file's check.
+  const result = pipelineSchema().safeParse(plainValue(root), { error: describe, jitless: true });
   if (result.success) return result.data;
   const issues = flatten(result.error.issues, []);
   const meant = new Set(issues.flatMap((issue) => reportUnknownKeys(issue, root, faults)));
