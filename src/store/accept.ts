@@ -115,7 +115,8 @@ select r.seq from run r`;
 /**
  * `plan` is called once, inside the transaction, and must be pure: it gives the jobs, in any order, at most one of a
  * type. A Problem that it throws leaves no run and no gap in the numbers.
- * @throws Problem not_found (pipeline), config_invalid (text that cannot be stored)
+ * @throws Problem not_found (pipeline), config_invalid (text that cannot be stored; no job, or a job without steps,
+ *   where there is a configuration)
  */
 export async function acceptRun(
   database: Database,
@@ -132,7 +133,9 @@ export async function acceptRun(
     });
     const number = numbered[0]?.number;
     if (number === undefined) throw new Problem("not_found", `There is no pipeline ${run.pipelineId}.`);
-    const jobs = plan({ id, number }).map(({ type, steps }) => ({
+    const planned = plan({ id, number });
+    if (run.config !== null) refuseEmpty(planned);
+    const jobs = planned.map(({ type, steps }) => ({
       id: newId<JobId>(),
       type,
       steps: steps.map((step) => ({ id: newId<StepId>(), plan: step })),
@@ -165,4 +168,15 @@ export async function acceptRun(
     );
     return { id, number, seq: inserted[0]?.seq ?? 0 };
   });
+}
+
+/** A resolved run without a job, or a job without a step, could never end: neither has a legal way to success. */
+function refuseEmpty(jobs: readonly NewJob[]): void {
+  const empty = jobs.find(({ steps }) => steps.length === 0);
+  if (jobs.length > 0 && empty === undefined) return;
+  throw new Problem(
+    "config_invalid",
+    empty === undefined ? "The run would have no stage at all." : `The ${empty.type} stage has no step.`,
+    { remedy: "Ask for a stage that the pipeline file has, with at least one step in it." },
+  );
 }

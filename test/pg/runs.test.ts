@@ -89,6 +89,15 @@ describe("accept", () => {
     expect((await accept()).number).toBe(before.number + 1);
   });
 
+  it("refuses what could never end: no job, a job without steps", async () => {
+    const { store } = fixture;
+    const refusal = { code: "config_invalid" };
+    await expect(store.runs.accept(fixture.newRun, () => [])).rejects.toMatchObject(refusal);
+    const empty = () => store.runs.accept(fixture.newRun, () => [{ type: "test", steps: [] }]);
+    await expect(empty()).rejects.toMatchObject(refusal);
+    expect(await store.runs.accept({ ...fixture.newRun, config: null }, () => [])).toMatchObject({ seq: 2 });
+  });
+
   it("knows no unknown pipeline", async () => {
     const pipelineId = newId<PipelineId>();
     await expect(
@@ -104,7 +113,9 @@ describe("accept", () => {
     const reordered = { submodules: true, deploy: null, test: null, build: null };
     expect(configDigest(config)).toBe(configDigest(reordered));
     const runs = await Promise.all(
-      [config, reordered].map((one) => store.runs.accept({ ...fixture.newRun, config: one }, () => [])),
+      [config, reordered].map((one) =>
+        store.runs.accept({ ...fixture.newRun, config: one }, () => [{ type: "build", steps: steps(1) }]),
+      ),
     );
     const rows = await Promise.all(runs.map(({ id }) => store.runs.get(id)));
     expect(rows.map((row) => row?.config_digest)).toEqual([configDigest(config), configDigest(config)]);
