@@ -1,5 +1,5 @@
 /** Reading a person's repository: where a directory stands in it, what is listed, what differs. Nothing is written. */
-import { lstat } from "node:fs/promises";
+import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
 import { explainGit } from "./git-problem.ts";
@@ -45,9 +45,9 @@ export function callIn(room: Room, directory: string, args: readonly string[]) {
 
 /** @throws Problem source_refused: absent or not a directory; source_unavailable: not readable */
 export async function checkDirectory(directory: string): Promise<void> {
-  let found: Awaited<ReturnType<typeof lstat>>;
+  let found: Awaited<ReturnType<typeof stat>>;
   try {
-    found = await lstat(join(directory, "."));
+    found = await stat(directory);
   } catch (error) {
     throw directoryProblem(directory, error);
   }

@@ -63,21 +63,34 @@ export function refParts(ref: string | null): {
   };
 }
 
+/** So many names are compared letter by letter; of more, those that begin alike. */
+const compared = 2000;
+
 /** Up to three names that are near to what was asked, the nearest first. */
 export function suggest(wanted: string, names: readonly string[]): readonly string[] {
   const needle = shortName(wanted).toLowerCase();
   const allowed = Math.max(2, Math.floor(needle.length / 3));
-  return [...new Set(names)]
-    .filter((name) => Math.abs(name.length - needle.length) <= allowed || name.toLowerCase().includes(needle))
-    .slice(0, 5000)
-    .map((name) => {
-      const far = distance(needle, name.toLowerCase());
-      return { name, far: far > allowed && name.toLowerCase().includes(needle) ? allowed : far };
+  const near = [...new Set(names)]
+    .map((name) => ({ name, lower: name.toLowerCase() }))
+    .filter(({ lower }) => Math.abs(lower.length - needle.length) <= allowed || lower.includes(needle));
+  if (near.length > compared)
+    near.sort((a, b) => sharedStart(b.lower, needle) - sharedStart(a.lower, needle));
+  return near
+    .slice(0, compared)
+    .map(({ name, lower }) => {
+      const far = distance(needle, lower);
+      return { name, far: lower.includes(needle) ? Math.min(far, allowed) : far };
     })
     .filter(({ far }) => far <= allowed)
     .sort((a, b) => a.far - b.far || a.name.length - b.name.length || (a.name < b.name ? -1 : 1))
     .slice(0, 3)
     .map(({ name }) => name);
+}
+
+function sharedStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
 }
 
 export function refNotFound(wanted: string, where: string, names: readonly string[]): Problem {
