@@ -16,7 +16,6 @@ import { createLocalExecutor, type LocalExecutor, readProcess, thisMachine } fro
 import {
   type Clock,
   createLogger,
-  createLoop,
   errorMessage,
   type Logger,
   Problem,
@@ -27,6 +26,8 @@ import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Client,
   createEmbeddedClient,
+  isNodeAlive,
+  joinNodes,
   type OpenDatabase,
   type OperationsDeps,
   recordAbandoned,
@@ -38,10 +39,7 @@ import {
   type ConnectionSettings,
   createStore,
   migrate,
-  type NodeRow,
-  type Owner,
   openDatabase,
-  type Store,
   startEmbeddedPostgres,
 } from "./store/index.ts";
 import { testinator } from "./testinator/index.ts";
@@ -77,8 +75,6 @@ export interface App extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const leaseSeconds = 30;
-const renewMs = 10_000;
 const connections = 6;
 const registryTimeoutMs = 30_000;
 
@@ -132,7 +128,7 @@ export async function openApp(options: AppOptions): Promise<App> {
     inators,
     urlPolicy,
     dataDirectory: config.dataDir,
-    isAlive: (node) => isAlive(node, clock),
+    isAlive: (node) => isNodeAlive(node, thisMachine(), startTimeOf, clock.now()),
     clock,
     log,
   };
@@ -163,14 +159,20 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
   );
   await migrate(database, { log });
   const store = createStore(database);
-  const owner = await registerNode(parts, store);
-  stack.defer(async () => {
-    await store.nodes.end(owner);
-  });
+  const { pid } = options.host;
+  const { owner } = stack.use(
+    await joinNodes({
+      nodes: store.nodes,
+      identity: { ...thisMachine(), host: hostname(), pid, pidStartTime: startTimeOf(pid) ?? "unknown" },
+      dataDirectory: config.dataDir,
+      clock,
+      log,
+    }),
+  );
   const artifacts = createArtifactStore({
     base: config.artifactPath,
     nodeId: owner.node,
-    instance: String(options.host.pid),
+    instance: String(pid),
     clock,
     log,
     minFreeBytes: config.local.minFreeBytes,
@@ -224,45 +226,10 @@ function external(db: DatabaseConfig): ConnectionSettings {
   };
 }
 
-/** This process's row, its lease renewed until the end. */
-async function registerNode({ options, config, clock, log, stack }: Parts, store: Store): Promise<Owner> {
-  const { pid } = options.host;
-  const machine = thisMachine();
-  const row = await store.nodes.register({
-    dataDirectory: config.dataDir,
-    host: hostname(),
-    instance: String(pid),
-    bootId: machine.bootId,
-    pidNamespace: machine.pidNamespace,
-    pid,
-    pidStartTime: readProcess(pid)?.start ?? "unknown",
-    leaseSeconds,
-  });
-  const owner: Owner = { node: row.id, epoch: row.epoch };
-  const renewal = stack.use(
-    createLoop({
-      clock,
-      everyMs: renewMs,
-      onError: (error) =>
-        log.warn({ error: errorMessage(error) }, "the lease could not be renewed; the next beat tries again"),
-      async runOnce() {
-        if (!(await store.nodes.renew(owner, leaseSeconds)))
-          log.error({ node_id: owner.node }, "this process was judged dead: it writes nothing more");
-      },
-    }),
-  );
-  renewal.start();
-  return owner;
-}
-
-/** By its process where it is one of this machine; elsewhere by its lease. */
-function isAlive(node: NodeRow, clock: Clock): boolean {
-  const here = thisMachine();
-  if (node.boot_id === here.bootId && node.pid_namespace === here.pidNamespace) {
-    const found = readProcess(node.pid);
-    return found !== null && !found.zombie && found.start === node.pid_start_time;
-  }
-  return node.lease_until.getTime() > clock.now().getTime();
+/** @returns null when there is no such process, or only its remains */
+function startTimeOf(pid: number): string | null {
+  const found = readProcess(pid);
+  return found === null || found.zombie ? null : found.start;
 }
 
 function createExecutor(

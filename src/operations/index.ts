@@ -2,4 +2,5 @@ export { stepAllowList } from "./allow-list.ts";
 export type * from "./client.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";
 export { createEmbeddedClient } from "./embedded-client.ts";
+export { isNodeAlive, joinNodes, type Membership, type ProcessIdentity } from "./membership.ts";
 export { recordAbandoned } from "./recovery.ts";
