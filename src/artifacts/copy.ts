@@ -1,15 +1,23 @@
 /** Copies a source into a file and digests it on the way, reading, digesting and writing at the same time. */
+import { createHash } from "node:crypto";
 import type { ByteSource } from "./byte-source.ts";
 import type { StoredFile } from "./file-system.ts";
 
 /** One call of the hash per this many bytes: large enough that calls and thread-pool turns do not count. */
 const chunkBytes = 1 << 20;
 const smallestChunk = 4096;
+/** So often the storage is told to begin: it then works while later bytes are digested, and the last sync is short. */
+const flushBytes = 8 << 20;
 
 export interface Digest {
   update(bytes: Uint8Array): void;
   /** Lower-case hex. */
   finish(): string;
+}
+
+export function sha256(): Digest {
+  const hash = createHash("sha256");
+  return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest("hex") };
 }
 
 export interface Copied {
@@ -36,6 +44,7 @@ export async function copyDigested(
   };
   let size = 0;
   let writing: Promise<void> = Promise.resolve();
+  let flush: { readonly done: Promise<void>; readonly from: number } = { done: writing, from: 0 };
   try {
     signal?.throwIfAborted();
     let reading = fill(0);
@@ -45,6 +54,10 @@ export async function copyDigested(
       if (filled === 0 || bytes === undefined) break;
       reading = fill(turn + 1);
       await writing;
+      if (size - flush.from >= flushBytes) {
+        await flush.done;
+        flush = { done: handled(target.sync()), from: size };
+      }
       writing = handled(target.write(bytes, size));
       digest.update(bytes);
       size += filled;
@@ -52,6 +65,7 @@ export async function copyDigested(
   } finally {
     // The buffers are ours until the write is done, whatever else went wrong.
     await writing;
+    await flush.done;
   }
   return { sha256: digest.finish(), size };
 }

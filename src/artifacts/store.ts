@@ -1,5 +1,4 @@
 /** The artifact store: composes writing, reading, restoring and sweeping over one base directory. */
-import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
@@ -8,7 +7,7 @@ import { Problem } from "../kernel/index.ts";
 import { packBundle } from "./bundle.ts";
 import { type ByteSource, streamSource } from "./byte-source.ts";
 import { openContained, realRoot } from "./contained-file.ts";
-import type { Digest } from "./copy.ts";
+import { sha256 } from "./copy.ts";
 import { outputRefused, storageFailure } from "./failures.ts";
 import { nodeFileSystem } from "./file-system.ts";
 import { inspectImageArchive } from "./image-archive.ts";
@@ -66,11 +65,6 @@ export function createArtifactStore(deps: ArtifactStoreDeps): ArtifactStore {
       return removed;
     },
   };
-}
-
-function sha256(): Digest {
-  const hash = createHash("sha256");
-  return { update: (bytes) => void hash.update(bytes), finish: () => hash.digest("hex") };
 }
 
 function absent(error: unknown): void {

@@ -1,7 +1,7 @@
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { type FileSystem, nodeFileSystem, type StoredFile } from "../../../src/artifacts/index.ts";
-import { type ArtifactId, newId, type ProblemCode } from "../../../src/kernel/index.ts";
+import { type ArtifactId, newId } from "../../../src/kernel/index.ts";
 import { asFile, type Bench, chunked, collect, openBench, random, systemError } from "./support/bench.ts";
 
 type Call = "write" | "sync" | "close" | "read";
@@ -50,20 +50,16 @@ function failsFirst<Arguments extends unknown[], Result>(
   };
 }
 
-async function expectNothingKept(
-  bench: Bench,
-  files: Partial<FileSystem>,
-  code: ProblemCode = "storage_failed",
-) {
+async function expectNothingKept(bench: Bench, files: Partial<FileSystem>, size = 3_000_000) {
   const id = newId<ArtifactId>();
-  const source = chunked(random(3_000_000), 65_536);
+  const source = chunked(random(size), 65_536);
   const put = bench.over(files).put({ id, name: "app", type: "binary", metadata: asFile, source });
   const error: unknown = await put.then(
     () => null,
     (reason: unknown) => reason,
   );
   expect(error).toMatchObject({
-    code,
+    code: "storage_failed",
     message: expect.stringContaining(`app (${id})`),
     remedy: expect.any(String),
   });
@@ -93,6 +89,12 @@ describe("a put on storage that fails", () => {
       expect(error).toMatchObject({ message: expect.stringContaining(code) });
     },
   );
+
+  it("while it is told to begin writing back keeps nothing", async () => {
+    await using bench = await openBench();
+    await expectNothingKept(bench, failing("sync", "EIO", "payload", 1), 20_000_000);
+    await expectNothingKept(bench, failing("sync", "EDQUOT", "payload", 2), 20_000_000);
+  });
 
   it("at making files and directories keeps nothing", async () => {
     await using bench = await openBench();
