@@ -127,7 +127,7 @@ describe("steps", () => {
     ).toEqual([]);
   });
 
-  it("refuses more than 5,000 over all stages", () => {
+  it("refuses more than 5,000 over all stages", { timeout: 30_000 }, () => {
     const steps = (count: number, prefix: string) =>
       Array.from({ length: count }, (_, index) => `    - { name: ${prefix}${index}, run: x }\n`).join("");
     const file = (tests: number) =>
