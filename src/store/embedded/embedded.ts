@@ -7,10 +7,10 @@ import type { ConnectionSettings } from "../connection-settings.ts";
 import { chooseAccount } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
 import { checkCluster, clusterExists } from "./cluster.ts";
-import { findRunning, type Joined, joinServer, type LaunchDeps } from "./launch.ts";
+import { endServer, findRunning, type Joined, joinServer, type LaunchDeps } from "./launch.ts";
 import { type Environment, openPath, prepareLayout } from "./layout.ts";
 import { createOwner, HEARTBEAT_MS } from "./owner.ts";
-import { sight, signalServer, stopPostmaster } from "./postmaster.ts";
+import { sight, signalServer } from "./postmaster.ts";
 import { boundLog } from "./server-log.ts";
 
 export interface EmbeddedOptions {
@@ -133,7 +133,7 @@ function supervise(deps: LaunchDeps, first: Joined, facts: EmbeddedFacts): Embed
       return;
     }
     owner.release();
-    await stopPostmaster(joined.pid, deps);
+    await endServer(joined, deps);
     await joined.session.close();
   }
 

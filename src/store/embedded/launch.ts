@@ -1,4 +1,5 @@
 /** From whatever state the data directory is in to a session on a running server: adopt, wait, or start. */
+import { rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type Clock, type Logger, Problem } from "../../kernel/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
@@ -15,7 +16,14 @@ import {
 } from "./cluster.ts";
 import { type Environment, type Layout, orUnusable, unusable } from "./layout.ts";
 import type { Owner } from "./owner.ts";
-import { POLL_MS, type Postmaster, type Started, sight, startPostmaster } from "./postmaster.ts";
+import {
+  POLL_MS,
+  type Postmaster,
+  type Started,
+  sight,
+  startPostmaster,
+  stopPostmaster,
+} from "./postmaster.ts";
 import { boundLog, complaintsSince } from "./server-log.ts";
 import { openSession, type Session } from "./session.ts";
 import { PORT, prepareSocketDirectory, socketDirectory } from "./socket-directory.ts";
@@ -96,6 +104,16 @@ function checkSocket(server: Postmaster): void {
   });
 }
 
+/** Ends the server; what it had in /tmp goes with it, unless somebody starts the next one already. */
+export async function endServer(joined: Joined, deps: LaunchDeps): Promise<void> {
+  await stopPostmaster(joined.pid, deps);
+  const { host } = joined.settings;
+  if (host.startsWith(deps.layout.home)) return;
+  using _lock = await takeStartLock(deps.layout.home, deps.clock);
+  if (sight(deps.layout, deps.environment).alive === undefined)
+    rmSync(host, { recursive: true, force: true });
+}
+
 /** True when the server that runs now is ours. */
 async function startIfAbsent(deps: LaunchDeps): Promise<boolean> {
   const { layout, account, binaries } = deps;
@@ -118,13 +136,13 @@ async function startUntilReady(deps: LaunchDeps, socket: string): Promise<boolea
   const handover = clock.monotonic() + LONGEST_HANDOVER_MS;
   const deadline = clock.monotonic() + LONGEST_START_MS;
   for (;;) {
-    const { recycledPid } = sight(layout, deps.environment);
+    const leftover = sight(layout, deps.environment);
     const order = {
       binary: deps.binaries.postgres,
       layout,
       account: deps.account,
       socketDirectory: socket,
-      recycledPid,
+      leftover,
     };
     const attempt = orUnusable(layout.home, () => startPostmaster(order));
     const end = await readyOrEnded(deps, attempt, deadline);

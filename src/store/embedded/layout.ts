@@ -33,11 +33,11 @@ const STICKY = 0o1000;
 /** Makes the directories when they are absent. Problems: `data_dir_unusable`. */
 export function prepareLayout(dataDir: string, environment: Environment): Layout {
   if (!isAbsolute(dataDir) || dataDir.includes("\n")) {
-    throw unusable(dataDir, "its name must be an absolute path without line breaks");
+    throw unusable(JSON.stringify(dataDir), "its name must be an absolute path without line breaks");
   }
   const mode = environment.uid === 0 ? 0o711 : 0o700;
   const real = orUnusable(dataDir, () => {
-    mkdirSync(dataDir, { recursive: true, mode });
+    makeDirectory(dataDir, mode);
     return realpathSync(dataDir);
   });
   const stat = statSync(real);
@@ -50,7 +50,7 @@ export function prepareLayout(dataDir: string, environment: Environment): Layout
     throw unusable(real, "everybody may write to it", { remedy: `Run \`chmod o-w ${real}\`.` });
   }
   const home = join(real, "postgres");
-  orUnusable(home, () => mkdirSync(home, { recursive: true, mode }));
+  orUnusable(home, () => makeDirectory(home, mode));
   const homeStat = lstatSync(home);
   if (!homeStat.isDirectory()) throw unusable(home, "it is not a directory");
   if (homeStat.uid !== environment.uid) {
@@ -69,6 +69,18 @@ export function prepareLayout(dataDir: string, environment: Environment): Layout
     logFile: join(home, "postgres.log"),
     ownerFile: join(real, "owner.json"),
   };
+}
+
+/** Node's own recursive `mkdir` never returns where nothing can be made, as in /proc. */
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (errorCode(error) === "EEXIST" && statSync(path).isDirectory()) return;
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    makeDirectory(dirname(path), mode);
+    mkdirSync(path, { mode });
+  }
 }
 
 /** Lets the account walk to PGDATA: opens what is ours, and says what to do about the rest. */
@@ -144,6 +156,8 @@ export function reasonOf(error: unknown): string {
       return "its disk is full";
     case "EDQUOT":
       return "the disk quota is used up";
+    case "ENOENT":
+      return "a directory on the way to it does not exist and cannot be made";
     case "ENOTDIR":
     case "EEXIST":
       return "a part of the path is a file, not a directory";

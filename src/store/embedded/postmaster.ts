@@ -16,31 +16,40 @@ export interface Postmaster {
   readonly status: "starting" | "ready" | "stopping";
 }
 
-/** `alive` is the server of this directory; `recycledPid` a process that merely got the number of a dead one. */
+/**
+ * `alive` is the server of this directory; `recycledPid` a process that merely got the number of a dead one; `torn`
+ * says that the lock file names no process at all, which a crash of the machine can leave.
+ */
 export interface Sighting {
   readonly alive?: Postmaster;
   readonly recycledPid?: number;
+  readonly torn?: true;
 }
 
 /** Reads `postmaster.pid` and tells a live server from the leftovers of a dead one. */
 export function sight(layout: Layout, environment: Environment): Sighting {
   const found = readLockFile(layout);
+  if (found === "torn") return { torn: true };
   if (found === undefined || !exists(found.pid, environment)) return {};
   return isServerOf(found.pid, layout) ? { alive: found } : { recycledPid: found.pid };
 }
 
+function lockFile(layout: Layout): string {
+  return join(layout.data, "postmaster.pid");
+}
+
 /** Lines: pid, data directory, start time, port, socket directory, listen address, shared memory, status. */
-function readLockFile(layout: Layout): Postmaster | undefined {
+function readLockFile(layout: Layout): Postmaster | "torn" | undefined {
   let text: string;
   try {
-    text = readFileSync(join(layout.data, "postmaster.pid"), "utf8");
+    text = readFileSync(lockFile(layout), "utf8");
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
   const lines = text.split("\n");
   const pid = Number.parseInt(lines[0] ?? "", 10);
-  if (!(pid > 0)) return undefined;
+  if (!(pid > 0)) return "torn";
   const word = (lines[7] ?? "").trim();
   const status = word === "ready" || word === "stopping" ? word : "starting";
   return { pid, socketDirectory: lines[4] ?? "", status };
@@ -77,7 +86,7 @@ export interface StartOrder {
   readonly layout: Layout;
   readonly account: Account;
   readonly socketDirectory: string;
-  readonly recycledPid: number | undefined;
+  readonly leftover: Sighting;
 }
 
 export interface Started {
@@ -94,6 +103,8 @@ export interface Started {
  */
 export function startPostmaster(order: StartOrder): Started {
   const { layout, account, socketDirectory } = order;
+  const { recycledPid } = order.leftover;
+  if (order.leftover.torn) rmSync(lockFile(layout), { force: true });
   rmSync(socketPath(socketDirectory), { force: true });
   rmSync(`${socketPath(socketDirectory)}.lock`, { force: true });
   const log = openLog(layout.logFile);
@@ -106,7 +117,7 @@ export function startPostmaster(order: StartOrder): Started {
       ...scrubbedEnvironment,
       // Postgres takes the lock file of a dead server for a live one's when the pid was given out anew. It makes an
       // exception for its grandparent, and thereby for whichever process we know to be no server.
-      ...(order.recycledPid === undefined ? {} : { PG_GRANDPARENT_PID: String(order.recycledPid) }),
+      ...(recycledPid === undefined ? {} : { PG_GRANDPARENT_PID: String(recycledPid) }),
     },
   });
   closeSync(log.fd);
