@@ -1,4 +1,4 @@
-export type { CliDeps, ClientMode, FileKind, Files, NewFile, PendingFile, Session, Writer } from "./deps.ts";
+export type { CliDeps, Files, Writer } from "./deps.ts";
 export { createFiles } from "./files.ts";
-export { createProgram, type Program } from "./program.ts";
+export { createProgram } from "./program.ts";
 export { createWriter } from "./writer.ts";

@@ -17,10 +17,9 @@ const silent: RunView = { changed() {}, started() {}, log: async () => {}, ended
 export async function carryAbandoned(
   context: CommandContext,
   session: Session,
-  interrupts: Interrupts,
+  { runs, interrupts }: { readonly runs: readonly RunSummary[]; readonly interrupts: Interrupts },
 ): Promise<void> {
   const { out, style } = progressStream(context);
-  const runs = await session.client.abandoned();
   if (runs.length > 0)
     out.write(`${style.yellow("note:")} ${left(runs.length)} by an earlier command; continuing first\n`);
   for (const run of runs) {

@@ -10,6 +10,7 @@ import { type Interrupts, withInterrupts } from "../interrupts.ts";
 import { runReference } from "../session.ts";
 import { renderSummary } from "../summary.ts";
 import { runTitle } from "../watch/step-line.ts";
+import { whileWaiting } from "../watch/waiting.ts";
 import { progressStream, watchRun } from "../watch/watch-run.ts";
 import { carryAbandoned } from "./carry-abandoned.ts";
 
@@ -23,10 +24,17 @@ export async function runCommand(context: CommandContext, args: RunArguments): P
   const { deps } = context;
   const source = sourceOf(args, deps.cwd);
   return await carrying(context, async (session, interrupts) => {
-    await carryAbandoned(context, session, interrupts);
-    if (interrupts.asked.aborted) return EXIT.interrupted;
+    const { asked } = interrupts;
+    // The first question starts the database, which takes a while the first time.
+    const abandoned = await whileWaiting(context, { label: "starting", asked }, () =>
+      session.client.abandoned(),
+    );
+    await carryAbandoned(context, session, { runs: abandoned, interrupts });
+    if (asked.aborted) return EXIT.interrupted;
     const request: TriggerRequest = { source, only: args.only, by: deps.login() };
-    const { run, notes } = await session.client.trigger(request, interrupts.asked);
+    const { run, notes } = await whileWaiting(context, { label: "reading the repository", asked }, () =>
+      session.client.trigger(request, asked),
+    );
     return await showRun({ context, session, run, notes, interrupts });
   });
 }

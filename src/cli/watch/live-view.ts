@@ -18,7 +18,7 @@ import { mark, stepDuration, stepRemark } from "./step-line.ts";
 const FRAME_MS = 100;
 const MAX_LOG_LINES = 5;
 /** A run of more steps prints only what did not succeed; the rest is counted. */
-export const MANY_STEPS = 100;
+const MANY_STEPS = 100;
 
 export interface LiveView extends RunView {
   /** Shown at the end of the bottom line. */

@@ -86,6 +86,29 @@ describe("run on a terminal", () => {
     expect(command.stdout.screen.cursor).toBe("shown");
   });
 
+  it("says that it waits when there is nothing to show yet, and then takes that back", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile"] }, clock);
+    const client = createFakeClient({ runs: [run] });
+    const opened = Promise.withResolvers<readonly never[]>();
+    client.abandoned = () => opened.promise;
+    const command = start({ argv: ["run"], client, clock, stdout: terminal, environment: { NO_COLOR: "1" } });
+    await clock.advance(400);
+    expect(command.stdout.text()).toBe("");
+    await clock.advance(200);
+    expect(command.stdout.screen.lines()).toEqual([expect.stringMatching(/^. starting · 0\.\ds$/)]);
+    command.interrupt();
+    await clock.advance(100);
+    expect(command.stdout.screen.lines()).toEqual([
+      expect.stringMatching(/^. stopping before anything begins · 0\.\ds$/),
+    ]);
+    opened.resolve([]);
+    expect(await finish(command)).toBe(130);
+    expect(command.stdout.screen.lines()).toEqual([]);
+    expect(command.stdout.screen.cursor).toBe("shown");
+    expect(client.triggered).toEqual([]);
+  });
+
   it("shows all running steps of a group, and shares the rows among them", async () => {
     const group = (name: string) => ({ name, group: "g" });
     const names = ["a", "b", "c"];
