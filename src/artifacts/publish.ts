@@ -77,7 +77,7 @@ async function inFile<T>(
     const result = await work({
       read: (target, position) => raw.read(target, position),
       write: (bytes, position) => failing(subject, raw.write(bytes, position)),
-      sync: () => raw.sync(),
+      sync: () => failing(subject, raw.sync()),
       close: () => raw.close(),
     });
     await failing(subject, raw.sync());

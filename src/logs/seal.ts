@@ -49,7 +49,13 @@ async function merge(directory: string, size: number): Promise<void> {
   } finally {
     await target.close();
   }
-  await fs.rename(aside, path.join(directory, firstSegment));
+  try {
+    await fs.rename(aside, path.join(directory, firstSegment));
+  } catch (error) {
+    // Another process was sealing, was first, and has taken our file for a left-over.
+    const now = await extentOf(directory);
+    if (!now.sealed || now.size !== size) throw error;
+  }
 }
 
 async function cleanUp(directory: string): Promise<void> {

@@ -54,7 +54,7 @@ async function startsIn(directory: string): Promise<readonly number[]> {
 }
 
 /** A segment open for reading, or null when it is not there. */
-export async function openSegment(directory: string, start: number): Promise<FileHandle | null> {
+async function openSegment(directory: string, start: number): Promise<FileHandle | null> {
   try {
     return await fs.open(path.join(directory, segmentName(start)), constants.O_RDONLY);
   } catch (error) {
@@ -63,30 +63,44 @@ export async function openSegment(directory: string, start: number): Promise<Fil
   }
 }
 
-/** Bytes into `target` from `offset` on, from as many segments as it takes; returns how many. */
-export async function readInto(directory: string, offset: number, target: Uint8Array): Promise<number> {
+/**
+ * Bytes into `target` from `offset` on, from as many segments as it takes; returns how many.
+ * @param seen what was last seen of the log, where the caller has just looked
+ */
+export async function readInto(
+  directory: string,
+  offset: number,
+  target: Uint8Array,
+  seen?: Extent,
+): Promise<number> {
+  let extent = seen ?? (await extentOf(directory));
   let filled = 0;
   while (filled < target.length) {
-    const count = await readOnce(directory, offset + filled, target.subarray(filled));
-    if (count === 0) break;
-    filled += count;
+    const at = offset + filled;
+    const start = extent.starts.findLast((begin) => begin <= at);
+    if (start === undefined) break;
+    const count = await readSegment(directory, start, at, target.subarray(filled));
+    // A merge may take the segment away between listing and opening; then its bytes are in segment 0.
+    if (count === null) extent = await extentOf(directory);
+    else if (count === 0) break;
+    else filled += count;
   }
   return filled;
 }
 
-async function readOnce(directory: string, offset: number, target: Uint8Array): Promise<number> {
-  // A merge may take the segment away between listing and opening; then it is in segment 0.
-  for (;;) {
-    const { starts, size, sealed } = await extentOf(directory);
-    const start = starts.findLast((begin) => begin <= offset);
-    if (start === undefined || (offset >= size && sealed)) return 0;
-    const handle = await openSegment(directory, start);
-    if (handle === null) continue;
-    try {
-      return (await handle.read(target, 0, target.length, offset - start)).bytesRead;
-    } finally {
-      await handle.close();
-    }
+/** Null when the segment is not there. */
+async function readSegment(
+  directory: string,
+  start: number,
+  offset: number,
+  target: Uint8Array,
+): Promise<number | null> {
+  const handle = await openSegment(directory, start);
+  if (handle === null) return null;
+  try {
+    return (await handle.read(target, 0, target.length, offset - start)).bytesRead;
+  } finally {
+    await handle.close();
   }
 }
 

@@ -43,9 +43,9 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
         executionId,
         (async () => {
           const directory = directoryOf(executionId);
-          const { size } = await extentOf(directory);
-          const target = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-          return target.subarray(0, await readInto(directory, offset, target));
+          const extent = await extentOf(directory);
+          const target = new Uint8Array(Math.max(0, Math.min(length, extent.size - offset)));
+          return target.subarray(0, await readInto(directory, offset, target, extent));
         })(),
       ),
 
@@ -84,6 +84,7 @@ function makeDirectory(directory: string): void {
   } catch (error) {
     if (errorCode(error) === "EEXIST") return;
     if (errorCode(error) !== "ENOENT") throw error;
+    // Once for each of 256.
     mkdirSync(directory, { recursive: true });
   }
 }

@@ -4,10 +4,10 @@ import { extentOf, readInto } from "./segments.ts";
 const newline = 0x0a;
 
 export async function tail(directory: string, lines: number, maxBytes: number): Promise<Uint8Array> {
-  const { size } = await extentOf(directory);
-  const from = Math.max(0, size - Math.max(0, maxBytes));
-  const buffer = new Uint8Array(size - from);
-  const count = await readInto(directory, from, buffer);
+  const extent = await extentOf(directory);
+  const from = Math.max(0, extent.size - Math.max(0, maxBytes));
+  const buffer = new Uint8Array(extent.size - from);
+  const count = await readInto(directory, from, buffer, extent);
   return lastLines(buffer.subarray(0, count), lines);
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Logger } from "../kernel/index.ts";
 import { extentOf, readInto } from "./segments.ts";
 import type { WatchDirectory } from "./types.ts";
 
-const chunkBytes = 64 * 1024;
+const chunkBytes = 256 * 1024;
 /** Followers mostly stand at the same place; laggards read for themselves. Bounds the memory of a followed log. */
 const sharedLooks = 4;
 
@@ -22,13 +22,11 @@ export interface Look {
 }
 
 export async function lookAt(directory: string, offset: number): Promise<Look> {
-  const buffer = new Uint8Array(chunkBytes);
-  // In this order: a seal seen here came after the last byte, so an empty read after it is the end.
-  const { sealed } = await extentOf(directory);
-  const count = await readInto(directory, offset, buffer);
-  // A short read must not pin the whole buffer for as long as its reader likes.
-  const bytes = count < chunkBytes / 2 ? buffer.slice(0, count) : buffer.subarray(0, count);
-  return { bytes, over: sealed && count === 0 };
+  // In this order: a seal seen here came after the last byte, so nothing more to read is the end.
+  const extent = await extentOf(directory);
+  const bytes = new Uint8Array(Math.max(0, Math.min(chunkBytes, extent.size - offset)));
+  const count = await readInto(directory, offset, bytes, extent);
+  return { bytes: bytes.subarray(0, count), over: extent.sealed && count === 0 };
 }
 
 export class Tailer implements Disposable {
