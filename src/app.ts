@@ -196,7 +196,7 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
     }),
   );
   if (options.mode === "run") orchestrator.start();
-  return { store, orchestrator, artifacts, owner };
+  return { store, orchestrator, artifacts, owner, connection: settings };
 }
 
 async function embedded({ options, config, clock, log, stack }: Parts): Promise<ConnectionSettings> {

@@ -6,7 +6,7 @@ import type { Clock, Logger } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
-import type { NodeRow, Owner, Store } from "../store/index.ts";
+import type { ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
 
 export interface OpenDatabase {
   readonly store: Store;
@@ -14,6 +14,8 @@ export interface OpenDatabase {
   readonly artifacts: ArtifactStore;
   /** This process's row in `nodes`. */
   readonly owner: Owner;
+  /** Where the database is: for what measures beside us. */
+  readonly connection: ConnectionSettings;
 }
 
 export interface OperationsDeps {

@@ -1,0 +1,23 @@
+/** Runs every benchmark; `--short` for a quick look, names to choose: `npm run bench -- steps run`. */
+import { benchCli } from "./cli.ts";
+import type { Outcome } from "./harness.ts";
+import { benchSteps } from "./steps.ts";
+
+const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
+  steps: benchSteps,
+  cli: benchCli,
+};
+
+const words = process.argv.slice(2);
+const rounds = words.includes("--short") ? 3 : 11;
+const names = words.filter((word) => !word.startsWith("--"));
+const outcomes: Outcome[] = [];
+for (const name of names.length === 0 ? Object.keys(suites) : names) {
+  const suite = suites[name];
+  if (suite === undefined)
+    throw new Error(`there is no benchmark ${name}; there are: ${Object.keys(suites).join(", ")}`);
+  outcomes.push(...(await suite(rounds)));
+}
+const held = outcomes.reduce((sum, outcome) => sum + outcome.held, 0);
+const missed = outcomes.reduce((sum, outcome) => sum + outcome.missed, 0);
+console.log(`\n${held} limits held, ${missed} missed`);
