@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { ExecutionSpec, ExecutionStatus, JobSpec } from "../../domain/index.ts";
 import { errorMessage, Problem } from "../../kernel/index.ts";
 import type { ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
@@ -42,10 +42,25 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
       `${JSON.stringify(options.directory)} cannot hold workspaces: an absolute path without line breaks is needed`,
     );
   }
-  for (const each of ["opened", "trash"])
-    mkdirSync(join(options.directory, each), { recursive: true, mode: 0o700 });
   const ladder = chooseLadder(options.rungs ?? ["cgroup", "freezer", "session"], thisHierarchies());
+  try {
+    makeDirectory(join(options.directory, "opened"));
+    makeDirectory(join(options.directory, "trash"));
+  } catch (error) {
+    throw new Problem(
+      "data_dir_unusable",
+      `${options.directory} cannot hold workspaces: ${errorMessage(error)}`,
+      { cause: error },
+    );
+  }
   return compose(options, ladder);
+}
+
+/** Not `recursive`: where the kernel answers ENOENT to a mkdir in an existing directory (/proc), Node would loop. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** A longer script goes into a file: the kernel takes 128 KiB for one argument. */

@@ -33,6 +33,10 @@ export const largestEnvironment = 1_900_000;
 /** Names that the shell keeps for itself and would refuse or rewrite. */
 const reserved = new Set(["OPTIND", "PPID", "LINENO"]);
 
+/**
+ * The parentheses redirect in the child alone: the shell outside would write "Killed" into the user's log when the child
+ * dies by a signal.
+ */
 export function prologueText(input: PrologueInput): string {
   const exports = Object.entries(input.environment).map(
     ([name, value]) => `export ${name}=${quote(value)}\n`,
@@ -41,7 +45,7 @@ export function prologueText(input: PrologueInput): string {
 case $# in 2) cap=${input.logCapBytes} log=${quote(input.record.logFile)}; return ;; esac
 cd ${quote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
 unset OLDPWD
-${exports.join("")}${input.shell.map(quote).join(" ")} 2>&1
+${exports.join("")}(${input.shell.map(quote).join(" ")}) 2>&1
 ${endOfPrologue}`;
 }
 

@@ -37,6 +37,7 @@ done
  * terminated line. Right side, the pump: appends to the log up to the cap, then drains and counts.
  *
  * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
+ * It does so in a subshell too, so each side sets its own.
  * The pump alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
  * no more progress than an end of file explains.
  */
@@ -49,6 +50,7 @@ exec 8>"$1/hints" 9<"$1/live"
 echo "ready $$" >&8
 while :; do
   {
+    trap : PIPE TERM INT HUP
     read -r step <&9 || exit 1
     set -- "$1" "$PWD/steps/$step" "$step"
     set -C
