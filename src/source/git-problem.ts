@@ -1,6 +1,5 @@
 /** Turns what git wrote to stderr into one sentence for a person. git runs with LC_ALL=C, so the words are known. */
 import { Problem, type ProblemCode } from "../kernel/index.ts";
-import { quote } from "./url.ts";
 
 interface Explanation {
   readonly pattern: RegExp;
@@ -105,9 +104,4 @@ function firstReason(stderr: string): string | undefined {
     .filter((line) => line !== "");
   const line = lines.find((text) => /^(?:fatal|error):/.test(text)) ?? lines.at(-1);
   return line?.replace(/^(?:fatal|error):\s*/, "").slice(0, 300);
-}
-
-/** How a message names a directory. */
-export function named(path: string): string {
-  return quote(path);
 }

@@ -3,7 +3,7 @@ import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
 import { explainGit } from "./git-problem.ts";
-import { formatOf, type ObjectFormat } from "./mirror.ts";
+import type { ObjectFormat } from "./mirror.ts";
 import type { Room } from "./room.ts";
 import { quote } from "./url.ts";
 
@@ -229,6 +229,5 @@ export async function nestedCommit(
     callIn(room, directory, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]),
     signal,
   );
-  const id = stdout.toString("latin1").trim();
-  return code === 0 && formatOf(id) === "sha1" ? id : null;
+  return code === 0 ? stdout.toString("latin1").trim() : null;
 }

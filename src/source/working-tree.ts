@@ -9,7 +9,16 @@ import { isAbsolute, join, relative, sep } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import { explainGit } from "./git-problem.ts";
 import { importCommit } from "./import-commit.ts";
-import { absent, type Mirror, mirrorAt, openMirror, privatePlace, unusable, writeAside } from "./mirror.ts";
+import {
+  absent,
+  formatOf,
+  type Mirror,
+  mirrorAt,
+  openMirror,
+  privatePlace,
+  unusable,
+  writeAside,
+} from "./mirror.ts";
 import {
   checkDirectory,
   type Head,
@@ -140,7 +149,7 @@ async function write(
   await using place = await privatePlace(mirror);
   const index = join(place.path, "index");
   const gone = await takeStatCache(mirror, directory, listing, index);
-  const links = await linkArguments(room, directory, listing, signal);
+  const links = await linkArguments(room, mirror, directory, listing, signal);
   const call = {
     cwd: room.directory,
     env: { GIT_DIR: mirror.path, GIT_WORK_TREE: directory, GIT_INDEX_FILE: index },
@@ -171,8 +180,10 @@ async function write(
   return { tree, entries, links: links.length / 2 };
 }
 
+/** A nested repository without a commit, or with ids of the other hash function, cannot be recorded in a tree. */
 async function linkArguments(
   room: Room,
+  mirror: Mirror,
   directory: string,
   listing: Listing,
   signal?: AbortSignal,
@@ -181,7 +192,9 @@ async function linkArguments(
     [...listing.gitlinks].map(async (bytes) => {
       const path = Buffer.from(bytes, "latin1").toString("utf8");
       const commit = await nestedCommit(room, join(directory, path), signal);
-      return commit === null ? [] : ["--cacheinfo", `160000,${commit},${path}`];
+      return commit === null || formatOf(commit) !== mirror.format
+        ? []
+        : ["--cacheinfo", `160000,${commit},${path}`];
     }),
   );
   return found.flat();

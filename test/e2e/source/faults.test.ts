@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -160,8 +161,14 @@ describe("a damaged mirror", () => {
   const packs = () =>
     readdirSync(join(mirror, "objects", "pack")).map((name) => join(mirror, "objects", "pack", name));
 
+  const commits = () => readdirSync(join(mirror, "commits")).map((name) => join(mirror, "commits", name));
+
   function each(names: readonly string[], damage: (name: string) => void): void {
-    for (const name of names) damage(name);
+    for (const name of names) {
+      // git makes packs read-only, also for their owner.
+      chmodSync(name, 0o600);
+      damage(name);
+    }
   }
 
   async function mendsItself(): Promise<void> {
@@ -190,13 +197,7 @@ describe("a damaged mirror", () => {
     ["a lost HEAD", () => rmSync(join(mirror, "HEAD"))],
     ["an empty config", () => truncateSync(join(mirror, "config"), 0)],
     ["lost objects", () => rmSync(join(mirror, "objects"), { recursive: true })],
-    [
-      "garbage for a commit's tree",
-      () =>
-        each(readdirSync(join(mirror, "commits")), (name) =>
-          writeFileSync(join(mirror, "commits", name), "x"),
-        ),
-    ],
+    ["garbage for a commit's tree", () => each(commits(), (name) => writeFileSync(name, "x"))],
   ])("(%s) is mended from the remote", async (_, damage) => {
     await resolved();
     damage();

@@ -1,5 +1,5 @@
 /** Real git repositories in a temporary directory, and a source room beside them. */
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   lstatSync,
@@ -127,21 +127,6 @@ export function gitInput(place: Place, directory: string, args: string[], input:
     encoding: "utf8",
     stdio: "pipe",
   }).trim();
-}
-
-export function execNode(
-  script: string,
-  args: readonly string[],
-  environment: Record<string, string>,
-): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      process.execPath,
-      ["--input-type=module", "--eval", script, ...args],
-      { env: environment },
-      (error, out) => (error === null ? resolve(out) : reject(error)),
-    );
-  });
 }
 
 /** A directory made unreadable by a test must not outlive it. */
