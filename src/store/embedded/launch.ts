@@ -24,7 +24,7 @@ import {
   startPostmaster,
   stopPostmaster,
 } from "./postmaster.ts";
-import { boundLog, complaintsSince } from "./server-log.ts";
+import { boundLog, complaintsSince, tellsOfFullDisk } from "./server-log.ts";
 import { openSession, type Session } from "./session.ts";
 import { PORT, prepareSocketDirectory, socketDirectory } from "./socket-directory.ts";
 import { takeStartLock } from "./start-lock.ts";
@@ -176,7 +176,7 @@ async function readyOrEnded(deps: LaunchDeps, attempt: Started, deadline: number
 
 function startProblem(layout: Layout, lines: readonly string[]): Problem {
   const said = lines.length === 0 ? "it said nothing" : lines.join(" ");
-  if (/No space left on device/.test(said)) {
+  if (tellsOfFullDisk(said)) {
     return unusable(layout.dataDir, "its disk is full", { remedy: "Free some space, and try again." });
   }
   if (/Read-only file system|Permission denied/.test(said)) return unusable(layout.dataDir, said);

@@ -54,3 +54,8 @@ export function complaints(text: string): string[] {
   );
   return (chosen.length > 0 ? chosen : lines).slice(-6);
 }
+
+/** Postgres' two ways to say it: the kernel's words, and its hint when a write came out short. */
+export function tellsOfFullDisk(text: string): boolean {
+  return /No space left on device|Check free disk space/.test(text);
+}
