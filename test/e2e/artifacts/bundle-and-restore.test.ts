@@ -94,6 +94,7 @@ describe("a bundle", () => {
     await fs.writeFile(victim, "untouched");
     await fs.mkdir(path.join(root, "dist"));
     await fs.writeFile(path.join(root, "dist/kept"), "kept");
+    await fs.chmod(path.join(root, "dist/kept"), 0o644);
     await fs.symlink(victim, path.join(root, "dist/a"));
     await bench.store.restore({ artifact: asInput(stored, stored.metadata), root, kind: "workspace" });
     expect(await tree(path.join(root, "dist"))).toEqual({

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { type ArtifactId, type NodeId, newId } from "../../../src/kernel/index.ts";
 import { asFile, chunked, openBench, random } from "./support/bench.ts";
@@ -10,7 +11,7 @@ describe("a writer that is killed in the middle of a put", () => {
   it("leaves no artifact, and what it leaves is swept once it is known to be dead", async () => {
     await using bench = await openBench();
     const id = newId<ArtifactId>();
-    const script = path.join(import.meta.dirname, "support/endless-put.ts");
+    const script = fileURLToPath(import.meta.resolve("./support/endless-put.ts"));
     const writer = spawn(process.execPath, [script, bench.base, bench.nodeId, id]);
     try {
       await once(writer.stdout, "data");

@@ -10,7 +10,7 @@ describe("an artifact store on a disk that runs full", () => {
   it("keeps nothing of the put that does not fit, and all of those before and after it", async () => {
     await using bench = await openBench();
     await fs.mkdir(bench.base);
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", bench.base]);
+    execFileSync("sh", ["-c", 'mount -t tmpfs -o size=4m tmpfs "$0"', bench.base]);
     try {
       const small = await bench.putBytes(random(1_000_000));
       const put = bench.putBytes(random(6_000_000));
@@ -35,7 +35,7 @@ describe("an artifact store on a disk that runs full", () => {
       await expect(careful.put({ ...request, source })).rejects.toThrow("bytes are free");
       await careful.put({ ...request, source: chunked(random(100), 10) });
     } finally {
-      execFileSync("umount", [bench.base]);
+      execFileSync("sh", ["-c", 'umount "$0"', bench.base]);
     }
   });
 });

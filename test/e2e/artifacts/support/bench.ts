@@ -65,6 +65,8 @@ export async function openBench(): Promise<Bench> {
       for (const [name, content] of Object.entries(files)) {
         await fs.mkdir(path.dirname(path.join(workspace, name)), { recursive: true });
         await fs.writeFile(path.join(workspace, name), content);
+        // Whatever the umask of whoever runs the tests.
+        await fs.chmod(path.join(workspace, name), 0o644);
       }
     },
     visible: async () => (await names(base)).filter((name) => name !== "tmp"),
