@@ -122,10 +122,12 @@ export async function openApp(options: AppOptions): Promise<App> {
   const executor = createExecutor(parts, environment, async () => (await open()).artifacts);
   const deps: OperationsDeps = {
     database: open,
+    mode: options.mode,
     source,
     logs,
     executor,
     inators,
+    graceSeconds: config.local.graceSeconds,
     urlPolicy,
     dataDirectory: config.dataDir,
     isAlive: (node) => isNodeAlive(node, thisMachine(), startTimeOf, clock.now()),
@@ -190,7 +192,7 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
       }),
       inators,
       owner,
-      slots: config.local.slots,
+      slots: Math.min(config.local.slots, config.parallelLimit),
       clock,
       log,
     }),

@@ -3,8 +3,8 @@ import { type Inator, judge, planStep } from "../domain/index.ts";
 
 export const buildinator: Inator = {
   jobType: "build",
-  plan(config, { variables }) {
-    return config.build?.steps.map((step) => planStep(step, [], variables)) ?? null;
+  plan(config, context) {
+    return config.build?.steps.map((step) => planStep(step, [], context)) ?? null;
   },
   wanted: (plan, outcome) => (outcome.exitCode === 0 && outcome.reason === null ? plan.outputs : []),
   settle: (_plan, outcome, collected) => judge(outcome, collected),

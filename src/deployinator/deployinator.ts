@@ -19,11 +19,10 @@ import { helmScript, kubectlScript } from "./scripts.ts";
 
 /** Helm is told to stop by SIGTERM and given this long to record a failed release. */
 const helmGraceSeconds = 60;
-const graceSeconds = 10;
 
 export const deployinator: Inator = {
   jobType: "deploy",
-  plan(config, { variables }) {
+  plan(config, { variables, graceSeconds }) {
     const { deploy } = config;
     if (deploy === null) return null;
     const plan = planDeploy(deploy, variables);
@@ -46,7 +45,7 @@ export const deployinator: Inator = {
       inputs: buildOutputs(config, variables),
       outputs: [],
       timeoutSeconds: deploy.timeoutSeconds,
-      graceSeconds: plan.kind === "helm" ? helmGraceSeconds : graceSeconds,
+      graceSeconds: plan.kind === "helm" ? Math.max(helmGraceSeconds, graceSeconds) : graceSeconds,
       retry: null,
       deploy: plan,
     };

@@ -5,6 +5,8 @@ import type { FailureReason } from "./reasons.ts";
 
 export interface PlanContext {
   readonly variables: TemplateVariables;
+  /** Seconds between SIGTERM and SIGKILL where the stage does not need more. */
+  readonly graceSeconds: number;
 }
 
 /** A stage's verdict over one attempt. `failed` carries the first true reason. */

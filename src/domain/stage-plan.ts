@@ -1,10 +1,11 @@
 /** What build and test have in common: steps from the file, and the judgement over an attempt's end. */
+
+import { Problem } from "../kernel/index.ts";
+import { artifactPathFault } from "./artifact-path.ts";
 import type { CollectedOutput, InputSpec, Outcome, StepPlan } from "./execution-spec.ts";
-import type { Settlement, Verdict } from "./inator.ts";
+import type { PlanContext, Settlement, Verdict } from "./inator.ts";
 import type { OutputConfig, PipelineConfig, StepConfig, TemplateVariables } from "./pipeline-config.ts";
 import { fillTemplate } from "./template.ts";
-
-const graceSeconds = 10;
 
 /** The facts of a run that every step finds in its environment; a branch name can never become shell code. */
 export function stepEnvironment(variables: TemplateVariables): Record<string, string> {
@@ -34,7 +35,7 @@ export function fillEnvironment(
 export function planStep(
   step: StepConfig,
   inputs: readonly InputSpec[],
-  variables: TemplateVariables,
+  { variables, graceSeconds }: PlanContext,
 ): StepPlan {
   return {
     name: step.name,
@@ -58,10 +59,22 @@ function planOutput(output: OutputConfig, variables: TemplateVariables): StepPla
   return {
     name: output.name,
     type: output.type,
-    path: output.path === null ? null : fillTemplate(output.path, variables),
+    path: output.path === null ? null : filledPath(output.name, output.path, variables),
     ref: output.ref === null ? null : fillTemplate(output.ref, variables),
     required: true,
   };
+}
+
+/** A path is checked once more when it is filled: a branch may hold what the file could not. */
+function filledPath(name: string, template: string, variables: TemplateVariables): string {
+  const path = fillTemplate(template, variables);
+  const fault = artifactPathFault(path);
+  if (fault !== null)
+    throw new Problem(
+      "config_invalid",
+      `the path of output ${name} becomes ${JSON.stringify(path)}, which ${fault}`,
+    );
+  return path;
 }
 
 /** What the build stage leaves for later jobs. */

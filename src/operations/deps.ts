@@ -20,10 +20,14 @@ export interface OpenDatabase {
 
 export interface OperationsDeps {
   readonly database: () => Promise<OpenDatabase>;
+  /** `read` carries nothing, so its own runs are there to be continued. */
+  readonly mode: "run" | "read";
   readonly source: Source;
   readonly logs: LogStore;
   readonly executor: Pick<Executor, "type" | "ignores">;
   readonly inators: ReadonlyMap<JobType, Inator>;
+  /** Seconds between SIGTERM and SIGKILL of a step. */
+  readonly graceSeconds: number;
   readonly urlPolicy: UrlPolicy;
   /** Absolute; never part of a workspace. */
   readonly dataDirectory: string;

@@ -17,7 +17,7 @@ export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunR
 async function isAbandoned(deps: OperationsDeps, run: RunRow): Promise<boolean> {
   if (run.owner_node === null) return true;
   const { store, owner } = await deps.database();
-  if (run.owner_node === owner.node) return false;
+  if (run.owner_node === owner.node) return deps.mode === "read";
   const node = await store.nodes.get(run.owner_node);
   return node === null || node.ended_at !== null || run.owner_epoch !== node.epoch || !deps.isAlive(node);
 }

@@ -82,7 +82,8 @@ export async function accept(
     ({ id, number }) => {
       const variables = variablesOf(source, id, number);
       return stages.map((type) => {
-        const steps = inatorOf(deps.inators, type).plan(config, { variables }) ?? [];
+        const steps =
+          inatorOf(deps.inators, type).plan(config, { variables, graceSeconds: deps.graceSeconds }) ?? [];
         planned.push(...steps);
         return { type, steps };
       });

@@ -6,9 +6,9 @@ import { buildOutputs, type Inator, judge, planStep } from "../domain/index.ts";
 
 export const testinator: Inator = {
   jobType: "test",
-  plan(config, { variables }) {
-    const inputs = buildOutputs(config, variables).filter((input) => input.path !== null);
-    return config.test?.steps.map((step) => planStep(step, inputs, variables)) ?? null;
+  plan(config, context) {
+    const inputs = buildOutputs(config, context.variables).filter((input) => input.path !== null);
+    return config.test?.steps.map((step) => planStep(step, inputs, context)) ?? null;
   },
   wanted: (plan, outcome) => (outcome.began && outcome.exitCode !== null ? plan.outputs : []),
   settle: (_plan, outcome, collected) => judge(outcome, collected),

@@ -8,11 +8,19 @@ import {
   plan,
   type SettledExecution,
   type Snapshot,
+  type StageState,
   type StepPlan,
   type StepView,
   type Verdict,
 } from "../../../src/domain/index.ts";
-import { type ExecutionId, type JobId, newId, type NodeId, type RunId, type StepId } from "../../../src/kernel/index.ts";
+import {
+  type ExecutionId,
+  type JobId,
+  type NodeId,
+  newId,
+  type RunId,
+  type StepId,
+} from "../../../src/kernel/index.ts";
 
 const node = newId<NodeId>();
 const nothing: Evidence = { settled: [], begun: [] };
@@ -44,8 +52,14 @@ function execution(of: StepView, status: ExecutionView["status"] = "pending"): E
   return { id: newId<ExecutionId>(), stepId: of.id, attempt: of.attempts, status, node };
 }
 
-function snapshot(given: Partial<Omit<Snapshot, "run" | "jobs">> & { run?: Partial<Snapshot["run"]>; jobs?: Partial<Record<JobType, Snapshot["jobs"][number]["status"]>> }): Snapshot {
-  const jobs = Object.entries(given.jobs ?? { build: "pending" }).map(([type, status]) => ({
+function snapshot(
+  given: Partial<Omit<Snapshot, "run" | "jobs">> & {
+    run?: Partial<Snapshot["run"]>;
+    jobs?: Partial<Record<JobType, Snapshot["jobs"][number]["status"]>>;
+  },
+): Snapshot {
+  const states: Partial<Record<JobType, StageState>> = given.jobs ?? { build: "pending" };
+  const jobs = Object.entries(states).map(([type, status]) => ({
     id: newId<JobId>(),
     type: type as JobType,
     status,
@@ -59,7 +73,14 @@ function snapshot(given: Partial<Omit<Snapshot, "run" | "jobs">> & { run?: Parti
     deployBlock: null,
     ...given,
     jobs,
-    run: { id: newId<RunId>(), seq: 1, status: "pending", phase: "submitted", cancelRequested: false, ...given.run },
+    run: {
+      id: newId<RunId>(),
+      seq: 1,
+      status: "pending",
+      phase: "submitted",
+      cancelRequested: false,
+      ...given.run,
+    },
   };
 }
 
@@ -107,7 +128,10 @@ describe("starting", () => {
   });
 
   it("records without starting when it only writes down", () => {
-    expect(plan(snapshot({ steps: [step("a", "pending")] }), nothing, "record")).toEqual({ changes: null, intents: [] });
+    expect(plan(snapshot({ steps: [step("a", "pending")] }), nothing, "record")).toEqual({
+      changes: null,
+      intents: [],
+    });
   });
 });
 
@@ -116,7 +140,12 @@ describe("success", () => {
     const [first, second] = [step("a", "running"), step("b", "pending", { order: 1 })];
     const live = execution(first);
     const { changes } = plan(
-      snapshot({ run: { status: "running", phase: "building" }, jobs: { build: "running" }, steps: [first, second], executions: [live] }),
+      snapshot({
+        run: { status: "running", phase: "building" },
+        jobs: { build: "running" },
+        steps: [first, second],
+        executions: [live],
+      }),
       { settled: [settled(live, succeeded)], begun: [] },
     );
     expect(changes?.executions.map((change) => change.path)).toEqual([["pending", "running", "succeeded"]]);
@@ -128,10 +157,17 @@ describe("success", () => {
   });
 
   it("waits for the rest of a group", () => {
-    const [first, second] = ["a", "b"].map((name, order) => step(name, "running", { order, parallelGroup: "g" })) as [StepView, StepView];
+    const [first, second] = ["a", "b"].map((name, order) =>
+      step(name, "running", { order, parallelGroup: "g" }),
+    ) as [StepView, StepView];
     const live = [execution(first, "running"), execution(second, "running")] as const;
     const { changes } = plan(
-      snapshot({ run: { status: "running" }, jobs: { build: "running" }, steps: [first, second], executions: live }),
+      snapshot({
+        run: { status: "running" },
+        jobs: { build: "running" },
+        steps: [first, second],
+        executions: live,
+      }),
       { settled: [settled(live[0], succeeded)], begun: [] },
     );
     expect(changes?.steps.map((change) => change.to)).toEqual(["succeeded"]);
@@ -142,10 +178,18 @@ describe("success", () => {
     const last = step("a", "running");
     const live = execution(last, "running");
     const { changes, intents } = plan(
-      snapshot({ run: { status: "running", phase: "testing" }, jobs: { build: "succeeded", test: "running" }, steps: [last], executions: [live] }),
+      snapshot({
+        run: { status: "running", phase: "testing" },
+        jobs: { build: "succeeded", test: "running" },
+        steps: [last],
+        executions: [live],
+      }),
       { settled: [settled(live, succeeded)], begun: [] },
     );
-    expect(changes?.run).toMatchObject({ status: { to: "success" }, phase: { from: "testing", to: "tested" } });
+    expect(changes?.run).toMatchObject({
+      status: { to: "success" },
+      phase: { from: "testing", to: "tested" },
+    });
     expect(intents.map((intent) => intent.kind)).toEqual(["close", "finished"]);
   });
 });
@@ -156,10 +200,20 @@ describe("failure", () => {
     const live = execution(other, "running");
     const first = { stepName: "a", reason: "timed_out", message: "after 60 s", retry: null } as const;
     const { changes } = plan(
-      snapshot({ run: { status: "running" }, jobs: { build: "running", test: "pending" }, steps: [other, later], executions: [live], failure: first }),
+      snapshot({
+        run: { status: "running" },
+        jobs: { build: "running", test: "pending" },
+        steps: [other, later],
+        executions: [live],
+        failure: first,
+      }),
       { settled: [settled(live, failed)], begun: [] },
     );
-    expect(changes?.run).toMatchObject({ status: { to: "failed" }, reason: "timed_out", message: "step a: after 60 s" });
+    expect(changes?.run).toMatchObject({
+      status: { to: "failed" },
+      reason: "timed_out",
+      message: "step a: after 60 s",
+    });
     expect(changes?.jobs.map((job) => job.path.at(-1))).toEqual(["failed", "skipped"]);
     expect(changes?.pendingSteps.map((one) => one.to)).toEqual(["skipped", "skipped"]);
   });
@@ -168,7 +222,12 @@ describe("failure", () => {
     const retry = { max: 1, on: ["script_failed"] } as const;
     const only = step("a", "running", { plan: { ...stepPlan, retry } });
     const live = execution(only, "running");
-    const given = { run: { status: "running" }, jobs: { build: "running" }, steps: [only], executions: [live] } as const;
+    const given = {
+      run: { status: "running" },
+      jobs: { build: "running" },
+      steps: [only],
+      executions: [live],
+    } as const;
     const evidence = { settled: [settled(live, failed)], begun: [] };
     const again = plan(snapshot(given), evidence).changes;
     expect(again?.newJobs).toMatchObject([{ attempt: 2 }]);
@@ -183,13 +242,24 @@ describe("a lost attempt", () => {
   const lone = (attempts: number, more: Partial<StepPlan> = {}) => {
     const only = step("a", "running", { attempts, plan: { ...stepPlan, ...more } });
     const live = execution(only);
-    return { live, given: { run: { status: "running" as const }, jobs: { build: "running" as const }, steps: [only], executions: [live] } };
+    return {
+      live,
+      given: {
+        run: { status: "running" as const },
+        jobs: { build: "running" as const },
+        steps: [only],
+        executions: [live],
+      },
+    };
   };
   const unbegun = { began: false, begunAt: null, exitCode: null, reason: "executor_lost" as const };
 
   it("is started anew in place when nothing of the user's began", () => {
     const { live, given } = lone(1);
-    const { changes, intents } = plan(snapshot(given), { settled: [settled(live, lost, unbegun)], begun: [] });
+    const { changes, intents } = plan(snapshot(given), {
+      settled: [settled(live, lost, unbegun)],
+      begun: [],
+    });
     expect(changes?.executions.map((one) => one.path)).toEqual([["pending", "lost"]]);
     expect(changes?.newExecutions).toMatchObject([{ attempt: 2 }]);
     expect(changes?.steps).toEqual([]);
@@ -200,7 +270,12 @@ describe("a lost attempt", () => {
     ["it had begun", 1, {}, { ...unbegun, began: true, begunAt: new Date(0) }],
     ["the workspace is not whole", 1, {}, { ...unbegun, workspaceWhole: false }],
     ["it was tried often enough", maxInPlaceAttempts, {}, unbegun],
-    ["it is a deploy", 1, { deploy: { target: "local", namespace: "n", release: "r", kind: "script" as const } }, unbegun],
+    [
+      "it is a deploy",
+      1,
+      { deploy: { target: "local", namespace: "n", release: "r", kind: "script" as const } },
+      unbegun,
+    ],
   ])("fails when %s", (_why, attempts, more, outcome) => {
     const { live, given } = lone(attempts, more);
     const { changes } = plan(snapshot(given), { settled: [settled(live, lost, outcome)], begun: [] });
@@ -216,20 +291,31 @@ describe("cancel", () => {
     const [first, second] = [step("a", "running"), step("b", "pending", { order: 1 })];
     const live = execution(first, "running");
     const given = snapshot({ run, jobs: { build: "running" }, steps: [first, second], executions: [live] });
-    expect(plan(given, nothing)).toEqual({ changes: null, intents: [{ kind: "cancel", executionId: live.id }] });
+    expect(plan(given, nothing)).toEqual({
+      changes: null,
+      intents: [{ kind: "cancel", executionId: live.id }],
+    });
   });
 
   it("cancels the rest once nothing lives", () => {
     const [first, second] = [step("a", "running"), step("b", "pending", { order: 1 })];
     const live = execution(first, "running");
-    const given = snapshot({ run, jobs: { build: "running", test: "pending" }, steps: [first, second], executions: [live] });
+    const given = snapshot({
+      run,
+      jobs: { build: "running", test: "pending" },
+      steps: [first, second],
+      executions: [live],
+    });
     const { changes } = plan(given, { settled: [settled(live, canceled)], begun: [] });
     expect(changes?.run).toMatchObject({ status: { to: "canceled" }, reason: "canceled" });
     expect(changes?.jobs.map((job) => job.path.at(-1))).toEqual(["canceled", "canceled"]);
   });
 
   it("ends a run that had not started", () => {
-    const { changes } = plan(snapshot({ run: { cancelRequested: true }, steps: [step("a", "pending")] }), nothing);
+    const { changes } = plan(
+      snapshot({ run: { cancelRequested: true }, steps: [step("a", "pending")] }),
+      nothing,
+    );
     expect(changes?.run?.status).toEqual({ from: "pending", to: "canceled" });
   });
 

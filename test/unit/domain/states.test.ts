@@ -71,7 +71,11 @@ describe("final states as predicates", () => {
   });
 
   it("map a job's end to a run's", () => {
-    expect((["succeeded", "failed", "canceled"] as const).map(stageToRun)).toEqual(["success", "failed", "canceled"]);
+    expect((["succeeded", "failed", "canceled"] as const).map(stageToRun)).toEqual([
+      "success",
+      "failed",
+      "canceled",
+    ]);
   });
 });
 
@@ -79,7 +83,8 @@ describe("run phases", () => {
   it("only move forward", () => {
     const pairs = new Set(phaseTransitions().map((pair) => pair.join(" ")));
     for (const [i, from] of runPhases.entries())
-      for (const [j, to] of runPhases.entries()) expect(pairs.has(`${from} ${to}`), `${from} ${to}`).toBe(i < j);
+      for (const [j, to] of runPhases.entries())
+        expect(pairs.has(`${from} ${to}`), `${from} ${to}`).toBe(i < j);
   });
 });
 

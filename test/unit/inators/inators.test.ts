@@ -94,7 +94,7 @@ const absent: CollectedOutput = {
 
 describe("a stage that the file does not have", () => {
   it.each([buildinator, testinator, deployinator])("plans nothing", (inator) => {
-    expect(inator.plan(config({}), { variables })).toBeNull();
+    expect(inator.plan(config({}), { variables, graceSeconds: 10 })).toBeNull();
   });
 });
 
@@ -108,7 +108,7 @@ describe("the buildinator", () => {
   const file = config({
     build: { steps: [{ ...stepConfig, env: { TAG: "v{{ run_number }}" }, outputs: [output] }] },
   });
-  const plan = only(buildinator.plan(file, { variables }));
+  const plan = only(buildinator.plan(file, { variables, graceSeconds: 10 }));
 
   it("fills variables in declarative fields and never in scripts", () => {
     expect(plan.outputs[0]?.ref).toBe("host/app:0123456789ab");
@@ -137,7 +137,7 @@ describe("the testinator", () => {
   const test = {
     steps: [{ ...stepConfig, outputs: [{ name: "cov", type: "coverage", path: "c.out", ref: null }] }],
   } as const;
-  const plan = only(testinator.plan(config({ build, test }), { variables }));
+  const plan = only(testinator.plan(config({ build, test }), { variables, graceSeconds: 10 }));
 
   it("restores what the build left", () => {
     expect(plan.inputs).toEqual([{ name: "app", type: "binary", path: "bin/app" }]);
@@ -152,7 +152,9 @@ describe("the testinator", () => {
 });
 
 describe("a verdict", () => {
-  const plan = only(buildinator.plan(config({ build: { steps: [stepConfig] } }), { variables }));
+  const plan = only(
+    buildinator.plan(config({ build: { steps: [stepConfig] } }), { variables, graceSeconds: 10 }),
+  );
   const verdict = (outcome: Partial<Outcome>, collected: readonly CollectedOutput[] = []) =>
     buildinator.settle(plan, { ...success, ...outcome }, collected).verdict;
 
@@ -205,7 +207,9 @@ describe("a verdict", () => {
 
 describe("the deployinator", () => {
   const plan = (deploy: Partial<DeployConfig>) =>
-    only(deployinator.plan(config({ deploy: { ...deployConfig, ...deploy } }), { variables }));
+    only(
+      deployinator.plan(config({ deploy: { ...deployConfig, ...deploy } }), { variables, graceSeconds: 10 }),
+    );
 
   it("deploys a chart by helm, under the pipeline's name, and gives helm time to stop", () => {
     const chart = plan({});
