@@ -170,7 +170,8 @@ export async function stopPostmaster(
   pid: number,
   deps: { layout: Layout; environment: Environment; clock: Clock; log: Logger },
 ): Promise<void> {
-  const gone = () => sight(deps.layout, deps.environment).alive?.pid !== pid;
+  // The lock file goes a moment before its process, so it is the process that is looked for.
+  const gone = () => !exists(pid, deps.environment) || !isServerOf(pid, deps.layout);
   for (const [signal, patienceMs] of shutdowns) {
     if (gone()) return;
     signalServer(pid, signal, deps.environment);
