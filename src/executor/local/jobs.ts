@@ -8,7 +8,7 @@ import { attachLane, begunIn, type Lane, type LaneEvent, startLane } from "./lan
 import { type JobPaths, type JobRecord, jobPaths, openedMark, readLine } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import type { LocalExecutorOptions } from "./options.ts";
-import { endLane, type Ladder, makeScope } from "./rungs/ladder.ts";
+import { endLane, type Ladder, makeScope, strayGroups } from "./rungs/ladder.ts";
 
 type JobName = Pick<JobSpec, "jobId" | "attempt">;
 
@@ -97,7 +97,7 @@ export function createJobs(deps: JobsDeps): Jobs {
           : ({ root: paths.artifacts, kind: "artifacts" } as const);
       for (const input of spec.inputs) await options.restore(input, to);
       const lane = await first;
-      if (spec.steps[0]?.parallelGroup === null) job.main = lane;
+      if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = lane;
       const record: JobRecord = { bootId: machine.bootId, source };
       writeFileSync(paths.record, `${JSON.stringify(record)}\n`);
       jobs.set(paths.key, job);
@@ -172,10 +172,20 @@ export function createJobs(deps: JobsDeps): Jobs {
     }
   }
 
+  /** The directory vanished, and with it the records of its lanes: names and marks still tell what is theirs. */
+  async function endStrays(paths: JobPaths): Promise<void> {
+    for (const lane of jobs.get(paths.key)?.lanes ?? []) lane.detach();
+    const nobody = { mark: `${paths.lanes}/`, shim: null };
+    for (const group of strayGroups(deps.ladder(), paths.key)) {
+      await endLane({ rung: deps.ladder().rung, group, memory: null }, nobody, options);
+    }
+    await endLane({ rung: "session", group: null, memory: null }, nobody, options);
+  }
+
   async function end(name: JobName): Promise<void> {
     const paths = jobPaths(options.directory, name);
     if (existsSync(paths.root)) await remove(paths);
-    else await endLanes(paths, jobs.get(paths.key)?.lanes ?? []);
+    else await endStrays(paths);
     rmSync(openedMark(options.directory, name), { force: true });
     jobs.delete(paths.key);
   }

@@ -156,7 +156,7 @@ function connect(directory: string, record: LaneRecord, deps: LaneDeps): Connect
     identity() {
       const [pid, start] = readLine(`${directory}/pid`)?.split(" ") ?? [];
       const shim = pid === undefined || start === undefined ? null : { pid: Number(pid), start };
-      return { mark: directory, shim };
+      return { mark: `${directory}\0`, shim };
     },
     takeWriteEnd() {
       try {

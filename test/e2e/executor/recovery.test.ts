@@ -177,8 +177,12 @@ describe("not begun is proven by the gate, never inferred", () => {
   it("a directory that vanished is a lost executor, whose step may have begun", async () => {
     await using world = makeWorld();
     const job = await world.open();
-    const spec = await world.submit(job, ":");
+    const spec = await world.submit(
+      job,
+      'setsid -f sh -c "echo \\$\\$ >pid; exec sleep 600" >/dev/null 2>&1',
+    );
     await world.ended(spec);
+    const pid = await world.appears(world.path(job, "workspace", "pid"));
     await world.restart();
     rmSync(world.path(job), { recursive: true });
     expect(await world.executor.status(handleOf(spec))).toMatchObject({
@@ -193,7 +197,9 @@ describe("not begun is proven by the gate, never inferred", () => {
       code: "executor_failed",
       message: expect.stringContaining("vanished"),
     });
+    expect(isAlive(pid)).toBe(true);
     await world.executor.close(job);
+    expect(isAlive(pid)).toBe(false);
     expect(await world.executor.status(handleOf(spec))).toEqual({ state: "unknown" });
   });
 

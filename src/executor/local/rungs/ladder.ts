@@ -1,5 +1,5 @@
 /** The kill ladder: which rung a lane gets, how its processes are listed, ended, and proven to be gone. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assertNever, type Clock, Problem } from "../../../kernel/index.ts";
 import { type ProcessInfo, readProcess } from "../machine.ts";
@@ -25,7 +25,7 @@ export interface LaneScope {
 
 /** The lane's processes are those of its group, else those of the shim's session or with the lane's mark. */
 export interface LaneIdentity {
-  /** `SHIPINATOR_LANE=<value>` stands in the environment of what the lane started. */
+  /** Follows `SHIPINATOR_LANE=` in the environment of what the lane started; ends with NUL where it is the whole value. */
   readonly mark: string;
   readonly shim: { readonly pid: number; readonly start: string } | null;
 }
@@ -165,4 +165,15 @@ export function oomKills(scope: LaneScope): number {
         ? readGroupFile(join(scope.group, "memory.events"))
         : null;
   return Number(/^oom_kill (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
+}
+
+/** The groups of a job's lanes, found by name: for a job whose own records vanished. */
+export function strayGroups(ladder: Ladder, job: string): readonly string[] {
+  return [ladder.parent, ladder.memory].flatMap((parent) =>
+    parent === null
+      ? []
+      : readdirSync(parent).flatMap((name) =>
+          name.startsWith(`shipinator-${job}-`) ? [join(parent, name)] : [],
+        ),
+  );
 }

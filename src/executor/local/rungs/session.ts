@@ -9,7 +9,7 @@ import type { LaneIdentity } from "./ladder.ts";
 export function sessionProcesses(lane: LaneIdentity): ProcessInfo[] {
   const leader = lane.shim === null ? null : readProcess(lane.shim.pid);
   const session = leader !== null && leader.start === lane.shim?.start ? leader.pid : null;
-  const mark = `\0SHIPINATOR_LANE=${Buffer.from(lane.mark).toString("latin1")}\0`;
+  const mark = `\0SHIPINATOR_LANE=${Buffer.from(lane.mark).toString("latin1")}`;
   return allPids().flatMap((pid) => {
     const it = readProcess(pid);
     if (it === null || it.zombie) return [];

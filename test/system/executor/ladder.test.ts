@@ -1,0 +1,169 @@
+/** What only control groups can do: needs root and a machine that has them. */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { JobSpec } from "../../../src/domain/index.ts";
+import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
+import { isAlive, makeWorld, type World } from "../../e2e/executor/world.ts";
+import { handleOf } from "../../unit/executor/specs.ts";
+
+/** Leaves its session, clears its environment, ignores what can be ignored, and multiplies. */
+const escapes = `trap '' TERM
+setsid -f env -i /bin/sh -c 'trap "" TERM HUP INT; echo $$ >>pids; while :; do sleep 600; done' >/dev/null 2>&1
+setsid -f env -i /bin/sh -c 'trap "" TERM HUP INT; while :; do sleep 0.01 & wait; done' >/dev/null 2>&1
+echo $$ >>pids
+until [ "$(wc -l <pids)" -ge 2 ]; do sleep 0.01; done; echo ready >ready
+while :; do sleep 600; done`;
+
+const groupOf = (world: World, job: JobSpec): string =>
+  JSON.parse(readFileSync(world.path(job, "lanes", "0", "lane.json"), "utf8")).scope.group;
+
+describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
+  it("is found by the probe", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    expect(world.executor.rung).toBe(rung);
+  });
+
+  it("leaves no survivor: neither own sessions nor cleared environments escape, and the group is gone", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    const job = await world.open();
+    const spec = await world.submit(job, escapes);
+    await world.appears(world.path(job, "workspace", "ready"));
+    const group = groupOf(world, job);
+    await world.executor.cancel(handleOf(spec), "canceled", 0);
+    expect(await world.ended(spec)).toMatchObject({
+      began: true,
+      exitCode: null,
+      reason: "canceled",
+      killRung: rung,
+    });
+    const pids = readFileSync(world.path(job, "workspace", "pids"), "utf8")
+      .trim()
+      .split("\n");
+    expect(pids.map(isAlive)).toEqual([false, false]);
+    expect(existsSync(group)).toBe(false);
+  });
+
+  it("ends at the close of the job what a finished step left, however it hid", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    const job = await world.open();
+    await world.run(
+      job,
+      "setsid -f env -i /bin/sh -c 'echo $$ >pid; exec sleep 600' >/dev/null 2>&1; until [ -s pid ]; do sleep 0.01; done",
+    );
+    const pid = readFileSync(world.path(job, "workspace", "pid"), "utf8");
+    const group = groupOf(world, job);
+    expect(isAlive(pid)).toBe(true);
+    await world.executor.close(job);
+    expect([isAlive(pid), existsSync(group)]).toEqual([false, false]);
+  });
+
+  it("ends what a step left whose supervisor it killed", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    const job = await world.open();
+    const outcome = await world.run(
+      job,
+      "setsid -f sh -c 'echo $$ >pid; exec sleep 600'; until [ -s pid ]; do sleep 0.01; done; kill -9 0",
+    );
+    expect(outcome).toMatchObject({ reason: "executor_lost", killRung: rung });
+    expect(isAlive(readFileSync(world.path(job, "workspace", "pid"), "utf8"))).toBe(false);
+  });
+
+  it("ends groups that the step made below its own", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    const job = await world.open();
+    const group = groupOf(world, job);
+    const spec = await world.submit(
+      job,
+      `mkdir ${group}/a ${group}/a/b; sh -c 'echo $$ >${group}/a/b/cgroup.procs; trap "" TERM; echo $$ >pid; while :; do sleep 600; done'`,
+    );
+    const pid = await world.appears(world.path(job, "workspace", "pid"));
+    await world.executor.cancel(handleOf(spec), "timed_out", 0);
+    expect([isAlive(pid), existsSync(group)]).toEqual([false, false]);
+  });
+
+  it("works after a restart", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    const job = await world.open();
+    const spec = await world.submit(job, escapes);
+    await world.appears(world.path(job, "workspace", "ready"));
+    await world.restart({ rungs: ["session"] }); // the lane keeps the rung that it was started with
+    await world.executor.cancel(handleOf(spec), "canceled", 0);
+    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killRung: rung });
+  });
+});
+
+describe("the ladder", () => {
+  it("takes the surest rung that works here", async () => {
+    await using world = makeWorld({ rungs: ["cgroup", "freezer", "session"] });
+    expect(world.executor.rung).toBe("cgroup");
+  });
+});
+
+describe("memory", () => {
+  it("a step that outgrows its limit is out_of_memory; the next one is judged for itself", async () => {
+    await using world = makeWorld({ rungs: ["cgroup"], memoryLimitBytes: 32 * 1024 * 1024 });
+    const job = await world.open();
+    const outcome = await world.run(job, "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c; exit 1");
+    expect(outcome).toMatchObject({ began: true, reason: "out_of_memory" });
+    expect(outcome.message).toContain("for want of memory");
+    expect(await world.run(job, "exit 1")).toMatchObject({ reason: "script_failed" });
+  });
+});
+
+describe("a full disk", () => {
+  async function onSmallDisk(use: (disk: string, world: World) => Promise<void>) {
+    await using world = makeWorld({ rungs: ["cgroup"] });
+    const disk = join(world.directory, "disk");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]);
+    try {
+      await world.restart({ logFile: (id) => join(disk, `${id}.log`) });
+      await use(disk, world);
+    } finally {
+      execFileSync("umount", [disk]);
+    }
+  }
+
+  it("under the log: the step goes on to its own end, and the outcome says what happened to the log", async () => {
+    await onSmallDisk(async (_disk, world) => {
+      const job = await world.open();
+      const outcome = await world.run(job, "head -c 20000000 /dev/zero; touch reached; exit 3");
+      expect(outcome).toMatchObject({ exitCode: 3, reason: "script_failed" });
+      expect(outcome.message).toContain("the disk refused a part of the log");
+      expect(outcome.logBytes).toBeGreaterThan(3_000_000);
+      expect(existsSync(world.path(job, "workspace", "reached"))).toBe(true);
+    });
+  });
+
+  it("under everything: what ran ends with its true status, what is new is refused clearly, and room heals it", async () => {
+    await using outer = makeWorld({ rungs: ["cgroup"] });
+    const disk = join(outer.directory, "disk");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]);
+    const world = makeWorld({ rungs: ["cgroup"], directory: join(disk, "executor"), log: silentLogger });
+    try {
+      const { jobOf, specOf } = await import("../../unit/executor/specs.ts");
+      const job = jobOf();
+      await world.executor.open(job);
+      expect(await world.run(job, "cat /dev/zero >fill; exit 3")).toMatchObject({
+        exitCode: expect.any(Number),
+        reason: "script_failed",
+      });
+      const next = specOf(job, "echo next");
+      await expect(world.executor.submit(next)).rejects.toMatchObject({
+        code: "storage_failed",
+        message: expect.stringContaining("ENOSPC"),
+      });
+      expect(readdirSync(join(disk, "executor", `${job.jobId}.1`, "workspace"))).toContain("fill");
+      rmSync(join(disk, "executor", `${job.jobId}.1`, "workspace", "fill"));
+      expect(await world.run(job, "echo next")).toMatchObject({ exitCode: 0, log: "next\n" });
+      await world.executor.close(job);
+    } finally {
+      await world[Symbol.asyncDispose]();
+      await systemClock.sleep(0);
+      execFileSync("umount", [disk]);
+    }
+  });
+});
