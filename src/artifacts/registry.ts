@@ -34,83 +34,97 @@ const manifestTypes = [
   "application/vnd.docker.distribution.manifest.v2+json",
 ].join(", ");
 
-/** Splits `[host[:port]/]repository[:tag][@digest]`; without a host it is Docker Hub's. */
+const dockerHub = "registry-1.docker.io";
+const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+const repositoryPattern = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
+
+/** Splits `[host[:port]/]repository[:tag][@digest]`; without a host, or with `docker.io`, it is Docker Hub's. */
 export function parseImageReference(ref: string): ImageReference {
   const match = /^(?:([^/]+)\/)?([^@]*?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(ref);
   const [, first, rest = "", tag, digest] = match ?? [];
-  const isHost = first !== undefined && (/[.:]/.test(first) || first === "localhost");
-  const path = isHost || first === undefined ? rest : `${first}/${rest}`;
-  const repository = isHost || path.includes("/") ? path : `library/${path}`;
-  const valid = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/.test(repository);
-  if (match === null || !valid)
+  const named = first !== undefined && (/[.:]/.test(first) || first === "localhost") ? first : null;
+  const path = named !== null || first === undefined ? rest : `${first}/${rest}`;
+  const host = named === null || /^(?:index\.)?docker\.io$/.test(named) ? dockerHub : named;
+  const repository = host !== dockerHub || path.includes("/") ? path : `library/${path}`;
+  if (match === null || !hostPattern.test(host) || !repositoryPattern.test(repository))
     throw new Problem(
       "artifact_missing",
       `${JSON.stringify(ref)} is not an image reference, so no registry can be asked for it`,
-      {
-        remedy: "write host[:port]/name[:tag]",
-      },
+      { remedy: "write host[:port]/name[:tag]" },
     );
-  return { host: isHost ? first : "registry-1.docker.io", repository, reference: digest ?? tag ?? "latest" };
+  return { host, repository, reference: digest ?? tag ?? "latest" };
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
   const isPlain = (host: string) =>
     options.plainHttp.includes(host) || /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(host);
 
-  async function ask(ref: string, image: ImageReference, authorization: string | null, signal: AbortSignal) {
-    const scheme = isPlain(image.host) ? "http" : "https";
-    const url = `${scheme}://${image.host}/v2/${image.repository}/manifests/${image.reference}`;
+  /** One exchange with the registry, or with whoever gives tokens for it. */
+  async function exchange(host: string, url: URL, request: RequestInit, signal: AbortSignal) {
     try {
-      return await fetch(url, {
-        method: "HEAD",
-        headers: { accept: manifestTypes, ...(authorization === null ? {} : { authorization }) },
-        signal: AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]),
-      });
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]);
+      return await fetch(url, { ...request, signal: limit });
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new Problem(
-        "environment",
-        `the registry ${image.host} could not be asked for ${ref}: ${errorMessage(cause)}`,
-        {
-          remedy:
-            scheme === "https"
-              ? `if it speaks plain HTTP, name it in registry.plain_http (SHIPINATOR_REGISTRY_PLAIN_HTTP=${image.host})`
-              : "check that it is running and reachable from here",
-          cause: error,
-        },
-      );
+      throw new Problem("environment", `the registry ${host} could not be asked: ${errorMessage(cause)}`, {
+        place: url.origin,
+        remedy:
+          url.protocol === "https:"
+            ? `check that it is reachable from here; if it speaks plain HTTP, name it in registry.plain_http (SHIPINATOR_REGISTRY_PLAIN_HTTP=${host})`
+            : "check that it is running and reachable from here",
+        cause: error,
+      });
     }
+  }
+
+  function ask(image: ImageReference, authorization: string | null, signal: AbortSignal) {
+    const { host, repository, reference } = image;
+    const url = `${isPlain(host) ? "http" : "https"}://${host}/v2/${repository}/manifests/${reference}`;
+    const headers = { accept: manifestTypes, ...(authorization === null ? {} : { authorization }) };
+    return exchange(host, new URL(url), { method: "HEAD", headers }, signal);
+  }
+
+  /** The token that a Bearer challenge asks for, or null where there is no such challenge or no such token. */
+  async function bearer(host: string, challenge: string, basic: string | null, signal: AbortSignal) {
+    const url = tokenAddress(challenge);
+    if (url === null) return null;
+    // The login goes to where the registry points, but never in the clear unless the registry itself is so.
+    if (url.protocol !== "https:" && !(url.protocol === "http:" && isPlain(host))) return null;
+    const answer = await exchange(
+      host,
+      url,
+      basic === null ? {} : { headers: { authorization: basic } },
+      signal,
+    );
+    const text = await answer.text();
+    return answer.ok ? tokenIn(text) : null;
   }
 
   return {
     async digest(ref, signal) {
       const image = parseImageReference(ref);
-      const stored = await options.credentials(image.host);
+      const { host } = image;
+      const stored = await options.credentials(host);
       const basic = stored === null ? null : `Basic ${stored}`;
-      let answer = await ask(ref, image, basic, signal);
+      let answer = await ask(image, basic, signal);
       if (answer.status === 401) {
-        const token = await bearer(
-          answer.headers.get("www-authenticate") ?? "",
-          basic,
-          signal,
-          options.timeoutMs,
-        );
-        if (token !== null) answer = await ask(ref, image, `Bearer ${token}`, signal);
+        const token = await bearer(host, answer.headers.get("www-authenticate") ?? "", basic, signal);
+        if (token !== null) answer = await ask(image, `Bearer ${token}`, signal);
       }
       if (answer.status === 404)
-        throw new Problem("artifact_missing", `the registry ${image.host} does not hold ${ref}`, {
+        throw new Problem("artifact_missing", `the registry ${host} does not hold ${ref}`, {
           remedy: "push the image in the step that declares it, under exactly this reference",
         });
       if (!answer.ok)
-        throw new Problem("environment", `the registry ${image.host} answered ${answer.status} for ${ref}`, {
+        throw new Problem("environment", `the registry ${host} answered ${answer.status} for ${ref}`, {
           remedy:
             answer.status === 401 || answer.status === 403
-              ? `log in first: docker login ${image.host}`
+              ? `log in first: docker login ${host} (credential helpers are not asked)`
               : "look at the registry's log",
         });
       const digest = answer.headers.get("docker-content-digest");
       if (digest === null || !/^sha256:[0-9a-f]{64}$/.test(digest))
-        throw new Problem("environment", `the registry ${image.host} gave no digest for ${ref}`, {
+        throw new Problem("environment", `the registry ${host} gave no digest for ${ref}`, {
           remedy:
             "a registry must answer HEAD with Docker-Content-Digest; use one that keeps to the specification",
         });
@@ -119,33 +133,30 @@ export function createRegistry(options: RegistryOptions): Registry {
   };
 }
 
-/** The token that a Bearer challenge asks for, or null when there is no such challenge. */
-async function bearer(
-  challenge: string,
-  basic: string | null,
-  signal: AbortSignal,
-  timeoutMs: number,
-): Promise<string | null> {
+/** Where a Bearer challenge says that tokens are given; null for any other challenge. */
+function tokenAddress(challenge: string): URL | null {
   if (!/^bearer /i.test(challenge)) return null;
-  const parameters = Object.fromEntries(
-    [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = "", value = ""]) => [
-      name.toLowerCase(),
-      value,
-    ]),
-  );
-  if (parameters.realm === undefined) return null;
-  const url = new URL(parameters.realm);
+  const parameters = new Map<string, string>();
+  for (const [, name = "", value = ""] of challenge.matchAll(/(\w+)="([^"]*)"/g))
+    parameters.set(name.toLowerCase(), value);
+  const url = URL.parse(parameters.get("realm") ?? "");
+  if (url === null) return null;
   for (const name of ["service", "scope"]) {
-    const value = parameters[name];
+    const value = parameters.get(name);
     if (value !== undefined) url.searchParams.set(name, value);
   }
-  const answer = await fetch(url, {
-    headers: basic === null ? {} : { authorization: basic },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-  });
-  if (!answer.ok) return null;
-  const body: unknown = await answer.json();
+  return url;
+}
+
+function tokenIn(text: string): string | null {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return null; // a page, say of a proxy: no token, and the registry's own refusal is what is reported
+  }
   if (typeof body !== "object" || body === null) return null;
   const token = "token" in body ? body.token : "access_token" in body ? body.access_token : null;
-  return typeof token === "string" ? token : null;
+  // Only what may stand in a header.
+  return typeof token === "string" && /^[\x21-\x7e]+$/.test(token) ? token : null;
 }
