@@ -1,43 +1,9 @@
-import {
-  chmodSync,
-  chownSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Problem } from "../../../src/kernel/index.ts";
 import { socketDirectory } from "../../../src/store/embedded/socket-directory.ts";
-import {
-  isRoot,
-  layoutOf,
-  newDirectory,
-  ordinaryAccount,
-  serverOf,
-  startHere,
-  startHolder,
-  usedDirectory,
-} from "./processes.ts";
-
-/** What a person would read; nothing may run afterwards. */
-async function refusal(directory: string, changes: { user?: string } = {}): Promise<Problem> {
-  const outcome = await startHere(directory, changes).then(
-    async (server) => {
-      await server.stop();
-      return undefined;
-    },
-    (error: Problem) => error,
-  );
-  expect(outcome).toMatchObject({ name: "Problem", remedy: expect.stringMatching(/\.$/) });
-  if (outcome === undefined) throw new Error("it started");
-  expect(outcome.message).toMatch(/\.$/);
-  expect(outcome.message).not.toContain("\n");
-  return outcome;
-}
+import { isRoot, layoutOf, newDirectory, serverOf, startHere, usedDirectory } from "./processes.ts";
+import { refusal } from "./refusal.ts";
 
 describe("a data directory that cannot be used", () => {
   it("a file, or below a file", async () => {
@@ -137,56 +103,3 @@ function accountOfRoot(): number {
   const line = /^postgres:.*$/m.exec(passwd) ?? /^nobody:.*$/m.exec(passwd);
   return Number(line?.[0].split(":")[2]);
 }
-
-/** What only root can stage is staged by root; an ordinary user's run holds the same code to the other cases. */
-const staged: Record<string, () => Promise<void>> = {
-  "root is told when the account does not exist": async () => {
-    const problem = await refusal(await newDirectory(), { user: "no-such-account" });
-    expect(problem.code).toBe("environment");
-    expect(problem.remedy).toContain("SHIPINATOR_EMBEDDED_USER");
-  },
-  "root is told that Postgres does not run as root": async () => {
-    expect((await refusal(await newDirectory(), { user: "root" })).message).toContain(
-      "refuses to run as root",
-    );
-  },
-  "root is told when the database belongs to another account than the one named": async () => {
-    const directory = await usedDirectory();
-    chownSync(layoutOf(directory).data, 12345, 12345);
-    const problem = await refusal(directory, { user: "nobody" });
-    expect(problem.message).toContain("belongs to uid 12345");
-  },
-  "root does not work in a directory of somebody else's": async () => {
-    const directory = await newDirectory();
-    chownSync(directory, 12345, 12345);
-    expect((await refusal(directory)).message).toContain("belongs to uid 12345");
-  },
-  "root is told which directory its account cannot pass": async () => {
-    const parent = await newDirectory();
-    chmodSync(parent, 0o700);
-    const problem = await refusal(join(parent, "data"));
-    expect(problem.message).toContain(`may not pass through ${parent}`);
-    expect(problem.remedy).toContain(`chmod o+x ${parent}`);
-  },
-  "a user who has no account is told so": async () => {
-    if (ordinaryAccount() === undefined) return;
-    const directory = await newDirectory();
-    chownSync(directory, 12345, 12345);
-    const holder = startHolder(directory, { as: { uid: 12345, gid: 12345 } });
-    const { problem } = await holder.answer();
-    expect(problem).toMatchObject({ code: "environment" });
-    expect(problem?.message).toContain("uid 12345 has no entry in /etc/passwd");
-  },
-  "a user is told that the database is another's": async () => {
-    const account = ordinaryAccount();
-    if (account === undefined) return;
-    const holder = startHolder(await usedDirectory(), { as: account });
-    expect((await holder.answer()).problem).toMatchObject({ code: "data_dir_unusable" });
-  },
-};
-
-describe.runIf(isRoot)("as root", () => {
-  it.each(Object.keys(staged))("%s", async (name) => {
-    await staged[name]?.();
-  });
-});
