@@ -3,7 +3,6 @@ export {
   type ParsedPipeline,
   type ParseOptions,
   parsePipelineFile,
-  pipelineDigest,
 } from "./pipeline-file.ts";
 export type { RepositoryFiles } from "./proposal.ts";
 export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./propose.ts";
