@@ -45,7 +45,7 @@ export async function accept(
   signal: AbortSignal,
 ): Promise<{ runId: RunId; notes: readonly string[] }> {
   const source = await resolveSource(deps, request, signal);
-  const config = await readPipelineFile(deps, source);
+  const { config, notes } = await readPipelineFile(deps, source);
   const stages = requestedStages(config, request.only);
   const { store, owner } = await deps.database();
   const project = await store.projects.ensure(source.project);
@@ -92,7 +92,7 @@ export async function accept(
   const ignored = planned.flatMap((step) =>
     deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`),
   );
-  return { runId: accepted.id, notes: [...source.notes, ...ignored] };
+  return { runId: accepted.id, notes: [...source.notes, ...notes, ...ignored] };
 }
 
 async function resolveSource(
@@ -170,7 +170,7 @@ function workingTreeNotes(found: { dirty: boolean; commit: string | null; submod
   return notes;
 }
 
-async function readPipelineFile(deps: OperationsDeps, source: ResolvedSource): Promise<PipelineConfig> {
+async function readPipelineFile(deps: OperationsDeps, source: ResolvedSource) {
   const bytes = await deps.source.readFile(
     { repositoryId: source.mirror, tree: source.tree },
     pipelineFileName,
@@ -191,7 +191,7 @@ async function readPipelineFile(deps: OperationsDeps, source: ResolvedSource): P
       details: parsed.problems,
     });
   }
-  return parsed.config;
+  return parsed;
 }
 
 function requestedStages(config: PipelineConfig, only: readonly JobType[] | null): readonly JobType[] {
