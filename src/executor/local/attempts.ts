@@ -16,34 +16,15 @@ import type { ExecutionStatus, Outcome } from "../../domain/index.ts";
 import { errorCode, errorMessage } from "../../kernel/index.ts";
 import type { CancelCause, ExecutionHandle, ExecutorHint } from "../types.ts";
 import type { Deadlines } from "./deadlines.ts";
+import { type Attempt, conclude, type EndingDeps } from "./ending.ts";
 import { begunSomewhere, type Job } from "./jobs.ts";
 import type { Lane, LaneEvent } from "./lane.ts";
-import { readLine, type StepPaths, stepPaths } from "./layout.ts";
+import { readLine, stepPaths } from "./layout.ts";
 import type { LocalExecutorOptions } from "./options.ts";
 import type { StepRecord } from "./prologue.ts";
-import { endLane, laneProcesses, oomKills, signalEach } from "./rungs/ladder.ts";
-import { isMachinery, isPump } from "./rungs/session.ts";
+import { laneProcesses, oomKills, signalEach } from "./rungs/ladder.ts";
+import { isPump } from "./rungs/session.ts";
 import { decide, type Ending, neverBegan, readEvidence, readStepFile, timeOf } from "./settle.ts";
-
-export interface Attempt {
-  readonly handle: ExecutionHandle;
-  readonly paths: StepPaths;
-  readonly job: Job;
-  readonly record: StepRecord | null;
-  lane: Lane | null;
-  outcome: Outcome | null;
-  begun: boolean;
-  /** What the shim told of the script's end, in case the disk did not keep it. */
-  told: { readonly status: string | null; readonly endedAt: Date | null };
-  ending: {
-    readonly cause: CancelCause;
-    readonly done: Promise<void>;
-    hurry(graceSeconds: number): void;
-  } | null;
-  /** The script's own end, its log's end (or the shim's death), and the outcome. */
-  readonly exited: PromiseWithResolvers<void>;
-  readonly over: PromiseWithResolvers<void>;
-}
 
 export interface AttemptsDeps {
   readonly options: LocalExecutorOptions;
@@ -57,6 +38,11 @@ export function createAttempts(deps: AttemptsDeps) {
   const holdMs = options.holdMs ?? 2_000;
   const byName = new Map<string, Attempt>();
   let justBegun: Attempt[] = [];
+  const ending: EndingDeps = {
+    options,
+    holdMs,
+    settle: (attempt, how) => settle(attempt, outcomeOf(attempt, how), "keep"),
+  };
 
   function track(handle: ExecutionHandle, job: Job, record: StepRecord | null): Attempt {
     const attempt: Attempt = {
@@ -153,7 +139,7 @@ export function createAttempts(deps: AttemptsDeps) {
     } else if (!attempt.begun && takeGate(attempt)) {
       settle(attempt, lostBeforeBegin(attempt, "the shim ended before the step began"), "keep");
     } else {
-      conclude(attempt, "lost", 0).catch((error: unknown) => complain(attempt, error));
+      conclude(attempt, "lost", 0, ending).catch((error: unknown) => complain(attempt, error));
     }
   }
 
@@ -296,66 +282,7 @@ export function createAttempts(deps: AttemptsDeps) {
       if (!attempt.lane?.alive) finish(attempt);
       return attempt.over.promise;
     }
-    return conclude(attempt, cause, graceSeconds);
-  }
-
-  /** Terminate, grace, kill, prove that nothing is left; then the outcome. */
-  function conclude(attempt: Attempt, cause: CancelCause | "lost", graceSeconds: number): Promise<void> {
-    let grace = new AbortController();
-    let until = clock.monotonic() + graceSeconds * 1_000;
-    const done = carryOut().catch((error: unknown) => {
-      attempt.ending = null; // so that the next call tries again
-      throw error;
-    });
-    attempt.ending = {
-      cause: cause === "lost" ? "canceled" : cause,
-      done,
-      hurry(seconds) {
-        until = Math.min(until, clock.monotonic() + seconds * 1_000);
-        grace.abort();
-      },
-    };
-    return done;
-
-    async function waitFor(what: Promise<void>, ms: () => number): Promise<void> {
-      let happened = false;
-      void what.then(() => {
-        happened = true;
-        grace.abort();
-      });
-      await Promise.resolve();
-      while (!happened && ms() > 0) {
-        grace = new AbortController();
-        await clock.sleep(ms(), grace.signal);
-      }
-    }
-
-    async function carryOut(): Promise<void> {
-      const { lane, paths } = attempt;
-      let rung: Ending["rung"] = null;
-      if (cause !== "lost") writeFileSync(paths.cancel, `${cause}\n`);
-      if (lane !== null) {
-        const { scope } = lane.record;
-        const identity = lane.identity();
-        const users = () =>
-          laneProcesses(scope, identity).filter((it) => !isMachinery(it, identity.shim?.pid ?? -1));
-        if (cause !== "lost") {
-          signalEach(users(), "SIGTERM", options.kill);
-          await waitFor(attempt.exited.promise, () => until - clock.monotonic());
-        }
-        const left = users();
-        if (left.length > 0) rung = scope.rung;
-        // First the user's processes alone, so that the pump can store what they wrote; then the rung, which proves it.
-        signalEach(left, "SIGKILL", options.kill);
-        const patience = clock.monotonic() + Math.min(holdMs, 1_000);
-        if (lane.alive) await waitFor(attempt.over.promise, () => patience - clock.monotonic());
-        lane.detach();
-        await endLane(scope, identity, options);
-      }
-      await Promise.resolve();
-      const { timeoutSeconds = 0 } = attempt.record ?? {};
-      settle(attempt, outcomeOf(attempt, { cause, rung, timeoutSeconds }), "keep");
-    }
+    return conclude(attempt, cause, graceSeconds, ending);
   }
 
   return {

@@ -41,7 +41,7 @@ function translate(text: string, start: number, closing: "" | "}"): [source: str
     } else if (char === "?") source += "[^/]";
     else if (char === "\\" && at + 1 < text.length) source += literally(text.charAt(++at));
     else if (char === "[") {
-      const end = text.indexOf("]", at + (/^\[[!^]?\]/.test(text.slice(at)) ? 3 : 1));
+      const end = text.indexOf("]", at + 1 + leadingBracket(text.slice(at + 1)));
       if (end < 0) source += "\\[";
       else {
         source += characterClass(text.slice(at + 1, end));
@@ -59,6 +59,11 @@ function translate(text: string, start: number, closing: "" | "}"): [source: str
     at++;
   }
   return [source, at];
+}
+
+/** A bracket that comes first in a class, after its negation, belongs to it: its length with the negation. */
+function leadingBracket(inner: string): number {
+  return /^[!^]?\]/.exec(inner)?.[0].length ?? 0;
 }
 
 function characterClass(inner: string): string {

@@ -24,8 +24,10 @@ export interface Evidence {
 /** How the attempt was ended by us, when it was. */
 export interface Ending {
   readonly cause: CancelCause | "lost";
-  /** Null when SIGTERM was enough. */
+  /** Null when SIGTERM was enough for everything. */
   readonly rung: KillRung | null;
+  /** Whether the script ended by itself, so that its exit status is its own. */
+  readonly script: "ended" | "killed";
   readonly timeoutSeconds: number;
 }
 
@@ -67,7 +69,7 @@ export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome 
     began: !whole,
     begunAt: whole ? null : it.begunAt,
     endedAt: it.endedAt ?? now,
-    exitCode: ending?.rung === null || ending === null ? status : null,
+    exitCode: ending?.script === "killed" ? null : status,
     reason,
     message: it.logTorn
       ? [message, "the disk refused a part of the log"].filter(Boolean).join("; ")

@@ -38,7 +38,7 @@ export function findHierarchies(mountinfo: string, cgroup: string): Hierarchies 
         : group.path.startsWith(mount.root)
           ? group.path.slice(mount.root.length)
           : "";
-    return join(mount.point, below);
+    return join(mount.point, below).replace(/\/$/, "");
   };
   const versionOne = (controller: string) =>
     own(

@@ -1,0 +1,137 @@
+/** Attempts, and how one is ended before its own end. */
+import { writeFileSync } from "node:fs";
+import type { Outcome } from "../../domain/index.ts";
+import { errorMessage } from "../../kernel/index.ts";
+import type { CancelCause, ExecutionHandle } from "../types.ts";
+import type { Job } from "./jobs.ts";
+import type { Lane } from "./lane.ts";
+import type { StepPaths } from "./layout.ts";
+import type { ProcessInfo } from "./machine.ts";
+import type { LocalExecutorOptions } from "./options.ts";
+import type { StepRecord } from "./prologue.ts";
+import { endLane, laneProcesses, signalEach } from "./rungs/ladder.ts";
+import { isMachinery } from "./rungs/session.ts";
+import { type Ending, readStepFile } from "./settle.ts";
+
+export interface Attempt {
+  readonly handle: ExecutionHandle;
+  readonly paths: StepPaths;
+  readonly job: Job;
+  readonly record: StepRecord | null;
+  lane: Lane | null;
+  outcome: Outcome | null;
+  begun: boolean;
+  /** What the shim told of the script's end, in case the disk did not keep it. */
+  told: { readonly status: string | null; readonly endedAt: Date | null };
+  ending: {
+    readonly cause: CancelCause;
+    readonly done: Promise<void>;
+    hurry(graceSeconds: number): void;
+  } | null;
+  /** The script's own end, its log's end (or the shim's death), and the outcome. */
+  readonly exited: PromiseWithResolvers<void>;
+  readonly over: PromiseWithResolvers<void>;
+}
+
+/** Node's timers take less than 2^31 ms. */
+const longestSleep = 86_400_000;
+
+export interface EndingDeps {
+  readonly options: LocalExecutorOptions;
+  readonly holdMs: number;
+  /** Called with nothing of the lane alive. */
+  readonly settle: (attempt: Attempt, ending: Ending) => void;
+}
+
+/**
+ * Terminate, grace, kill, prove that nothing is left; then the outcome. The whole lane goes, with what earlier steps left
+ * in it: their job is over with this step.
+ * @throws Problem executor_failed when processes cannot be ended; a further call tries again
+ */
+export function conclude(
+  attempt: Attempt,
+  cause: Ending["cause"],
+  graceSeconds: number,
+  { options, holdMs, settle }: EndingDeps,
+): Promise<void> {
+  const { clock } = options;
+  let grace = new AbortController();
+  let until = clock.monotonic() + graceSeconds * 1_000;
+  const done = carryOut().catch((error: unknown) => {
+    attempt.ending = null; // so that the next call tries again
+    throw error;
+  });
+  attempt.ending = {
+    cause: cause === "lost" ? "canceled" : cause,
+    done,
+    hurry(seconds) {
+      until = Math.min(until, clock.monotonic() + seconds * 1_000);
+      grace.abort();
+    },
+  };
+  return done;
+
+  async function waitFor(what: Promise<void>, ms: () => number): Promise<void> {
+    let happened = false;
+    void what.then(() => {
+      happened = true;
+      grace.abort();
+    });
+    await Promise.resolve();
+    while (!happened && ms() > 0) {
+      grace = new AbortController();
+      await clock.sleep(Math.min(ms(), longestSleep), grace.signal);
+    }
+  }
+
+  /** What SIGTERM reached may take a moment longer than the script to be gone. */
+  async function settled(list: () => ProcessInfo[], deadline: number): Promise<ProcessInfo[]> {
+    let left = list();
+    for (let wait = 1; left.length > 0 && clock.monotonic() < deadline; wait *= 2) {
+      await clock.sleep(wait);
+      left = list();
+    }
+    return left;
+  }
+
+  /** So that a server that restarts meanwhile goes on to the same cause. */
+  function note({ handle, paths }: Attempt, why: CancelCause): void {
+    try {
+      writeFileSync(paths.cancel, `${why}\n`);
+    } catch (error) {
+      options.log.warn(
+        { execution_id: handle.executionId, error: errorMessage(error) },
+        "a cancel could not be noted",
+      );
+    }
+  }
+
+  async function carryOut(): Promise<void> {
+    const { lane, paths } = attempt;
+    let rung: Ending["rung"] = null;
+    let script: Ending["script"] = "killed";
+    if (cause !== "lost") note(attempt, cause);
+    if (lane !== null) {
+      const { scope } = lane.record;
+      const identity = lane.identity();
+      const users = () =>
+        laneProcesses(scope, identity).filter((it) => !isMachinery(it, identity.shim?.pid ?? -1));
+      if (cause !== "lost") {
+        signalEach(users(), "SIGTERM", options.kill);
+        await waitFor(attempt.exited.promise, () => until - clock.monotonic());
+      }
+      if (readStepFile(paths).exit !== null) script = "ended";
+      const left = await settled(users, script === "ended" ? Math.min(until, clock.monotonic() + 250) : 0);
+      if (left.length > 0) rung = scope.rung;
+      // First the user's processes alone, so that the pump can store what they wrote; then the rung, which proves it.
+      signalEach(left, "SIGKILL", options.kill);
+      const patience = clock.monotonic() + Math.min(holdMs, 1_000);
+      if (lane.alive) await waitFor(attempt.over.promise, () => patience - clock.monotonic());
+      lane.detach();
+      await endLane(scope, identity, options);
+    }
+    await Promise.resolve();
+    const { timeoutSeconds = 0 } = attempt.record ?? {};
+    settle(attempt, { cause, rung, script, timeoutSeconds });
+  }
+}

@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import {
+  environmentFault,
+  parseStepFile,
+  prologueText,
+  quote,
+} from "../../../src/executor/local/prologue.ts";
+
+const record = { executionId: "e", lane: "0", timeoutSeconds: 5, graceSeconds: 1, logFile: "/l'og" };
+const text = (environment: Record<string, string> = {}) =>
+  prologueText({
+    record,
+    directory: "/w",
+    environment,
+    shell: ["/bin/sh", "-e", "-c", "echo '1'"],
+    logCapBytes: 9,
+  });
+
+describe("a step's file", () => {
+  it("gives back its record and nothing else before anything was appended", () => {
+    expect(parseStepFile(text())).toEqual({ record, exit: null, log: null });
+  });
+
+  it("gives what was appended, in either order", () => {
+    expect(parseStepFile(`${text()}#exit 0\n#log whole\n`)).toEqual({ record, exit: "0", log: "whole" });
+    expect(parseStepFile(`${text()}#log cut\n#exit 137\n`)).toEqual({ record, exit: "137", log: "cut" });
+  });
+
+  it("takes a line without its end as absent", () => {
+    expect(parseStepFile(`${text()}#exit 1`)).toMatchObject({ exit: null });
+  });
+
+  it("is not fooled by values that look like results", () => {
+    expect(parseStepFile(text({ A: "\n#end\n#exit 0\n#log whole\n" }))).toEqual({
+      record,
+      exit: null,
+      log: null,
+    });
+  });
+
+  it("has no record while it is half written, and only results when it was removed meanwhile", () => {
+    expect(parseStepFile(text().slice(0, -3))).toEqual({ record: null, exit: null, log: null });
+    expect(parseStepFile("")).toEqual({ record: null, exit: null, log: null });
+    expect(parseStepFile("#exit 3\n#log whole\n")).toEqual({ record: null, exit: "3", log: "whole" });
+  });
+});
+
+describe("quoting and limits", () => {
+  it("steps outside for a single quote only", () => {
+    expect(quote("it's $x `y` \\")).toBe("'it'\\''s $x `y` \\'");
+  });
+
+  it("allows a variable up to the kernel's limit, and not a byte more", () => {
+    const name = "V";
+    expect(environmentFault({ [name]: "x".repeat(131_071 - 2) }, 0)).toBeNull();
+    expect(environmentFault({ [name]: "x".repeat(131_071 - 1) }, 0)).toMatch(/128 KiB/);
+    expect(environmentFault({ [name]: "é".repeat(70_000) }, 0)).toMatch(/140000 bytes/);
+  });
+
+  it("counts what the server hands on", () => {
+    expect(environmentFault({ A: "b" }, 1_900_000)).toMatch(/in all/);
+  });
+});

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { decide, type Evidence } from "../../../src/executor/local/settle.ts";
+
+const at = new Date(1_000);
+const evidence: Evidence = {
+  exit: "0",
+  pumped: true,
+  begunAt: new Date(0),
+  endedAt: at,
+  logBytes: 5,
+  logDropped: 0,
+  logTorn: false,
+  outOfMemory: false,
+};
+const judge = (over: Partial<Evidence>, ending: Parameters<typeof decide>[1] = null) =>
+  decide({ ...evidence, ...over }, ending, new Date(2_000));
+
+describe("what was left decides the outcome", () => {
+  it("exit 0 alone is success", () => {
+    expect(judge({})).toMatchObject({
+      began: true,
+      exitCode: 0,
+      reason: null,
+      message: null,
+      killRung: null,
+      endedAt: at,
+    });
+    for (const exit of [null, "nowhere", "1", "255"]) expect(judge({ exit }).reason).not.toBeNull();
+  });
+
+  it("memory is the reason only of a failure", () => {
+    expect(judge({ outOfMemory: true }).reason).toBeNull();
+    expect(judge({ outOfMemory: true, exit: "137" }).reason).toBe("out_of_memory");
+  });
+
+  it("what we ended keeps the script's status only if it was its own", () => {
+    const ending = { cause: "canceled", rung: "cgroup", script: "killed", timeoutSeconds: 0 } as const;
+    expect(judge({ exit: "137" }, ending)).toMatchObject({
+      exitCode: null,
+      reason: "canceled",
+      killRung: "cgroup",
+    });
+    expect(judge({ exit: "0" }, { ...ending, script: "ended", rung: null })).toMatchObject({
+      exitCode: 0,
+      reason: "canceled",
+      killRung: null,
+    });
+    expect(judge({ exit: null }, { ...ending, cause: "timed_out", timeoutSeconds: 7 })).toMatchObject({
+      reason: "timed_out",
+      message: expect.stringContaining("7 s"),
+    });
+    expect(judge({ exit: null, pumped: false }, { ...ending, cause: "lost" })).toMatchObject({
+      reason: "executor_lost",
+      killRung: "cgroup",
+    });
+  });
+
+  it("a missing directory means that nothing began", () => {
+    expect(judge({ exit: "nowhere" })).toMatchObject({
+      began: false,
+      begunAt: null,
+      reason: "start_failed",
+      exitCode: null,
+    });
+  });
+
+  it("a torn log is told beside the reason", () => {
+    expect(judge({ logTorn: true }).message).toBe("the disk refused a part of the log");
+    expect(judge({ logTorn: true, exit: "2" }).message).toMatch(/status 2; the disk refused/);
+  });
+
+  it("without an end of its own the end is now", () => {
+    expect(judge({ exit: null, endedAt: null }).endedAt).toEqual(new Date(2_000));
+  });
+});
