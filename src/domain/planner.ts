@@ -62,8 +62,8 @@ function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undef
       draft.beginExecution(execution, outcome.begunAt);
     draft.endExecution(execution, verdict.state, end);
     if (verdict.state === "succeeded") draft.moveStep(step, "succeeded");
-    else if (verdict.state === "canceled") draft.moveStep(step, "canceled");
-    else if (mayRetryInPlace(draft, end, step)) draft.addExecution(step);
+    else if (verdict.state === "canceled" || neverWill(draft, end)) draft.moveStep(step, "canceled");
+    else if (mayRetryInPlace(end, step)) draft.addExecution(step);
     else {
       draft.moveStep(step, "failed");
       first ??= {
@@ -77,18 +77,21 @@ function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undef
   return first;
 }
 
+/** Nothing of the user's began, and the request to cancel forbids that it does: the attempt is lost, the step canceled. */
+function neverWill(draft: Draft, { verdict, outcome }: SettledExecution): boolean {
+  return draft.run.cancelRequested && verdict.state === "lost" && !outcome.began;
+}
+
 /**
  * Only a lost attempt of which it is proven that nothing of the user's began, in a whole workspace; never a deploy,
  * which nobody but a person starts anew.
  */
-function mayRetryInPlace(draft: Draft, end: SettledExecution, step: Draft["steps"][number]): boolean {
-  const { verdict, outcome } = end;
+function mayRetryInPlace({ verdict, outcome }: SettledExecution, step: Draft["steps"][number]): boolean {
   return (
     verdict.state === "lost" &&
     !outcome.began &&
     outcome.workspaceWhole &&
     step.plan.deploy === null &&
-    !draft.run.cancelRequested &&
     step.attempts < maxInPlaceAttempts
   );
 }
@@ -112,11 +115,16 @@ function advanceJob(draft: Draft, job: Job, { snapshot, failure, mode }: JobCont
   const stopped = draft.run.cancelRequested && (pending.length > 0 || job.status === "pending");
   if (failure !== null) failJob(draft, job, failure);
   else if (canceled || stopped) cancelJob(draft, job);
-  else if (pending.length === 0) finishJob(draft, job);
-  else if (mode === "carry") startSteps(draft, job, snapshot);
+  else if (pending.length === 0 && job.status === "running") finishJob(draft, job);
+  else if (mode === "carry") startJob(draft, job, snapshot);
 }
 
-/** The next job's steps are outside this frontier; the advance that follows at once starts them. */
+/**
+ * The next job's steps are outside this frontier: reading them would cost every advance of the run what three in its
+ * life need. The advance that follows at once starts them. Nothing can be lost between the two, for a run with a
+ * pending job and nothing live is a state like any other: whoever looks next (this process, its sweep, or another one
+ * after a crash) decides the same.
+ */
 function finishJob(draft: Draft, job: Job): void {
   draft.moveJob(job, "succeeded", null, null);
   draft.moveRunPhase(phaseAtEnd[job.type]);
@@ -126,7 +134,7 @@ function finishJob(draft: Draft, job: Job): void {
   else if (draft.run.cancelRequested) cancelJob(draft, next);
 }
 
-function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
+function startJob(draft: Draft, job: Job, snapshot: Snapshot): void {
   if (job.type === "deploy" && snapshot.deployBlock !== null) {
     if (snapshot.deployBlock.outcome === "active") return;
     const id = snapshot.deployBlock.deploymentId;
@@ -134,11 +142,16 @@ function startSteps(draft: Draft, job: Job, snapshot: Snapshot): void {
     failJob(draft, job, { stepName: "deploy", reason: "deploy_unknown", message, retry: null });
     return;
   }
-  const first = draft.steps.find((step) => step.status === "pending");
-  if (first === undefined) return;
   if (job.status === "pending") draft.moveJob(job, "running", null, null);
   if (draft.run.status === "pending") draft.moveRun("running", null, null);
   draft.moveRunPhase(phaseAtStart[job.type]);
+  startSteps(draft);
+}
+
+/** The next step, or the whole of its parallel group. A job without steps has none, and the next advance ends it. */
+function startSteps(draft: Draft): void {
+  const first = draft.steps.find((step) => step.status === "pending");
+  if (first === undefined) return;
   for (const step of draft.steps) {
     const together =
       step === first || (first.parallelGroup !== null && step.parallelGroup === first.parallelGroup);
@@ -183,7 +196,8 @@ function skipRest(draft: Draft, to: "skipped" | "canceled"): void {
 /** Every job is final though the run is not: only a change made outside the planner leaves this behind. */
 function finishRunFromJobs(draft: Draft): void {
   const bad = draft.jobs.find((job) => job.status === "failed" || job.status === "canceled");
-  if (bad === undefined) finishRun(draft, "succeeded", null, null);
+  if (draft.jobs.length === 0) finishRun(draft, "failed", "internal", "the run has no jobs");
+  else if (bad === undefined) finishRun(draft, "succeeded", null, null);
   else if (bad.status === "canceled") finishRun(draft, "canceled", "canceled", null);
   else finishRun(draft, "failed", "internal", `job ${bad.type} had failed before its run was told`);
 }

@@ -1,164 +1,202 @@
 /**
- * The attempts in this process's care: from submit (or adoption after a restart) to a settled end. What is known here
- * is never the truth, only a way not to ask twice; the next process asks the executor anew.
+ * The attempts in this process's care: from start (or adoption after a restart) to a settled end. What is known here is
+ * never the truth, only a way not to ask twice; the next process asks the executor anew.
+ *
+ * Each attempt is carried by turns, one at a time, so that the executor hears of it in order: open and submit what was
+ * not, end what is to end, then ask what became of it. A turn follows each hint, wish or sweep. A turn that throws says
+ * nothing about the attempt: it is written to the log, and the sweep's turn tries again.
  */
-import type { ExecutionSpec, ExecutionView, Outcome, SettledExecution } from "../domain/index.ts";
+import type { ExecutionView, Outcome, SettledExecution } from "../domain/index.ts";
 import { type ExecutionId, errorMessage, Problem, type RunId } from "../kernel/index.ts";
-import { collectOutputs } from "./collect.ts";
-import { neverBegan, outcomeOfProblem } from "./outcomes.ts";
-import type { Attempt, OrchestratorDeps } from "./types.ts";
+import { type Attempt, attemptOf, describeAttempt } from "./attempt.ts";
+import { createCoalescer } from "./coalescer.ts";
+import { neverBegan, outcomeOfProblem, vanished } from "./outcomes.ts";
+import { settleBare, settleEnd } from "./settle.ts";
+import type { ModeOf, OrchestratorDeps, Subject } from "./types.ts";
+import type { Workspaces } from "./workspaces.ts";
 
 /** A begin is written by itself only when the attempt is still running after this long; else with its end. */
 const beginDelayMs = 150;
 
 export interface Attempts {
-  get(id: ExecutionId): Attempt | undefined;
-  /** Starts a new attempt: opens its job's workspace, then submits. Failures become its outcome. */
-  submit(attempt: Attempt, open: () => Promise<ExecutionSpec>): void;
+  has(id: ExecutionId): boolean;
+  /** Starts an attempt that was never handed to an executor: opens its job's workspace, then submits. */
+  start(subject: Subject): void;
   /** Finds out what became of an attempt that an earlier process had in its care. */
-  adopt(attempt: Attempt, open: () => Promise<ExecutionSpec>): void;
-  /** Takes note of a claimless attempt that waits for a slot. */
-  hold(attempt: Attempt): void;
+  adopt(subject: Subject): void;
+  /** Takes note of an attempt that ended before anything was done for it. */
+  settleUnstarted(subject: Subject, outcome: Outcome): void;
   cancel(id: ExecutionId): void;
   settledOf(executions: readonly ExecutionView[]): readonly SettledExecution[];
   begunOf(executions: readonly ExecutionView[]): readonly { executionId: ExecutionId; begunAt: Date }[];
+  /** Its end is recorded, or it is another's: nothing more is heard of it. */
   forget(id: ExecutionId): void;
-  /** Asks the executor about every attempt again. */
+  /** A turn for every attempt that has not ended. */
   relist(): void;
-  /** Resolves when no work of an attempt is under way. */
-  idle(): Promise<void>;
+  /** Resolves when no turn is under way: of these, or of all. */
+  idle(ids?: Iterable<ExecutionId>): Promise<void>;
+}
+
+interface AttemptEvents {
+  /** There is something to record of the run. */
+  changed(runId: RunId): void;
+  /** The attempt needs its slot no more. */
+  ended(id: ExecutionId): void;
+  readonly modeOf: ModeOf;
 }
 
 export function createAttempts(
   deps: OrchestratorDeps,
-  events: { changed(runId: RunId): void; ended(id: ExecutionId): void; signal: AbortSignal },
+  workspaces: Workspaces,
+  events: AttemptEvents,
+  stopping: AbortSignal,
 ): Attempts {
+  const { executor, log } = deps;
   const attempts = new Map<ExecutionId, Attempt>();
-  const work = new Set<Promise<void>>();
+  const turns = createCoalescer<ExecutionId>(turn);
 
-  function track(attempt: Attempt, task: () => Promise<void>): void {
-    const promise = task()
-      .catch((error: unknown) => {
-        if (events.signal.aborted) return;
-        deps.log.error({ ...fields(attempt), error: errorMessage(error) }, "an attempt's care failed");
-        finish(attempt, outcomeOfProblem(Problem.from(error), attempt.begunAt));
-      })
-      .finally(() => work.delete(promise));
-    work.add(promise);
-  }
-
-  function finish(attempt: Attempt, outcome: Outcome, collected: Parameters<typeof conclude>[2] = []): void {
-    if (attempt.settled !== null) return;
-    conclude(attempt, outcome, collected);
-    events.ended(attempt.executionId);
-    events.changed(attempt.runId);
-  }
-
-  function conclude(
-    attempt: Attempt,
-    outcome: Outcome,
-    collected: Awaited<ReturnType<typeof collectOutputs>>,
-  ): void {
-    const inator = deps.inators.get(attempt.jobType);
-    if (inator === undefined)
-      throw new Problem("internal", `no inator is registered for ${attempt.jobType} jobs`);
-    const { verdict, artifacts } = inator.settle(attempt.plan, outcome, collected);
-    attempt.settled = { executionId: attempt.executionId, verdict, outcome, artifacts };
-    attempt.abort.abort();
-  }
-
-  async function look(attempt: Attempt): Promise<void> {
-    if (attempt.settling || attempt.settled !== null) return;
-    const status = await deps.executor.status(attempt.handle);
-    if (attempt.settling || attempt.settled !== null || events.signal.aborted) return;
-    if (status.state === "ended") return settle(attempt, status.outcome);
-    if (status.state === "begun") noteBegin(attempt, status.begunAt);
-    if (status.state === "unknown")
-      finish(attempt, {
-        ...neverBegan(
-          "executor_lost",
-          "the executor has no trace of this attempt, so it cannot be told whether it began",
-        ),
-        began: true,
-        workspaceWhole: false,
-      });
-  }
-
-  async function settle(attempt: Attempt, outcome: Outcome): Promise<void> {
-    attempt.settling = true;
-    const inator = deps.inators.get(attempt.jobType);
-    const wanted = inator?.wanted(attempt.plan, outcome) ?? [];
-    if (wanted.length === 0) return finish(attempt, outcome);
-    if (attempt.spec === null) throw new Problem("internal", "an attempt ended before its job was open");
-    const found = await deps.executor.outputs(attempt.spec, wanted);
-    finish(attempt, outcome, await collectOutputs(deps, found, events.signal));
-  }
-
-  function noteBegin(attempt: Attempt, begunAt: Date): void {
-    if (attempt.begunAt !== null) return;
-    attempt.begunAt = begunAt;
-    armTimeout(attempt, begunAt);
-    void deps.clock.sleep(beginDelayMs, attempt.abort.signal).then(() => {
-      if (attempt.settled === null && !events.signal.aborted) events.changed(attempt.runId);
+  function nudge(attempt: Attempt): void {
+    turns.request(attempt.id).catch((error: unknown) => {
+      log.error(
+        { ...describeAttempt(attempt), error: errorMessage(error) },
+        "an attempt could not be followed; the sweep tries again",
+      );
     });
   }
 
-  function armTimeout(attempt: Attempt, begunAt: Date): void {
-    const left = begunAt.getTime() + attempt.plan.timeoutSeconds * 1000 - deps.clock.now().getTime();
-    void deps.clock.sleep(Math.max(0, left), attempt.abort.signal).then(() => {
-      if (attempt.settled !== null || attempt.settling || events.signal.aborted) return;
-      track(attempt, () => stop(attempt, "timed_out"));
-    });
-  }
-
-  async function stop(attempt: Attempt, cause: "canceled" | "timed_out"): Promise<void> {
-    await deps.executor.cancel(attempt.handle, cause, attempt.plan.graceSeconds);
+  async function turn(id: ExecutionId): Promise<void> {
+    const attempt = attempts.get(id);
+    if (attempt === undefined || attempt.settled !== null) return;
+    if (attempt.phase === "new" && !(await start(attempt))) return;
+    if (attempt.stop !== null)
+      await executor.cancel(attempt.handle, attempt.stop, attempt.subject.step.plan.graceSeconds);
     await look(attempt);
   }
 
-  deps.executor.watch(events.signal, (hint) => {
+  /** True when the executor has it; else it has ended, or is left as it is. */
+  async function start(attempt: Attempt): Promise<boolean> {
+    const { subject } = attempt;
+    if (attempt.stop !== null) return refuse(attempt, neverBegan("canceled", null));
+    if (stopping.aborted && !workspaces.isOpen(subject.job.id)) return false;
+    try {
+      const admission = await workspaces.open(subject);
+      if (admission === "canceled") attempt.stop ??= "canceled";
+      if (admission === "stopping") return false;
+      if (admission === "foreign") {
+        drop(attempt);
+        return false;
+      }
+      if (attempt.stop !== null) return refuse(attempt, neverBegan("canceled", null));
+      await executor.submit(await workspaces.describe(subject));
+      attempt.phase = "submitted";
+      return true;
+    } catch (error) {
+      const problem = Problem.from(error);
+      // Nothing is known to be wrong with the attempt: it starts when the database is back.
+      if (problem.code === "database_unavailable") throw problem;
+      log.warn({ ...describeAttempt(attempt), error: problem.message }, "an attempt could not be started");
+      return refuse(attempt, outcomeOfProblem(problem));
+    }
+  }
+
+  function refuse(attempt: Attempt, outcome: Outcome): false {
+    finish(attempt, settleBare(attempt, outcome));
+    return false;
+  }
+
+  async function look(attempt: Attempt): Promise<void> {
+    const status = await executor.status(attempt.handle);
+    if (stopping.aborted) return;
+    if (status.state === "begun") noteBegin(attempt, status.begunAt);
+    else if (status.state === "waiting") attempt.phase = "submitted";
+    else if (status.state === "unknown") await miss(attempt);
+    else {
+      const settled = await settleEnd(deps, workspaces, attempt, status.outcome, stopping);
+      if (settled !== null) finish(attempt, settled);
+    }
+  }
+
+  /** The executor has no trace of it. Only of a job that was never opened is it proven that nothing began. */
+  async function miss(attempt: Attempt): Promise<void> {
+    const { subject } = attempt;
+    const mayBeUntouched = attempt.phase === "found" && subject.execution.status === "pending";
+    if (!mayBeUntouched || (await workspaces.everOpened(subject)))
+      return finish(attempt, settleBare(attempt, vanished()));
+    if (attempt.stop !== null) return void refuse(attempt, neverBegan("canceled", null));
+    if (events.modeOf(subject.runId) !== "carry") return;
+    attempt.phase = "new";
+    nudge(attempt);
+  }
+
+  function finish(attempt: Attempt, settled: SettledExecution): void {
+    if (attempts.get(attempt.id) !== attempt) return;
+    attempt.settled = settled;
+    attempt.timers.abort();
+    events.ended(attempt.id);
+    events.changed(attempt.subject.runId);
+  }
+
+  function drop(attempt: Attempt): void {
+    if (attempts.get(attempt.id) !== attempt) return;
+    attempt.timers.abort();
+    attempts.delete(attempt.id);
+    events.ended(attempt.id);
+    events.changed(attempt.subject.runId);
+  }
+
+  function noteBegin(attempt: Attempt, begunAt: Date): void {
+    attempt.phase = "submitted";
+    if (attempt.begunAt !== null) return;
+    attempt.begunAt = begunAt;
+    void watchTimeout(attempt, begunAt);
+    if (attempt.subject.execution.status === "pending") void announceBegin(attempt);
+  }
+
+  async function announceBegin(attempt: Attempt): Promise<void> {
+    await deps.clock.sleep(beginDelayMs, attempt.timers.signal);
+    if (!attempt.timers.signal.aborted) events.changed(attempt.subject.runId);
+  }
+
+  /** Counted from the begin, whichever process saw it. */
+  async function watchTimeout(attempt: Attempt, begunAt: Date): Promise<void> {
+    const end = begunAt.getTime() + attempt.subject.step.plan.timeoutSeconds * 1000;
+    for (;;) {
+      const left = end - deps.clock.now().getTime();
+      if (left <= 0) break;
+      await deps.clock.sleep(left, attempt.timers.signal);
+      if (attempt.timers.signal.aborted) return;
+    }
+    attempt.stop ??= "timed_out";
+    nudge(attempt);
+  }
+
+  function enter(attempt: Attempt): void {
+    attempts.set(attempt.id, attempt);
+    nudge(attempt);
+  }
+
+  executor.watch(stopping, (hint) => {
     const attempt = attempts.get(hint.executionId);
-    if (attempt !== undefined) track(attempt, () => look(attempt));
+    if (attempt !== undefined && attempt.settled === null) nudge(attempt);
+  });
+  stopping.addEventListener("abort", () => {
+    for (const attempt of attempts.values()) attempt.timers.abort();
   });
 
   return {
-    get: (id) => attempts.get(id),
-    submit(attempt, open) {
-      attempts.set(attempt.executionId, attempt);
-      track(attempt, async () => {
-        let spec: ExecutionSpec;
-        try {
-          spec = await open();
-          attempt.spec = spec;
-          if (attempt.cancelRequested) return finish(attempt, neverBegan("canceled", null));
-          if (events.signal.aborted) return;
-          await deps.executor.submit(spec);
-        } catch (error) {
-          if (events.signal.aborted) return;
-          const problem = Problem.from(error);
-          deps.log.warn({ ...fields(attempt), error: problem.message }, "an attempt could not be started");
-          return finish(attempt, outcomeOfProblem(problem, null));
-        }
-        if (attempt.cancelRequested) await stop(attempt, "canceled");
-        else await look(attempt);
-      });
-    },
-    adopt(attempt, open) {
-      attempts.set(attempt.executionId, attempt);
-      track(attempt, async () => {
-        attempt.spec = await open();
-        await look(attempt);
-        if (attempt.cancelRequested && attempt.settled === null) await stop(attempt, "canceled");
-      });
-    },
-    hold(attempt) {
-      attempts.set(attempt.executionId, attempt);
+    has: (id) => attempts.has(id),
+    start: (subject) => enter(attemptOf(deps, subject, "new")),
+    adopt: (subject) => enter(attemptOf(deps, subject, "found")),
+    settleUnstarted(subject, outcome) {
+      const attempt = attemptOf(deps, subject, "new");
+      attempt.settled = settleBare(attempt, outcome);
+      attempts.set(attempt.id, attempt);
     },
     cancel(id) {
       const attempt = attempts.get(id);
-      if (attempt === undefined || attempt.cancelRequested || attempt.settled !== null) return;
-      attempt.cancelRequested = true;
-      if (attempt.spec !== null) track(attempt, () => stop(attempt, "canceled"));
+      if (attempt === undefined || attempt.stop !== null || attempt.settled !== null) return;
+      attempt.stop = "canceled";
+      nudge(attempt);
     },
     settledOf: (executions) => executions.flatMap((execution) => attempts.get(execution.id)?.settled ?? []),
     begunOf: (executions) =>
@@ -167,25 +205,12 @@ export function createAttempts(
         return begunAt === null ? [] : [{ executionId: execution.id, begunAt }];
       }),
     forget(id) {
-      attempts.get(id)?.abort.abort();
+      attempts.get(id)?.timers.abort();
       attempts.delete(id);
     },
     relist() {
-      for (const attempt of attempts.values())
-        if (attempt.spec !== null && attempt.settled === null) track(attempt, () => look(attempt));
+      for (const attempt of attempts.values()) if (attempt.settled === null) nudge(attempt);
     },
-    async idle() {
-      while (work.size > 0) await Promise.allSettled([...work]);
-    },
-  };
-}
-
-function fields(attempt: Attempt) {
-  return {
-    pipeline_run_id: attempt.runId,
-    job_id: attempt.handle.jobId,
-    job_step_id: attempt.handle.stepId,
-    execution_id: attempt.executionId,
-    stage_type: attempt.jobType,
+    idle: (ids) => turns.idle(ids),
   };
 }

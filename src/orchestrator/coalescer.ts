@@ -4,8 +4,8 @@
  */
 export interface Coalescer<K> {
   request(key: K): Promise<void>;
-  /** Resolves when no pass is under way. */
-  idle(): Promise<void>;
+  /** Resolves when no pass is under way or due: of these keys, or of all. How passes end is their requesters' matter. */
+  idle(keys?: Iterable<K>): Promise<void>;
 }
 
 interface Entry {
@@ -35,9 +35,13 @@ export function createCoalescer<K>(pass: (key: K) => Promise<void>): Coalescer<K
       );
       return entry.next;
     },
-    async idle() {
-      while (entries.size > 0)
-        await Promise.allSettled([...entries.values()].map((entry) => entry.next ?? entry.running));
+    async idle(keys) {
+      const asked = keys === undefined ? undefined : [...keys];
+      for (;;) {
+        const busy = (asked ?? [...entries.keys()]).flatMap((key) => entries.get(key) ?? []);
+        if (busy.length === 0) return;
+        await Promise.allSettled(busy.map((entry) => entry.next ?? entry.running));
+      }
     },
   };
 }

@@ -1,6 +1,6 @@
 /** From what the executor found in a workspace to stored, verified artifacts. Rows come later, with the settlement. */
 import type { ArtifactStore } from "../artifacts/index.ts";
-import type { CollectedOutput } from "../domain/index.ts";
+import type { CollectedOutput, OutputSpec } from "../domain/index.ts";
 import type { FoundOutput } from "../executor/index.ts";
 import { type ArtifactId, newId, Problem } from "../kernel/index.ts";
 
@@ -15,6 +15,10 @@ export interface CollectDeps {
   readonly registry: RegistryClient;
 }
 
+/**
+ * One after the other, in order. What cannot be stored is an answer, not an error.
+ * @throws whatever the abort of the signal made fail: nothing is known then
+ */
 export async function collectOutputs(
   deps: CollectDeps,
   found: readonly FoundOutput[],
@@ -23,6 +27,15 @@ export async function collectOutputs(
   const collected: CollectedOutput[] = [];
   for (const one of found) collected.push(await collectOne(deps, one, signal));
   return collected;
+}
+
+/** The answer where an output is there or not, and cannot be had: no success without it, whatever its declaration says. */
+export function notCollected({ name, type }: OutputSpec, error: unknown): CollectedOutput {
+  const problem = Problem.from(error);
+  const { code } = problem;
+  const reason = code === "artifact_missing" || code === "artifact_corrupt" ? code : "internal";
+  const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
+  return { name, type, found: false, required: true, reason, message };
 }
 
 async function collectOne(
@@ -38,12 +51,8 @@ async function collectOne(
       ? await collectRef(deps, found, signal)
       : await collectFiles(deps, found, signal);
   } catch (error) {
-    const problem = Problem.from(error);
-    const { code } = problem;
-    const reason = code === "artifact_missing" || code === "artifact_corrupt" ? code : "internal";
-    const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
-    // What could not be stored is missing whatever the declaration says: no success without it.
-    return { name, type, found: false, required: true, reason, message };
+    if (signal.aborted) throw error;
+    return notCollected(found.output, error);
   }
 }
 

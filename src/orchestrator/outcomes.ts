@@ -18,10 +18,16 @@ export function neverBegan(reason: FailureReason, message: string | null): Outco
   };
 }
 
-/** A problem on the way to the start, or in the care of a running attempt. */
-export function outcomeOfProblem(problem: Problem, begunAt: Date | null): Outcome {
+/** An attempt of which nothing is known but that it may have begun. */
+export function vanished(): Outcome {
+  const message = "the executor has no trace of this attempt, so it cannot be told whether it began";
+  return { ...neverBegan("executor_lost", message), began: true, workspaceWhole: false };
+}
+
+/** A problem on the way to the start. */
+export function outcomeOfProblem(problem: Problem): Outcome {
   const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
-  return { ...neverBegan(reasonOf(problem), message), began: begunAt !== null, begunAt };
+  return neverBegan(reasonOf(problem), message);
 }
 
 function reasonOf(problem: Problem): FailureReason {

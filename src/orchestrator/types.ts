@@ -1,8 +1,8 @@
 /** What the orchestrator is given and what it offers. It is the only writer of run state. */
 import type { ArtifactStore } from "../artifacts/index.ts";
-import type { ExecutionSpec, Inator, JobType, SettledExecution, StepPlan } from "../domain/index.ts";
+import type { ExecutionView, Inator, JobType, JobView, PlanMode, StepView } from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
-import type { Clock, ExecutionId, Logger, NodeId, RunId } from "../kernel/index.ts";
+import type { Clock, Logger, NodeId, RunId } from "../kernel/index.ts";
 import type { Store } from "../store/index.ts";
 import type { RegistryClient } from "./collect.ts";
 
@@ -26,31 +26,34 @@ export interface OrchestratorDeps {
  * process that is killed loses hints, not facts.
  */
 export interface Orchestrator extends AsyncDisposable {
+  /** Begins to sweep and to claim. A process that only records does not call it. */
   start(): void;
-  /** Carries the run to its end. Resolves when the first advance has been made. */
+  /** Carries the run to its end. Resolves when the first advance has been made; a failed one is made again by sweep. */
   carry(runId: RunId): Promise<void>;
-  /** Writes down what has ended meanwhile and starts nothing. Resolves when that is recorded. */
+  /**
+   * Writes down what has ended meanwhile, ends what is to be canceled, and starts nothing. Resolves when that is
+   * recorded; the run is nobody's concern here afterwards, except when it was being carried before.
+   */
   record(runId: RunId): Promise<void>;
   /** Looks at the run again: a cancel was requested, a sibling process changed it. */
   advance(runId: RunId): Promise<void>;
-  /** Calls back after each change of a run that this process made, with the run's new seq. */
+  /** Calls back after each change of a run that this process made, with the run's new seq. Must not throw. */
   onChange(listener: (runId: RunId, seq: number) => void): () => void;
-  /** Stops advancing; executions go on and are re-attached by whoever carries the run next. Idempotent. */
+  /**
+   * Stops advancing, when what is under way has been carried through: an advance that was committed is performed, an
+   * opening or an ending is waited for. What runs goes on and is re-attached by whoever carries the run next; a job
+   * whose workspace is not open yet is left to them. Idempotent.
+   */
   stop(): Promise<void>;
 }
 
-/** One attempt in this process's care. */
-export interface Attempt {
-  readonly executionId: ExecutionId;
+/** An execution and all that its care needs, as one snapshot showed it. */
+export interface Subject {
   readonly runId: RunId;
-  readonly jobType: JobType;
-  readonly plan: StepPlan;
-  readonly handle: import("../executor/index.ts").ExecutionHandle;
-  /** Null until its job's workspace is open. */
-  spec: ExecutionSpec | null;
-  begunAt: Date | null;
-  cancelRequested: boolean;
-  settling: boolean;
-  settled: SettledExecution | null;
-  readonly abort: AbortController;
+  readonly job: JobView;
+  readonly step: StepView;
+  readonly execution: ExecutionView;
 }
+
+/** How this process deals with a run; undefined when it leaves it alone. */
+export type ModeOf = (runId: RunId) => PlanMode | undefined;

@@ -1,115 +1,164 @@
-/** Opens each job attempt's workspace once per process, and assembles what an executor needs to know of the job. */
-import {
-  type ExecutionSpec,
-  type ExecutionView,
-  type InputArtifact,
-  type InputSpec,
-  type JobSpec,
-  type JobView,
-  mirrorName,
-  type SourceSpec,
-  type StepPlan,
-  type StepView,
-} from "../domain/index.ts";
-import { type JobId, Problem, type RunId } from "../kernel/index.ts";
-import type { ArtifactRow } from "../store/index.ts";
-import type { OrchestratorDeps } from "./types.ts";
+/**
+ * The workspaces of job attempts: each is described once, opened once per process, and closed when its job is over.
+ *
+ * An opening is written down (`executions.external_id` of the execution it was made for) before anything is submitted
+ * in it. So of a job without that mark it is proven that no attempt was ever handed to an executor, wherever the process
+ * died: its attempts are started as if for the first time, while an attempt that vanished from an open job is lost. And
+ * a process that slept in a long checkout while another took its run over finds the mark set, and submits nothing.
+ */
+import { type ExecutionSpec, type JobSpec, type JobView, mirrorName } from "../domain/index.ts";
+import { errorMessage, type JobId, Problem, type RunId } from "../kernel/index.ts";
+import type { OrchestratorDeps, Subject } from "./types.ts";
+
+/** What was found when the workspace was open: submit; or the run was to be canceled, is another's, or we stop. */
+export type Admission = "admitted" | "canceled" | "foreign" | "stopping";
 
 export interface Workspaces {
-  /** The spec of an attempt in its job's workspace, opened when it is not. */
-  open(runId: RunId, job: JobView, step: StepView, execution: ExecutionView): Promise<ExecutionSpec>;
-  /** The same without touching the workspace: for an attempt that may already run there. */
-  describe(runId: RunId, job: JobView, step: StepView, execution: ExecutionView): Promise<ExecutionSpec>;
-  close(job: JobView): Promise<void>;
+  /** What the executor is told of the attempt. */
+  describe(subject: Subject): Promise<ExecutionSpec>;
+  /** Opens the attempt's workspace when it is not. Attempts of one job share the opening and its answer. */
+  open(subject: Subject): Promise<Admission>;
+  isOpen(jobId: JobId): boolean;
+  /** Whether anything of this job may ever have been handed to an executor, by whichever process. */
+  everOpened(subject: Subject): Promise<boolean>;
+  /** Closes it in the background; one that fails is closed again by `tend`. */
+  close(runId: RunId, job: Pick<JobView, "id" | "attempt">): void;
+  /** Closes what is open of the run beside the active job: their ends are recorded. */
+  closeEnded(runId: RunId, active: JobId | undefined): void;
+  /** Tries again to close what could not be closed. */
+  tend(): void;
+  /** The run is another's now: nothing of it is touched. */
+  forget(runId: RunId): void;
+  /** Resolves when no closing is under way. */
+  idle(): Promise<void>;
 }
 
-export function createWorkspaces(deps: OrchestratorDeps): Workspaces {
-  const specs = new Map<JobId, Promise<JobSpec>>();
-  const opened = new Map<JobId, Promise<void>>();
+interface Workspace {
+  readonly runId: RunId;
+  readonly job: Pick<JobView, "id" | "attempt">;
+  spec: Promise<JobSpec> | null;
+  opening: Promise<Admission> | null;
+}
 
-  function specOf(runId: RunId, job: JobView, plan: StepPlan): Promise<JobSpec> {
-    let spec = specs.get(job.id);
-    if (spec === undefined) {
-      spec = describeJob(deps, runId, job, plan);
-      specs.set(job.id, spec);
-      spec.catch(() => specs.delete(job.id));
+export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal): Workspaces {
+  const { store, executor, owner } = deps;
+  const workspaces = new Map<JobId, Workspace>();
+  const closing = new Map<JobId, Promise<void>>();
+  const unclosed = new Map<JobId, Workspace>();
+
+  function workspaceOf(runId: RunId, job: Workspace["job"]): Workspace {
+    let workspace = workspaces.get(job.id);
+    if (workspace === undefined) {
+      workspace = { runId, job, spec: null, opening: null };
+      workspaces.set(job.id, workspace);
     }
-    return spec;
+    return workspace;
+  }
+
+  /** Failures are not kept: the next to ask tries again. */
+  function specOf(subject: Subject): Promise<JobSpec> {
+    const workspace = workspaceOf(subject.runId, subject.job);
+    workspace.spec ??= describeJob(deps, subject).catch((error: unknown) => {
+      workspace.spec = null;
+      throw error;
+    });
+    return workspace.spec;
+  }
+
+  async function openAnew(subject: Subject): Promise<Admission> {
+    const { runId, job, execution } = subject;
+    await executor.open(await specOf(subject));
+    if (stopping.aborted) return "stopping";
+    const place = `${job.id}.${job.attempt} on ${owner.node}`;
+    const [placed, run] = await Promise.all([
+      store.executions.place(execution.id, place),
+      store.runs.get(runId),
+    ]);
+    if (!placed || run?.owner_node !== owner.node || run.owner_epoch !== owner.epoch) return "foreign";
+    return run.cancel_requested_at === null ? "admitted" : "canceled";
+  }
+
+  function close(workspace: Workspace): void {
+    const { job, runId, opening } = workspace;
+    if (closing.has(job.id)) return;
+    workspaces.delete(job.id);
+    const work = async () => {
+      try {
+        await opening?.catch(() => undefined);
+        await executor.close({ jobId: job.id, attempt: job.attempt });
+        unclosed.delete(job.id);
+      } catch (error) {
+        unclosed.set(job.id, workspace);
+        deps.log.error(
+          { pipeline_run_id: runId, job_id: job.id, error: errorMessage(error) },
+          "a workspace could not be closed; the sweep tries again",
+        );
+      } finally {
+        closing.delete(job.id);
+      }
+    };
+    closing.set(job.id, work());
   }
 
   return {
-    async describe(runId, job, step, execution) {
-      return executionSpec(await specOf(runId, job, step.plan), step, execution);
+    async describe(subject) {
+      const { step, execution } = subject;
+      const job = await specOf(subject);
+      return { ...step.plan, executionId: execution.id, stepId: step.id, attempt: execution.attempt, job };
     },
-    async open(runId, job, step, execution) {
-      const spec = await specOf(runId, job, step.plan);
-      let opening = opened.get(job.id);
-      if (opening === undefined) {
-        opening = deps.executor.open(spec);
-        opened.set(job.id, opening);
-        opening.catch(() => opened.delete(job.id));
+    async open(subject) {
+      const workspace = workspaceOf(subject.runId, subject.job);
+      workspace.opening ??= openAnew(subject);
+      const { opening } = workspace;
+      try {
+        const admission = await opening;
+        if (admission !== "admitted" && workspace.opening === opening) workspace.opening = null;
+        return admission;
+      } catch (error) {
+        if (workspace.opening === opening) workspace.opening = null;
+        throw error;
       }
-      await opening;
-      return executionSpec(spec, step, execution);
     },
-    async close(job) {
-      await opened.get(job.id)?.catch(() => undefined);
-      await deps.executor.close({ jobId: job.id, attempt: job.attempt });
-      specs.delete(job.id);
-      opened.delete(job.id);
+    isOpen: (jobId) => (workspaces.get(jobId)?.opening ?? null) !== null,
+    async everOpened({ runId, job }) {
+      const [steps, executions] = await Promise.all([
+        store.steps.ofJob(job.id),
+        store.executions.ofRun(runId),
+      ]);
+      const own = new Set(steps.map((step) => step.id));
+      return executions.some((one) => own.has(one.job_step_id) && one.external_id !== null);
+    },
+    close: (runId, job) => close(workspaceOf(runId, job)),
+    closeEnded(runId, active) {
+      for (const workspace of workspaces.values())
+        if (workspace.runId === runId && workspace.job.id !== active) close(workspace);
+    },
+    tend() {
+      for (const workspace of unclosed.values()) close(workspace);
+    },
+    forget(runId) {
+      for (const { job, runId: of } of workspaces.values()) if (of === runId) workspaces.delete(job.id);
+    },
+    async idle() {
+      while (closing.size > 0) await Promise.all(closing.values());
     },
   };
 }
 
-function executionSpec(job: JobSpec, step: StepView, execution: ExecutionView): ExecutionSpec {
-  return { ...step.plan, executionId: execution.id, stepId: step.id, attempt: execution.attempt, job };
-}
-
-async function describeJob(
-  deps: OrchestratorDeps,
-  runId: RunId,
-  job: JobView,
-  plan: StepPlan,
-): Promise<JobSpec> {
-  const [source, steps, artifacts] = await Promise.all([
-    plan.source === "tree" ? sourceOf(deps, runId) : null,
-    deps.store.steps.ofJob(job.id),
-    plan.inputs.length === 0 ? [] : deps.store.artifacts.ofRun(runId),
-  ]);
-  return {
-    runId,
-    jobId: job.id,
-    jobType: job.type,
-    attempt: job.attempt,
-    source,
-    inputs: plan.inputs.flatMap((input) => inputArtifact(input, artifacts, job)),
-    steps: steps.map((step) => ({ stepId: step.id, name: step.name, parallelGroup: step.parallel_group })),
-  };
-}
-
-/** The newest artifact of that name. A test runs without what was not built; a deploy does not. */
-function inputArtifact(input: InputSpec, artifacts: readonly ArtifactRow[], job: JobView): InputArtifact[] {
-  const artifact = artifacts.findLast((candidate) => candidate.name === input.name);
-  if (artifact === undefined && job.type === "deploy")
+async function describeJob({ store }: OrchestratorDeps, { job, step }: Subject): Promise<JobSpec> {
+  const spec = await store.jobs.spec(job.id);
+  if (spec === null) throw new Problem("internal", `there is no job ${job.id}`);
+  const { plan } = step;
+  if (plan.source === "tree" && spec.source === null)
+    throw new Problem("internal", `run ${spec.runId} has no tree to check out`);
+  // A test runs without what was not built; a deploy does not.
+  const absent = plan.inputs.find((input) => spec.inputs.every((found) => found.name !== input.name));
+  if (absent !== undefined && job.type === "deploy")
     throw new Problem(
       "artifact_missing",
-      `the artifact ${input.name} of this run does not exist, so nothing was deployed`,
+      `the artifact ${absent.name} of this run does not exist, so nothing was deployed`,
     );
-  if (artifact === undefined) return [];
-  const { id: artifactId, checksum: sha256, size, metadata } = artifact;
-  return [{ ...input, artifactId, sha256, size, metadata }];
-}
-
-async function sourceOf({ store }: OrchestratorDeps, runId: RunId): Promise<SourceSpec> {
-  const run = await store.runs.get(runId);
-  if (run === null || run.tree === null)
-    throw new Problem("internal", `run ${runId} has no tree to check out`);
-  const config = run.config_digest === null ? null : await store.pipelines.config(run.config_digest);
-  return {
-    repositoryId: mirrorName(run.clone_url),
-    cloneUrl: run.clone_url,
-    commit: run.git_sha,
-    tree: run.tree,
-    submodules: config?.config.submodules ?? false,
-  };
+  // The mirror is named by where it came from, not by the repository's row.
+  const source = spec.source && { ...spec.source, repositoryId: mirrorName(spec.source.cloneUrl) };
+  return { ...spec, source };
 }

@@ -1,0 +1,227 @@
+/**
+ * Level-triggered: an advance reads the run's frontier, takes into care what is live in it, asks the planner, applies
+ * the changes in one transaction that compares and sets the run's seq, then performs what was decided. The same code
+ * runs on a trigger, a report, a timer, and at start after a crash.
+ *
+ * An apply whose answer is lost may have been committed. So what it starts is in the queue before it is sent, ends stay
+ * in care until a frontier no longer shows their executions, and workspaces of jobs that ended are closed by what the
+ * frontier shows.
+ */
+import {
+  type ChangeSet,
+  type ExecutionView,
+  isFinalRun,
+  isFinalStage,
+  type Plan,
+  type PlanMode,
+  plan,
+  type Snapshot,
+} from "../domain/index.ts";
+import { type ExecutionId, errorMessage, type RunId } from "../kernel/index.ts";
+import type { Attempts } from "./attempts.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { neverBegan } from "./outcomes.ts";
+import type { OrchestratorDeps, Subject } from "./types.ts";
+import type { Workspaces } from "./workspaces.ts";
+
+export interface Advance {
+  /** Looks at the run until nothing is left to decide. Not to be called twice at a time for one run. */
+  pass(runId: RunId): Promise<void>;
+  /** From now on the run is dealt with so; `carry` is not taken back by `record`. */
+  take(runId: RunId, mode: PlanMode): void;
+  /** Leaves the run alone: nothing in memory is about it any more. */
+  release(runId: RunId): void;
+  modeOf(runId: RunId): PlanMode | undefined;
+  runs(): readonly RunId[];
+  /** The run's executions that are in care or in the queue. */
+  executionsOf(runId: RunId): readonly ExecutionId[];
+}
+
+interface Carried {
+  mode: PlanMode;
+  /** In the care of `attempts`, or queued. */
+  readonly executions: Set<ExecutionId>;
+}
+
+interface Parts {
+  readonly attempts: Attempts;
+  readonly dispatcher: Dispatcher;
+  readonly workspaces: Workspaces;
+  readonly changed: (runId: RunId, seq: number) => void;
+  readonly stopping: AbortSignal;
+}
+
+export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
+  const { store, log, owner } = deps;
+  const { attempts, dispatcher, workspaces, stopping } = parts;
+  const carried = new Map<RunId, Carried>();
+
+  async function pass(runId: RunId): Promise<void> {
+    while (!stopping.aborted) {
+      const run = carried.get(runId);
+      if (run === undefined) return;
+      const [snapshot, refusal] = await Promise.all([store.runs.frontier(runId), dispatcher.refusal()]);
+      if (carried.get(runId) !== run || stopping.aborted) return;
+      if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId, snapshot?.run.seq ?? 0);
+      takeIntoCare(run, snapshot);
+      if (!(await decide(run, snapshot, refusal))) return;
+    }
+  }
+
+  /** Brings what is known here of the run into line with what the database shows. */
+  function takeIntoCare(run: Carried, snapshot: Snapshot): void {
+    const live = new Set(snapshot.executions.map((execution) => execution.id));
+    for (const id of run.executions) if (!live.has(id)) drop(run, id);
+    const active = snapshot.jobs.find((job) => !isFinalStage(job.status));
+    workspaces.closeEnded(snapshot.run.id, active?.id);
+    for (const execution of snapshot.executions) {
+      const subject = attempts.has(execution.id) ? null : subjectOf(snapshot, execution);
+      if (subject !== null) takeOne(run, subject, snapshot.run.cancelRequested ? "canceled" : "wanted");
+    }
+    dispatcher.wake();
+  }
+
+  function takeOne(run: Carried, subject: Subject, wish: "wanted" | "canceled"): void {
+    const { id, node } = subject.execution;
+    if (node !== null && node !== owner.node) return;
+    const queued = dispatcher.dequeue(id);
+    if (wish === "canceled" && (node === null || queued !== undefined)) {
+      // Nobody has started it, and now nobody will.
+      run.executions.add(id);
+      attempts.settleUnstarted(subject, neverBegan("canceled", null));
+    } else if (node === null) {
+      if (run.mode === "carry") enqueue(run, subject);
+    } else {
+      run.executions.add(id);
+      dispatcher.hold(id);
+      if (queued === undefined) attempts.adopt(subject);
+      else attempts.start(subject);
+    }
+  }
+
+  /** One decision over one snapshot; true when another look is due at once. */
+  async function decide(run: Carried, snapshot: Snapshot, refusal: string | null): Promise<boolean> {
+    const evidence = {
+      settled: attempts.settledOf(snapshot.executions),
+      begun: attempts.begunOf(snapshot.executions),
+    };
+    const decision = plan(snapshot, evidence, run.mode);
+    if (decision.changes === null) {
+      perform(snapshot, decision);
+      return false;
+    }
+    const applied = await apply(run, snapshot, decision.changes, refusal);
+    if (applied === null) return stillOurs(snapshot.run.id);
+    for (const { executionId } of evidence.settled) drop(run, executionId);
+    perform(snapshot, decision);
+    tell(snapshot.run.id, applied.seq);
+    if (decision.intents.some((intent) => intent.kind === "finished")) {
+      release(snapshot.run.id);
+      return false;
+    }
+    return turnsToOtherSteps(decision.changes);
+  }
+
+  /** Saves the changes; what they start is started, or waits in the queue, when it is certain that they are saved. */
+  async function apply(run: Carried, snapshot: Snapshot, changes: ChangeSet, refusal: string | null) {
+    const fresh = changes.newExecutions.flatMap(
+      (made) => subjectOf(snapshot, { ...made, status: "pending", node: null }) ?? [],
+    );
+    const ids = fresh.map((subject) => subject.execution.id);
+    const starts = run.mode === "carry";
+    const claim = starts && refusal === null ? dispatcher.take(ids) : [];
+    if (starts) for (const subject of fresh) enqueue(run, subject);
+    let applied: { readonly seq: number } | null;
+    try {
+      const context = { cause: "advance", claim };
+      applied = await store.runs.apply(snapshot.run.id, owner, snapshot.run.seq, changes, context);
+    } catch (error) {
+      for (const id of claim) dispatcher.give(id);
+      throw error;
+    }
+    if (applied === null) for (const id of ids) drop(run, id);
+    else
+      for (const id of claim) {
+        const subject = dispatcher.dequeue(id);
+        if (subject !== undefined) attempts.start(subject);
+      }
+    dispatcher.wake();
+    return applied;
+  }
+
+  function perform(snapshot: Snapshot, { intents }: Plan): void {
+    for (const intent of intents) {
+      if (intent.kind === "cancel") attempts.cancel(intent.executionId);
+      if (intent.kind === "close") {
+        const job = snapshot.jobs.find((candidate) => candidate.id === intent.jobId);
+        if (job !== undefined) workspaces.close(snapshot.run.id, job);
+      }
+    }
+  }
+
+  async function stillOurs(runId: RunId): Promise<boolean> {
+    const run = await store.runs.get(runId);
+    if (run?.owner_node === owner.node && run.owner_epoch === owner.epoch) return true;
+    log.warn({ pipeline_run_id: runId }, "another process carries this run now; this one leaves it");
+    workspaces.forget(runId);
+    release(runId);
+    return false;
+  }
+
+  function over(runId: RunId, seq: number): void {
+    workspaces.closeEnded(runId, undefined);
+    release(runId);
+    tell(runId, seq);
+  }
+
+  function tell(runId: RunId, seq: number): void {
+    try {
+      parts.changed(runId, seq);
+    } catch (error) {
+      log.error({ pipeline_run_id: runId, error: errorMessage(error) }, "a listener for changes threw");
+    }
+  }
+
+  function enqueue(run: Carried, subject: Subject): void {
+    run.executions.add(subject.execution.id);
+    dispatcher.enqueue(subject);
+  }
+
+  function drop(run: Carried, id: ExecutionId): void {
+    run.executions.delete(id);
+    attempts.forget(id);
+    dispatcher.dequeue(id);
+    dispatcher.give(id);
+  }
+
+  function release(runId: RunId): void {
+    const run = carried.get(runId);
+    if (run === undefined) return;
+    carried.delete(runId);
+    for (const id of run.executions) drop(run, id);
+  }
+
+  return {
+    pass,
+    take(runId, mode) {
+      const run = carried.get(runId);
+      if (run === undefined) carried.set(runId, { mode, executions: new Set() });
+      else if (mode === "carry") run.mode = mode;
+    },
+    release,
+    modeOf: (runId) => carried.get(runId)?.mode,
+    runs: () => [...carried.keys()],
+    executionsOf: (runId) => [...(carried.get(runId)?.executions ?? [])],
+  };
+}
+
+function subjectOf({ run, jobs, steps }: Snapshot, execution: ExecutionView): Subject | null {
+  const step = steps.find((candidate) => candidate.id === execution.stepId);
+  const job = jobs.find((candidate) => !isFinalStage(candidate.status));
+  return step === undefined || job === undefined ? null : { runId: run.id, job, step, execution };
+}
+
+/** A job moved and nothing was started: what follows was outside the frontier. */
+function turnsToOtherSteps({ jobs, newJobs, newExecutions }: ChangeSet): boolean {
+  return newExecutions.length === 0 && jobs.length + newJobs.length > 0;
+}

@@ -1,0 +1,53 @@
+/** From an attempt's end to what is recorded of it: its outputs are collected, then its inator judges. */
+import type { CollectedOutput, Outcome, OutputSpec, SettledExecution } from "../domain/index.ts";
+import { Problem } from "../kernel/index.ts";
+import type { Attempt } from "./attempt.ts";
+import { collectOutputs, notCollected } from "./collect.ts";
+import type { OrchestratorDeps } from "./types.ts";
+import type { Workspaces } from "./workspaces.ts";
+
+function judged(attempt: Attempt, outcome: Outcome, outputs: readonly CollectedOutput[]): SettledExecution {
+  const { verdict, artifacts } = attempt.inator.settle(attempt.subject.step.plan, outcome, outputs);
+  return { executionId: attempt.id, verdict, outcome, artifacts };
+}
+
+/** An end that leaves no outputs. */
+export function settleBare(attempt: Attempt, outcome: Outcome): SettledExecution {
+  return judged(attempt, outcome, []);
+}
+
+/**
+ * Null: the process stops before all was collected; the next one collects anew.
+ * @throws Problem database_unavailable, after which it is tried again
+ */
+export async function settleEnd(
+  deps: OrchestratorDeps,
+  workspaces: Workspaces,
+  attempt: Attempt,
+  outcome: Outcome,
+  stopping: AbortSignal,
+): Promise<SettledExecution | null> {
+  const wanted = attempt.inator.wanted(attempt.subject.step.plan, outcome);
+  if (wanted.length === 0) return settleBare(attempt, outcome);
+  try {
+    return judged(attempt, outcome, await collect(deps, workspaces, attempt, wanted, stopping));
+  } catch (error) {
+    if (stopping.aborted) return null;
+    const problem = Problem.from(error);
+    if (problem.code === "database_unavailable") throw problem;
+    // The end stands as the executor told it; the outputs are what is missing.
+    const absent = wanted.map((output) => notCollected(output, problem));
+    return judged(attempt, outcome, absent);
+  }
+}
+
+async function collect(
+  deps: OrchestratorDeps,
+  workspaces: Workspaces,
+  attempt: Attempt,
+  wanted: readonly OutputSpec[],
+  stopping: AbortSignal,
+): Promise<readonly CollectedOutput[]> {
+  const spec = await workspaces.describe(attempt.subject);
+  return await collectOutputs(deps, await deps.executor.outputs(spec, wanted), stopping);
+}

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { steps } from "../fixture.ts";
+import { createBench } from "./bench.ts";
+
+describe("the hot path", () => {
+  it("costs one frontier and one apply a step, and what a job needs once", async () => {
+    await using bench = await createBench();
+    const process = await bench.process();
+    const count = 20;
+    const runId = await bench.begin(process, { build: steps(count) });
+    expect((await bench.view(runId)).status).toBe("success");
+    const calls = Object.fromEntries(
+      [...process.gate.calls].filter(([name]) => !name.startsWith("executor.")),
+    );
+    expect(calls).toEqual({
+      "runs.frontier": count + 1,
+      "runs.apply": count + 1,
+      "jobs.spec": 1,
+      "executions.place": 1,
+      "runs.get": 1,
+    });
+    const asked = Object.fromEntries(
+      [...process.gate.calls].filter(([name]) => name.startsWith("executor.")),
+    );
+    expect(asked).toEqual({
+      "executor.refusal": count + 1,
+      "executor.open": 1,
+      "executor.submit": count,
+      "executor.status": count,
+      "executor.close": 1,
+    });
+  });
+});
