@@ -1,11 +1,15 @@
 /** Runs every benchmark; `--short` for a quick look, names to choose: `npm run bench -- steps run`. */
 import { benchCli } from "./cli.ts";
+import { benchCompletions } from "./completions.ts";
 import type { Outcome } from "./harness.ts";
+import { benchLogs } from "./logs.ts";
 import { benchSteps } from "./steps.ts";
 
 const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   steps: benchSteps,
   cli: benchCli,
+  logs: benchLogs,
+  completions: benchCompletions,
 };
 
 const words = process.argv.slice(2);

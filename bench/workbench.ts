@@ -11,10 +11,10 @@ export interface Workbench extends AsyncDisposable {
   readonly app: App;
 }
 
-export async function createWorkbench(): Promise<Workbench> {
+export async function createWorkbench(environment: Record<string, string> = {}): Promise<Workbench> {
   const directory = temporaryDirectory();
   const dataDir = join(directory, "data");
-  const app = await openApp(appOptions(dataDir));
+  const app = await openApp(appOptions(dataDir, environment));
   await app.open();
   return {
     directory,
@@ -34,9 +34,9 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-export function appOptions(dataDir: string): Parameters<typeof openApp>[0] {
+function appOptions(dataDir: string, environment: Record<string, string>): Parameters<typeof openApp>[0] {
   return {
-    environment: { ...process.env, SHIPINATOR_DATA_DIR: dataDir },
+    environment: { ...process.env, ...environment, SHIPINATOR_DATA_DIR: dataDir },
     cwd: "/",
     home: process.env.HOME ?? "/",
     configFile: null,
