@@ -103,7 +103,7 @@ export function createAttempts(deps: AttemptsDeps) {
         attempt.begun = true;
         attempt.told = { status, endedAt: clock.now() };
         attempt.exited.resolve();
-        deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => endPump(attempt));
+        deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => tryEndPump(attempt));
         break;
       case "over":
         // One that was read late belongs to an earlier step: the present one's pump leaves its word before it ends.
@@ -143,6 +143,14 @@ export function createAttempts(deps: AttemptsDeps) {
     }
   }
 
+  function tryEndPump(attempt: Attempt): void {
+    try {
+      endPump(attempt);
+    } catch (error) {
+      complain(attempt, error);
+    }
+  }
+
   /** A grandchild holds the log's pipe: the pump is ended, the grandchild is not. */
   function endPump(attempt: Attempt): void {
     const { lane } = attempt;
@@ -158,7 +166,7 @@ export function createAttempts(deps: AttemptsDeps) {
       return;
     }
     signalEach(pumps, "SIGKILL", options.kill);
-    deadlines.set(`hold ${attempt.paths.name}`, 100, () => endPump(attempt));
+    deadlines.set(`hold ${attempt.paths.name}`, 100, () => tryEndPump(attempt));
   }
 
   function watchTimeout(attempt: Attempt): void {
@@ -253,7 +261,7 @@ export function createAttempts(deps: AttemptsDeps) {
       lane.current = attempt.paths.name;
       attempt.told = { status: exit, endedAt: null };
       if (exit === null) watchTimeout(attempt);
-      else deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => endPump(attempt));
+      else deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => tryEndPump(attempt));
     }
   }
 

@@ -149,15 +149,6 @@ export function createJobs(deps: JobsDeps): Jobs {
     for (const lane of all.values()) {
       lane.detach();
       if (lane.record.bootId !== machine.bootId) continue;
-      if (lane.record.scope.rung === "session" && lane.record.pidNamespace !== machine.pidNamespace) {
-        throw new Problem(
-          "executor_failed",
-          `${lane.directory} belongs to another pid namespace, whose processes cannot be seen from here`,
-          {
-            remedy: "Start the server again in the container, or on the host, where it ran before.",
-          },
-        );
-      }
       await endLane(lane.record.scope, lane.identity(), options);
     }
   }

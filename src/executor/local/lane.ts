@@ -35,6 +35,7 @@ export interface Lane {
   /** Kills by the out-of-memory killer that are accounted for. */
   oomSeen: number;
   readonly alive: boolean;
+  /** @throws Problem executor_failed when its process numbers mean nothing here */
   identity(): LaneIdentity;
   /** Releases a step. @returns false when the shim is dead; then nothing was released. */
   release(line: string): boolean;
@@ -154,6 +155,13 @@ function connect(directory: string, record: LaneRecord, deps: LaneDeps): Connect
       return alive;
     },
     identity() {
+      if (record.bootId !== deps.machine.bootId || record.pidNamespace !== deps.machine.pidNamespace) {
+        throw new Problem(
+          "executor_failed",
+          `${directory} belongs to another pid namespace, whose processes cannot be told from others here`,
+          { remedy: "Start the server again in the container, or on the host, where it ran before." },
+        );
+      }
       const [pid, start] = readLine(`${directory}/pid`)?.split(" ") ?? [];
       const shim = pid === undefined || start === undefined ? null : { pid: Number(pid), start };
       return { mark: `${directory}\0`, shim };

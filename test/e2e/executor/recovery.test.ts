@@ -214,6 +214,21 @@ describe("not begun is proven by the gate, never inferred", () => {
 });
 
 describe("a machine that was restarted", () => {
+  it("or a pid namespace that is another: it signals nobody, and says where to go", async () => {
+    const signaled: number[] = [];
+    await using world = makeWorld({ kill: (pid) => void signaled.push(pid) });
+    const job = await world.open();
+    await world.ended(await world.submit(job, ":"));
+    const file = world.path(job, "lanes", "0", "lane.json");
+    const record = readFileSync(file, "utf8");
+    writeFileSync(file, record.replace(/pid:\[\d+\]/, "pid:[1]"));
+    await world.restart();
+    await expect(world.executor.close(job)).rejects.toThrow(/another pid namespace/);
+    expect(signaled).toEqual([]);
+    writeFileSync(file, record);
+    await world.restart();
+  });
+
   async function rebooted(world: World, job: JobSpec) {
     const record = world.path(job, "job.json");
     writeFileSync(record, readFileSync(record, "utf8").replace(/"bootId":"[^"]+"/, '"bootId":"another"'));

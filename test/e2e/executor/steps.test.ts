@@ -223,9 +223,10 @@ describe("the log", () => {
   it("is complete soon after the step although a daemon holds the pipe; the daemon lives on", async () => {
     const outcome = await world.run(
       job,
-      "echo before; setsid -f sleep 600; echo $$ >/dev/null; pgrep -n -x sleep >daemon 2>/dev/null || :; echo after",
+      "echo before; setsid -f sh -c 'echo $$ >daemon; exec sleep 600'; until [ -s daemon ]; do sleep 0.01; done; echo after",
     );
     expect(outcome).toMatchObject({ exitCode: 0, log: "before\nafter\n", logDropped: 0, killRung: null });
+    expect(isAlive(readFileSync(world.path(job, "workspace", "daemon"), "utf8"))).toBe(true);
     expect(await world.run(job, "echo next")).toMatchObject({ exitCode: 0, log: "next\n" });
   });
 
