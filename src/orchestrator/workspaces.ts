@@ -71,7 +71,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     if (stopping.aborted) return "stopping";
     const place = `${job.id}.${job.attempt} on ${owner.node}`;
     const [placed, run] = await Promise.all([
-      store.executions.place(execution.id, place),
+      store.executions.place(execution.id, place, owner),
       store.runs.get(runId),
     ]);
     if (!placed || run?.owner_node !== owner.node || run.owner_epoch !== owner.epoch) return "foreign";

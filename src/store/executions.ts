@@ -41,8 +41,8 @@ export interface ExecutionStore {
   work(ids: readonly ExecutionId[]): Promise<readonly ExecutionWork[]>;
   /** Live executions that a node carries, or that wait in its runs: what is to be re-attached after a start. */
   live(node: NodeId): Promise<readonly ExecutionWork[]>;
-  /** Where the executor knows it, once: false when it is final or already known elsewhere. */
-  place(id: ExecutionId, externalId: string): Promise<boolean>;
+  /** Where the executor knows it, once: false when it is final, already known elsewhere, or not `owner`'s to carry out. */
+  place(id: ExecutionId, externalId: string, owner?: Owner): Promise<boolean>;
   /** Records the log's place and length; also after the end, when missing bytes came. False: no such execution. */
   recordLog(id: ExecutionId, log: LogState): Promise<boolean>;
   get(id: ExecutionId): Promise<ExecutionRow | null>;
@@ -109,13 +109,14 @@ export function createExecutionStore(database: Database): ExecutionStore {
            and e.status in ('pending', 'running')`,
         [node],
       ),
-    place: async (id, externalId) =>
+    place: async (id, externalId, owner) =>
       (await database.execute(
         `update executions e
          set external_id = $2::text
          where e.id = $1::uuid and e.status in ('pending', 'running')
-           and (e.external_id is null or e.external_id = $2::text)`,
-        [id, storableText(externalId)],
+           and (e.external_id is null or e.external_id = $2::text)
+           and ($3::uuid is null or (e.node = $3::uuid and e.epoch = $4::integer))`,
+        [id, storableText(externalId), owner?.node ?? null, owner?.epoch ?? null],
       )) === 1,
     recordLog: async (id, log) =>
       (await database.execute(
