@@ -1,5 +1,5 @@
 /** Composes everything into one process: database, executor, orchestrator, and the client over them. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { availableParallelism, hostname } from "node:os";
 import { join, resolve } from "node:path";
 import {
@@ -28,6 +28,7 @@ import {
   createEmbeddedClient,
   isNodeAlive,
   joinNodes,
+  makeDataDirectory,
   type OpenDatabase,
   type OperationsDeps,
   recordAbandoned,
@@ -98,7 +99,10 @@ export async function openApp(options: AppOptions): Promise<App> {
   const log = openLog(options, config);
   const stack = new AsyncDisposableStack();
   const environment = stepAllowList(options.environment, options.home);
-  makeDirectories(config, options.host.uid);
+  makeDataDirectory(config.dataDir, options.host.uid, [
+    ...["mirrors", "logs", "work"].map((name) => join(config.dataDir, name)),
+    config.artifactPath,
+  ]);
   const urlPolicy = { allowLocal: config.git.allowFileUrls, allowHttp: false };
   const source = stack.use(
     createSource({
@@ -283,20 +287,4 @@ function openLog({ environment }: AppOptions, config: ServerConfig): Logger {
   return environment.SHIPINATOR_LOG_LEVEL === undefined
     ? silentLogger
     : createLogger({ level: config.logLevel });
-}
-
-/** Everything below is for this account alone; only Postgres' own account walks through, where that is another one. */
-function makeDirectories(config: ServerConfig, uid: number): void {
-  const { dataDir } = config;
-  const own = [join(dataDir, "mirrors"), join(dataDir, "logs"), join(dataDir, "work"), config.artifactPath];
-  try {
-    mkdirSync(dataDir, { recursive: true, mode: uid === 0 ? 0o711 : 0o700 });
-    for (const path of own) mkdirSync(path, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new Problem("data_dir_unusable", `the data directory cannot be made: ${errorMessage(error)}`, {
-      place: dataDir,
-      remedy: "Name another one with SHIPINATOR_DATA_DIR.",
-      cause: error,
-    });
-  }
 }
