@@ -61,7 +61,10 @@ function checkScheme(url: string, named: string, policy: UrlPolicy): string {
   switch (named) {
     case "file": {
       if (!policy.allowLocal)
-        throw refuse(`file:// addresses are not allowed here`, "Give an https or ssh address.");
+        throw refuse(
+          "file:// addresses are not allowed here",
+          "Give an https or ssh address, or the directory itself; SHIPINATOR_GIT_ALLOW_FILE_URLS=true allows them.",
+        );
       const path = url.slice("file://".length);
       if (!path.startsWith("/"))
         throw refuse(`${quote(url)} is not file:///absolute/path`, "Give three slashes.");
