@@ -114,6 +114,23 @@ export interface ArtifactDetail {
   readonly created_at: string;
 }
 
+/** What was brought to a target. `unknown` blocks the release until a person has looked and settled it. */
+export interface DeploymentDetail {
+  readonly id: string;
+  readonly target: string;
+  readonly namespace: string;
+  readonly release: string | null;
+  readonly outcome: "active" | "succeeded" | "failed" | "unknown" | "canceled";
+  /** Lower-case hex SHA-256 of the artifacts that were deployed. */
+  readonly digests: readonly string[];
+  readonly pipeline_run_id: string;
+  readonly execution_id: string;
+  /** Who settled it; null where it ended by itself. */
+  readonly resolved_by: string | null;
+  readonly created_at: string;
+  readonly finished_at: string | null;
+}
+
 /** A recorded transition. */
 export interface RunEvent {
   readonly seq: number;
@@ -133,12 +150,15 @@ export interface Page<T> {
   readonly next_cursor: string | null;
 }
 
-export interface RunFilter {
+export interface PageRequest {
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+export interface RunFilter extends PageRequest {
   readonly project?: string;
   readonly pipeline?: string;
   readonly status?: RunState;
-  readonly limit?: number;
-  readonly cursor?: string;
 }
 
 export interface LogRequest {
@@ -170,6 +190,17 @@ export interface Client {
   artifact(reference: string): Promise<ArtifactDetail>;
   /** The payload, verified while it streams: wrong bytes end in a Problem before the last chunk. */
   download(artifactId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Newest first. */
+  deployments(page: PageRequest): Promise<Page<DeploymentDetail>>;
+  /**
+   * Settles a deployment whose outcome is unknown; its run stays as it ended. `deployment`: an id or a unique prefix.
+   * @throws Problem conflict where the outcome is known
+   */
+  resolveDeployment(
+    deployment: string,
+    outcome: "succeeded" | "failed",
+    by: string,
+  ): Promise<DeploymentDetail>;
   /** Runs on this data directory that are not final and that nobody carries. */
   abandoned(): Promise<readonly RunSummary[]>;
   /** Takes an abandoned run over and carries it to its end; follow it by `events`. */

@@ -2,6 +2,7 @@
 import { brandId, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
 import type { ArtifactRow, RunRow, Store } from "../store/index.ts";
 import type { Client, RunSummary } from "./client.ts";
+import { deploymentOperations } from "./deployments.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { followLog, followRun } from "./follow.ts";
 import { presentArtifact, presentDetail, presentRun } from "./present.ts";
@@ -63,6 +64,7 @@ export function createEmbeddedClient(deps: OperationsDeps): Client {
       if (expired_at !== null) throw new Problem("gone", `the artifact ${name} (${id}) has expired`);
       yield* artifacts.open({ id, sha256, size, name }, undefined, signal);
     },
+    ...deploymentOperations(deps),
     async abandoned(): Promise<readonly RunSummary[]> {
       return (await abandonedRuns(deps)).map(presentRun);
     },

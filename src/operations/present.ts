@@ -1,6 +1,7 @@
 /** Rows as wire data: snake_case as they are, times as RFC 3339. */
 import type {
   ArtifactRow,
+  DeploymentRow,
   ExecutionRow,
   JobRow,
   RunRow,
@@ -10,6 +11,7 @@ import type {
 } from "../store/index.ts";
 import type {
   ArtifactDetail,
+  DeploymentDetail,
   ExecutionDetail,
   JobDetail,
   RunDetail,
@@ -107,6 +109,11 @@ function presentExecution(execution: ExecutionRow): ExecutionDetail {
 export function presentArtifact(artifact: ArtifactRow): ArtifactDetail {
   const { expired_at: _expired, created_at, ...rest } = artifact;
   return { ...rest, created_at: created_at.toISOString() };
+}
+
+export function presentDeployment(row: DeploymentRow): DeploymentDetail {
+  const { created_at, finished_at, ...rest } = row;
+  return { ...rest, created_at: created_at.toISOString(), finished_at: iso(finished_at) };
 }
 
 export function presentEvent(row: TransitionRow): RunEvent {

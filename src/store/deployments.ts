@@ -2,11 +2,14 @@
 import type { DeploymentId, RunId } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
+import { idRange } from "./prefix.ts";
 import type { DeploymentRow } from "./rows.ts";
 import { storableText } from "./text.ts";
 
 export interface DeploymentStore {
   get(id: DeploymentId): Promise<DeploymentRow | null>;
+  /** Deployments whose id begins so (hex digits and dashes), at most two. */
+  findByPrefix(prefix: string): Promise<readonly DeploymentRow[]>;
   ofRun(runId: RunId): Promise<readonly DeploymentRow[]>;
   list(
     filter?: { readonly target?: string; readonly namespace?: string; readonly release?: string },
@@ -27,6 +30,14 @@ export function createDeploymentStore(database: Database): DeploymentStore {
         [id],
       );
       return rows[0] ?? null;
+    },
+    async findByPrefix(prefix) {
+      const range = idRange(prefix);
+      if (range === null) return [];
+      return await database.query<DeploymentRow>(
+        `select ${columns} from deployments row where row.id between $1::uuid and $2::uuid order by row.id limit 2`,
+        range,
+      );
     },
     ofRun: (runId) =>
       database.query<DeploymentRow>(

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type RunState, statesOf } from "../../domain/index.ts";
 import type { CommandContext, OutputFormat } from "../context.ts";
 import { EXIT } from "../errors.ts";
+import { defineDeployments } from "./define-deployments.ts";
 
 /** Options that every command takes. */
 export interface SharedOptions {
@@ -20,6 +21,7 @@ export function defineCommands(program: Command, choose: Choose): void {
   defineFile(program, choose);
   defineQueries(program, choose);
   defineContents(program, choose);
+  defineDeployments(program, choose, { output: outputOption, config: configOption, parseLimit });
   program
     .command("version")
     .description("print the version")

@@ -1,6 +1,11 @@
 /** `Client` over runs in memory. Counts what is asked, so that tests can see what a command costs. */
 import { Problem } from "../../../../src/kernel/index.ts";
-import type { Client, RunSummary, TriggerRequest } from "../../../../src/operations/index.ts";
+import type {
+  Client,
+  DeploymentDetail,
+  RunSummary,
+  TriggerRequest,
+} from "../../../../src/operations/index.ts";
 import type { FakeRun } from "./fake-run.ts";
 
 export interface FakeClient extends Client {
@@ -13,6 +18,7 @@ export interface FakeClientOptions {
   readonly abandoned?: readonly FakeRun[];
   readonly notes?: readonly string[];
   readonly payload?: Uint8Array;
+  readonly deployments?: readonly DeploymentDetail[];
   /** Called when the first run is triggered; throws what the trigger shall throw. */
   readonly onTrigger?: (run: FakeRun) => void;
   readonly onCancel?: (run: FakeRun) => void;
@@ -116,6 +122,19 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     },
     async *download() {
       yield options.payload ?? new Uint8Array();
+    },
+    async deployments({ limit = 20, cursor }) {
+      asked.push("deployments");
+      const from = Number(cursor ?? 0);
+      const { deployments = [] } = options;
+      const items = deployments.slice(from, from + limit);
+      return { items, next_cursor: from + limit < deployments.length ? String(from + limit) : null };
+    },
+    async resolveDeployment(reference, outcome, by) {
+      asked.push("resolveDeployment");
+      const found = options.deployments?.find(({ id }) => id.startsWith(reference));
+      if (found === undefined) throw new Problem("not_found", `there is no deployment "${reference}"`);
+      return { ...found, outcome, resolved_by: by };
     },
     async abandoned() {
       return [...waiting].map((run) => run.snapshot());

@@ -1,0 +1,75 @@
+/** `shipinator deployments list` and `… resolve`: what went to which target, and a person's word about what is unknown. */
+import type { DeploymentDetail } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { formatAge } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { type Column, renderTable } from "../terminal/table.ts";
+
+const PAGE = 100;
+
+export async function listDeploymentsCommand(context: CommandContext, limit: number): Promise<number> {
+  return await withReader(context, async ({ client }) => {
+    const deployments: DeploymentDetail[] = [];
+    let cursor: string | null = null;
+    do {
+      const page = await client.deployments({
+        limit: Math.min(PAGE, limit - deployments.length),
+        ...(cursor === null ? {} : { cursor }),
+      });
+      deployments.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor !== null && deployments.length < limit);
+    if (context.format === "json") writeJson(context, deployments);
+    else if (deployments.length === 0) note(context, "nothing has been deployed yet");
+    else context.out.write(render(context, deployments));
+    return EXIT.done;
+  });
+}
+
+export interface ResolveArguments {
+  readonly deployment: string;
+  readonly outcome: "succeeded" | "failed";
+}
+
+export async function resolveDeploymentCommand(
+  context: CommandContext,
+  { deployment, outcome }: ResolveArguments,
+): Promise<number> {
+  const { deps, out } = context;
+  return await withReader(context, async ({ client }) => {
+    const resolved = await client.resolveDeployment(deployment, outcome, deps.login());
+    if (context.format === "json") writeJson(context, resolved);
+    else
+      out.write(
+        `deployment ${resolved.id} to ${placeOf(resolved)} is settled as ${outcome}; the next one is free to go\n`,
+      );
+    return EXIT.done;
+  });
+}
+
+function placeOf({ target, namespace, release }: DeploymentDetail): string {
+  return [target, namespace, release ?? "-"].map(sanitizeName).join("/");
+}
+
+function render({ deps, out, style }: CommandContext, deployments: readonly DeploymentDetail[]): string {
+  const now = deps.clock.now();
+  const columns: readonly Column<DeploymentDetail>[] = [
+    { header: "ID", text: ({ id }) => id },
+    {
+      header: "OUTCOME",
+      text: ({ outcome }) => outcome,
+      paint: (text, { outcome }) => (outcome === "unknown" ? style.yellow(text) : text),
+    },
+    { header: "TARGET/NAMESPACE/RELEASE", shrinkTo: 12, text: placeOf },
+    { header: "RUN", shrinkTo: 8, text: ({ pipeline_run_id }) => pipeline_run_id },
+    { header: "STARTED", text: ({ created_at }) => (out.isTTY ? formatAge(created_at, now) : created_at) },
+    { header: "SETTLED BY", shrinkTo: 6, text: ({ resolved_by }) => sanitizeName(resolved_by ?? "") },
+  ];
+  const settled = deployments.some(({ resolved_by }) => resolved_by !== null);
+  return renderTable(settled ? columns : columns.slice(0, -1), deployments, {
+    style,
+    width: out.isTTY ? out.columns : null,
+  });
+}
