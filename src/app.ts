@@ -140,7 +140,6 @@ export async function openApp(options: AppOptions): Promise<App> {
   };
   // In `run` Postgres starts while the source is read; whoever needs it first hears of a failure.
   if (options.mode === "run") open().catch(() => undefined);
-  else await recordAbandoned(deps);
   let closed: Promise<void> | undefined;
   const close = () =>
     (closed ??= (async () => {
@@ -148,6 +147,7 @@ export async function openApp(options: AppOptions): Promise<App> {
       await opened?.catch(() => undefined);
       await stack.disposeAsync();
     })());
+  if (options.mode === "read") await closeOnFailure(recordAbandoned(deps), close);
   return {
     client: createEmbeddedClient(deps),
     dataDir: config.dataDir,
@@ -155,6 +155,16 @@ export async function openApp(options: AppOptions): Promise<App> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Who is not given the application cannot close it: what is open of it, the database among it, ends here. */
+async function closeOnFailure(work: Promise<unknown>, close: () => Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDatabase> {
