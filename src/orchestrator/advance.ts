@@ -41,6 +41,11 @@ interface Carried {
   mode: PlanMode;
   /** In the care of `attempts`, or queued. */
   readonly executions: Set<ExecutionId>;
+  /**
+   * The frontier as it was right after our last apply, read while what that started is running. Good for recording an
+   * end, because the apply compares seq; never for finding out what somebody else wants (a cancel).
+   */
+  ahead: Promise<Snapshot | null> | null;
 }
 
 interface Parts {
@@ -60,12 +65,20 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     while (!stopping.aborted) {
       const run = carried.get(runId);
       if (run === undefined) return;
-      const [snapshot, refusal] = await Promise.all([store.runs.frontier(runId), dispatcher.refusal()]);
+      const [snapshot, refusal] = await Promise.all([look(runId, run), dispatcher.refusal()]);
       if (carried.get(runId) !== run || stopping.aborted) return;
       if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId, snapshot?.run.seq ?? 0);
       takeIntoCare(run, snapshot);
       if (!(await decide(run, snapshot, refusal))) return;
     }
+  }
+
+  async function look(runId: RunId, run: Carried): Promise<Snapshot | null> {
+    const { ahead } = run;
+    run.ahead = null;
+    const snapshot = (await ahead) ?? null;
+    const useful = snapshot !== null && attempts.settledOf(snapshot.executions).length > 0;
+    return useful ? snapshot : store.runs.frontier(runId);
   }
 
   /** Brings what is known here of the run into line with what the database shows. */
@@ -112,6 +125,9 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     }
     const applied = await apply(run, snapshot, decision.changes, refusal);
     if (applied === null) return stillOurs(snapshot.run.id);
+    // A failure to look ahead is no failure: the pass that needs it looks for itself.
+    if (decision.changes.newExecutions.length > 0)
+      run.ahead = store.runs.frontier(snapshot.run.id).catch(() => null);
     for (const { executionId } of evidence.settled) drop(run, executionId);
     perform(snapshot, decision);
     tell(snapshot.run.id, applied.seq);
@@ -205,7 +221,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     pass,
     take(runId, mode) {
       const run = carried.get(runId);
-      if (run === undefined) carried.set(runId, { mode, executions: new Set() });
+      if (run === undefined) carried.set(runId, { mode, executions: new Set(), ahead: null });
       else if (mode === "carry") run.mode = mode;
     },
     release,
