@@ -39,12 +39,23 @@ export async function takeOver(deps: OperationsDeps, runId: RunId): Promise<void
   });
 }
 
+/** Two commands may find the same run; the one that comes second has nothing to do. */
+async function wins(taking: Promise<void>): Promise<boolean> {
+  try {
+    await taking;
+    return true;
+  } catch (error) {
+    if (error instanceof Problem && error.code === "conflict") return false;
+    throw error;
+  }
+}
+
 /** Writes down what has ended of abandoned runs and starts nothing; the runs stay to be continued. */
 export async function recordAbandoned(deps: OperationsDeps): Promise<readonly RunRow[]> {
   const { store, orchestrator } = await deps.database();
   const left: RunRow[] = [];
   for (const run of await abandonedRuns(deps)) {
-    await takeOver(deps, run.id);
+    if (!(await wins(takeOver(deps, run.id)))) continue;
     await orchestrator.record(run.id);
     const now = await store.runs.get(run.id);
     if (now !== null && now.finished_at === null) left.push(now);
