@@ -179,6 +179,15 @@ export async function forgetSeed(): Promise<void> {
   seeding = undefined;
 }
 
+/** Waits for something outside that nobody tells of. @throws when it is not so after 30 s */
+export async function until(what: () => boolean): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!what()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await delay(2);
+  }
+}
+
 export function killIfThere(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");

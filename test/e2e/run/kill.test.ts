@@ -1,0 +1,146 @@
+/** kill -9: what still ran is attached again, what had ended is recorded, nothing is lost and nothing repeated. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { forgetSeed, until, World } from "../../support/cli.ts";
+import {
+  campaignRepository,
+  createRandom,
+  environment,
+  expectCarried,
+  killAll,
+  ledger,
+  momentOf,
+  survive,
+} from "../../support/kill-campaign.ts";
+
+afterAll(forgetSeed);
+
+const seed = 20261124;
+const moments = 6;
+
+describe(`kill -9 of run at random moments (seed ${seed})`, () => {
+  let world: World;
+  let repository: string;
+  beforeAll(async () => {
+    world = await World.prepared();
+    repository = campaignRepository(world);
+  });
+  afterAll(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  const random = createRandom(seed);
+  for (let index = 0; index < moments; index += 1) {
+    const moment = momentOf(random, index);
+    it(`${moment.begun} steps begun, ${moment.afterMs} ms later; found by ${moment.finder}`, async () => {
+      await survive(world, repository, moment);
+    });
+  }
+});
+
+describe("kill -9 of other parts", () => {
+  let world: World;
+  beforeEach(async () => {
+    world = await World.prepared();
+  });
+  afterEach(async () => {
+    await world[Symbol.asyncDispose]();
+  });
+
+  it("Postgres under a run: it is started again, and the run goes on", async () => {
+    const repository = campaignRepository(world);
+    const running = world.start(["run", repository], { env: environment });
+    await running.said(/▸ test\/t1/);
+    expect(killAll(world, (command) => / -D .*postgres\/data/.test(command))).toBe(1);
+    const { code, stderr } = await running.ended;
+    // It may have ended with an error of the environment; then the next command goes on.
+    if (code !== 0) {
+      expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(/^error: /) });
+      expect((await world.shipinator(["resume"], { env: environment })).code).toBe(0);
+    }
+    expectCarried(await world.status("1"), ledger(world));
+  });
+
+  it("everything at once in a step: it is executor_lost with its reason, and not repeated", async () => {
+    const directory = world.directory("all", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - { name: first, run: "echo first >>${world.root}/ledger" }
+    - { name: lost, run: "echo lost >>${world.root}/ledger; sleep 300" }
+    - { name: later, run: "echo later >>${world.root}/ledger" }
+`,
+    });
+    const running = world.start(["run", directory]);
+    await until(() => ledger(world).includes("lost"));
+    running.child.kill("SIGKILL");
+    await running.ended;
+    killAll(world, () => true);
+    const listed = await world.shipinator(["list"]);
+    expect(listed.code).toBe(0);
+    await world.shipinator(["resume"]);
+    expect(ledger(world)).toEqual(["first", "lost"]);
+    const run = await world.status();
+    expect(run).toMatchObject({ status: "failed", failure_reason: "executor_lost" });
+    expect(run.jobs[0]?.steps.map(({ name, status }) => [name, status])).toEqual([
+      ["first", "succeeded"],
+      ["lost", "failed"],
+      ["later", "skipped"],
+    ]);
+    expect(run.failure_message).toMatch(/lost/);
+  });
+
+  it("everything at once in a deploy: its outcome is not known, and nothing repeats it", async () => {
+    const directory = world.directory("deploys", {
+      ".shipinator.yaml": `deploy: { run: "echo deploy >>${world.root}/ledger; sleep 300" }\n`,
+    });
+    const running = world.start(["run", directory]);
+    await until(() => ledger(world).includes("deploy"));
+    running.child.kill("SIGKILL");
+    await running.ended;
+    killAll(world, () => true);
+    const resumed = await world.shipinator(["resume"]);
+    expect(resumed.code).toBe(1);
+    expect(resumed.stdout).toContain("deploy_unknown");
+    expect(ledger(world)).toEqual(["deploy"]);
+    expect(await world.status()).toMatchObject({ status: "failed", failure_reason: "deploy_unknown" });
+    // The next deploy to the same place waits for a person.
+    const next = await world.shipinator(["run", directory]);
+    expect(next.code).toBe(1);
+    expect(next.stdout).toContain("shipinator deployments resolve");
+    expect(ledger(world)).toEqual(["deploy"]);
+  });
+
+  it("the step itself goes on when the command dies, and its end is found", async () => {
+    const directory = world.directory("goes-on", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - { name: waits, run: "echo begun; until [ -e ${world.root}/go ]; do sleep 0.02; done; echo ended >>${world.root}/ledger; echo done" }
+    - { name: next, run: "echo next >>${world.root}/ledger" }
+`,
+    });
+    const running = world.start(["run", directory]);
+    await running.said(/\[build\/waits\] begun/);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    const listed = await world.shipinator(["list"]);
+    expect(listed.stdout).toMatch(/^ +1 +running/m);
+    expect(listed.stderr).toBe(
+      "note: run 1 of goes-on was left unfinished; this continues it: shipinator resume 1\n",
+    );
+    expect((await world.status("1")).status).toBe("running");
+    writeFileSync(join(world.root, "go"), "");
+    while (!ledger(world).includes("ended")) await world.shipinator(["status"]);
+    // Whoever only looks starts nothing.
+    await world.shipinator(["list"]);
+    expect(ledger(world)).toEqual(["ended"]);
+    const resumed = await world.shipinator(["resume", "1"]);
+    expect(resumed.code).toBe(0);
+    expect(ledger(world)).toEqual(["ended", "next"]);
+    expect(await world.log("1", "waits")).toBe("begun\ndone\n");
+    expect((await world.status("1")).jobs[0]?.steps[0]?.executions).toHaveLength(1);
+    expect(await world.shipinator(["resume", "1"])).toMatchObject({ code: 2 });
+  });
+});
