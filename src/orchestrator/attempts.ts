@@ -120,7 +120,7 @@ export function createAttempts(
   async function miss(attempt: Attempt): Promise<void> {
     const { subject } = attempt;
     const mayBeUntouched = attempt.phase === "found" && subject.execution.status === "pending";
-    if (!mayBeUntouched || (await workspaces.everOpened(subject)))
+    if (!mayBeUntouched || (await workspaces.wasOpened(subject)))
       return finish(attempt, settleBare(attempt, vanished()));
     if (attempt.stop !== null) return void refuse(attempt, neverBegan("canceled", null));
     if (events.modeOf(subject.runId) !== "carry") return;

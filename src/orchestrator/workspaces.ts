@@ -19,8 +19,8 @@ export interface Workspaces {
   /** Opens the attempt's workspace when it is not. Attempts of one job share the opening and its answer. */
   open(subject: Subject): Promise<Admission>;
   isOpen(jobId: JobId): boolean;
-  /** Whether anything of this job may ever have been handed to an executor, by whichever process. */
-  everOpened(subject: Subject): Promise<boolean>;
+  /** Whether anything of this job may have been handed to an executor before this process first asked. */
+  wasOpened(subject: Subject): Promise<boolean>;
   /** Closes it in the background; one that fails is closed again by `tend`. */
   close(runId: RunId, job: Pick<JobView, "id" | "attempt">): void;
   /** Closes what is open of the run beside the active job: their ends are recorded. */
@@ -38,6 +38,7 @@ interface Workspace {
   readonly job: Pick<JobView, "id" | "attempt">;
   spec: Promise<JobSpec> | null;
   opening: Promise<Admission> | null;
+  wasOpened: Promise<boolean> | null;
 }
 
 export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal): Workspaces {
@@ -49,7 +50,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
   function workspaceOf(runId: RunId, job: Workspace["job"]): Workspace {
     let workspace = workspaces.get(job.id);
     if (workspace === undefined) {
-      workspace = { runId, job, spec: null, opening: null };
+      workspace = { runId, job, spec: null, opening: null, wasOpened: null };
       workspaces.set(job.id, workspace);
     }
     return workspace;
@@ -120,13 +121,14 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
       }
     },
     isOpen: (jobId) => (workspaces.get(jobId)?.opening ?? null) !== null,
-    async everOpened({ runId, job }) {
-      const [steps, executions] = await Promise.all([
-        store.steps.ofJob(job.id),
-        store.executions.ofRun(runId),
-      ]);
-      const own = new Set(steps.map((step) => step.id));
-      return executions.some((one) => own.has(one.job_step_id) && one.external_id !== null);
+    wasOpened({ runId, job }) {
+      // Asked once: the attempts of a job are found together, and the first to be started sets the mark.
+      const workspace = workspaceOf(runId, job);
+      workspace.wasOpened ??= isMarked(deps, runId, job.id).catch((error: unknown) => {
+        workspace.wasOpened = null;
+        throw error;
+      });
+      return workspace.wasOpened;
     },
     close: (runId, job) => close(workspaceOf(runId, job)),
     closeEnded(runId, active) {
@@ -143,6 +145,12 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
       while (closing.size > 0) await Promise.all(closing.values());
     },
   };
+}
+
+async function isMarked({ store }: OrchestratorDeps, runId: RunId, jobId: JobId): Promise<boolean> {
+  const [steps, executions] = await Promise.all([store.steps.ofJob(jobId), store.executions.ofRun(runId)]);
+  const own = new Set(steps.map((step) => step.id));
+  return executions.some((one) => own.has(one.job_step_id) && one.external_id !== null);
 }
 
 async function describeJob({ store }: OrchestratorDeps, { job, step }: Subject): Promise<JobSpec> {

@@ -77,8 +77,9 @@ export interface View {
   readonly executions: Readonly<Record<string, readonly string[]>>;
 }
 
-export async function createBench(): Promise<Bench> {
-  const fixture = await createFixture();
+/** On a database of its own, or on one that is given. */
+export async function createBench(given?: Fixture): Promise<Bench> {
+  const fixture = given ?? (await createFixture());
   const clock = createSteeredClock();
   const world = createFakeWorld();
   const { store } = fixture;
@@ -150,7 +151,7 @@ export async function createBench(): Promise<Bench> {
       // A step that heeds no cancel would hold its process's end.
       for (const it of world.executions.values()) it.ended.resolve();
       for (const process of processes) await process.stop();
-      await fixture[Symbol.asyncDispose]();
+      if (given === undefined) await fixture[Symbol.asyncDispose]();
     },
   };
   return bench;

@@ -15,6 +15,8 @@ export interface Gate {
   quiet(): Promise<void>;
   /** Calls by name, as `runs.apply`. */
   readonly calls: ReadonlyMap<string, number>;
+  /** Hears what each call was answered, frozen or not. */
+  onAnswer(listener: (name: string, value: unknown) => void): void;
 }
 
 export function createGate(): Gate {
@@ -23,6 +25,7 @@ export function createGate(): Gate {
   let ice: PromiseWithResolvers<void> | null = null;
   let underWay = 0;
   let count = 0;
+  let hear: (name: string, value: unknown) => void = () => {};
 
   async function pass(): Promise<void> {
     if (ice === null && left-- <= 0) ice = Promise.withResolvers();
@@ -41,7 +44,9 @@ export function createGate(): Gate {
       await pass();
       if (hanging) underWay--;
       try {
-        return await make();
+        const value = await make();
+        hear(name, value);
+        return value;
       } finally {
         if (hanging) underWay++;
         await pass();
@@ -84,6 +89,9 @@ export function createGate(): Gate {
       }
     },
     calls,
+    onAnswer(listener) {
+      hear = listener;
+    },
   };
   return gate;
 }
