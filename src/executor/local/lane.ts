@@ -5,7 +5,7 @@
  * system, so that a restarted server picks up the same two ends. All opens are O_NONBLOCK: a FIFO that waits for its
  * other end would hold one of Node's few worker threads.
  */
-import { closeSync, constants, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { errorCode, Problem } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
@@ -70,15 +70,43 @@ export async function startLane(
   return lane;
 }
 
-/** Picks up a lane that another instance started. @returns a lane that is `alive` or not. */
+/** Picks up a lane that another instance started, or only began to make. @returns a lane that is `alive` or not. */
 export function attachLane(directory: string, deps: LaneDeps): Lane | null {
   const text = readLine(`${directory}/lane.json`);
   if (text === null) return null;
   const record: LaneRecord = JSON.parse(text);
+  if (!existsSync(`${directory}/hints`)) return neverStarted(directory, record, deps);
   const lane = connect(directory, record, deps);
   lane.ready.catch(() => undefined); // nobody waits for a shim that was ready long ago
   if (record.bootId !== deps.machine.bootId || !lane.takeWriteEnd()) lane.detach();
   return lane;
+}
+
+/** The server died between the lane's record and its FIFOs, which come before the shim: only its groups may be there. */
+function neverStarted(directory: string, record: LaneRecord, { machine }: LaneDeps): Lane {
+  return {
+    directory,
+    record,
+    current: null,
+    oomSeen: 0,
+    alive: false,
+    identity: () => identityOf(directory, record, machine),
+    release: () => false,
+    detach() {},
+  };
+}
+
+function identityOf(directory: string, record: LaneRecord, machine: Machine): LaneIdentity {
+  if (record.bootId !== machine.bootId || record.pidNamespace !== machine.pidNamespace) {
+    throw new Problem(
+      "executor_failed",
+      `${directory} belongs to another pid namespace, whose processes cannot be told from others here`,
+      { remedy: "Start the server again in the container, or on the host, where it ran before." },
+    );
+  }
+  const [pid, start] = readLine(`${directory}/pid`)?.split(" ") ?? [];
+  const shim = pid === undefined || start === undefined ? null : { pid: Number(pid), start };
+  return { mark: `${directory}\0`, shim };
 }
 
 /** Joins the lane's groups before anything else runs in it; the memory group is welcome, not needed. */
@@ -154,18 +182,7 @@ function connect(directory: string, record: LaneRecord, deps: LaneDeps): Connect
     get alive() {
       return alive;
     },
-    identity() {
-      if (record.bootId !== deps.machine.bootId || record.pidNamespace !== deps.machine.pidNamespace) {
-        throw new Problem(
-          "executor_failed",
-          `${directory} belongs to another pid namespace, whose processes cannot be told from others here`,
-          { remedy: "Start the server again in the container, or on the host, where it ran before." },
-        );
-      }
-      const [pid, start] = readLine(`${directory}/pid`)?.split(" ") ?? [];
-      const shim = pid === undefined || start === undefined ? null : { pid: Number(pid), start };
-      return { mark: `${directory}\0`, shim };
-    },
+    identity: () => identityOf(directory, record, deps.machine),
     takeWriteEnd() {
       try {
         write = openSync(`${directory}/live`, constants.O_WRONLY | constants.O_NONBLOCK);

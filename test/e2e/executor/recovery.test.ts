@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -75,6 +75,32 @@ describe("a server that was killed", () => {
     await world.ended(spec);
     expect(await world.run(job, "echo after")).toMatchObject({ exitCode: 0, log: "after\n" });
   });
+
+  it.each(["nothing yet", "its record", "one of its two FIFOs"])(
+    "goes on where it left a lane half made, of which there is %s",
+    async (made) => {
+      await using world = makeWorld();
+      const job = await world.open();
+      const half = () => {
+        const lane = world.path(job, "lanes", "1");
+        mkdirSync(lane);
+        if (made !== "nothing yet")
+          writeFileSync(`${lane}/lane.json`, readFileSync(world.path(job, "lanes", "0", "lane.json")));
+        if (made === "one of its two FIFOs") execFileSync("mkfifo", [`${lane}/live`]);
+      };
+      half();
+      await world.restart();
+      expect(await world.run(job, "echo goes on")).toMatchObject({ exitCode: 0, log: "goes on\n" });
+      await world.executor.close(job);
+      // The same in an opening that was cut short, which begins anew.
+      await world.executor.open(job);
+      rmSync(world.path(job, "job.json"));
+      half();
+      await world.restart();
+      await world.executor.open(job);
+      expect(await world.run(job, "echo anew", { attempt: 2 })).toMatchObject({ exitCode: 0 });
+    },
+  );
 
   it("finds what a step left in the background, and ends it with the job", async () => {
     await using world = makeWorld();
