@@ -186,6 +186,8 @@ export interface Client {
   /** The last lines of an execution's log, undecoded. */
   logTail(executionId: string, lines: number): Promise<Uint8Array>;
   cancel(runId: string, by: string): Promise<"requested" | "already" | "final">;
+  /** After a cancel: what is still in its grace is killed. Resolves when it has ended; the run's end is told later. */
+  insist(runId: string): Promise<void>;
   /** By id or unique prefix, or `RUN/NAME`. */
   artifact(reference: string): Promise<ArtifactDetail>;
   /** The payload, verified while it streams: wrong bytes end in a Problem before the last chunk. */

@@ -24,7 +24,7 @@ export interface OperationsDeps {
   readonly mode: "run" | "read";
   readonly source: Source;
   readonly logs: LogStore;
-  readonly executor: Pick<Executor, "type" | "ignores">;
+  readonly executor: Pick<Executor, "type" | "ignores" | "cancel">;
   readonly inators: ReadonlyMap<JobType, Inator>;
   /** Seconds between SIGTERM and SIGKILL of a step. */
   readonly graceSeconds: number;

@@ -1,6 +1,7 @@
 /** The `Client` over this process's own store and orchestrator. */
+import { isFinalExecution } from "../domain/index.ts";
 import { brandId, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
-import type { ArtifactRow, RunRow, Store } from "../store/index.ts";
+import type { ArtifactRow, RunRow, RunSummaryRows, Store } from "../store/index.ts";
 import type { Client, RunSummary } from "./client.ts";
 import { deploymentOperations } from "./deployments.ts";
 import type { OperationsDeps } from "./deps.ts";
@@ -54,6 +55,11 @@ export function createEmbeddedClient(deps: OperationsDeps): Client {
       await orchestrator.advance(brandId<RunId>(runId));
       return answer;
     },
+    async insist(runId) {
+      const { store } = await deps.database();
+      const rows = await store.runs.summary(brandId<RunId>(runId));
+      if (rows !== null) await killAtOnce(deps.executor, rows);
+    },
     async artifact(reference) {
       const { store } = await deps.database();
       return presentArtifact(await findArtifact(store, reference));
@@ -74,6 +80,22 @@ export function createEmbeddedClient(deps: OperationsDeps): Client {
       await orchestrator.carry(brandId<RunId>(runId));
     },
   };
+}
+
+/** A second cancel with less grace hurries the one that the orchestrator waits for. */
+async function killAtOnce(
+  executor: OperationsDeps["executor"],
+  { jobs, steps, executions }: RunSummaryRows,
+): Promise<void> {
+  const live = executions.filter((execution) => !isFinalExecution(execution.status));
+  await Promise.all(
+    live.map(async ({ id: executionId, job_step_id: stepId, attempt }) => {
+      const job = jobs.find(({ id }) => steps.some((step) => step.id === stepId && step.job_id === id));
+      if (job === undefined) return;
+      const handle = { executionId, stepId, attempt, jobId: job.id, jobAttempt: job.attempt };
+      await executor.cancel(handle, "canceled", 0);
+    }),
+  );
 }
 
 async function findRun(store: Store, reference: string): Promise<RunRow> {

@@ -62,8 +62,10 @@ async function carry(
       logs: "none" as const,
     };
     const final = await followRun({ ...options, run: await client.get(run.id) });
-    if (!isFinalRun(final.status))
+    if (!isFinalRun(final.status)) {
+      await client.insist(run.id);
       return note(context, `${title} is left unfinished; this continues it: shipinator resume ${run.id}`);
+    }
     const time = elapsed(final.started_at, final.finished_at, deps.clock.now());
     const took = time === null ? "" : ` after ${formatDuration(time)}`;
     out.write(`${mark(final.status, style)} ${title}: ${paintStatus(final.status, style)}${took}\n`);

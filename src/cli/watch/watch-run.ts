@@ -58,6 +58,7 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
       logs: live === null ? "complete" : "live",
     });
     if (isFinalRun(final.status)) await canceling.settled((error) => warn(context, error));
+    else await session.client.insist(run.id).catch((error: unknown) => warn(context, error));
     return final;
   } finally {
     canceling.off();

@@ -61,11 +61,12 @@ describe("Ctrl-C during run", () => {
   });
 
   it("leaves at the second, says which command continues the run, and closes", async () => {
-    const { clock, command } = await launch({ isTTY: true });
+    const { clock, client, command } = await launch({ isTTY: true });
     command.interrupt();
     await clock.advance(50);
     command.interrupt();
     expect(await finish(command)).toBe(130);
+    expect(client.asked).toContain("insist");
     expect(command.stderr.text()).toBe(
       "note: run 12 of hello is left unfinished; this continues it: shipinator resume 12\n",
     );

@@ -110,6 +110,9 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
       options.onCancel?.(run);
       return "requested";
     },
+    async insist() {
+      asked.push("insist");
+    },
     async artifact(reference) {
       const found = all
         .flatMap(({ detail }) => detail.artifacts.map((artifact) => ({ artifact, detail })))
