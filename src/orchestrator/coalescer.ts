@@ -17,11 +17,14 @@ export function createCoalescer<K>(pass: (key: K) => Promise<void>): Coalescer<K
   const entries = new Map<K, Entry>();
 
   function start(key: K): Promise<void> {
-    const entry: Entry = { running: Promise.resolve(), next: undefined };
-    entries.set(key, entry);
-    entry.running = pass(key).finally(() => {
+    const over = Promise.withResolvers<void>();
+    const running = over.promise.finally(() => {
       if (entries.get(key) === entry && entry.next === undefined) entries.delete(key);
     });
+    const entry: Entry = { running, next: undefined };
+    // In place before the pass begins: what the pass itself asks for at once must follow it, not accompany it.
+    entries.set(key, entry);
+    pass(key).then(over.resolve, over.reject);
     return entry.running;
   }
 

@@ -23,6 +23,21 @@ describe("a coalescer", () => {
     expect(gates).toHaveLength(2);
   });
 
+  it("lets a pass that is asked for by a pass follow it, even when it asks before it has waited for anything", async () => {
+    const seen: string[] = [];
+    let passes = 0;
+    const coalescer = createCoalescer<string>(async (key) => {
+      const number = ++passes;
+      seen.push(`${number} begins`);
+      if (number === 1) void coalescer.request(key);
+      for (let turns = 0; turns < 10; turns++) await Promise.resolve();
+      seen.push(`${number} ends`);
+    });
+    await coalescer.request("run");
+    await coalescer.idle();
+    expect(seen).toEqual(["1 begins", "1 ends", "2 begins", "2 ends"]);
+  });
+
   it("keeps keys apart", async () => {
     const seen: string[] = [];
     const coalescer = createCoalescer<string>(async (key) => {
