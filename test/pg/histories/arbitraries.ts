@@ -1,0 +1,143 @@
+/** Random pipelines, random behaviour of their attempts, random histories. */
+import fc from "fast-check";
+import { type FakeBehaviour, fakeOutcomes } from "../../../src/executor/index.ts";
+import { Problem } from "../../../src/kernel/index.ts";
+import type { StageGiven, StageName } from "./model.ts";
+
+export const outcomes = Object.keys(fakeOutcomes) as readonly (keyof typeof fakeOutcomes)[];
+export type OutcomeName = (typeof outcomes)[number];
+
+/** Something that the world does to one of its live attempts, picked by a number. */
+export interface Move {
+  readonly pick: number;
+  readonly how: "begin" | "end" | "hint";
+  readonly outcome: OutcomeName;
+}
+
+export type Action =
+  | { readonly kind: "world"; readonly moves: readonly Move[] }
+  | { readonly kind: "cancel"; readonly moves: readonly Move[]; readonly told: "told" | "untold" }
+  | { readonly kind: "stop"; readonly moves: readonly Move[] }
+  | {
+      readonly kind: "crash";
+      readonly moves: readonly Move[];
+      /** After so many gates of the process; then so many of each that takes over, until one is spared. */
+      readonly passes: number;
+      readonly heirs: readonly number[];
+    }
+  | { readonly kind: "thaw" }
+  | { readonly kind: "elapse" };
+
+export interface History {
+  readonly stages: readonly StageGiven[];
+  /** By step name, an attempt each; the last one repeats. */
+  readonly behaviours: Readonly<Record<string, readonly FakeBehaviour[]>>;
+  readonly slots: number;
+  readonly actions: readonly Action[];
+}
+
+const move: fc.Arbitrary<Move> = fc.record({
+  pick: fc.nat(20),
+  how: fc.constantFrom("begin", "end", "end", "end", "hint"),
+  outcome: fc.oneof(
+    { weight: 3, arbitrary: fc.constant("success" as const) },
+    { weight: 2, arbitrary: fc.constantFrom(...outcomes) },
+  ),
+});
+
+const moves = (max: number) => fc.array(move, { maxLength: max });
+const passes = fc.nat(14);
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("world" as const), moves: moves(4) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("cancel" as const),
+      moves: moves(2),
+      told: fc.constantFrom("told", "untold"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("stop" as const), moves: moves(2) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("crash" as const),
+      moves: moves(3),
+      passes,
+      heirs: fc.array(passes, { maxLength: 2 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "thaw" } as const) },
+  { weight: 1, arbitrary: fc.constant({ kind: "elapse" } as const) },
+);
+
+const submitError = new Problem("executor_failed", "the fake refuses to start it");
+
+const behaviour: fc.Arbitrary<FakeBehaviour> = fc
+  .record({
+    hold: fc.constantFrom("before", "before", "after", "no"),
+    outcome: fc.oneof(
+      { weight: 4, arbitrary: fc.constant("success" as const) },
+      { weight: 1, arbitrary: fc.constantFrom(...outcomes) },
+    ),
+    hints: fc.constantFrom(0, 1, 1, 2),
+    onRestart: fc.constantFrom("attach", "attach", "attach", "lose", "forget"),
+    onCancel: fc.constantFrom("end", "end", "ignore once"),
+    refused: fc.constantFrom("no", "no", "no", "no", "no", "no", "yes"),
+  })
+  .map(({ hold, outcome, onCancel, refused, ...rest }) => ({
+    ...rest,
+    ...(hold === "no" ? {} : { hold: hold as "before" | "after" }),
+    outcome: fakeOutcomes[outcome],
+    // Before its begin a step has no say; and what is forgotten could never answer its cancel.
+    onCancel:
+      hold === "after" && rest.onRestart !== "forget"
+        ? (onCancel as "end" | "ignore once")
+        : ("end" as const),
+    ...(refused === "yes" ? { submitError } : {}),
+  }));
+
+const retry = fc.option(
+  fc.record({
+    max: fc.integer({ min: 1, max: 2 }),
+    on: fc.subarray(["script_failed", "timed_out", "executor_lost", "start_failed"], { minLength: 1 }),
+  }),
+  { freq: 2 },
+);
+
+function stage(name: StageName): fc.Arbitrary<StageGiven> {
+  const one = fc.record({ group: fc.constantFrom(null, null, "x", "x", "y"), retry });
+  return fc.array(one, { minLength: 1, maxLength: name === "deploy" ? 1 : 4 }).map((steps) => ({
+    name,
+    steps: steps.map((step, index) => ({
+      name: `${name[0]}${index}`,
+      // A group is not torn apart by another step: what comes back later is another group.
+      group: step.group === null ? null : `${step.group}${partOf(steps, index)}`,
+      retry: name === "deploy" ? null : step.retry,
+    })),
+  }));
+}
+
+/** Counts the changes of group up to here. */
+function partOf(steps: readonly { readonly group: string | null }[], index: number): number {
+  return steps.slice(1, index + 1).filter((step, at) => step.group !== steps[at]?.group).length;
+}
+
+export const histories: fc.Arbitrary<History> = fc
+  .subarray(["build", "test", "deploy"] as const, { minLength: 1 })
+  .chain((names) => fc.tuple(...names.map(stage)))
+  .chain((stages) =>
+    fc.record({
+      stages: fc.constant(stages),
+      behaviours: fc.record(
+        Object.fromEntries(
+          stages
+            .flatMap(({ steps }) => steps)
+            .map(({ name }) => [name, fc.array(behaviour, { minLength: 1, maxLength: 4 })]),
+        ),
+      ),
+      slots: fc.integer({ min: 1, max: 4 }),
+      actions: fc.array(action, { minLength: 1, maxLength: 14 }),
+    }),
+  );
