@@ -1,6 +1,6 @@
 /**
  * Side by side, interleaved: each round runs every contender once, in turn, so that what else the machine does falls on
- * all alike. Medians and ratios are printed; a figure over its limit makes the process exit 1.
+ * all alike. Medians and ratios are printed; with `--strict` a figure over its limit makes the process exit 1.
  */
 export interface Contender {
   readonly name: string;

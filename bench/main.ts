@@ -25,3 +25,5 @@ for (const name of names.length === 0 ? Object.keys(suites) : names) {
 const held = outcomes.reduce((sum, outcome) => sum + outcome.held, 0);
 const missed = outcomes.reduce((sum, outcome) => sum + outcome.missed, 0);
 console.log(`\n${held} limits held, ${missed} missed`);
+// Other work on the machine moves figures, so only who asks for it is failed by one.
+if (words.includes("--strict") && missed > 0) process.exitCode = 1;

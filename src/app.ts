@@ -1,7 +1,6 @@
 /** Composes everything into one process: database, executor, orchestrator, and the client over them. */
-import { readFileSync } from "node:fs";
-import { availableParallelism, hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import {
   type ArtifactStore,
   createArtifactStore,
@@ -9,19 +8,11 @@ import {
   dockerCredentials,
 } from "./artifacts/index.ts";
 import { buildinator } from "./buildinator/index.ts";
-import { type DatabaseConfig, loadServerConfig, type ServerConfig } from "./config/index.ts";
+import type { DatabaseConfig, ServerConfig } from "./config/index.ts";
 import { deployinator } from "./deployinator/index.ts";
 import type { Inator, JobType } from "./domain/index.ts";
 import { createLocalExecutor, type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
-import {
-  type Clock,
-  createLogger,
-  errorMessage,
-  type Logger,
-  Problem,
-  silentLogger,
-  systemClock,
-} from "./kernel/index.ts";
+import { type Clock, createLogger, type Logger, silentLogger, systemClock } from "./kernel/index.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Client,
@@ -31,8 +22,11 @@ import {
   makeDataDirectory,
   type OpenDatabase,
   type OperationsDeps,
+  readSettings,
+  readSettingsFile,
   recordAbandoned,
   stepAllowList,
+  tidy,
 } from "./operations/index.ts";
 import { createOrchestrator } from "./orchestrator/index.ts";
 import { createSource, type Source } from "./source/index.ts";
@@ -40,6 +34,7 @@ import {
   type ConnectionSettings,
   createStore,
   migrate,
+  type NodeRow,
   openDatabase,
   startEmbeddedPostgres,
 } from "./store/index.ts";
@@ -94,7 +89,7 @@ interface Parts {
 }
 
 export async function openApp(options: AppOptions): Promise<App> {
-  const config = loadConfig(options);
+  const config = readSettings({ ...options, uid: options.host.uid });
   const clock = systemClock;
   const log = openLog(options, config);
   const stack = new AsyncDisposableStack();
@@ -134,7 +129,7 @@ export async function openApp(options: AppOptions): Promise<App> {
     graceSeconds: config.local.graceSeconds,
     urlPolicy,
     dataDirectory: config.dataDir,
-    isAlive: (node) => isNodeAlive(node, thisMachine(), startTimeOf, clock.now()),
+    isAlive,
     clock,
     log,
   };
@@ -211,7 +206,17 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
       log,
     }),
   );
-  if (options.mode === "run") orchestrator.start();
+  if (options.mode === "run") {
+    orchestrator.start();
+    const tidying = tidy({
+      store,
+      artifacts,
+      sweepWorkspaces: (isOver) => executor.sweep(isOver),
+      isAlive,
+      log,
+    });
+    stack.defer(() => tidying);
+  }
   return { store, orchestrator, artifacts, owner, connection: settings };
 }
 
@@ -238,8 +243,12 @@ function external(db: DatabaseConfig): ConnectionSettings {
     database,
     sslMode,
     password: db.password.reveal(),
-    ...(root === null ? {} : { sslRootCertificate: readText(root) }),
+    ...(root === null ? {} : { sslRootCertificate: readSettingsFile(root) }),
   };
+}
+
+function isAlive(node: NodeRow): boolean {
+  return isNodeAlive(node, thisMachine(), startTimeOf, systemClock.now());
 }
 
 /** @returns null when there is no such process, or only its remains */
@@ -275,26 +284,7 @@ function createExecutor(
   });
 }
 
-function loadConfig({ environment, configFile, cwd, home, host }: AppOptions): ServerConfig {
-  const path = configFile ?? environment.SHIPINATOR_CONFIG ?? null;
-  const file = path === null ? null : { path: resolve(cwd, path), text: readText(resolve(cwd, path)) };
-  const machine = { home, uid: host.uid, cores: availableParallelism(), cwd };
-  return loadServerConfig({ file, environment, machine });
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw new Problem("server_config_invalid", `${path} cannot be read: ${errorMessage(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-/** A command's own log is for the curious: where SHIPINATOR_LOG_LEVEL is set, on standard error. */
-function openLog({ environment }: AppOptions, config: ServerConfig): Logger {
-  return environment.SHIPINATOR_LOG_LEVEL === undefined
-    ? silentLogger
-    : createLogger({ level: config.logLevel });
+/** A command's own log is for the curious: where log_level is set, on standard error. */
+function openLog({ host }: AppOptions, { logLevel: level }: ServerConfig): Logger {
+  return level === null ? silentLogger : createLogger({ level, destination: { write: host.writeLog } });
 }

@@ -60,13 +60,21 @@ function stages({ run, style, now }: SummaryOptions): string {
     text += `${style.bold(padEnd(job.name, width))}  ${paintStatus(job.status, style)}${duration === "" ? "" : `  ${duration}`}${attempt}\n`;
     const rest = job.steps.length > MANY_STEPS ? notable(job.steps, now) : job.steps;
     for (const step of rest) {
-      const tail = [stepRemark(step), stepDuration(step, now)].filter((part) => part !== "").join("  ");
+      const tail = [stepRemark(step), stepDuration(step, now), cutRemark(step)]
+        .filter((part) => part !== "")
+        .join("  ");
       text += `${`  ${mark(step.status, style)} ${padEnd(sanitizeName(step.name), width - 4)}  ${tail}`.trimEnd()}\n`;
     }
     const hidden = job.steps.filter((step) => !rest.includes(step));
     if (hidden.length > 0) text += `  ${style.dim(`${style.marks.more} and ${tally(hidden)}`)}\n`;
   }
   return text;
+}
+
+/** A log that is not whole says so, whatever became of its step. */
+function cutRemark(step: StepDetail): string {
+  const dropped = lastExecution(step)?.log_dropped ?? 0;
+  return dropped === 0 ? "" : `log cut: ${formatSize(dropped)} over the limit are not kept`;
 }
 
 /** What failed, and what took longest. */
@@ -136,8 +144,6 @@ async function failure({ job, step, client, reference, style }: Failure): Promis
     for (const line of lastLines(tail, FAILURE_LINES, sanitizeLine))
       text += `  ${style.dim("|")} ${cut(line, LINE_CELLS, style.marks.more)}\n`;
   }
-  if (execution.log_dropped)
-    text += `  the log was cut: ${formatSize(execution.log_dropped)} over the limit are not kept\n`;
   const size = execution.log_bytes ? ` (${formatSize(execution.log_bytes)})` : "";
   return `${text}  whole log${size}: shipinator logs ${reference} --step ${shellWord(name)}\n`;
 }

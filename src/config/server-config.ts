@@ -31,7 +31,8 @@ export interface ServerConfig {
   readonly listenAddress: ListenAddress;
   readonly executor: "local";
   readonly parallelLimit: number;
-  readonly logLevel: LogLevel;
+  /** Null: nothing was said, so nothing is logged. */
+  readonly logLevel: LogLevel | null;
   readonly local: {
     readonly slots: number;
     /** Null: the server's own account. */
@@ -96,7 +97,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
     executor: read(settings.executor) ?? "local",
     parallelLimit: read(settings.parallelLimit) ?? machine.cores,
-    logLevel: read(settings.logLevel) ?? "info",
+    logLevel: read(settings.logLevel) ?? null,
     local: {
       slots: read(settings.localSlots) ?? machine.cores,
       user: read(settings.localUser) ?? null,

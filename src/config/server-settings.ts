@@ -83,6 +83,12 @@ const oneOf =
       : good(found);
   };
 
+/** Steps run under the program's own account; to take a name and do otherwise would be a lie about safety. */
+function anotherAccount(text: string): Read<string> {
+  const read = account(text);
+  return read.ok ? bad("is not carried out yet; steps run as the account that starts them") : read;
+}
+
 function executor(text: string): Read<"local"> {
   return text === "kubernetes"
     ? bad("is kubernetes, which is not carried out yet; the only executor is local")
@@ -146,8 +152,8 @@ export const settings = {
   logLevel: define(
     "log_level",
     oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
-    "info",
-    "What the server's own log says.",
+    "none",
+    "What the program's own log says, on standard error; without it there is none.",
   ),
   localSlots: define(
     "local.slots",
@@ -157,7 +163,7 @@ export const settings = {
   ),
   localUser: define(
     "local.user",
-    account,
+    anotherAccount,
     "the server's own",
     "Account that steps run as; root may be named, knowingly.",
   ),

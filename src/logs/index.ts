@@ -1,5 +1,4 @@
 /** Logs: bytes exactly as the step wrote them, readable while it runs, cut at a visible cap. */
-export { cutNotice } from "./cut-notice.ts";
 export { createLogStore } from "./store.ts";
 export type {
   AppendResult,

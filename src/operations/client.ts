@@ -186,7 +186,7 @@ export interface Client {
   /** The last lines of an execution's log, undecoded. */
   logTail(executionId: string, lines: number): Promise<Uint8Array>;
   cancel(runId: string, by: string): Promise<"requested" | "already" | "final">;
-  /** After a cancel: what is still in its grace is killed. Resolves when it has ended; the run's end is told later. */
+  /** After a cancel: what is still in its grace is killed. Resolves when that is recorded. */
   insist(runId: string): Promise<void>;
   /** By id or unique prefix, or `RUN/NAME`. */
   artifact(reference: string): Promise<ArtifactDetail>;

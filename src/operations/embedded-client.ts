@@ -56,9 +56,11 @@ export function createEmbeddedClient(deps: OperationsDeps): Client {
       return answer;
     },
     async insist(runId) {
-      const { store } = await deps.database();
+      const { store, orchestrator } = await deps.database();
       const rows = await store.runs.summary(brandId<RunId>(runId));
-      if (rows !== null) await killAtOnce(deps.executor, rows);
+      if (rows === null) return;
+      await killAtOnce(deps.executor, rows);
+      await orchestrator.record(rows.run.id);
     },
     async artifact(reference) {
       const { store } = await deps.database();

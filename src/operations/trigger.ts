@@ -81,9 +81,11 @@ export async function accept(
     },
     ({ id, number }) => {
       const variables = variablesOf(source, id, number);
+      // What is not built in this run is not there to be tested or deployed.
+      const asked = stages.includes("build") ? config : { ...config, build: null };
       return stages.map((type) => {
         const steps =
-          inatorOf(deps.inators, type).plan(config, { variables, graceSeconds: deps.graceSeconds }) ?? [];
+          inatorOf(deps.inators, type).plan(asked, { variables, graceSeconds: deps.graceSeconds }) ?? [];
         planned.push(...steps);
         return { type, steps };
       });

@@ -61,11 +61,13 @@ async function carry(
       signal: interrupts.insisted,
       logs: "none" as const,
     };
-    const final = await followRun({ ...options, run: await client.get(run.id) });
+    let final = await followRun({ ...options, run: await client.get(run.id) });
     if (!isFinalRun(final.status)) {
       await client.insist(run.id);
-      return note(context, `${title} is left unfinished; this continues it: shipinator resume ${run.id}`);
+      final = await client.get(run.id);
     }
+    if (!isFinalRun(final.status))
+      return note(context, `${title} is left unfinished; this continues it: shipinator resume ${run.id}`);
     const time = elapsed(final.started_at, final.finished_at, deps.clock.now());
     const took = time === null ? "" : ` after ${formatDuration(time)}`;
     out.write(`${mark(final.status, style)} ${title}: ${paintStatus(final.status, style)}${took}\n`);

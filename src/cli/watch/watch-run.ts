@@ -57,12 +57,23 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
       signal: interrupts.insisted,
       logs: live === null ? "complete" : "live",
     });
-    if (isFinalRun(final.status)) await canceling.settled((error) => warn(context, error));
-    else await session.client.insist(run.id).catch((error: unknown) => warn(context, error));
+    if (!isFinalRun(final.status)) return await insist(options, final);
+    await canceling.settled((error) => warn(context, error));
     return final;
   } finally {
     canceling.off();
     await live?.close();
+  }
+}
+
+/** @returns the run as it is then: canceled, unless even that cannot be recorded now */
+async function insist({ context, session }: WatchOptions, run: RunDetail): Promise<RunDetail> {
+  try {
+    await session.client.insist(run.id);
+    return await session.client.get(run.id);
+  } catch (error) {
+    warn(context, error);
+    return run;
   }
 }
 

@@ -26,8 +26,11 @@ export interface LocalExecutor extends Executor {
   readonly type: "local";
   /** The rung that this machine allows. */
   readonly rung: KillRung;
-  /** Closes every job attempt (`<job id>.<attempt>`) that has something here and is not among the live ones. */
-  sweep(live: ReadonlySet<string>): Promise<readonly string[]>;
+  /**
+   * Closes every job attempt (`<job id>.<attempt>`) that has something here and is over. It is asked about what was
+   * there before, so a job that is opened meanwhile is not touched.
+   */
+  sweep(isOver: (key: string) => Promise<boolean>): Promise<readonly string[]>;
 }
 
 /** @throws Problem environment: not Linux, or no way to end processes */
@@ -259,10 +262,15 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         ? null
         : `only ${free} bytes are free in ${options.directory}, and ${options.minFreeBytes} are kept free; nothing is started until there is room`;
     },
-    async sweep(live) {
-      const stale = jobs.names().filter((name) => !live.has(jobPaths(options.directory, name).key));
-      for (const name of stale) await close(name);
-      return stale.map((name) => jobPaths(options.directory, name).key);
+    async sweep(isOver) {
+      const closed: string[] = [];
+      for (const name of jobs.names()) {
+        const { key } = jobPaths(options.directory, name);
+        if (!(await isOver(key))) continue;
+        await close(name);
+        closed.push(key);
+      }
+      return closed;
     },
     async [Symbol.asyncDispose]() {
       deadlines.stop();

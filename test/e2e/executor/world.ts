@@ -108,7 +108,7 @@ export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
       return world.executor;
     },
     async [Symbol.asyncDispose]() {
-      await world.executor.sweep(new Set());
+      await world.executor.sweep(async () => true);
       await world.executor[Symbol.asyncDispose]();
       chmodSync(directory, 0o700);
       rmSync(directory, { recursive: true, force: true });

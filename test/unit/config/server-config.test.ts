@@ -35,7 +35,7 @@ describe("defaults", () => {
       listenAddress: { host: "127.0.0.1", port: 8080 },
       executor: "local",
       parallelLimit: 4,
-      logLevel: "info",
+      logLevel: null,
       local: { slots: 4, user: null, minFreeBytes: 268_435_456, logCapBytes: 67_108_864, graceSeconds: 10 },
       embedded: { user: null },
       db: null,
@@ -65,7 +65,7 @@ listen_address: "[::1]:9000"
 executor: local
 parallel_limit: 3
 log_level: debug
-local: { slots: 2, user: builder, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
+local: { slots: 2, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
 embedded: { user: postgres }
 db:
   host: /run/postgresql
@@ -87,7 +87,7 @@ registry: { plain_http: ["a:5000", b] }
       listenAddress: { host: "::1", port: 9000 },
       parallelLimit: 3,
       logLevel: "debug",
-      local: { slots: 2, user: "builder", minFreeBytes: 2 ** 30, logCapBytes: 1_500_000, graceSeconds: 60 },
+      local: { slots: 2, user: null, minFreeBytes: 2 ** 30, logCapBytes: 1_500_000, graceSeconds: 60 },
       embedded: { user: "postgres" },
       git: { allowFileUrls: true },
       registry: { plainHttp: ["a:5000", "b"] },
@@ -166,6 +166,7 @@ describe("refusals", () => {
     ["SHIPINATOR_LISTEN_ADDRESS", "localhost:99999"],
     ["SHIPINATOR_LOCAL_SLOTS", "-1"],
     ["SHIPINATOR_LOCAL_USER", "a b"],
+    ["SHIPINATOR_LOCAL_USER", "builder"],
     ["SHIPINATOR_LOCAL_LOG_CAP", "64 apples"],
     ["SHIPINATOR_LOCAL_GRACE", "2h"],
     ["SHIPINATOR_LOG_LEVEL", "INFO"],

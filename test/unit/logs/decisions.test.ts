@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ExecutionId, newId } from "../../../src/kernel/index.ts";
 import { decide } from "../../../src/logs/append.ts";
-import { cutNotice } from "../../../src/logs/index.ts";
 import { logDirectory, segmentName } from "../../../src/logs/segments.ts";
 import { lastLines } from "../../../src/logs/tail.ts";
 
@@ -39,17 +38,6 @@ describe("lastLines", () => {
         expect(Buffer.from(lastLines(bytes(given), lines)).toString("latin1")).toBe(expected);
       }),
     );
-  });
-});
-
-describe("cutNotice", () => {
-  it.each([
-    [0, 1 << 26, null],
-    [1, 1 << 26, "The log was cut at 64 MiB: 1 more byte was written and not kept."],
-    [1_234_567, 1 << 26, "The log was cut at 64 MiB: 1,234,567 more bytes were written and not kept."],
-    [5, 1000, "The log was cut at 1,000 bytes: 5 more bytes were written and not kept."],
-  ])("for %i over %i", (dropped, cap, sentence) => {
-    expect(cutNotice(dropped, cap)).toBe(sentence);
   });
 });
 

@@ -1,0 +1,34 @@
+/** The server's configuration from where it is kept: a file that was named, variables over it. */
+import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { loadServerConfig, type ServerConfig } from "../config/index.ts";
+import { errorMessage, Problem } from "../kernel/index.ts";
+
+export interface SettingsOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly uid: number;
+  /** As the person named it; else SHIPINATOR_CONFIG, else none. */
+  readonly configFile: string | null;
+}
+
+/** @throws Problem server_config_invalid */
+export function readSettings({ environment, cwd, home, uid, configFile }: SettingsOptions): ServerConfig {
+  const path = configFile ?? environment.SHIPINATOR_CONFIG ?? null;
+  const file =
+    path === null ? null : { path: resolve(cwd, path), text: readSettingsFile(resolve(cwd, path)) };
+  return loadServerConfig({ file, environment, machine: { home, uid, cores: availableParallelism(), cwd } });
+}
+
+/** A text that the configuration consists of or names. @throws Problem server_config_invalid */
+export function readSettingsFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Problem("server_config_invalid", `${path} cannot be read: ${errorMessage(error)}`, {
+      cause: error,
+    });
+  }
+}
