@@ -304,7 +304,12 @@ describe("the executor's directory", () => {
   it("survives being stopped while steps run, and stops twice", async () => {
     await using world = makeWorld();
     const job = await world.open();
-    const spec = await world.submit(job, "until [ -e go ]; do sleep 0.01; done; echo done");
+    const spec = await world.submit(
+      job,
+      "echo here > begun; until [ -e go ]; do sleep 0.01; done; echo done",
+    );
+    // What has not begun when its server stops is proven not to have, and is another story.
+    await world.appears(world.path(job, "workspace", "begun"));
     await world.executor[Symbol.asyncDispose]();
     await world.restart();
     writeFileSync(world.path(job, "workspace", "go"), "");
