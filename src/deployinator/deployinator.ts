@@ -1,7 +1,8 @@
 /**
  * Deploy: one step that sees artifacts and no source. A chart goes by `helm upgrade --install`, manifests by `kubectl
  * apply`, anything else by the file's own script. A deploy that was lost after it began is not known to have failed:
- * it is `deploy_unknown` and a person settles it; before, it is lost like any step.
+ * helm's history is asked, and where that is silent it is `deploy_unknown` and a person settles it; before, it is lost
+ * like any step.
  */
 import {
   buildOutputs,
@@ -16,6 +17,7 @@ import {
   type TemplateVariables,
 } from "../domain/index.ts";
 import { helmScript, kubectlScript } from "./scripts.ts";
+import { historyStep, judgeUnknown, mayHaveTakenEffect } from "./unknown.ts";
 
 /** Helm is told to stop by SIGTERM and given this long to record a failed release. */
 const helmGraceSeconds = 60;
@@ -37,6 +39,7 @@ export const deployinator: Inator = {
         ...stepEnvironment(variables),
         SHIPINATOR_TARGET: deploy.target,
         SHIPINATOR_NAMESPACE: plan.namespace,
+        SHIPINATOR_TIMEOUT_SECONDS: String(deploy.timeoutSeconds),
         ...(plan.release === null ? {} : { SHIPINATOR_RELEASE: plan.release }),
         ...(deploy.artifact === null ? {} : { SHIPINATOR_ARTIFACT: deploy.artifact }),
       },
@@ -52,11 +55,12 @@ export const deployinator: Inator = {
     return [step];
   },
   wanted: () => [],
-  settle(_plan, outcome, collected) {
+  inquire: (plan, executionId, outcome) =>
+    plan.deploy?.kind === "helm" && mayHaveTakenEffect(outcome) ? historyStep(plan, executionId) : null,
+  settle(plan, outcome, collected, answer = null) {
     const settlement = judge(outcome, collected);
-    if (settlement.verdict.state !== "lost" || !outcome.began) return settlement;
-    const message = `the deploy was lost after it had begun, so it may or may not have taken effect (${settlement.verdict.message ?? "no report"})`;
-    return { ...settlement, verdict: { state: "lost", reason: "deploy_unknown", message } };
+    if (!mayHaveTakenEffect(outcome)) return settlement;
+    return { ...settlement, verdict: judgeUnknown(plan, outcome, answer) };
   },
 };
 

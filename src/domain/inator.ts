@@ -1,4 +1,5 @@
 /** What makes a stage a stage. Each inator is pure; the orchestrator submits and registers on its behalf. */
+import type { ExecutionId } from "../kernel/index.ts";
 import type { CollectedOutput, Outcome, StepPlan } from "./execution-spec.ts";
 import type { JobType, PipelineConfig, TemplateVariables } from "./pipeline-config.ts";
 import type { FailureReason } from "./reasons.ts";
@@ -30,6 +31,19 @@ export interface Inator {
   plan(config: PipelineConfig, context: PlanContext): readonly StepPlan[] | null;
   /** Whether outputs are to be collected after this outcome, and which. */
   wanted(plan: StepPlan, outcome: Outcome): StepPlan["outputs"];
-  /** Exit status, final report and every declared artifact: all three, or a failure with the true reason. */
-  settle(plan: StepPlan, outcome: Outcome, collected: readonly CollectedOutput[]): Settlement;
+  /**
+   * What can still be asked when an attempt's end leaves open what it has done: a step that looks and changes nothing.
+   * It is no step of the run and leaves no rows; asked twice, it answers as well. Null, as without this: nothing.
+   */
+  inquire?(plan: StepPlan, executionId: ExecutionId, outcome: Outcome): StepPlan | null;
+  /**
+   * Exit status, final report and every declared artifact: all three, or a failure with the true reason.
+   * @param answer how the step of `inquire` ended, where there was one
+   */
+  settle(
+    plan: StepPlan,
+    outcome: Outcome,
+    collected: readonly CollectedOutput[],
+    answer?: Outcome | null,
+  ): Settlement;
 }

@@ -10,6 +10,7 @@ import type { ExecutionView, Outcome, SettledExecution } from "../domain/index.t
 import { type ExecutionId, errorMessage, Problem, type RunId } from "../kernel/index.ts";
 import { type Attempt, attemptOf, describeAttempt } from "./attempt.ts";
 import { createCoalescer } from "./coalescer.ts";
+import { inquire } from "./inquiry.ts";
 import { neverBegan, outcomeOfProblem, vanished } from "./outcomes.ts";
 import { settleBare, settleEnd } from "./settle.ts";
 import type { ModeOf, OrchestratorDeps, Subject } from "./types.ts";
@@ -110,9 +111,19 @@ export function createAttempts(
     if (status.state === "begun") noteBegin(attempt, status.begunAt);
     else if (status.state === "waiting") attempt.phase = "submitted";
     else if (status.state === "unknown") await miss(attempt);
-    else {
-      const settled = await settleEnd(deps, workspaces, attempt, status.outcome, stopping);
+    else await conclude(attempt, status.outcome);
+  }
+
+  /** Where the end leaves open what was done, that is asked first, by whoever carries the run. */
+  async function conclude(attempt: Attempt, outcome: Outcome): Promise<void> {
+    const { inator, subject, id } = attempt;
+    const question = inator.inquire?.(subject.step.plan, id, outcome) ?? null;
+    if (question === null) {
+      const settled = await settleEnd(deps, workspaces, attempt, outcome, stopping);
       if (settled !== null) finish(attempt, settled);
+    } else if (events.modeOf(subject.runId) === "carry") {
+      const answer = await inquire(deps, attempt, question, stopping);
+      if (answer !== null) finish(attempt, settleBare(attempt, outcome, answer));
     }
   }
 
@@ -120,8 +131,7 @@ export function createAttempts(
   async function miss(attempt: Attempt): Promise<void> {
     const { subject } = attempt;
     const mayBeUntouched = attempt.phase === "found" && subject.execution.status === "pending";
-    if (!mayBeUntouched || (await workspaces.wasOpened(subject)))
-      return finish(attempt, settleBare(attempt, vanished()));
+    if (!mayBeUntouched || (await workspaces.wasOpened(subject))) return await conclude(attempt, vanished());
     if (attempt.stop !== null) return void refuse(attempt, neverBegan("canceled", null));
     if (events.modeOf(subject.runId) !== "carry") return;
     attempt.phase = "new";

@@ -6,14 +6,23 @@ import { collectOutputs, notCollected } from "./collect.ts";
 import type { OrchestratorDeps } from "./types.ts";
 import type { Workspaces } from "./workspaces.ts";
 
-function judged(attempt: Attempt, outcome: Outcome, outputs: readonly CollectedOutput[]): SettledExecution {
-  const { verdict, artifacts } = attempt.inator.settle(attempt.subject.step.plan, outcome, outputs);
+function judged(
+  attempt: Attempt,
+  outcome: Outcome,
+  outputs: readonly CollectedOutput[],
+  answer: Outcome | null = null,
+): SettledExecution {
+  const { verdict, artifacts } = attempt.inator.settle(attempt.subject.step.plan, outcome, outputs, answer);
   return { executionId: attempt.id, verdict, outcome, artifacts };
 }
 
 /** An end that leaves no outputs. */
-export function settleBare(attempt: Attempt, outcome: Outcome): SettledExecution {
-  return judged(attempt, outcome, []);
+export function settleBare(
+  attempt: Attempt,
+  outcome: Outcome,
+  answer: Outcome | null = null,
+): SettledExecution {
+  return judged(attempt, outcome, [], answer);
 }
 
 /**

@@ -39,6 +39,6 @@ export function withoutCluster(): string | null {
   return absent === undefined ? null : `${absent} is not on PATH`;
 }
 
-export function onPath(tool: string): boolean {
-  return (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, tool)));
+export function onPath(tool: string, path = process.env.PATH ?? ""): boolean {
+  return path.split(delimiter).some((directory) => existsSync(join(directory, tool)));
 }

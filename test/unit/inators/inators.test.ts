@@ -10,7 +10,7 @@ import type {
   StepPlan,
   TemplateVariables,
 } from "../../../src/domain/index.ts";
-import { type ArtifactId, newId } from "../../../src/kernel/index.ts";
+import { type ArtifactId, type ExecutionId, newId } from "../../../src/kernel/index.ts";
 import { testinator } from "../../../src/testinator/index.ts";
 
 const variables: TemplateVariables = {
@@ -237,14 +237,56 @@ describe("the deployinator", () => {
     expect(plan({ namespace: hostile, release: hostile, artifact: hostile }).command).not.toContain("pwned");
   });
 
+  const lost = { ...success, exitCode: null, reason: "executor_lost", message: "gone" } as const;
+  const attempt = newId<ExecutionId>();
+
   it("does not know the outcome of a deploy that was lost after it began", () => {
-    const lost = { ...success, exitCode: null, reason: "executor_lost" as const };
     expect(deployinator.settle(plan({}), lost, []).verdict).toMatchObject({
       state: "lost",
       reason: "deploy_unknown",
     });
     const before = { ...lost, began: false, begunAt: null };
     expect(deployinator.settle(plan({}), before, []).verdict).toMatchObject({ reason: "executor_lost" });
+  });
+
+  it("asks helm about it, in the deploy's own surroundings, by the execution's id", () => {
+    const chart = plan({ env: { HELM_DRIVER: "configmap" }, secrets: ["TOKEN"], timeoutSeconds: 3600 });
+    const question = deployinator.inquire?.(chart, attempt, lost);
+    expect(question).toMatchObject({
+      env: { ...chart.env, SHIPINATOR_DEPLOY_EXECUTION_ID: attempt },
+      secrets: ["TOKEN"],
+      inputs: [],
+      outputs: [],
+      source: "none",
+      timeoutSeconds: 60,
+      retry: null,
+      deploy: null,
+    });
+    expect(question?.command).not.toMatch(/helm (upgrade|install|uninstall|rollback)/);
+  });
+
+  it.each([
+    ["a success", {}, success],
+    ["a failure", {}, { ...success, exitCode: 1, reason: "script_failed" as const }],
+    ["a cancel", {}, { ...lost, reason: "canceled" as const }],
+    ["an attempt that never began", {}, { ...lost, began: false, begunAt: null }],
+    ["manifests", { artifactType: "manifest" as const }, lost],
+    ["a script", { run: "true" }, lost],
+  ])("asks nobody about %s", (_what, deploy, outcome) => {
+    expect(deployinator.inquire?.(plan(deploy), attempt, outcome)).toBeNull();
+  });
+
+  it("takes only a clean answer for a success", () => {
+    const verdict = (answer: Partial<Outcome>) =>
+      deployinator.settle(plan({}), lost, [], { ...success, ...answer }).verdict;
+    expect(verdict({})).toEqual({ state: "succeeded" });
+    for (const answer of [
+      { exitCode: 13, reason: "script_failed" as const },
+      { exitCode: null, reason: "timed_out" as const },
+      { exitCode: null, reason: null },
+      { exitCode: 0, reason: "internal" as const },
+    ])
+      expect(verdict(answer)).toMatchObject({ state: "lost", reason: "deploy_unknown" });
   });
 });
 
