@@ -160,6 +160,8 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     return {
       CI: "true",
       TMPDIR: job.paths.tmp,
+      // A workspace that is no repository must not find one that our data directory happens to lie in.
+      GIT_CEILING_DIRECTORIES: job.paths.root,
       SHIPINATOR_EXECUTION_ID: spec.executionId,
       ...(job.source === "none" ? { SHIPINATOR_ARTIFACTS_DIR: job.paths.artifacts } : {}),
       ...spec.env,

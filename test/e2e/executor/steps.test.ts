@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,11 +23,19 @@ describe("what a step gets", () => {
     expect((await world.run(job, "cat by-first")).log).toBe("made\n");
   });
 
+  it("no repository but its own", async () => {
+    await world.run(job, ":");
+    execFileSync("git", ["init", "-q", world.directory]);
+    const { log } = await world.run(job, "git rev-parse --show-toplevel 2>/dev/null || echo none");
+    expect(log).toBe("none\n");
+  });
+
   it("an environment of allow-list, mark, CI, TMPDIR and the plan's, and nothing else", async () => {
     const { log } = await world.run(job, "env | cut -d= -f1 | sort; echo $TMPDIR", {
       env: { GREETING: "hello" },
     });
-    const names = "CI GREETING HOME LANG PATH PWD SHIPINATOR_EXECUTION_ID SHIPINATOR_LANE TMPDIR _";
+    const names =
+      "CI GIT_CEILING_DIRECTORIES GREETING HOME LANG PATH PWD SHIPINATOR_EXECUTION_ID SHIPINATOR_LANE TMPDIR _";
     const lines = log.trim().split("\n");
     expect(lines.pop()).toBe(world.path(job, "tmp"));
     expect(lines.filter((name) => name !== "_").join(" ")).toBe(names.replace(" _", ""));
