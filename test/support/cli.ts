@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { RunDetail } from "../../src/operations/index.ts";
+import { createExternalDatabase, type ExternalDatabase } from "./external-database.ts";
 import { type FoundProcess, processesOf } from "./world-processes.ts";
 
 const launcher = fileURLToPath(new URL("../../src/launch.js", import.meta.url));
@@ -30,6 +31,15 @@ export interface CommandOptions {
   readonly as?: { readonly uid: number; readonly gid: number };
 }
 
+export interface RunAnswer {
+  readonly code: number | null;
+  readonly run: RunDetail;
+  /** What a person sees of it. */
+  readonly view: string;
+  /** The lines of `stage/step` in the view. */
+  log(step: string): string;
+}
+
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Answer>;
@@ -45,8 +55,10 @@ export class World implements AsyncDisposable {
   readonly home: string;
   readonly dataDir: string;
   readonly environment: Readonly<Record<string, string>>;
+  readonly #database: ExternalDatabase | null;
 
   constructor() {
+    this.#database = createExternalDatabase();
     this.root = mkdtempSync(join(tmpdir(), "sh-run-"));
     chmodSync(this.root, 0o711);
     this.home = join(this.root, "home");
@@ -61,6 +73,7 @@ export class World implements AsyncDisposable {
       LC_ALL: "C.UTF-8",
       NO_UPDATE_NOTIFIER: "1",
       SHIPINATOR_DATA_DIR: this.dataDir,
+      ...this.#database?.variables,
     };
   }
 
@@ -111,6 +124,20 @@ export class World implements AsyncDisposable {
     return await this.start(argv, options).ended;
   }
 
+  /** One `run -o json`: its answer, and the view that it showed beside it. For runs that are accepted. */
+  async run(argv: readonly string[], options: CommandOptions = {}): Promise<RunAnswer> {
+    const { code, stdout, stderr } = await this.shipinator(["run", ...argv, "-o", "json"], options);
+    const run: RunDetail = JSON.parse(stdout);
+    if (run.status === undefined) throw new Error(`the run was refused:\n${stderr}`);
+    const log = (step: string) =>
+      stderr
+        .split("\n")
+        .filter((line) => line.startsWith(`[${step}] `))
+        .map((line) => `${line.slice(step.length + 3)}\n`)
+        .join("");
+    return { code, run, view: stderr, log };
+  }
+
   /** What `status` knows of a run. */
   async status(run = "latest"): Promise<RunDetail> {
     const { code, stdout, stderr } = await this.shipinator(["status", run, "-o", "json"]);
@@ -150,12 +177,14 @@ export class World implements AsyncDisposable {
       for (const { pid } of this.processes()) killIfThere(pid);
       execFileSync("chmod", ["-R", "u+rwX", this.root]);
       rmSync(this.root, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+      this.#database?.drop();
     }
   }
 
   /** A world whose database was made before: that takes longer than most tests. */
   static async prepared(): Promise<World> {
     const world = new World();
+    if (world.#database !== null) return world;
     await promisify(execFile)("cp", ["-a", `${await seed()}/.`, world.dataDir]);
     return world;
   }

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunDetail } from "../../../src/operations/index.ts";
 import { forgetSeed, World } from "../../support/cli.ts";
 
 let world: World;
@@ -16,11 +17,11 @@ afterAll(async () => {
 const show = (script: string) => `build:\n  steps:\n    - name: show\n      run: |\n        ${script}\n`;
 const listing = show("find . -name .git -prune -o '(' -type f -o -type l ')' -print | sort");
 
-/** Runs and gives what its step wrote. */
-async function seen(...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await world.shipinator(["run", ...argv]);
-  expect({ code, stderr: code === 0 ? "" : `${stdout}${stderr}` }).toEqual({ code: 0, stderr: "" });
-  return await world.log("latest", "show");
+/** Runs to success. */
+async function seen(...argv: string[]): Promise<{ readonly files: string; readonly run: RunDetail }> {
+  const { code, run, view, log } = await world.run(argv);
+  expect({ code, view: code === 0 ? "" : view }).toEqual({ code: 0, view: "" });
+  return { files: log("build/show"), run };
 }
 
 describe("run DIRECTORY", () => {
@@ -40,7 +41,8 @@ describe("run DIRECTORY", () => {
     const index = readFileSync(join(repository, ".git/index"));
     const state = world.git(repository, "status", "--porcelain");
 
-    expect((await seen(repository)).split("\n")).toEqual([
+    const { files, run } = await seen(repository);
+    expect(files.split("\n")).toEqual([
       "./.gitignore",
       "./.shipinator.yaml",
       "./src/kept.txt",
@@ -50,7 +52,7 @@ describe("run DIRECTORY", () => {
     ]);
     expect(readFileSync(join(repository, ".git/index")).equals(index)).toBe(true);
     expect(world.git(repository, "status", "--porcelain")).toBe(state);
-    expect(await world.status()).toMatchObject({
+    expect(run).toMatchObject({
       dirty: true,
       git_ref: expect.stringMatching(/main$/),
       git_sha: world.git(repository, "rev-parse", "HEAD"),
@@ -60,12 +62,12 @@ describe("run DIRECTORY", () => {
 
   it("says that the tree is dirty, and not when it is clean", async () => {
     const repository = world.repository("clean", { ".shipinator.yaml": listing });
-    const clean = await world.shipinator(["run", repository]);
-    expect(clean.stdout).not.toContain("note:");
-    expect((await world.status()).dirty).toBe(false);
+    const clean = await world.run([repository]);
+    expect(clean.view).not.toContain("note:");
+    expect(clean.run.dirty).toBe(false);
     writeFileSync(join(repository, "more"), "");
-    const dirty = await world.shipinator(["run", repository]);
-    expect(dirty.stdout).toMatch(/note: the working tree differs from [0-9a-f]{12}/);
+    const dirty = await world.run([repository]);
+    expect(dirty.view).toMatch(/note: the working tree differs from [0-9a-f]{12}/);
   });
 
   it("is the workspace's root inside a larger repository", async () => {
@@ -75,17 +77,16 @@ describe("run DIRECTORY", () => {
       "services/one/main": "1",
     });
     const directory = join(repository, "services/one");
-    expect(await seen(directory)).toBe("./.shipinator.yaml\n./main\n");
-    expect(await world.status()).toMatchObject({
+    const { files, run } = await seen(directory);
+    expect(files).toBe("./.shipinator.yaml\n./main\n");
+    expect(run).toMatchObject({
       subpath: "services/one",
       git_sha: world.git(repository, "rev-parse", "HEAD"),
       dirty: false,
       project: "one",
     });
     // The same from inside, with no argument at all.
-    const { code } = await world.shipinator(["run"], { cwd: directory });
-    expect(code).toBe(0);
-    expect((await world.status()).subpath).toBe("services/one");
+    expect((await world.run([], { cwd: directory })).run.subpath).toBe("services/one");
   });
 
   it("--ref takes that commit, whatever lies in the directory", async () => {
@@ -96,10 +97,12 @@ describe("run DIRECTORY", () => {
     world.commit(repository, "second");
     writeFileSync(join(repository, "untracked"), "");
     for (const ref of ["v1.2", old.slice(0, 10)]) {
-      expect(await seen(repository, "--ref", ref)).toBe("./.shipinator.yaml\n./old\n");
-      expect(await world.status()).toMatchObject({ git_sha: old, dirty: false });
+      expect(await seen(repository, "--ref", ref)).toMatchObject({
+        files: "./.shipinator.yaml\n./old\n",
+        run: { git_sha: old, dirty: false },
+      });
     }
-    expect(await seen(repository, "--ref", "main")).toBe("./.shipinator.yaml\n");
+    expect((await seen(repository, "--ref", "main")).files).toBe("./.shipinator.yaml\n");
   });
 
   it("takes everything where there is no git, and git_sha is null", async () => {
@@ -110,15 +113,18 @@ describe("run DIRECTORY", () => {
       "deep/b": "2",
     });
     symlinkSync("deep/b", join(directory, "link"));
-    expect(await seen(directory)).toContain("./deep/b\n./link\n");
-    expect(await world.status()).toMatchObject({ git_sha: null, git_ref: null });
+    const { files, run } = await seen(directory);
+    expect(files).toContain("./deep/b\n./link\n");
+    expect(run).toMatchObject({ git_sha: null, git_ref: null });
   });
 
   it("takes the files of a repository without a commit", async () => {
     const directory = world.directory("newborn", { ".shipinator.yaml": listing, a: "1" });
     world.git(directory, "init", "--quiet");
-    expect(await seen(directory)).toBe("./.shipinator.yaml\n./a\n");
-    expect((await world.status()).git_sha).toBeNull();
+    expect(await seen(directory)).toMatchObject({
+      files: "./.shipinator.yaml\n./a\n",
+      run: { git_sha: null },
+    });
   });
 
   it("keeps modes, links and names as they are, and follows no link out of the workspace", async () => {
@@ -134,11 +140,11 @@ describe("run DIRECTORY", () => {
     world.git(repository, "update-index", "--chmod=+x", "script");
     world.git(repository, "commit", "--quiet", "--message", "first");
     world.git(repository, "checkout", "--quiet", "--force", "HEAD", "--", ".");
-    const { code, stdout } = await world.shipinator(["run", repository]);
-    expect(await world.log("latest", "show")).toBe("ran\n/etc/hostname\ntext\n");
+    const { code, view, log } = await world.run([repository]);
+    expect(log("build/show")).toBe("ran\n/etc/hostname\ntext\n");
     // An output that is a link to a file of the machine is no output.
     expect(code).toBe(1);
-    expect(stdout).toContain("artifact_missing");
+    expect(view).toContain("artifact_missing");
   });
 
   it("a branch named like a command harms nobody", async () => {
@@ -149,7 +155,7 @@ describe("run DIRECTORY", () => {
       ".shipinator.yaml": `${show(script)}      env: { LABEL: "on {{ .branch }}" }\n`,
     });
     world.git(repository, "checkout", "--quiet", "-b", branch);
-    expect(await seen(repository)).toBe(`${branch}\non ${branch}\n`);
+    expect((await seen(repository)).files).toBe(`${branch}\non ${branch}\n`);
   });
 });
 
@@ -168,16 +174,20 @@ describe("run ADDRESS", () => {
     expect(refused.stderr).toContain("SHIPINATOR_GIT_ALLOW_FILE_URLS");
 
     const env = { SHIPINATOR_GIT_ALLOW_FILE_URLS: "true" };
-    expect((await world.shipinator(["run", address, "--ref", "v1.2"], { env })).code).toBe(0);
-    expect(await world.log("latest", "show")).toBe("./.shipinator.yaml\n./one\n");
-    expect(await world.status()).toMatchObject({
+    const tagged = await world.run([address, "--ref", "v1.2"], { env });
+    expect(tagged.log("build/show")).toBe("./.shipinator.yaml\n./one\n");
+    expect(tagged.run).toMatchObject({
+      status: "success",
       git_sha: old,
       dirty: false,
       clone_url: address,
       project: "remote",
     });
-    expect((await world.shipinator(["run", address], { env })).code).toBe(0);
-    expect(await world.status()).toMatchObject({ git_sha: head, number: 2 });
+    expect((await world.run([address], { env })).run).toMatchObject({
+      status: "success",
+      git_sha: head,
+      number: 2,
+    });
   });
 
   it("refuses what is no address, or one that would run something, and makes no run", async () => {

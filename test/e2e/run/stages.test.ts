@@ -72,14 +72,13 @@ deploy:
 
   it("is built, tested beside its artifact, and deployed without its source", async () => {
     const repository = world.repository("greeter", packageFiles(world.root));
-    const { code, stdout, stderr } = await world.shipinator(["run", repository], { env: threeAtOnce });
-    expect({ code, stdout: code === 0 ? "" : stdout, stderr }).toEqual({ code: 0, stdout: "", stderr: "" });
-    expect(await world.log("latest", "restored")).toContain("greeter-1.2.3.tgz");
-    expect(await world.log("latest", "deploy")).toBe(
+    const { code, run, view, log } = await world.run([repository], { env: threeAtOnce });
+    expect({ code, view: code === 0 ? "" : view }).toEqual({ code: 0, view: "" });
+    expect(log("test/restored")).toContain("greeter-1.2.3.tgz");
+    expect(log("deploy/deploy")).toBe(
       "named\nnotes\npackage\n./named\n./notes/a\n./notes/deep/b\n./package\nHello, Shipinator\n",
     );
-    const { artifacts } = await world.status();
-    expect(artifacts.map(({ name, metadata }) => [name, metadata.form, metadata.path])).toEqual([
+    expect(run.artifacts.map(({ name, metadata }) => [name, metadata.form, metadata.path])).toEqual([
       ["notes", "tar", "out"],
       ["package", "file", "greeter-1.2.3.tgz"],
       ["named", "file", `by-commit/${world.git(repository, "rev-parse", "HEAD").slice(0, 12)}`],
@@ -110,18 +109,17 @@ deploy:
   run: touch ${world.root}/never
 `,
     });
-    const { code, stdout } = await world.shipinator(["run", directory], { env: threeAtOnce });
+    const { code, run, view } = await world.run([directory], { env: threeAtOnce });
     expect(code).toBe(1);
     expect(existsSync(join(world.root, "never"))).toBe(false);
-    const run = await world.status();
     const steps = run.jobs.flatMap((job) => job.steps.map((step) => `${step.name} ${step.status}`));
     expect(steps).toEqual(["fails failed", "beside succeeded", "later skipped", "deploy skipped"]);
     expect(run).toMatchObject({ status: "failed", phase: "testing", failure_reason: "script_failed" });
     expect(run.jobs.map((job) => job.status)).toEqual(["failed", "skipped"]);
-    expect(stdout).toContain("✗ test/fails: script_failed, exit status 7");
-    expect(stdout).toContain("  | line 9\n  | the true reason\n");
-    expect(stdout).toMatch(new RegExp(`whole log \\(.*\\): shipinator logs ${run.id} --step test/fails`));
-    expect(stdout).toMatch(/✗ run \d+ of fails: failed \(script_failed\)/);
+    expect(view).toContain("✗ test/fails: script_failed, exit status 7");
+    expect(view).toContain("  | line 9\n  | the true reason\n");
+    expect(view).toMatch(new RegExp(`whole log \\(.*\\): shipinator logs ${run.id} --step test/fails`));
+    expect(view).toMatch(/✗ run \d+ of fails: failed \(script_failed\)/);
     const report = run.artifacts.find((artifact) => artifact.name === "report.xml");
     expect(readFileSync(report?.storage_path ?? "", "utf8")).toBe("<testsuite/>\n");
     const whole = await world.shipinator(["logs", run.id, "--step", "test/fails"]);
@@ -140,16 +138,15 @@ build:
     - { name: third, run: "true" }
 `,
     });
-    const { code, stdout } = await world.shipinator(["run", directory]);
+    const { code, run, view } = await world.run([directory]);
     expect(code).toBe(0);
     expect(readFileSync(join(world.root, "tries"), "utf8")).toBe("fresh\nfresh\n");
-    const { jobs, status } = await world.status();
-    expect(status).toBe("success");
-    expect(jobs.map((job) => [job.attempt, job.status])).toEqual([
+    expect(run.status).toBe("success");
+    expect(run.jobs.map((job) => [job.attempt, job.status])).toEqual([
       [1, "failed"],
       [2, "succeeded"],
     ]);
-    expect(stdout).toContain("attempt 2");
+    expect(view).toContain("attempt 2");
   });
 
   it("is not tried again for another reason than the file names", async () => {
@@ -157,8 +154,9 @@ build:
       ".shipinator.yaml":
         "build:\n  steps:\n    - { name: a, retry: { max: 2, on: [timed_out] }, run: exit 3 }\n",
     });
-    expect((await world.shipinator(["run", directory])).code).toBe(1);
-    expect((await world.status()).jobs).toHaveLength(1);
+    const { code, run } = await world.run([directory]);
+    expect(code).toBe(1);
+    expect(run.jobs).toHaveLength(1);
   });
 
   it("by its time is timed_out, and nothing of it lives on", async () => {
@@ -166,13 +164,11 @@ build:
       ".shipinator.yaml":
         "build:\n  steps:\n    - { name: slow, timeout: 1s, run: 'trap \"\" TERM; echo begun; sleep 300 & sleep 300' }\n",
     });
-    const { code, stdout } = await world.shipinator(["run", directory], {
-      env: { SHIPINATOR_LOCAL_GRACE: "0s" },
-    });
+    const { code, run, view } = await world.run([directory], { env: { SHIPINATOR_LOCAL_GRACE: "0s" } });
     expect(code).toBe(1);
-    expect(stdout).toContain("timed_out");
-    expect(stdout).toContain("the step ran longer than its timeout of 1 s");
-    expect((await world.status()).failure_reason).toBe("timed_out");
+    expect(view).toContain("timed_out");
+    expect(view).toContain("the step ran longer than its timeout of 1 s");
+    expect(run.failure_reason).toBe("timed_out");
     await world.quiet();
   });
 
@@ -181,10 +177,10 @@ build:
       ".shipinator.yaml":
         "build:\n  steps:\n    - { name: a, run: 'true', outputs: [{ type: binary, path: bin/app }] }\n",
     });
-    const { code, stdout } = await world.shipinator(["run", directory]);
+    const { code, view } = await world.run([directory]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/artifact_missing/);
-    expect(stdout).toContain("bin/app");
+    expect(view).toMatch(/artifact_missing/);
+    expect(view).toContain("bin/app");
   });
 });
 
@@ -213,15 +209,15 @@ build:
       SHIPINATOR_PARALLEL_LIMIT: "7",
       GOPROXY: "https://proxy.test",
     };
-    const { code, stdout, stderr } = await world.shipinator(["run", repository], { env });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const answer = await world.run([repository], { env });
+    expect(answer.code).toBe(0);
     const commit = world.git(repository, "rev-parse", "HEAD");
-    const log = await world.log("latest", "show");
+    const log = answer.log("build/show");
     expect(log).not.toContain("hidden-");
     expect(log).not.toContain("NODE_OPTIONS");
     expect(log).not.toContain("SHIPINATOR_PARALLEL_LIMIT");
     expect(log).not.toContain("SHIPINATOR_DATA_DIR");
-    const { number } = await world.status();
+    const { number } = answer.run;
     for (const line of [
       "left alone: {{ .commit }}",
       `OWN=environment #${number} ${commit}`,
@@ -233,7 +229,7 @@ build:
       "GOPROXY=https://proxy.test",
     ])
       expect(log.split("\n")).toContain(line);
-    expect(stdout).toMatch(/note: step show: .*image/);
+    expect(answer.view).toMatch(/note: step show: .*image/);
   });
 
   it("--only runs the stages that are named, and says what cannot stand alone", async () => {
@@ -245,8 +241,8 @@ deploy: { artifact: b, run: "echo d" }
 `,
     });
     const stagesOf = async (only: string) => {
-      const { code } = await world.shipinator(["run", directory, "--only", only]);
-      return code === 0 ? (await world.status()).jobs.map((job) => job.job_type) : code;
+      const { run } = await world.run([directory, "--only", only]);
+      return run.jobs.map((job) => job.job_type);
     };
     expect(await stagesOf("test")).toEqual(["test"]);
     expect(await stagesOf("deploy,build")).toEqual(["build", "deploy"]);
