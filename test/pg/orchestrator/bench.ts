@@ -10,7 +10,7 @@ import {
   type FakeExecutorOptions,
   type FakeWorld,
 } from "../../../src/executor/index.ts";
-import { type RunId, silentLogger } from "../../../src/kernel/index.ts";
+import { Problem, type RunId, silentLogger } from "../../../src/kernel/index.ts";
 import {
   createOrchestrator,
   type Orchestrator,
@@ -36,7 +36,7 @@ export interface ProcessOptions extends Omit<FakeExecutorOptions, "world" | "clo
   readonly database?: Database;
   /** Stands before the fake executor. */
   readonly around?: (executor: FakeExecutor) => Executor;
-  readonly deps?: Partial<OrchestratorDeps>;
+  readonly deps?: Partial<Pick<OrchestratorDeps, "artifacts" | "registry">>;
   /** Does not sweep or claim. */
   readonly idle?: true;
 }
@@ -99,14 +99,13 @@ export async function createBench(given?: Fixture): Promise<Bench> {
       const orchestrator = createOrchestrator({
         store: gatedStore(gate, own),
         executor: gate.through(around(executor), "executor", ["cancel"]),
-        artifacts: { put: refuse, putFiles: refuse },
-        registry: { digest: refuse },
+        artifacts: gate.through(deps.artifacts ?? { put: refuse, putFiles: refuse }, "artifacts"),
+        registry: gate.through(deps.registry ?? { digest: refuse }, "registry"),
         inators: new Map([buildinator, testinator, deployinator].map((it) => [it.jobType, it])),
         owner,
         slots,
         clock,
         log: silentLogger,
-        ...deps,
       });
       if (idle === undefined) orchestrator.start();
       let stopped: Promise<void> | undefined;
@@ -156,6 +155,13 @@ export async function createBench(given?: Fixture): Promise<Bench> {
   };
   return bench;
 }
+
+/** The names of the steps that began, in order. */
+export function begunNames({ events }: FakeWorld): (string | null)[] {
+  return events.filter(({ what }) => what === "begin").map(({ step }) => step);
+}
+
+export const away = () => new Problem("database_unavailable", "the database is away");
 
 function gatedStore(gate: Gate, store: Store): Store {
   return { ...store, ...mapGated(gate, store) };

@@ -15,8 +15,18 @@ export interface Gate {
   quiet(): Promise<void>;
   /** Calls by name, as `runs.apply`. */
   readonly calls: ReadonlyMap<string, number>;
+  /** The next call of that name stops here, on the way in or out, until it is released. */
+  hold(name: string, side: "before" | "after"): Held;
+  /** The next call of that name fails: before it is made, or after it has been carried out. */
+  fail(name: string, side: "before" | "after", error: Error): void;
   /** Hears what each call was answered, frozen or not. */
   onAnswer(listener: (name: string, value: unknown) => void): void;
+}
+
+export interface Held {
+  /** The call has come here. */
+  readonly reached: Promise<void>;
+  release(): void;
 }
 
 export function createGate(): Gate {
@@ -25,6 +35,7 @@ export function createGate(): Gate {
   let ice: PromiseWithResolvers<void> | null = null;
   let underWay = 0;
   let count = 0;
+  const traps = new Map<string, () => Promise<void>>();
   let hear: (name: string, value: unknown) => void = () => {};
 
   async function pass(): Promise<void> {
@@ -36,16 +47,30 @@ export function createGate(): Gate {
     }
   }
 
+  async function spring(name: string, side: "before" | "after"): Promise<void> {
+    const trap = traps.get(`${side} ${name}`);
+    if (trap === undefined) return;
+    traps.delete(`${side} ${name}`);
+    underWay--;
+    try {
+      await trap();
+    } finally {
+      underWay++;
+    }
+  }
+
   async function call(name: string, hanging: boolean, make: () => Promise<unknown>): Promise<unknown> {
     calls.set(name, (calls.get(name) ?? 0) + 1);
     count++;
     underWay++;
     try {
       await pass();
+      await spring(name, "before");
       if (hanging) underWay--;
       try {
         const value = await make();
         hear(name, value);
+        await spring(name, "after");
         return value;
       } finally {
         if (hanging) underWay++;
@@ -89,6 +114,18 @@ export function createGate(): Gate {
       }
     },
     calls,
+    hold(name, side) {
+      const reached = Promise.withResolvers<void>();
+      const gone = Promise.withResolvers<void>();
+      traps.set(`${side} ${name}`, () => {
+        reached.resolve();
+        return gone.promise;
+      });
+      return { reached: reached.promise, release: gone.resolve };
+    },
+    fail(name, side, error) {
+      traps.set(`${side} ${name}`, () => Promise.reject(error));
+    },
     onAnswer(listener) {
       hear = listener;
     },

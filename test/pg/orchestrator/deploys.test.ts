@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fakeOutcomes } from "../../../src/executor/index.ts";
+import { createFixture, type Fixture, stepPlan } from "../fixture.ts";
+import { begunNames, createBench } from "./bench.ts";
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await createFixture();
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const deployOf = (release: string, name = "deploy") => ({
+  deploy: [
+    stepPlan(name, {
+      source: "none",
+      deploy: { target: "local", namespace: "default", release, kind: "script" },
+    }),
+  ],
+});
+
+describe("a deploy to a release", () => {
+  it("waits while another run's deploy is active, and goes on by the sweep", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    const first = await bench.begin(process, deployOf("waits", "first"));
+    const second = await bench.begin(process, deployOf("waits", "second"));
+    await bench.sweep();
+    expect(await bench.view(second)).toMatchObject({ status: "pending", executions: { second: [] } });
+    process.executor.finish("first");
+    await bench.quiet();
+    await bench.sweep();
+    expect(begunNames(bench.world)).toEqual(["first", "second"]);
+    expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([
+      "success",
+      "success",
+    ]);
+  });
+
+  it("can be canceled while it waits", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    await bench.begin(process, deployOf("cancels", "first"));
+    const second = await bench.begin(process, deployOf("cancels", "second"));
+    await bench.store.runs.requestCancel(second, "somebody");
+    await process.orchestrator.advance(second);
+    expect((await bench.view(second)).status).toBe("canceled");
+  });
+
+  it("that was lost after its begin is unknown for good, blocks the next, and a person settles it", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    const first = await bench.begin(process, deployOf("lost", "first"));
+    process.executor.lose("first");
+    await bench.quiet();
+    expect(await bench.view(first)).toMatchObject({
+      status: "failed",
+      reason: "deploy_unknown",
+      executions: { first: ["lost"] },
+    });
+    const [deployment] = await bench.store.deployments.ofRun(first);
+    expect(deployment?.outcome).toBe("unknown");
+
+    const second = await bench.begin(process, deployOf("lost", "second"));
+    const blocked = await bench.view(second);
+    expect(blocked).toMatchObject({ status: "failed", reason: "deploy_unknown", executions: { second: [] } });
+    expect(blocked.message).toContain(
+      `shipinator deployments resolve ${deployment?.id} --succeeded|--failed`,
+    );
+
+    if (deployment === undefined) throw new Error("no deployment");
+    await bench.store.deployments.resolve(deployment.id, "failed", "somebody");
+    const third = await bench.begin(process, deployOf("lost", "third"));
+    expect((await bench.view(third)).status).toBe("success");
+    expect(begunNames(bench.world)).toEqual(["first", "third"]);
+  });
+
+  it("that was lost before its begin is lost, is not repeated, and holds nothing", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "before" } } });
+    const first = await bench.begin(process, deployOf("unbegun", "first"));
+    process.executor.lose("first");
+    await bench.quiet();
+    expect(await bench.view(first)).toMatchObject({
+      status: "failed",
+      reason: "executor_lost",
+      executions: { first: ["lost"] },
+    });
+    expect((await bench.store.deployments.ofRun(first)).map((row) => row.outcome)).toEqual(["failed"]);
+    const second = await bench.begin(process, deployOf("unbegun", "second"));
+    expect((await bench.view(second)).status).toBe("success");
+  });
+
+  it("is never repeated in place, nor by a policy", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { deploy: { outcome: fakeOutcomes.lostBeforeBegin } } });
+    const runId = await bench.begin(process, deployOf("once"));
+    expect(await bench.view(runId)).toMatchObject({ status: "failed", jobs: { "deploy.1": "failed" } });
+    expect((await bench.view(runId)).executions).toEqual({ deploy: ["lost"] });
+  });
+
+  it("two of one moment: one goes first, the other waits", async () => {
+    await using bench = await createBench(fixture);
+    const script = { a: { hold: "after" }, b: { hold: "after" } } as const;
+    const [one, other] = [await bench.process({ script }), await bench.process({ script })];
+    const first = await bench.accept(one, deployOf("race", "a"));
+    const second = await bench.accept(other, deployOf("race", "b"));
+    const applies = [one, other].map(({ gate }) => gate.hold("runs.apply", "before"));
+    const carrying = [one.orchestrator.carry(first), other.orchestrator.carry(second)];
+    await Promise.all(applies.map(({ reached }) => reached));
+    for (const { release } of applies) release();
+    await Promise.all(carrying);
+    await bench.quiet();
+    expect(begunNames(bench.world)).toHaveLength(1);
+    const winner = begunNames(bench.world)[0] ?? "none";
+    one.executor.finish(winner);
+    await bench.quiet();
+    await bench.sweep();
+    one.executor.finish(winner === "a" ? "b" : "a");
+    await bench.quiet();
+    expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([
+      "success",
+      "success",
+    ]);
+  });
+});
