@@ -12,10 +12,8 @@ export interface TestServer extends AsyncDisposable {
 }
 
 export async function startTestServer(env: NodeJS.ProcessEnv): Promise<TestServer> {
-  const host = env.SHIPINATOR_TEST_DB_HOST;
-  return host === undefined || host === ""
-    ? await embedded()
-    : { settings: external(host, env), ...nothingToStop };
+  const settings = externalSettings(env);
+  return settings === null ? await embedded() : { settings, ...nothingToStop };
 }
 
 /** What `main` will read off the process. */
@@ -46,7 +44,10 @@ async function embedded(): Promise<TestServer> {
 
 const nothingToStop = { [Symbol.asyncDispose]: async () => {} };
 
-function external(host: string, env: NodeJS.ProcessEnv): ConnectionSettings {
+/** Null where SHIPINATOR_TEST_DB_HOST names no server. */
+export function externalSettings(env: NodeJS.ProcessEnv): ConnectionSettings | null {
+  const host = env.SHIPINATOR_TEST_DB_HOST;
+  if (host === undefined || host === "") return null;
   const sslMode = env.SHIPINATOR_TEST_DB_SSL_MODE ?? "disable";
   if (sslMode !== "disable" && sslMode !== "require" && sslMode !== "verify-full") {
     throw new Error(`SHIPINATOR_TEST_DB_SSL_MODE: "${sslMode}" is none of disable, require, verify-full`);

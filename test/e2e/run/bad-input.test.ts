@@ -7,6 +7,7 @@ import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import type { RunSummary } from "../../../src/operations/index.ts";
 import { openDatabase, startEmbeddedPostgres } from "../../../src/store/index.ts";
 import { type Answer, type CommandOptions, forgetSeed, World } from "../../support/cli.ts";
+import { databaseIsOurs } from "../../support/external-database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 import { ordinaryAccount } from "../embedded/processes.ts";
 
@@ -152,7 +153,8 @@ describe("a data directory", () => {
     chmodSync(parent, 0o755);
   });
 
-  it("of a newer version is refused, and untouched", async () => {
+  const itOfOurs = databaseIsOurs ? it : () => {};
+  itOfOurs("of a newer version is refused, and untouched", async () => {
     await using newer = await World.prepared();
     {
       await using server = await startEmbeddedPostgres({
@@ -175,33 +177,36 @@ describe("a data directory", () => {
     }
   });
 
-  it("of another machine is refused while that one lives, and taken over when it is silent", async () => {
-    await using other = await World.prepared();
-    const owner = join(other.dataDir, "owner.json");
-    const mark = (heartbeat: Date) =>
-      writeFileSync(
-        owner,
-        JSON.stringify({
-          hostname: "elsewhere",
-          machine_id: "0123456789abcdef0123456789abcdef",
-          boot_id: "11111111-2222-3333-4444-555555555555",
-          pid_namespace: "pid:[4026531836]",
-          postgres_major: "18",
-          heartbeat: heartbeat.toISOString(),
-        }),
-      );
-    mark(new Date());
-    for (const argv of [["run", good()], ["list"]]) {
-      const answer = await other.shipinator(argv);
-      expect(answer.code).toBe(3);
-      expectSentence(answer, /^error: .*"elsewhere"/);
-    }
-    expect(JSON.parse(readFileSync(owner, "utf8")).hostname).toBe("elsewhere");
-    mark(new Date(Date.now() - 3_600_000));
-    expect((await other.shipinator(["run", good()])).code).toBe(0);
-    const runs: readonly RunSummary[] = JSON.parse((await other.shipinator(["list", "-o", "json"])).stdout);
-    expect(runs).toHaveLength(1);
-  });
+  itOfOurs(
+    "of another machine is refused while that one lives, and taken over when it is silent",
+    async () => {
+      await using other = await World.prepared();
+      const owner = join(other.dataDir, "owner.json");
+      const mark = (heartbeat: Date) =>
+        writeFileSync(
+          owner,
+          JSON.stringify({
+            hostname: "elsewhere",
+            machine_id: "0123456789abcdef0123456789abcdef",
+            boot_id: "11111111-2222-3333-4444-555555555555",
+            pid_namespace: "pid:[4026531836]",
+            postgres_major: "18",
+            heartbeat: heartbeat.toISOString(),
+          }),
+        );
+      mark(new Date());
+      for (const argv of [["run", good()], ["list"]]) {
+        const answer = await other.shipinator(argv);
+        expect(answer.code).toBe(3);
+        expectSentence(answer, /^error: .*"elsewhere"/);
+      }
+      expect(JSON.parse(readFileSync(owner, "utf8")).hostname).toBe("elsewhere");
+      mark(new Date(Date.now() - 3_600_000));
+      expect((await other.shipinator(["run", good()])).code).toBe(0);
+      const runs: readonly RunSummary[] = JSON.parse((await other.shipinator(["list", "-o", "json"])).stdout);
+      expect(runs).toHaveLength(1);
+    },
+  );
 
   it("whose mirrors were removed is made anew", async () => {
     expect((await world.shipinator(["run", good()])).code).toBe(0);
