@@ -25,7 +25,8 @@ export type Action =
       readonly passes: number;
       readonly heirs: readonly number[];
     }
-  | { readonly kind: "thaw" }
+  /** The oldest frozen process wakes; `alone`: while the one that carries the run sleeps. */
+  | { readonly kind: "thaw"; readonly moves: readonly Move[]; readonly company: "alone" | "together" }
   | { readonly kind: "elapse" };
 
 export interface History {
@@ -68,7 +69,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       heirs: fc.array(passes, { maxLength: 2 }),
     }),
   },
-  { weight: 1, arbitrary: fc.constant({ kind: "thaw" } as const) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("thaw" as const),
+      moves: moves(3),
+      company: fc.constantFrom("alone", "together"),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ kind: "elapse" } as const) },
 );
 

@@ -1,7 +1,6 @@
 /** Plays one history against real planner, store and orchestrators, and compares it with the model after each action. */
 import type { JobType, StepPlan } from "../../../src/domain/index.ts";
 import { createFakeExecutor, fakeOutcomes } from "../../../src/executor/index.ts";
-import type { RunId } from "../../../src/kernel/index.ts";
 import { type Fixture, stepPlan } from "../fixture.ts";
 import { type Bench, createBench, type Process } from "../orchestrator/bench.ts";
 import type { Action, History, Move } from "./arbitraries.ts";
@@ -48,7 +47,7 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
     const it = live[pick % live.length];
     if (it === undefined) return;
     const waits = it.status.state === "waiting";
-    const needsBegin = fakeOutcomesBegan(outcome);
+    const needsBegin = saysBegan(outcome);
     if (how === "hint") hand.hint(it.name);
     else if (how === "begin") {
       if (atCancel === null) hand.begin(it.name);
@@ -122,8 +121,11 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
         clock.advance(timeoutSeconds * 1_000);
         break;
       case "thaw": {
+        if (action.company === "alone") current.gate.freezeAfter(0);
+        for (const one of action.moves) move(one);
         const zombie = zombies.shift();
         if (zombie !== undefined) await thaw(zombie);
+        current.gate.thaw();
         break;
       }
       case "stop":
@@ -163,10 +165,7 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
     // Each of at most 10 steps, 3 job attempts, 3 attempts in place; all that lives succeeds.
     for (let rounds = 0; !(await isFinal()); rounds++) {
       if (rounds > 100) throw new Error("the run does not end");
-      const moves = truth
-        .live()
-        .map((_, pick) => ({ pick: 0 * pick, how: "end", outcome: "success" }) as const);
-      for (const one of moves) endOne(one);
+      for (const it of truth.live()) endWell(it);
       await act({ kind: "world", moves: [] });
     }
     const seq = (await store.runs.get(runId))?.seq;
@@ -181,11 +180,9 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
     if (wrong.length > 0) throw new Error(`in the end:\n${wrong.join("\n")}`);
   }
 
-  function endOne(one: Move): void {
-    const [it] = truth.live();
-    if (it === undefined) return;
-    if (atCancel !== null && it.status.state === "waiting") hand.finish(it.name, fakeOutcomes.startFailed);
-    else move({ ...one, pick: 0 });
+  function endWell({ name, status }: ReturnType<GatedWorld["live"]>[number]): void {
+    const refused = atCancel !== null && status.state === "waiting";
+    hand.finish(name, refused ? fakeOutcomes.startFailed : fakeOutcomes.success);
   }
 
   /** All slots came back: as many steps as there are slots begin at once. */
@@ -204,9 +201,8 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
   return { act, end };
 }
 
-function fakeOutcomesBegan(outcome: Move["outcome"]): boolean {
-  const { began } = { began: true, ...fakeOutcomes[outcome] };
-  return began;
+function saysBegan(outcome: Move["outcome"]): boolean {
+  return { began: true, ...fakeOutcomes[outcome] }.began;
 }
 
 function plans(
@@ -228,5 +224,3 @@ function planOf(stage: JobType, { name, group, retry }: StepGiven, release: stri
       : {}),
   });
 }
-
-export type { RunId };

@@ -9,6 +9,7 @@ export interface Gate {
   through<T extends object>(target: T, name: string, hanging?: readonly string[]): T;
   /** Freezes when so many more gates (one before, one after each call) have been passed; 0: at once. */
   freezeAfter(passes: number): void;
+  /** Lets go of all that was frozen or held. */
   thaw(): void;
   readonly frozen: boolean;
   /** Resolves when no call is under way, or all that are wait for the thaw, and none follows. */
@@ -35,6 +36,7 @@ export function createGate(): Gate {
   let ice: PromiseWithResolvers<void> | null = null;
   let underWay = 0;
   let count = 0;
+  const holds = new Set<() => void>();
   const traps = new Map<string, () => Promise<void>>();
   let hear: (name: string, value: unknown) => void = () => {};
 
@@ -102,6 +104,7 @@ export function createGate(): Gate {
       left = Number.POSITIVE_INFINITY;
       ice?.resolve();
       ice = null;
+      for (const release of holds) release();
     },
     get frozen() {
       return ice !== null;
@@ -117,6 +120,7 @@ export function createGate(): Gate {
     hold(name, side) {
       const reached = Promise.withResolvers<void>();
       const gone = Promise.withResolvers<void>();
+      holds.add(gone.resolve);
       traps.set(`${side} ${name}`, () => {
         reached.resolve();
         return gone.promise;
