@@ -55,15 +55,18 @@ describe.each(releases)("Postgres $major of Debian $suite", (release) => {
     expect(await server.sql("show server_version_num")).toMatch(new RegExp(`^${release.major}\\d{4}$`));
   });
 
-  it("passes the Postgres suite whole", async () => {
-    const { passed, failed, skipped, output } = await suite(["--project", "pg"], {
+  it.each([
+    ["the Postgres suite", ["--project", "pg"], 100],
+    ["the tests of the whole program", ["--project", "e2e", "test/e2e/run"], 40],
+  ])("passes %s whole", async (_what, args, atLeast) => {
+    const { passed, failed, skipped, output } = await suite(args, {
       SHIPINATOR_TEST_DB_HOST: "localhost",
       SHIPINATOR_TEST_DB_PORT: String(server.port),
       SHIPINATOR_TEST_DB_USER: server.user,
       SHIPINATOR_TEST_DB_PASSWORD: server.password,
     });
     expect({ failed, skipped }, output).toEqual({ failed: 0, skipped: 0 });
-    expect(passed).toBeGreaterThan(100);
+    expect(passed).toBeGreaterThan(atLeast);
     expect(await server.sql("select count(*) from pg_database where datname like 'shipinator%'")).toBe("0");
   });
 
@@ -79,6 +82,24 @@ describe.each(releases)("Postgres $major of Debian $suite", (release) => {
     expect(await server.sql("select status from pipeline_runs", "hello")).toBe("success");
     const again = await world.shipinator(["status", run.id, "-o", "json"], { env });
     expect(JSON.parse(again.stdout)).toEqual(run);
+  });
+
+  it("may cut every connection under a run, which goes on", async () => {
+    await using world = new World();
+    const env = await database("cut");
+    const go = join(world.root, "go");
+    const run = `echo begun; while [ ! -e ${go} ]; do sleep 0.1; done`;
+    const directory = world.repository("patient", {
+      ".shipinator.yaml": JSON.stringify({ build: { steps: [{ name: "wait", run }] } }),
+    });
+    const running = world.start(["run", directory], { env });
+    await running.said(/\[build\/wait\] begun/);
+    const cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'cut'";
+    expect(Number(await server.sql(cut))).toBeGreaterThan(0);
+    writeFileSync(go, "");
+    const { code, stderr } = await running.ended;
+    expect(code, stderr).toBe(0);
+    expect(await server.sql("select status from pipeline_runs", "cut")).toBe("success");
   });
 
   it("is named when it refuses: wrong password, no such database", async () => {
