@@ -11,6 +11,8 @@ import { databaseIsOurs } from "../../support/external-database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 import { ordinaryAccount } from "../embedded/processes.ts";
 
+afterAll(forgetSeed);
+
 let world: World;
 beforeAll(async () => {
   world = await World.prepared();
@@ -20,7 +22,6 @@ afterAll(async () => {
   const good = world.directory("good", { ".shipinator.yaml": stepOf("true") });
   expect((await world.shipinator(["run", good])).code).toBe(0);
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const stepOf = (script: string, more = "") =>

@@ -5,13 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail, StepDetail } from "../../../src/operations/index.ts";
 import { forgetSeed, World } from "../../support/cli.ts";
 
+afterAll(forgetSeed);
+
 let world: World;
 beforeAll(async () => {
   world = await World.prepared();
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const many = {

@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { forgetSeed, World } from "../../support/cli.ts";
 
+afterAll(forgetSeed);
+
 let world: World;
 beforeAll(async () => {
   world = await World.prepared();
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const threeAtOnce = { SHIPINATOR_LOCAL_SLOTS: "3", SHIPINATOR_PARALLEL_LIMIT: "3" };

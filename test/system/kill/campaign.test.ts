@@ -6,6 +6,8 @@ import { campaignRepository, createRandom, momentOf, survive } from "../../suppo
 const moments = Number(process.env.KILL_MOMENTS ?? 50);
 const seed = Number(process.env.KILL_SEED ?? 1);
 
+afterAll(forgetSeed);
+
 describe(`kill -9 of run at ${moments} random moments (seed ${seed})`, () => {
   let world: World;
   let repository: string;
@@ -15,7 +17,6 @@ describe(`kill -9 of run at ${moments} random moments (seed ${seed})`, () => {
   });
   afterAll(async () => {
     await world[Symbol.asyncDispose]();
-    await forgetSeed();
   });
 
   const random = createRandom(seed);
