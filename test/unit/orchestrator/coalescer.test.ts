@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type ExecutionId, newId } from "../../../src/kernel/index.ts";
 import { createCoalescer } from "../../../src/orchestrator/coalescer.ts";
-import { createSlots } from "../../../src/orchestrator/slots.ts";
 
 describe("a coalescer", () => {
   it("makes two passes of 200 requests that come during the first", async () => {
@@ -61,17 +59,20 @@ describe("a coalescer", () => {
     expect(passes).toBe(3);
     await coalescer.idle();
   });
-});
 
-describe("slots", () => {
-  it("are taken in order up to the limit and given back once", () => {
-    const [a, b, c] = [newId<ExecutionId>(), newId<ExecutionId>(), newId<ExecutionId>()];
-    const slots = createSlots(2);
-    expect(slots.take([a, b, c])).toEqual([a, b]);
-    expect(slots.take([c])).toEqual([]);
-    slots.give(a);
-    slots.give(a);
-    expect(slots.free).toBe(1);
-    expect(slots.take([c])).toEqual([c]);
+  it("is idle for some keys while others are busy", async () => {
+    const gate = Promise.withResolvers<void>();
+    const coalescer = createCoalescer<string>((key) => (key === "busy" ? gate.promise : Promise.resolve()));
+    const busy = coalescer.request("busy");
+    void coalescer.request("other");
+    await coalescer.idle(["other", "unknown"]);
+    let idle = false;
+    const all = coalescer.idle().then(() => {
+      idle = true;
+    });
+    await Promise.resolve();
+    expect(idle).toBe(false);
+    gate.resolve();
+    await Promise.all([busy, all]);
   });
 });
