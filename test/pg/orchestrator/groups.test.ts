@@ -63,18 +63,6 @@ describe("a parallel group", () => {
   });
 });
 
-describe("a job without steps", () => {
-  it("is passed by", async () => {
-    await using bench = await createBench(fixture);
-    const process = await bench.process();
-    const runId = await bench.begin(process, { build: [], test: [stepPlan("unit")] });
-    expect(await bench.view(runId)).toMatchObject({
-      status: "success",
-      jobs: { "build.1": "succeeded", "test.1": "succeeded" },
-    });
-  });
-});
-
 describe("slots", () => {
   it("hold back what does not fit, and let it go as others end", async () => {
     await using bench = await createBench(fixture);
