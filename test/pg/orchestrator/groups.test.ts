@@ -72,8 +72,11 @@ describe("slots", () => {
     process.executor.finish("g1");
     await bench.quiet();
     expect(begunNames(bench.world)).toHaveLength(3);
-    for (const name of ["g0", "g2", "g3", "g4"]) {
+    // Which of those that wait since the same moment comes first is nobody's promise.
+    for (const done = ["g1"]; done.length < 5; ) {
+      const name = begunNames(bench.world).find((one) => !done.includes(one ?? "")) ?? "none";
       process.executor.finish(name);
+      done.push(name);
       await bench.quiet();
     }
     expect((await bench.view(runId)).status).toBe("success");
