@@ -114,7 +114,9 @@ describe("after a kill -9", () => {
     expect(await next.tell("stop")).toEqual({ stopped: true });
     const again = startHolder(directory);
     await again.answer();
-    expect(readdirSync(join(directory, "postgres")).sort()).toEqual(["data", "postgres.log", "socket"]);
+    // Where the account cannot reach the checkout, a copy of the binaries lies there too.
+    const kept = readdirSync(join(directory, "postgres")).filter((name) => !name.startsWith("bin-"));
+    expect(kept.sort()).toEqual(["data", "postgres.log", "socket"]);
     expect(await again.tell("stop")).toEqual({ stopped: true });
     expect(serverOf(directory)).toBeUndefined();
   });

@@ -37,7 +37,9 @@ describe.each(identities)("a process of $who", ({ as }) => {
       expect(await holder.tell("stop")).toEqual({ stopped: true });
       expect(serverOf(directory)).toBeUndefined();
     }
-    expect(readdirSync(join(directory, "postgres")).sort()).toEqual(["data", "postgres.log", "socket"]);
+    // Where the account cannot reach the checkout, a copy of the binaries lies there too.
+    const kept = readdirSync(join(directory, "postgres")).filter((name) => !name.startsWith("bin-"));
+    expect(kept.sort()).toEqual(["data", "postgres.log", "socket"]);
     expect(readdirSync(join(directory, "postgres/socket"))).toEqual([]);
     expect(existsSync(join(directory, "owner.json"))).toBe(false);
   });
@@ -131,7 +133,17 @@ describe("the embedded server", () => {
   it("copes with any character in the path", async () => {
     const directory = join(await newDirectory(), `it's "a", $HOME; ü 漢`);
     const holder = startHolder(directory);
-    expect((await holder.answer()).ready?.started).toBe(true);
+    const answer = await holder.answer();
+    // Where the account cannot reach the checkout, the binaries lie in this path too, and Postgres' own initdb puts its
+    // place into a shell command: then it is refused, not half done.
+    if (
+      answer.problem !== undefined &&
+      readdirSync(join(directory, "postgres")).some((name) => name.startsWith("bin-"))
+    ) {
+      expect(answer.problem).toMatchObject({ code: "data_dir_unusable" });
+      return;
+    }
+    expect(answer.ready?.started).toBe(true);
     expect(await holder.tell("row")).toEqual({ rows: 1 });
     expect(await holder.tell("stop")).toEqual({ stopped: true });
   });

@@ -54,7 +54,8 @@ describe("kill -9 of other parts", () => {
     const repository = campaignRepository(world);
     const running = world.start(["run", repository], { env: environment });
     await running.said(/▸ test\/t1/);
-    expect(killAll(world, (command) => / -D .*postgres\/data/.test(command))).toBe(1);
+    // The postmaster, and perhaps a child of it so young that it still goes by its name.
+    expect(killAll(world, (command) => / -D .*postgres\/data/.test(command))).toBeGreaterThan(0);
     const { code, stderr } = await running.ended;
     // It may have ended with an error of the environment; then the next command goes on.
     if (code !== 0) {
