@@ -70,7 +70,9 @@ describe("a repository of somebody else's", () => {
   it("is refused with the way to allow it", async () => {
     const directory = place.repository("app");
     const script = join(place.path, "git-other-owner");
-    writeFileSync(script, '#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec git "$@"\n', { mode: 0o755 });
+    // A machine's own configuration may trust every directory.
+    const environment = "GIT_CONFIG_NOSYSTEM=1 GIT_TEST_ASSUME_DIFFERENT_OWNER=1";
+    writeFileSync(script, `#!/bin/sh\n${environment} exec git "$@"\n`, { mode: 0o755 });
     const source = place.open({ git: script });
     const expected = {
       code: "source_refused",
