@@ -19,7 +19,7 @@ export interface Dispatcher {
   enqueue(subject: Subject): void;
   /** Takes it out of the queue; undefined when it is not there (any more). */
   dequeue(id: ExecutionId): Subject | undefined;
-  /** Claims what waits, when there are slots. */
+  /** Claims what waits, when there are slots: also those that a claim under way has set aside and may give back. */
   wake(): void;
 }
 
@@ -84,7 +84,7 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
       return subject;
     },
     wake() {
-      if (queue.size > 0 && slots.free > 0) loop.wake();
+      if (queue.size > 0) loop.wake();
     },
   };
   return dispatcher;

@@ -80,6 +80,26 @@ describe("a database that fails", () => {
     expect((await bench.view(first)).status).toBe("success");
   });
 
+  it("starts what came while a claim, that finds nothing, had set all slots aside", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ slots: 1, script: held });
+    const runId = await bench.accept(process, { build: [stepPlan("t")] });
+    // What was not saved stays in the queue until the next look at its run: a claim asks for it in vain.
+    process.gate.fail("runs.apply", "before", away());
+    await expect(process.orchestrator.carry(runId)).rejects.toThrow("away");
+    await bench.quiet();
+    const claim = process.gate.hold("executions.claim", "after");
+    const apply = process.gate.hold("runs.apply", "before");
+    bench.clock.advance(15_000);
+    await Promise.all([claim.reached, apply.reached]);
+    apply.release();
+    await bench.quiet();
+    expect((await bench.view(runId)).executions).toMatchObject({ t: ["pending"] });
+    claim.release();
+    await bench.quiet();
+    expect((await bench.view(runId)).status).toBe("success");
+  });
+
   it("kills the connection of an advance: nothing of it is saved, and the next one saves it", async () => {
     await using bench = await createBench(fixture);
     await using victim = openDatabase(fixture.database.settings, {
