@@ -1,4 +1,5 @@
-/** Runs every benchmark; `--short` for a quick look, names to choose: `npm run bench -- steps run`. */
+/** Runs every benchmark; `--short` for a quick look, names to choose: `npm run bench -- steps cli`. */
+import { benchArtifacts } from "./artifacts.ts";
 import { benchCli } from "./cli.ts";
 import { benchCompletions } from "./completions.ts";
 import type { Outcome } from "./harness.ts";
@@ -9,6 +10,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   steps: benchSteps,
   cli: benchCli,
   logs: benchLogs,
+  artifacts: benchArtifacts,
   completions: benchCompletions,
 };
 
