@@ -25,6 +25,23 @@ table artifacts
   CREATE TRIGGER artifacts_keep BEFORE DELETE ON public.artifacts FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
   CREATE TRIGGER artifacts_no_truncate BEFORE TRUNCATE ON public.artifacts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
 
+table audit_log
+  id uuid not null default new_id()
+  created_at timestamp with time zone not null default now()
+  by_name text not null
+  token_id uuid
+  action text not null
+  project_id uuid
+  entity_id text
+  outcome text not null
+  request_id text
+  constraint audit_log_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'refused'::text, 'failed'::text])))
+  constraint audit_log_pkey PRIMARY KEY (id)
+  CREATE INDEX audit_log_list ON public.audit_log USING btree (created_at, id)
+  CREATE INDEX audit_log_list_of_project ON public.audit_log USING btree (project_id, created_at, id)
+  CREATE TRIGGER audit_log_keep BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the audit is append-only')
+  CREATE TRIGGER audit_log_no_truncate BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the audit is append-only')
+
 table deployments
   id uuid not null default new_id()
   target text not null
@@ -96,6 +113,19 @@ END AND ((node IS NULL) = (epoch IS NULL))))
   CREATE TRIGGER executions_guard BEFORE INSERT OR UPDATE ON public.executions FOR EACH ROW EXECUTE FUNCTION guard_execution()
   CREATE TRIGGER executions_keep BEFORE DELETE ON public.executions FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
   CREATE TRIGGER executions_no_truncate BEFORE TRUNCATE ON public.executions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
+
+table idempotency_keys
+  caller text not null
+  key text not null
+  request_sha256 sha256_hex not null
+  resource_id uuid not null
+  status integer
+  answer jsonb
+  created_at timestamp with time zone not null default now()
+  touched_at timestamp with time zone not null default now()
+  constraint idempotency_keys_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255)))
+  constraint idempotency_keys_pkey PRIMARY KEY (caller, key)
+  CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at)
 
 table job_steps with (fillfactor=80)
   id uuid not null
@@ -206,11 +236,13 @@ table pipeline_runs with (fillfactor=80)
   created_at timestamp with time zone not null default now()
   started_at timestamp with time zone
   finished_at timestamp with time zone
+  project_id uuid not null
   constraint pipeline_runs_config_digest_fkey FOREIGN KEY (config_digest) REFERENCES pipeline_configs(digest)
   constraint pipeline_runs_owner_node_fkey FOREIGN KEY (owner_node) REFERENCES nodes(id)
   constraint pipeline_runs_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)
   constraint pipeline_runs_pipeline_id_number_key UNIQUE (pipeline_id, number)
   constraint pipeline_runs_pkey PRIMARY KEY (id)
+  constraint pipeline_runs_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)
   constraint pipeline_runs_retried_from_fkey FOREIGN KEY (retried_from) REFERENCES pipeline_runs(id)
   constraint pipeline_runs_sound CHECK ((((finished_at IS NULL) = ((status)::text = ANY (ARRAY['pending'::text, 'running'::text]))) AND
 CASE
@@ -224,6 +256,11 @@ END AND ((owner_node IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at
   CREATE INDEX pipeline_runs_config_digest ON public.pipeline_runs USING btree (config_digest)
   CREATE INDEX pipeline_runs_list ON public.pipeline_runs USING btree (created_at, id)
   CREATE INDEX pipeline_runs_list_of_pipeline ON public.pipeline_runs USING btree (pipeline_id, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_pipeline_status ON public.pipeline_runs USING btree (pipeline_id, status, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_project ON public.pipeline_runs USING btree (project_id, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_project_status ON public.pipeline_runs USING btree (project_id, status, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_ref ON public.pipeline_runs USING btree (pipeline_id, git_ref, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_sha ON public.pipeline_runs USING btree (git_sha, created_at, id) WHERE (git_sha IS NOT NULL)
   CREATE INDEX pipeline_runs_list_of_status ON public.pipeline_runs USING btree (status, created_at, id)
   CREATE INDEX pipeline_runs_number ON public.pipeline_runs USING btree (number)
   CREATE INDEX pipeline_runs_owner_node ON public.pipeline_runs USING btree (owner_node)
@@ -276,6 +313,28 @@ table repositories
   constraint repositories_vcs_provider_check CHECK ((vcs_provider = ANY (ARRAY['git'::text, 'gitea'::text, 'forgejo'::text, 'github'::text, 'gitlab'::text])))
   CREATE INDEX repositories_list ON public.repositories USING btree (created_at, id)
 
+table tokens
+  id uuid not null
+  name text not null
+  hash bytea not null
+  scope token_scope not null
+  project_id uuid
+  created_by text not null
+  created_at timestamp with time zone not null default now()
+  expires_at timestamp with time zone
+  revoked_at timestamp with time zone
+  file text
+  constraint tokens_hash_check CHECK ((octet_length(hash) = 32))
+  constraint tokens_hash_key UNIQUE (hash)
+  constraint tokens_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 1024)))
+  constraint tokens_pkey PRIMARY KEY (id)
+  constraint tokens_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+  CREATE INDEX tokens_list ON public.tokens USING btree (created_at, id)
+  CREATE UNIQUE INDEX tokens_one_of_file ON public.tokens USING btree (file) WHERE ((file IS NOT NULL) AND (revoked_at IS NULL))
+  CREATE INDEX tokens_project_id ON public.tokens USING btree (project_id) WHERE (project_id IS NOT NULL)
+  CREATE TRIGGER tokens_changed AFTER DELETE OR UPDATE ON public.tokens FOR EACH ROW EXECUTE FUNCTION tell_token_changed()
+  CREATE TRIGGER tokens_guard BEFORE UPDATE ON public.tokens FOR EACH ROW EXECUTE FUNCTION guard_token()
+
 table transitions partition by RANGE (at)
   run_id uuid not null
   seq integer not null
@@ -314,6 +373,7 @@ domain run_phase as text CHECK ((VALUE = ANY (ARRAY['submitted'::text, 'building
 domain run_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running'::text, 'success'::text, 'failed'::text, 'canceled'::text])))
 domain sha256_hex as text CHECK ((VALUE ~ '^[0-9a-f]{64}$'::text))
 domain stage_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'skipped'::text])))
+domain token_scope as text CHECK ((VALUE = ANY (ARRAY['read'::text, 'trigger'::text, 'admin'::text])))
 domain transition_entity as text CHECK ((VALUE = ANY (ARRAY['run'::text, 'phase'::text, 'job'::text, 'step'::text, 'execution'::text])))
 domain trigger_type as text CHECK ((VALUE = ANY (ARRAY['pr'::text, 'push'::text, 'manual'::text, 'cron'::text])))
 
@@ -629,6 +689,10 @@ begin
     if new.status <> 'pending' or new.phase <> 'submitted' then
       raise exception 'a run begins pending and submitted, not % and %', new.status, new.phase using errcode = 'SH001';
     end if;
+    select repository.project_id into new.project_id
+    from pipelines pipeline
+    join repositories repository on repository.id = pipeline.repository_id
+    where pipeline.id = new.pipeline_id;
   elsif old.status = 'pending' then
     if new.status not in ('pending', 'running', 'failed', 'canceled') then
       raise exception 'a run does not move from % to %', old.status, new.status using errcode = 'SH001';
@@ -676,6 +740,21 @@ begin
         (new.id, new.job_id, new.name, new.execution_order, new.parallel_group, new.plan, new.status, new.created_at,
          new.started_at, new.finished_at) then
     raise exception 'step % is % and never changes again', old.id, old.status using errcode = 'SH001';
+  end if;
+  return new;
+end
+
+function guard_token() returns trigger language plpgsql
+
+begin
+  -- Revoked once, and nothing else: what a token may do, and for how long, never grows.
+  if old.revoked_at is not null and new is distinct from old
+    or new.revoked_at is null and new is distinct from old
+    or (new.id, new.name, new.hash, new.scope, new.project_id, new.file, new.created_by, new.created_at, new.expires_at)
+      is distinct from
+      (old.id, old.name, old.hash, old.scope, old.project_id, old.file, old.created_by, old.created_at, old.expires_at)
+  then
+    raise exception 'token % never changes but to be revoked, once', old.id using errcode = 'SH001';
   end if;
   return new;
 end
@@ -752,4 +831,12 @@ begin
       using errcode = 'SH001', table = tg_table_name, constraint = tg_name;
   end if;
   return new;
+end
+
+function tell_token_changed() returns trigger language plpgsql
+
+begin
+  -- However it is revoked or removed, every process that remembers it hears of it with the commit.
+  perform pg_notify('shipinator_tokens', old.id::text);
+  return null;
 end

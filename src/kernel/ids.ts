@@ -17,6 +17,7 @@ export type ExecutionId = Id<"execution">;
 export type ArtifactId = Id<"artifact">;
 export type DeploymentId = Id<"deployment">;
 export type NodeId = Id<"node">;
+export type TokenId = Id<"token">;
 
 export type AnyId =
   | ProjectId
@@ -28,7 +29,8 @@ export type AnyId =
   | ExecutionId
   | ArtifactId
   | DeploymentId
-  | NodeId;
+  | NodeId
+  | TokenId;
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

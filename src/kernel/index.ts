@@ -14,6 +14,7 @@ export {
   type RepositoryId,
   type RunId,
   type StepId,
+  type TokenId,
 } from "./ids.ts";
 export { createLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./log.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";

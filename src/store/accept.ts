@@ -1,13 +1,17 @@
 /** Accepts a run: its number, itself, its configuration, jobs and steps, and the first of its history, all or nothing. */
 import { createHash } from "node:crypto";
-import type { JobType, PipelineConfig, StepPlan } from "../domain/index.ts";
-import { type JobId, newId, type PipelineId, Problem, type RunId, type StepId } from "../kernel/index.ts";
+import type { JobType, PipelineConfig } from "../domain/index.ts";
+import { errorCode, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
 import type { Owner } from "./apply.ts";
 import type { Database } from "./database.ts";
+import { jobsArgument, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import type { TriggerType } from "./rows.ts";
 import { refuseUnstorable, storableText, strictJson } from "./text.ts";
+import { taken } from "./unique.ts";
 
 export interface NewRun {
+  /** The id that it gets; a fresh one when absent. Accepted twice with one id, it is one run. */
+  readonly id?: RunId;
   readonly pipelineId: PipelineId;
   readonly executorType: string;
   readonly trigger: TriggerType;
@@ -28,11 +32,6 @@ export interface NewRun {
   readonly owner: Owner;
   /** Recorded with the first transitions. */
   readonly cause: string;
-}
-
-export interface NewJob {
-  readonly type: JobType;
-  readonly steps: readonly StepPlan[];
 }
 
 /** What a plan may depend on and only the database knows. */
@@ -80,23 +79,7 @@ run as (
     2 + jsonb_array_length($19::jsonb))
   returning id, seq
 ),
-new_jobs as (
-  select j.id, j.type, j.steps, j.n
-  from rows from (jsonb_to_recordset($19::jsonb) as (id uuid, type text, steps jsonb)) with ordinality
-    as j (id, type, steps, n)
-),
-made_jobs as (
-  insert into jobs (id, pipeline_run_id, job_type, name)
-  select j.id, $1::uuid, j.type, j.type
-  from new_jobs j
-),
-made_steps as (
-  insert into job_steps (id, job_id, name, execution_order, parallel_group, plan)
-  select (s.value ->> 'id')::uuid, j.id, s.value #>> '{plan,name}', s.n - 1, s.value #>> '{plan,parallelGroup}',
-    s.value -> 'plan'
-  from new_jobs j
-  cross join lateral jsonb_array_elements(j.steps) with ordinality as s (value, n)
-),
+${newJobsSql("$19")},
 history as (
   insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
   select $1::uuid, h.seq, h.entity, h.id, null, h.state, $20::text, h.evidence
@@ -114,7 +97,7 @@ select r.seq from run r`;
 
 /**
  * `plan` is called once, inside the transaction, and must be pure: it gives the jobs, in any order, at most one of a
- * type. A Problem that it throws leaves no run and no gap in the numbers.
+ * type; none where there is no configuration yet. A Problem that it throws leaves no run and no gap in the numbers.
  * @throws Problem not_found (pipeline), config_invalid (text that cannot be stored; no job, or a job without steps,
  *   where there is a configuration)
  */
@@ -126,8 +109,8 @@ export async function acceptRun(
   const texts = { git_ref: run.gitRef, subpath: run.subpath, branch: run.branch, tag: run.tag };
   for (const [place, text] of Object.entries(texts)) if (text !== null) refuseUnstorable(text, place);
   const config = run.config === null ? null : strictJson(run.config, "config");
-  const id = newId<RunId>();
-  return await database.transaction(async (transaction) => {
+  const id = run.id ?? newId<RunId>();
+  const accepting = database.transaction(async (transaction) => {
     const numbered = await transaction.query<{ number: number }>(numberSql, [run.pipelineId], {
       name: "runs.number",
     });
@@ -135,11 +118,6 @@ export async function acceptRun(
     if (number === undefined) throw new Problem("not_found", `There is no pipeline ${run.pipelineId}.`);
     const planned = plan({ id, number });
     if (run.config !== null) refuseEmpty(planned);
-    const jobs = planned.map(({ type, steps }) => ({
-      id: newId<JobId>(),
-      type,
-      steps: steps.map((step) => ({ id: newId<StepId>(), plan: step })),
-    }));
     const inserted = await transaction.query<{ seq: number }>(
       insertSql,
       [
@@ -161,22 +139,37 @@ export async function acceptRun(
         run.retriedFrom,
         run.owner.node,
         run.owner.epoch,
-        strictJson(jobs, "jobs"),
+        jobsArgument(planned),
         storableText(run.cause),
       ],
       { name: "runs.accept" },
     );
     return { id, number, seq: inserted[0]?.seq ?? 0 };
   });
+  return run.id === undefined ? await accepting : await once(database, { ...run, id: run.id }, accepting);
 }
 
-/** A resolved run without a job, or a job without a step, could never end: neither has a legal way to success. */
-function refuseEmpty(jobs: readonly NewJob[]): void {
-  const empty = jobs.find(({ steps }) => steps.length === 0);
-  if (jobs.length > 0 && empty === undefined) return;
-  throw new Problem(
-    "config_invalid",
-    empty === undefined ? "The run would have no stage at all." : `The ${empty.type} stage has no step.`,
-    { remedy: "Ask for a stage that the pipeline file has, with at least one step in it." },
-  );
+/**
+ * The run that was accepted under this id before, where it was asked for alike; the number that was taken is given back.
+ * An id that is another pipeline's run is nothing to give away.
+ */
+async function once(
+  database: Database,
+  { id, pipelineId, retriedFrom }: NewRun & { readonly id: RunId },
+  accepting: Promise<AcceptedRun>,
+): Promise<AcceptedRun> {
+  try {
+    return await accepting;
+  } catch (error) {
+    if (errorCode(error) !== "23505") throw error;
+    const [before] = await database.query<AcceptedRun & { same: boolean }>(
+      `select r.id, r.number, r.seq,
+         r.pipeline_id = $2::uuid and r.retried_from is not distinct from $3::uuid as same
+       from pipeline_runs r where r.id = $1::uuid`,
+      [id, pipelineId, retriedFrom],
+    );
+    if (before === undefined) throw error;
+    if (!before.same) throw taken("run", id);
+    return { id: before.id, number: before.number, seq: before.seq };
+  }
 }

@@ -6,6 +6,7 @@ import type { ConnectionSettings } from "./connection-settings.ts";
 /** SQLSTATEs with which Postgres ends or refuses the session itself. Class 08 and 28 are whole. */
 const sessionStates = new Set(["57P01", "57P02", "57P03", "57P04", "57P05", "53300", "25P03", "3D000"]);
 const DISK_FULL = "53100";
+const NO_TEXT = "22021";
 
 /** `pg` throws these without a code when the socket is gone or silent. */
 const lostMessages =
@@ -50,6 +51,12 @@ export function translateError(error: unknown, settings: ConnectionSettings): un
   if (errorCode(error) === DISK_FULL) {
     return new Problem("storage_failed", `The disk of the database is full: ${errorMessage(error)}.`, {
       remedy: "Free space on the disk that holds the database; nothing of the refused change was kept.",
+      cause: error,
+    });
+  }
+  if (errorCode(error) === NO_TEXT) {
+    return new Problem("usage", "A text holds a NUL character, which cannot be stored or looked for.", {
+      remedy: "Remove the character.",
       cause: error,
     });
   }

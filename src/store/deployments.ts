@@ -1,5 +1,6 @@
 /** Deployments: made and settled by `runs.apply` with the execution that deploys; one that is unknown waits for a person. */
-import type { DeploymentId, RunId } from "../kernel/index.ts";
+import type { DeploymentId, ProjectId, RunId } from "../kernel/index.ts";
+import { type NewAuditEntry, withAudit } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { idRange } from "./prefix.ts";
@@ -12,11 +13,21 @@ export interface DeploymentStore {
   findByPrefix(prefix: string): Promise<readonly DeploymentRow[]>;
   ofRun(runId: RunId): Promise<readonly DeploymentRow[]>;
   list(
-    filter?: { readonly target?: string; readonly namespace?: string; readonly release?: string },
+    filter?: {
+      readonly target?: string;
+      readonly namespace?: string;
+      readonly release?: string;
+      readonly projectId?: ProjectId;
+    },
     page?: PageRequest,
   ): Promise<Page<DeploymentRow>>;
   /** Settles one whose outcome is unknown; null when it is not (any more). */
-  resolve(id: DeploymentId, outcome: "succeeded" | "failed", by: string): Promise<DeploymentRow | null>;
+  resolve(
+    id: DeploymentId,
+    outcome: "succeeded" | "failed",
+    by: string,
+    audit?: NewAuditEntry,
+  ): Promise<DeploymentRow | null>;
 }
 
 const columns = `row.id, row.target, row.namespace, row.release, row.digests, row.pipeline_run_id, row.execution_id,
@@ -50,24 +61,34 @@ export function createDeploymentStore(database: Database): DeploymentStore {
         namespace: filter.namespace,
         release: filter.release,
       }).filter(([, value]) => value !== undefined);
+      const { projectId } = filter;
+      const ofProject =
+        projectId === undefined
+          ? []
+          : [
+              `exists (select from pipeline_runs run where run.id = row.pipeline_run_id
+                 and run.project_id = $${named.length + 1}::uuid)`,
+            ];
       return readPage<DeploymentRow>(
         database,
         {
           columns,
           from: "deployments row",
-          where: named.map(([column], index) => `row.${column} = $${index + 1}::text`),
-          values: named.map(([, value]) => value),
+          where: [...named.map(([column], index) => `row.${column} = $${index + 1}::text`), ...ofProject],
+          values: [...named.map(([, value]) => value), ...(projectId === undefined ? [] : [projectId])],
         },
         page,
       );
     },
-    async resolve(id, outcome, by) {
-      const rows = await database.query<DeploymentRow>(
-        `update deployments row
+    async resolve(id, outcome, by, audit) {
+      const rows = await withAudit(database, audit, (queryable) =>
+        queryable.query<DeploymentRow>(
+          `update deployments row
          set outcome = $2::text, resolved_by = $3::text, finished_at = now()
          where row.id = $1::uuid and row.outcome = 'unknown'
          returning ${columns}`,
-        [id, outcome, storableText(by)],
+          [id, outcome, storableText(by)],
+        ),
       );
       return rows[0] ?? null;
     },

@@ -52,7 +52,8 @@ steps as materialized (
 )
 select
   json_build_object('id', r.id, 'seq', r.seq, 'status', r.status, 'phase', r.phase,
-    'cancelRequested', r.cancel_requested_at is not null) as run,
+    'cancelRequested', r.cancel_requested_at is not null,
+    'resolved', r.config_digest is not null or exists (select from newest)) as run,
   coalesce((
     select json_agg(json_build_object('id', n.id, 'type', n.job_type, 'status', n.status, 'attempt', n.attempt)
       order by n.rank)

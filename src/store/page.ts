@@ -2,14 +2,15 @@
  * Keyset pages: newest first, sorted by `(created_at, id)`, with an opaque cursor that names the last row given. Rows
  * that come meanwhile appear on no later page, and none is given twice or left out.
  */
+import { createHash } from "node:crypto";
 import { isId, Problem } from "../kernel/index.ts";
 import type { Queryable } from "./database.ts";
 
 export interface PageRequest {
   /** Rows wanted, 1 to 1,000; default 50. */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** `nextCursor` of the page before. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 export interface Page<Row> {
@@ -43,7 +44,7 @@ export async function readPage<Row extends { readonly id: string }>(
   const where = [...source.where];
   const values = [...source.values];
   if (request.cursor !== undefined) {
-    const { at, id } = decodeCursor(request.cursor);
+    const { at, id } = decodeCursor(request.cursor, queryOf(source));
     values.push(at, id);
     where.push(`(${time}, row.id) < ($${values.length - 1}::timestamptz, $${values.length}::uuid)`);
   }
@@ -61,7 +62,9 @@ export async function readPage<Row extends { readonly id: string }>(
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   const nextCursor =
-    rows.length > limit && last?.page_at !== undefined ? encodeCursor(last.page_at, last.id) : null;
+    rows.length > limit && last?.page_at !== undefined
+      ? encodeCursor(last.page_at, last.id, queryOf(source))
+      : null;
   for (const item of items) delete item.page_at;
   return { items, nextCursor };
 }
@@ -76,20 +79,28 @@ export function checkedLimit(limit: number | undefined): number {
   return limit;
 }
 
-function encodeCursor(at: string, id: string): string {
-  return Buffer.from(`${at} ${id}`).toString("base64url");
+/** Names what is listed, so that a cursor leads nowhere in another list. */
+function queryOf({ from, where, values }: PageSource): string {
+  return createHash("sha256")
+    .update(JSON.stringify([from, where, values]))
+    .digest("base64url")
+    .slice(0, 11);
 }
 
-function decodeCursor(cursor: string): { at: string; id: string } {
-  const [at, id, ...rest] = Buffer.from(cursor, "base64url").toString("utf8").split(" ");
-  const whole = at !== undefined && id !== undefined && rest.length === 0;
+function encodeCursor(at: string, id: string, query: string): string {
+  return Buffer.from(`${at} ${id} ${query}`).toString("base64url");
+}
+
+function decodeCursor(cursor: string, query: string): { at: string; id: string } {
+  const [at, id, of, ...rest] = Buffer.from(cursor, "base64url").toString("utf8").split(" ");
+  const whole = at !== undefined && id !== undefined && of === query && rest.length === 0;
   if (
     !whole ||
     !/^\d{4,6}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(at) ||
     Number.isNaN(Date.parse(at)) ||
     !isId(id)
   )
-    throw new Problem("usage", "The page cursor is not one that was given out.", {
+    throw new Problem("usage", "The page cursor is not one that was given out for this list.", {
       place: "cursor",
       remedy: "Start again without a cursor.",
     });

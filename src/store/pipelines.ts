@@ -1,10 +1,12 @@
 /** Pipelines of a repository, and the configurations their runs were planned from (each stored once by its digest). */
-import { newId, type PipelineId, type RepositoryId } from "../kernel/index.ts";
-import type { Database } from "./database.ts";
+import { newId, type PipelineId, type ProjectId, type RepositoryId } from "../kernel/index.ts";
+import { type NewAuditEntry, withAudit } from "./audit.ts";
+import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { vanished } from "./projects.ts";
-import type { PipelineConfigRow, PipelineRow, TriggerType } from "./rows.ts";
+import type { PipelineConfigRow, PipelineRow, PipelineSummaryRow, TriggerType } from "./rows.ts";
 import { refuseUnstorable } from "./text.ts";
+import { taken, uniquely, unused } from "./unique.ts";
 
 export interface NewPipeline {
   readonly repositoryId: RepositoryId;
@@ -15,19 +17,55 @@ export interface NewPipeline {
 export interface PipelineStore {
   /** The repository's pipeline of that name, made at its first use; safe when several processes ask at once. */
   ensure(pipeline: NewPipeline): Promise<PipelineRow>;
+  /**
+   * Makes it, or gives what is there with that id and the same data.
+   * @throws Problem conflict: the repository has one of that name, or other data has the id
+   */
+  create(pipeline: NewPipeline & { readonly id: PipelineId }, audit?: NewAuditEntry): Promise<PipelineRow>;
+  /** What is absent stays as it is. Null: no such pipeline. @throws Problem conflict */
+  update(
+    id: PipelineId,
+    change: Partial<Pick<NewPipeline, "name" | "triggerType">>,
+    audit?: NewAuditEntry,
+  ): Promise<PipelineRow | null>;
+  /** False: no such pipeline. @throws Problem conflict: it has runs */
+  remove(id: PipelineId, audit?: NewAuditEntry): Promise<boolean>;
   get(id: PipelineId): Promise<PipelineRow | null>;
-  list(filter?: { readonly repositoryId?: RepositoryId }, page?: PageRequest): Promise<Page<PipelineRow>>;
+  /** With the names of what it belongs to. */
+  summary(id: PipelineId): Promise<PipelineSummaryRow | null>;
+  /** Those of that name, of one project or of all; at most two: enough to see that a name is not unique. */
+  named(name: string, projectId?: ProjectId): Promise<readonly PipelineSummaryRow[]>;
+  list(filter?: PipelineListFilter, page?: PageRequest): Promise<Page<PipelineSummaryRow>>;
   /** The configuration with that digest (`pipeline_runs.config_digest`). */
   config(digest: string): Promise<PipelineConfigRow | null>;
 }
 
+export interface PipelineListFilter {
+  readonly repositoryId?: RepositoryId;
+  readonly projectId?: ProjectId;
+}
+
 const columns = "row.id, row.repository_id, row.name, row.trigger_type, row.created_at, row.updated_at";
 
+const summaryColumns = `${columns}, project.id as project_id, project.name as project, repository.clone_url`;
+const summaryTables = `pipelines row
+  join repositories repository on repository.id = row.repository_id
+  join projects project on project.id = repository.project_id`;
+
 export function createPipelineStore(database: Database): PipelineStore {
+  const select = (tail: string, values: readonly unknown[]) =>
+    database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values);
   const find = async (repositoryId: RepositoryId, name: string) => {
     const rows = await database.query<PipelineRow>(
       `select ${columns} from pipelines row where row.repository_id = $1::uuid and row.name = $2::text`,
       [repositoryId, name],
+    );
+    return rows[0] ?? null;
+  };
+  const get = async (id: PipelineId, queryable: Queryable) => {
+    const rows = await queryable.query<PipelineRow>(
+      `select ${columns} from pipelines row where row.id = $1::uuid`,
+      [id],
     );
     return rows[0] ?? null;
   };
@@ -45,24 +83,65 @@ export function createPipelineStore(database: Database): PipelineStore {
       );
       return made[0] ?? (await find(repositoryId, name)) ?? vanished("pipeline", name);
     },
-    async get(id) {
-      const rows = await database.query<PipelineRow>(
-        `select ${columns} from pipelines row where row.id = $1::uuid`,
-        [id],
-      );
-      return rows[0] ?? null;
+    async create({ id, repositoryId, name, triggerType }, audit) {
+      refuseUnstorable(name, "name");
+      const inserting = withAudit(database, audit, async (queryable) => {
+        const [made] = await queryable.query<PipelineRow>(
+          `insert into pipelines as row (id, repository_id, name, trigger_type)
+           values ($1::uuid, $2::uuid, $3::text, $4::text)
+           on conflict (id) do nothing
+           returning ${columns}`,
+          [id, repositoryId, name, triggerType],
+        );
+        const there = made ?? (await get(id, queryable)) ?? vanished("pipeline", name);
+        const same =
+          there.repository_id === repositoryId && there.name === name && there.trigger_type === triggerType;
+        if (!same) throw taken("pipeline", id);
+        return there;
+      });
+      return await uniquely(`a pipeline ${JSON.stringify(name)} of this repository`, inserting);
     },
-    list: ({ repositoryId } = {}, page = {}) =>
-      readPage<PipelineRow>(
-        database,
-        {
-          columns,
-          from: "pipelines row",
-          where: repositoryId === undefined ? [] : ["row.repository_id = $1::uuid"],
-          values: repositoryId === undefined ? [] : [repositoryId],
-        },
-        page,
+    async update(id, { name, triggerType }, audit) {
+      refuseUnstorable(name ?? "", "name");
+      const updating = withAudit(database, audit, (queryable) =>
+        queryable.query<PipelineRow>(
+          `update pipelines row
+         set name = coalesce($2::text, row.name), trigger_type = coalesce($3::text, row.trigger_type),
+           updated_at = now()
+         where row.id = $1::uuid
+         returning ${columns}`,
+          [id, name ?? null, triggerType ?? null],
+        ),
+      );
+      return (await uniquely(`a pipeline ${JSON.stringify(name)} of this repository`, updating))[0] ?? null;
+    },
+    remove: async (id, audit) =>
+      (await unused(
+        "The pipeline has runs",
+        withAudit(database, audit, (queryable) =>
+          queryable.execute("delete from pipelines p where p.id = $1::uuid", [id]),
+        ),
+      )) === 1,
+    summary: async (id) => (await select("where row.id = $1::uuid", [id]))[0] ?? null,
+    named: (name, projectId) =>
+      select(
+        `where row.name = $1::text and ($2::uuid is null or project.id = $2::uuid)
+         order by row.created_at desc, row.id desc limit 2`,
+        [name, projectId ?? null],
       ),
+    get: (id) => get(id, database),
+    list({ repositoryId, projectId } = {}, page = {}) {
+      const where = [
+        "($1::uuid is null or row.repository_id = $1::uuid)",
+        "($2::uuid is null or project.id = $2::uuid)",
+      ];
+      const values = [repositoryId ?? null, projectId ?? null];
+      return readPage<PipelineSummaryRow>(
+        database,
+        { columns: summaryColumns, from: summaryTables, where, values },
+        page,
+      );
+    },
     async config(digest) {
       const rows = await database.query<PipelineConfigRow>(
         "select c.digest, c.config, c.created_at from pipeline_configs c where c.digest = $1::text",

@@ -1,16 +1,37 @@
 /** Projects: the name that a team knows its repositories by. */
 import { newId, Problem, type ProjectId } from "../kernel/index.ts";
+import { type NewAuditEntry, withAudit } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import type { ProjectRow } from "./rows.ts";
 import { refuseUnstorable } from "./text.ts";
+import { taken, uniquely, unused } from "./unique.ts";
 
 export interface ProjectStore {
   /** The project of that name, made at its first use; safe when several processes ask at once. */
   ensure(name: string): Promise<ProjectRow>;
+  /**
+   * Makes it, or gives what is there with that id and the same data.
+   * @throws Problem conflict: the name is taken, or the id by other data
+   */
+  create(project: NewProject, audit?: NewAuditEntry): Promise<ProjectRow>;
+  /** What is absent stays as it is. Null: no such project. @throws Problem conflict */
+  update(
+    id: ProjectId,
+    change: Partial<Omit<NewProject, "id">>,
+    audit?: NewAuditEntry,
+  ): Promise<ProjectRow | null>;
+  /** With its tokens. False: no such project. @throws Problem conflict: it has repositories */
+  remove(id: ProjectId, audit?: NewAuditEntry): Promise<boolean>;
   get(id: ProjectId): Promise<ProjectRow | null>;
   named(name: string): Promise<ProjectRow | null>;
-  list(page?: PageRequest): Promise<Page<ProjectRow>>;
+  list(filter?: { readonly id?: ProjectId }, page?: PageRequest): Promise<Page<ProjectRow>>;
+}
+
+export interface NewProject {
+  readonly id: ProjectId;
+  readonly name: string;
+  readonly description: string;
 }
 
 const columns = "row.id, row.name, row.description, row.created_at, row.updated_at";
@@ -36,6 +57,50 @@ export function createProjectStore(database: Database): ProjectStore {
       );
       return made[0] ?? (await named(name)) ?? vanished("project", name);
     },
+    async create({ id, name, description }, audit) {
+      refuseUnstorable(name, "name");
+      refuseUnstorable(description, "description");
+      const inserting = withAudit(database, audit, async (queryable) => {
+        const [made] = await queryable.query<ProjectRow>(
+          `insert into projects as row (id, name, description)
+           values ($1::uuid, $2::text, $3::text)
+           on conflict (id) do nothing
+           returning ${columns}`,
+          [id, name, description],
+        );
+        if (made !== undefined) return made;
+        const [there] = await queryable.query<ProjectRow>(
+          `select ${columns} from projects row where row.id = $1::uuid`,
+          [id],
+        );
+        if (there === undefined) return vanished("project", name);
+        if (there.name !== name || there.description !== description) throw taken("project", id);
+        return there;
+      });
+      return await uniquely(`a project ${JSON.stringify(name)}`, inserting);
+    },
+    async update(id, { name, description }, audit) {
+      refuseUnstorable(name ?? "", "name");
+      refuseUnstorable(description ?? "", "description");
+      const updating = withAudit(database, audit, (queryable) =>
+        queryable.query<ProjectRow>(
+          `update projects row
+         set name = coalesce($2::text, row.name), description = coalesce($3::text, row.description),
+           updated_at = now()
+         where row.id = $1::uuid
+         returning ${columns}`,
+          [id, name ?? null, description ?? null],
+        ),
+      );
+      return (await uniquely(`a project ${JSON.stringify(name)}`, updating))[0] ?? null;
+    },
+    remove: async (id, audit) =>
+      (await unused(
+        "The project has repositories",
+        withAudit(database, audit, (queryable) =>
+          queryable.execute("delete from projects p where p.id = $1::uuid", [id]),
+        ),
+      )) === 1,
     async get(id) {
       const rows = await database.query<ProjectRow>(
         `select ${columns} from projects row where row.id = $1::uuid`,
@@ -44,8 +109,17 @@ export function createProjectStore(database: Database): ProjectStore {
       return rows[0] ?? null;
     },
     named,
-    list: (page = {}) =>
-      readPage<ProjectRow>(database, { columns, from: "projects row", where: [], values: [] }, page),
+    list: ({ id } = {}, page = {}) =>
+      readPage<ProjectRow>(
+        database,
+        {
+          columns,
+          from: "projects row",
+          where: id === undefined ? [] : ["row.id = $1::uuid"],
+          values: id === undefined ? [] : [id],
+        },
+        page,
+      ),
   };
 }
 

@@ -1,10 +1,12 @@
 /** Repositories of a project, known by the address they are cloned from. */
 import { newId, type ProjectId, type RepositoryId } from "../kernel/index.ts";
-import type { Database } from "./database.ts";
+import { type NewAuditEntry, withAudit } from "./audit.ts";
+import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { vanished } from "./projects.ts";
 import type { RepositoryRow, VcsProvider } from "./rows.ts";
 import { refuseUnstorable } from "./text.ts";
+import { taken, uniquely, unused } from "./unique.ts";
 
 export interface NewRepository {
   readonly projectId: ProjectId;
@@ -17,8 +19,26 @@ export interface NewRepository {
 export interface RepositoryStore {
   /** The project's repository at that address, made at its first use; safe when several processes ask at once. */
   ensure(repository: NewRepository): Promise<RepositoryRow>;
+  /**
+   * Makes it, or gives what is there with that id and the same data.
+   * @throws Problem conflict: the project has that address, or other data has the id
+   */
+  create(
+    repository: NewRepository & { readonly id: RepositoryId },
+    audit?: NewAuditEntry,
+  ): Promise<RepositoryRow>;
+  /** What is absent stays as it is. Null: no such repository. @throws Problem conflict */
+  update(id: RepositoryId, change: RepositoryChange, audit?: NewAuditEntry): Promise<RepositoryRow | null>;
+  /** False: no such repository. @throws Problem conflict: it has pipelines */
+  remove(id: RepositoryId, audit?: NewAuditEntry): Promise<boolean>;
   get(id: RepositoryId): Promise<RepositoryRow | null>;
   list(filter?: { readonly projectId?: ProjectId }, page?: PageRequest): Promise<Page<RepositoryRow>>;
+}
+
+export interface RepositoryChange {
+  readonly cloneUrl?: string;
+  readonly vcsProvider?: VcsProvider;
+  readonly defaultBranch?: string | null;
 }
 
 const columns = `row.id, row.project_id, row.vcs_provider, row.clone_url, row.default_branch, row.created_at,
@@ -29,6 +49,13 @@ export function createRepositoryStore(database: Database): RepositoryStore {
     const rows = await database.query<RepositoryRow>(
       `select ${columns} from repositories row where row.project_id = $1::uuid and row.clone_url = $2::text`,
       [projectId, cloneUrl],
+    );
+    return rows[0] ?? null;
+  };
+  const get = async (id: RepositoryId, queryable: Queryable) => {
+    const rows = await queryable.query<RepositoryRow>(
+      `select ${columns} from repositories row where row.id = $1::uuid`,
+      [id],
     );
     return rows[0] ?? null;
   };
@@ -48,13 +75,51 @@ export function createRepositoryStore(database: Database): RepositoryStore {
       );
       return made[0] ?? (await find(projectId, cloneUrl)) ?? vanished("repository", cloneUrl);
     },
-    async get(id) {
-      const rows = await database.query<RepositoryRow>(
-        `select ${columns} from repositories row where row.id = $1::uuid`,
-        [id],
-      );
-      return rows[0] ?? null;
+    async create({ id, projectId, vcsProvider, cloneUrl, defaultBranch }, audit) {
+      refuseUnstorable(cloneUrl, "clone_url");
+      refuseUnstorable(defaultBranch ?? "", "default_branch");
+      const inserting = withAudit(database, audit, async (queryable) => {
+        const [made] = await queryable.query<RepositoryRow>(
+          `insert into repositories as row (id, project_id, vcs_provider, clone_url, default_branch)
+           values ($1::uuid, $2::uuid, $3::text, $4::text, $5::text)
+           on conflict (id) do nothing
+           returning ${columns}`,
+          [id, projectId, vcsProvider, cloneUrl, defaultBranch],
+        );
+        const there = made ?? (await get(id, queryable)) ?? vanished("repository", cloneUrl);
+        const same =
+          there.project_id === projectId &&
+          there.vcs_provider === vcsProvider &&
+          there.clone_url === cloneUrl &&
+          there.default_branch === defaultBranch;
+        if (!same) throw taken("repository", id);
+        return there;
+      });
+      return await uniquely(`a repository ${cloneUrl} in this project`, inserting);
     },
+    async update(id, { cloneUrl, vcsProvider, defaultBranch }, audit) {
+      refuseUnstorable(cloneUrl ?? "", "clone_url");
+      refuseUnstorable(defaultBranch ?? "", "default_branch");
+      const updating = withAudit(database, audit, (queryable) =>
+        queryable.query<RepositoryRow>(
+          `update repositories row
+         set clone_url = coalesce($2::text, row.clone_url), vcs_provider = coalesce($3::text, row.vcs_provider),
+           default_branch = case when $4::boolean then $5::text else row.default_branch end, updated_at = now()
+         where row.id = $1::uuid
+         returning ${columns}`,
+          [id, cloneUrl ?? null, vcsProvider ?? null, defaultBranch !== undefined, defaultBranch ?? null],
+        ),
+      );
+      return (await uniquely(`a repository ${cloneUrl} in this project`, updating))[0] ?? null;
+    },
+    remove: async (id, audit) =>
+      (await unused(
+        "The repository has pipelines",
+        withAudit(database, audit, (queryable) =>
+          queryable.execute("delete from repositories r where r.id = $1::uuid", [id]),
+        ),
+      )) === 1,
+    get: (id) => get(id, database),
     list: ({ projectId } = {}, page = {}) =>
       readPage<RepositoryRow>(
         database,

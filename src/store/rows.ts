@@ -22,6 +22,7 @@ import type {
   RepositoryId,
   RunId,
   StepId,
+  TokenId,
 } from "../kernel/index.ts";
 
 export interface ProjectRow {
@@ -44,6 +45,33 @@ export interface RepositoryRow {
   readonly updated_at: Date;
 }
 
+export type TokenScope = "read" | "trigger" | "admin";
+
+/** A token without its secret, which is kept nowhere. */
+export interface TokenRow {
+  readonly id: TokenId;
+  readonly name: string;
+  readonly scope: TokenScope;
+  /** Null: all projects. */
+  readonly project_id: ProjectId | null;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly revoked_at: Date | null;
+}
+
+export interface AuditRow {
+  readonly id: string;
+  readonly created_at: Date;
+  readonly by_name: string;
+  readonly token_id: TokenId | null;
+  readonly action: string;
+  readonly project_id: ProjectId | null;
+  readonly entity_id: string | null;
+  readonly outcome: "done" | "refused" | "failed";
+  readonly request_id: string | null;
+}
+
 export type TriggerType = "pr" | "push" | "manual" | "cron";
 
 export interface PipelineRow {
@@ -53,6 +81,13 @@ export interface PipelineRow {
   readonly trigger_type: TriggerType;
   readonly created_at: Date;
   readonly updated_at: Date;
+}
+
+/** A pipeline, with the names of what it belongs to. */
+export interface PipelineSummaryRow extends PipelineRow {
+  readonly project_id: ProjectId;
+  readonly project: string;
+  readonly clone_url: string;
 }
 
 export interface PipelineConfigRow {
@@ -68,6 +103,7 @@ export interface RunRow {
   readonly pipeline: string;
   readonly repository_id: RepositoryId;
   readonly clone_url: string;
+  readonly project_id: ProjectId;
   readonly project: string;
   readonly number: number;
   readonly git_ref: string | null;

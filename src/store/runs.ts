@@ -3,15 +3,17 @@
  * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
  */
 import type { ChangeSet, RunState, Snapshot } from "../domain/index.ts";
-import type { NodeId, PipelineId, RunId } from "../kernel/index.ts";
-import { type AcceptedRun, acceptRun, type NewJob, type NewRun, type RunIdentity } from "./accept.ts";
+import type { NodeId, PipelineId, ProjectId, RunId } from "../kernel/index.ts";
+import { type AcceptedRun, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { requestCancel, takeOver } from "./control.ts";
 import type { Database } from "./database.ts";
 import { readFrontier } from "./frontier.ts";
+import type { NewJob } from "./new-jobs.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { idRange } from "./prefix.ts";
 import { type Purged, purgeRuns } from "./purge.ts";
+import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 import { type RunSummaryRows, readSummary } from "./summary.ts";
@@ -21,7 +23,13 @@ export interface RunListFilter {
   readonly project?: string;
   readonly pipeline?: string;
   readonly pipelineId?: PipelineId;
+  readonly projectId?: ProjectId;
   readonly status?: RunState;
+  /** Full name, as recorded. */
+  readonly ref?: string;
+  readonly sha?: string;
+  /** Accepted then or later. */
+  readonly since?: Date;
 }
 
 export interface UnfinishedRun {
@@ -37,6 +45,13 @@ export interface UnfinishedRun {
 export interface RunStore {
   /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
   accept(run: NewRun, plan: (identity: RunIdentity) => readonly NewJob[]): Promise<AcceptedRun>;
+  /** Writes down what an unresolved run asks for, all or nothing; see `resolveRun`. */
+  resolve(
+    id: RunId,
+    owner: Owner,
+    expectedSeq: number,
+    resolved: ResolvedRun,
+  ): Promise<{ readonly seq: number } | null>;
   /** The planner's view, in one round trip; null: no such run. */
   frontier(id: RunId): Promise<Snapshot | null>;
   /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
@@ -56,10 +71,10 @@ export interface RunStore {
   get(id: RunId): Promise<RunRow | null>;
   list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
   /** Runs whose id begins so (hex digits and dashes), at most two: enough to see that a prefix is not unique. */
-  findByPrefix(prefix: string): Promise<readonly RunRow[]>;
-  /** Runs with that number, of one pipeline or of all; newest first, at most two. */
-  findByNumber(number: number, pipelineId?: PipelineId): Promise<readonly RunRow[]>;
-  latest(): Promise<RunRow | null>;
+  findByPrefix(prefix: string, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
+  /** Runs with that number, of one project or of all; newest first, at most two. */
+  findByNumber(number: number, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
+  latest(projectId?: ProjectId | null): Promise<RunRow | null>;
   /** The run with all that belongs to it, as of one moment; null: no such run. */
   summary(id: RunId): Promise<RunSummaryRows | null>;
   /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
@@ -71,6 +86,7 @@ export function createRunStore(database: Database): RunStore {
     database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values);
   return {
     accept: (run, plan) => acceptRun(database, run, plan),
+    resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
     frontier: (id) => readFrontier(database, id),
     apply: (id, owner, expectedSeq, changes, context) =>
       applyChanges(database, id, owner, expectedSeq, changes, context),
@@ -97,21 +113,33 @@ export function createRunStore(database: Database): RunStore {
       add("project.name = ?::text", filter.project);
       add("pipeline.name = ?::text", filter.pipeline);
       add("row.pipeline_id = ?::uuid", filter.pipelineId);
+      add("row.project_id = ?::uuid", filter.projectId);
       add("row.status = ?::text", filter.status);
+      add("row.git_ref = ?::text", filter.ref);
+      add("row.git_sha = ?::text", filter.sha);
+      add("row.created_at >= ?::timestamptz", filter.since);
       return readPage<RunRow>(database, { columns: runColumns, from: runTables, where, values }, page);
     },
-    async findByPrefix(prefix) {
+    async findByPrefix(prefix, projectId = null) {
       const range = idRange(prefix);
       if (range === null) return [];
-      return await select("where row.id between $1::uuid and $2::uuid order by row.id limit 2", range);
+      return await select(
+        `where row.id between $1::uuid and $2::uuid and ($3::uuid is null or row.project_id = $3::uuid)
+         order by row.id limit 2`,
+        [...range, projectId],
+      );
     },
-    findByNumber: (number, pipelineId) =>
+    findByNumber: (number, projectId = null) =>
       select(
-        `where row.number = $1::integer and ($2::uuid is null or row.pipeline_id = $2::uuid)
+        `where row.number = $1::integer and ($2::uuid is null or row.project_id = $2::uuid)
          order by row.created_at desc, row.id desc limit 2`,
-        [number, pipelineId ?? null],
+        [number, projectId],
       ),
-    latest: async () => (await select("order by row.created_at desc, row.id desc limit 1", []))[0] ?? null,
+    async latest(projectId = null) {
+      const where = projectId === null ? "" : "where row.project_id = $1::uuid";
+      const values = projectId === null ? [] : [projectId];
+      return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
+    },
     summary: (id) => readSummary(database, id),
     purge: (before, limit) => purgeRuns(database, before, limit),
   };

@@ -1,8 +1,10 @@
 /** All aggregates over one database. */
 import { type ArtifactRows, createArtifactRows } from "./artifacts.ts";
+import { type AuditStore, createAuditStore } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { createDeploymentStore, type DeploymentStore } from "./deployments.ts";
 import { createExecutionStore, type ExecutionStore } from "./executions.ts";
+import { createIdempotencyStore, type IdempotencyStore } from "./idempotency.ts";
 import { createJobStore, type JobStore } from "./jobs.ts";
 import { createNodeStore, type NodeStore } from "./nodes.ts";
 import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
@@ -10,6 +12,7 @@ import { createProjectStore, type ProjectStore } from "./projects.ts";
 import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
 import { createRunStore, type RunStore } from "./runs.ts";
 import { createStepStore, type StepStore } from "./steps.ts";
+import { createTokenStore, type TokenStore } from "./tokens.ts";
 import { createTransitionStore, type TransitionStore } from "./transitions.ts";
 
 export interface Store {
@@ -24,6 +27,9 @@ export interface Store {
   readonly transitions: TransitionStore;
   readonly nodes: NodeStore;
   readonly deployments: DeploymentStore;
+  readonly tokens: TokenStore;
+  readonly audit: AuditStore;
+  readonly idempotency: IdempotencyStore;
 }
 
 export function createStore(database: Database): Store {
@@ -39,5 +45,8 @@ export function createStore(database: Database): Store {
     transitions: createTransitionStore(database),
     nodes: createNodeStore(database),
     deployments: createDeploymentStore(database),
+    tokens: createTokenStore(database),
+    audit: createAuditStore(database),
+    idempotency: createIdempotencyStore(database),
   };
 }

@@ -33,7 +33,7 @@ describe("the frontier", () => {
       ["b", null],
     ]);
     expect(await frontier(fixture.store, id)).toMatchObject({
-      run: { id, seq: 4, status: "pending", phase: "submitted", cancelRequested: false },
+      run: { id, seq: 4, status: "pending", phase: "submitted", cancelRequested: false, resolved: true },
       jobs: [
         { type: "build", status: "pending", attempt: 1 },
         { type: "test", status: "pending", attempt: 1 },

@@ -88,7 +88,7 @@ describe("pages", () => {
     const names = ["a", "b", "c", "d", "e"];
     for (const name of names) await store.projects.ensure(name);
     for (let index = 0; index < 5; index += 1) await registerNode(store);
-    expect((await all((page) => store.projects.list(page), [2])).map(({ name }) => name)).toEqual([
+    expect((await all((page) => store.projects.list({}, page), [2])).map(({ name }) => name)).toEqual([
       ...names.toReversed(),
       "project",
     ]);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newId, type PipelineId, Problem, type RunId } from "../../src/kernel/index.ts";
+import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../../src/kernel/index.ts";
 import { configDigest } from "../../src/store/index.ts";
 import {
   advance,
@@ -48,7 +48,7 @@ describe("ensure", () => {
     expect(await store.repositories.get(repositoryId)).toEqual(repositories[0]);
     expect(await store.pipelines.get(pipeline?.id ?? newId())).toEqual(pipeline);
     expect((await store.repositories.list({ projectId })).items).toEqual([repositories[0]]);
-    expect((await store.pipelines.list({ repositoryId })).items).toEqual([pipeline]);
+    expect((await store.pipelines.list({ repositoryId })).items).toMatchObject([pipeline]);
   });
 });
 
@@ -96,6 +96,13 @@ describe("accept", () => {
     const empty = () => store.runs.accept(fixture.newRun, () => [{ type: "test", steps: [] }]);
     await expect(empty()).rejects.toMatchObject(refusal);
     expect(await store.runs.accept({ ...fixture.newRun, config: null }, () => [])).toMatchObject({ seq: 2 });
+  });
+
+  it("gives back which stages were asked for", async () => {
+    const { store, newRun } = fixture;
+    const asked = { ...newRun, config: null, requestedStages: ["build", "test"] } as const;
+    const { id } = await store.runs.accept(asked, () => []);
+    expect((await store.runs.get(id))?.requested_stages).toEqual(["build", "test"]);
   });
 
   it("knows no unknown pipeline", async () => {
@@ -251,7 +258,7 @@ describe("finding a run", () => {
     });
     expect(await store.runs.latest()).toEqual(run);
     expect(await store.runs.findByNumber(number)).toEqual([run]);
-    expect(await store.runs.findByNumber(number, newId<PipelineId>())).toEqual([]);
+    expect(await store.runs.findByNumber(number, newId<ProjectId>())).toEqual([]);
     expect(await store.runs.findByPrefix(id.slice(0, 35))).toEqual([run]);
     expect(await store.runs.findByPrefix(id.toUpperCase())).toEqual([run]);
     await accept();

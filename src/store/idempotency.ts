@@ -1,0 +1,112 @@
+/**
+ * Answers that are given again. A key is reserved before its request is carried out, together with the id that what is
+ * made will get; so a request whose process died is carried out again under the same id, and makes the same thing.
+ */
+import { newId, type RunId } from "../kernel/index.ts";
+import type { Database } from "./database.ts";
+
+export interface IdempotencyRequest {
+  /** Whose key it is: a token's id, or another name that no token has. */
+  readonly caller: string;
+  readonly key: string;
+  /** Lower-case hex SHA-256 of method, path and body. */
+  readonly requestSha256: string;
+}
+
+export type Reservation =
+  /** To be carried out now; what is made gets this id. */
+  | { readonly kind: "new"; readonly resourceId: string }
+  | { readonly kind: "replay"; readonly status: number; readonly answer: unknown }
+  /** The key was used for something else. */
+  | { readonly kind: "mismatch" }
+  /** The first request with this key is under way. */
+  | { readonly kind: "busy" };
+
+export interface IdempotencyStore {
+  reserve(request: IdempotencyRequest): Promise<Reservation>;
+  complete(request: IdempotencyRequest, status: number, answer: unknown): Promise<void>;
+  /**
+   * The request came to nothing that is to be repeated (say, the server was at fault): the key is free again. What was
+   * made nevertheless is found again by a repeat, which gets the same resource id.
+   */
+  release(request: IdempotencyRequest): Promise<void>;
+  /** Forgets at most so many that are older than a day; returns how many. */
+  purge(limit: number): Promise<number>;
+}
+
+/** After so long without an answer the process that reserved the key is taken for dead. */
+const abandonedSeconds = 60;
+
+interface Row {
+  readonly request_sha256: string;
+  readonly resource_id: string;
+  readonly status: number | null;
+  /** As JSON text: jsonb itself would order the keys anew. */
+  readonly answer: string | null;
+}
+
+// A row that is locked by its first request's insert is waited for. What has expired or was released is free for any
+// request, what was abandoned for the same one; only the same one goes on with the same resource id.
+const expired = "k.created_at < now() - interval '24 hours'";
+const another = `(${expired} or k.request_sha256 <> excluded.request_sha256)`;
+const reserveSql = `
+insert into idempotency_keys as k (caller, key, request_sha256, resource_id)
+values ($1::text, $2::text, $3::text, $4::uuid)
+on conflict (caller, key) do update
+set touched_at = now(),
+  request_sha256 = excluded.request_sha256,
+  resource_id = case when ${another} then excluded.resource_id else k.resource_id end,
+  created_at = case when ${another} then now() else k.created_at end,
+  status = null,
+  answer = null
+where ${expired}
+  or k.status is null and (k.touched_at = '-infinity'
+    or k.request_sha256 = excluded.request_sha256
+      and k.touched_at < now() - make_interval(secs => $5::double precision))
+returning k.resource_id`;
+
+export function createIdempotencyStore(database: Database): IdempotencyStore {
+  return {
+    async reserve({ caller, key, requestSha256 }) {
+      const values = [caller, key, requestSha256, newId<RunId>(), abandonedSeconds];
+      const [mine] = await database.query<{ resource_id: string }>(reserveSql, values);
+      if (mine !== undefined) return { kind: "new", resourceId: mine.resource_id };
+      const [row] = await database.query<Row>(
+        `select k.request_sha256, k.resource_id, k.status, k.answer
+         from idempotency_keys k
+         where k.caller = $1::text and k.key = $2::text`,
+        [caller, key],
+      );
+      if (row === undefined) return { kind: "busy" };
+      if (row.request_sha256 !== requestSha256) return { kind: "mismatch" };
+      return row.status === null
+        ? { kind: "busy" }
+        : { kind: "replay", status: row.status, answer: JSON.parse(row.answer ?? "null") };
+    },
+    async complete({ caller, key, requestSha256 }, status, answer) {
+      await database.execute(
+        `update idempotency_keys k
+         set status = $4::integer, answer = $5::jsonb
+         where k.caller = $1::text and k.key = $2::text and k.request_sha256 = $3::text and k.status is null`,
+        [caller, key, requestSha256, status, JSON.stringify(JSON.stringify(answer ?? null))],
+      );
+    },
+    async release({ caller, key, requestSha256 }) {
+      await database.execute(
+        `update idempotency_keys k set touched_at = '-infinity'
+         where k.caller = $1::text and k.key = $2::text and k.request_sha256 = $3::text and k.status is null`,
+        [caller, key, requestSha256],
+      );
+    },
+    purge: (limit) =>
+      database.execute(
+        `delete from idempotency_keys k
+         where k.ctid = any (array(
+           select old.ctid from idempotency_keys old
+           where old.created_at < now() - interval '24 hours'
+           limit $1::integer
+         ))`,
+        [limit],
+      ),
+  };
+}
