@@ -38,6 +38,7 @@ async function slowestRead(parts: OpenDatabase, when: "meanwhile" | "alone"): Pr
     artifacts,
     registry: { digest: () => Promise.reject(new Error("no registry here")) },
     inators: new Map([["build", buildinator]]),
+    resolver: { resolve: () => Promise.reject(new Error("nothing to resolve here")) },
     owner,
     slots: count,
     clock: systemClock,

@@ -39,6 +39,7 @@ function appOptions(dataDir: string, environment: Record<string, string>): Param
     environment: { ...process.env, ...environment, SHIPINATOR_DATA_DIR: dataDir },
     cwd: "/",
     home: process.env.HOME ?? "/",
+    login: () => "bench",
     configFile: null,
     mode: "run",
     host: {

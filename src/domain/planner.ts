@@ -31,12 +31,23 @@ export type PlanMode = "carry" | "record";
 export function plan(snapshot: Snapshot, evidence: Evidence, mode: PlanMode = "carry"): Plan {
   if (isFinalRun(snapshot.run.status)) return { changes: null, intents: [] };
   const draft = new Draft(snapshot);
+  if (!snapshot.run.resolved) {
+    planUnresolved(draft, evidence, mode);
+    return { changes: draft.changes(), intents: draft.intents };
+  }
   recordBegins(draft, evidence);
   const failure = settleExecutions(draft, evidence) ?? null;
   const job = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
   if (job === undefined) finishRunFromJobs(draft);
   else advanceJob(draft, job, { snapshot, failure: snapshot.failure ?? failure, mode });
   return { changes: draft.changes(), intents: draft.intents };
+}
+
+/** Only who carries runs looks for what this one asks for: it may take minutes, and a network. */
+function planUnresolved(draft: Draft, { unresolvable }: Evidence, mode: PlanMode): void {
+  if (draft.run.cancelRequested) finishRun(draft, "canceled", "canceled", null);
+  else if (unresolvable !== undefined) finishRun(draft, "failed", unresolvable.reason, unresolvable.message);
+  else if (mode === "carry") draft.intents.push({ kind: "resolve", runId: draft.run.id });
 }
 
 function recordBegins(draft: Draft, evidence: Evidence): void {

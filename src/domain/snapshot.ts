@@ -17,6 +17,8 @@ export interface RunView {
   readonly status: RunState;
   readonly phase: RunPhase;
   readonly cancelRequested: boolean;
+  /** Its commit, file, jobs and steps are known. False only between the accept of a server and its resolution. */
+  readonly resolved: boolean;
 }
 
 export interface JobView {
@@ -82,6 +84,8 @@ export interface SettledExecution {
 
 /** What the planner is told beside the snapshot. */
 export interface Evidence {
+  /** What the run asks for was looked for and is not to be had; absent while nobody knows. */
+  readonly unresolvable?: { readonly reason: FailureReason; readonly message: string };
   readonly settled: readonly SettledExecution[];
   /** Executions known to have begun whose row still says pending. */
   readonly begun: readonly { readonly executionId: ExecutionId; readonly begunAt: Date }[];
@@ -148,6 +152,7 @@ export interface NewArtifact {
 
 /** What is to be done after the transaction; each is idempotent and found again by the next advance. */
 export type Intent =
+  | { readonly kind: "resolve"; readonly runId: RunId }
   | { readonly kind: "submit"; readonly executionId: ExecutionId }
   | { readonly kind: "cancel"; readonly executionId: ExecutionId }
   | { readonly kind: "close"; readonly jobId: JobId }

@@ -21,6 +21,7 @@ import { type ExecutionId, errorMessage, type RunId } from "../kernel/index.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { neverBegan } from "./outcomes.ts";
+import type { Resolving } from "./resolving.ts";
 import type { OrchestratorDeps, Subject } from "./types.ts";
 import type { Workspaces } from "./workspaces.ts";
 
@@ -51,6 +52,7 @@ interface Carried {
 interface Parts {
   readonly attempts: Attempts;
   readonly dispatcher: Dispatcher;
+  readonly resolving: Resolving;
   readonly workspaces: Workspaces;
   readonly changed: (runId: RunId, seq: number) => void;
   readonly stopping: AbortSignal;
@@ -58,7 +60,7 @@ interface Parts {
 
 export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
   const { store, log, owner } = deps;
-  const { attempts, dispatcher, workspaces, stopping } = parts;
+  const { attempts, dispatcher, resolving, workspaces, stopping } = parts;
   const carried = new Map<RunId, Carried>();
 
   async function pass(runId: RunId): Promise<void> {
@@ -114,7 +116,9 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
 
   /** One decision over one snapshot; true when another look is due at once. */
   async function decide(run: Carried, snapshot: Snapshot, refusal: string | null): Promise<boolean> {
+    const unresolvable = resolving.verdict(snapshot.run.id);
     const evidence = {
+      ...(unresolvable === undefined ? {} : { unresolvable }),
       settled: attempts.settledOf(snapshot.executions),
       begun: attempts.begunOf(snapshot.executions),
     };
@@ -167,6 +171,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
 
   function perform(snapshot: Snapshot, { intents }: Plan): void {
     for (const intent of intents) {
+      if (intent.kind === "resolve") resolving.request(intent.runId);
       if (intent.kind === "cancel") attempts.cancel(intent.executionId);
       if (intent.kind === "close") {
         const job = snapshot.jobs.find((candidate) => candidate.id === intent.jobId);
@@ -214,6 +219,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     const run = carried.get(runId);
     if (run === undefined) return;
     carried.delete(runId);
+    resolving.forget(runId);
     for (const id of run.executions) drop(run, id);
   }
 

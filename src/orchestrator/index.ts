@@ -1,3 +1,4 @@
 export type { RegistryClient } from "./collect.ts";
 export { createOrchestrator } from "./orchestrator.ts";
-export type { Orchestrator, OrchestratorDeps } from "./types.ts";
+export { resolveDeadlineMs } from "./resolving.ts";
+export type { Orchestrator, OrchestratorDeps, Resolver } from "./types.ts";

@@ -8,6 +8,7 @@ import { createAdvance } from "./advance.ts";
 import { createAttempts } from "./attempts.ts";
 import { createCoalescer } from "./coalescer.ts";
 import { createDispatcher } from "./dispatcher.ts";
+import { createResolving } from "./resolving.ts";
 import type { Orchestrator, OrchestratorDeps } from "./types.ts";
 import { createWorkspaces } from "./workspaces.ts";
 
@@ -30,8 +31,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     },
     signal,
   );
+  const resolving = createResolving(deps, (runId) => void advanceOrTell(runId), signal);
   const advance = createAdvance(deps, {
     attempts,
+    resolving,
     dispatcher,
     workspaces,
     stopping: signal,
@@ -86,7 +89,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     await Promise.all([sweeper.stop(), dispatcher.stop()]);
     await passes.idle();
     await attempts.idle();
-    await workspaces.idle();
+    await Promise.all([workspaces.idle(), resolving.idle()]);
   }
 
   let stopped: Promise<void> | undefined;
@@ -98,6 +101,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     carry,
     record,
     advance: (runId) => passes.request(runId),
+    resolveError: (runId) => resolving.lastError(runId),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -3,8 +3,17 @@ import type { ArtifactStore } from "../artifacts/index.ts";
 import type { ExecutionView, Inator, JobType, JobView, PlanMode, StepView } from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { Clock, Logger, NodeId, RunId } from "../kernel/index.ts";
-import type { Store } from "../store/index.ts";
+import type { ResolvedRun, RunRow, Store } from "../store/index.ts";
 import type { RegistryClient } from "./collect.ts";
+
+/** Finds out what an accepted run asks for: ref → commit → tree → file → jobs and steps. */
+export interface Resolver {
+  /**
+   * @throws Problem source_unavailable (waiting may help), ref_not_found, source_refused, config_invalid; the signal's
+   *   reason on abort
+   */
+  resolve(run: RunRow, signal: AbortSignal): Promise<ResolvedRun>;
+}
 
 export interface OrchestratorDeps {
   readonly store: Store;
@@ -12,6 +21,7 @@ export interface OrchestratorDeps {
   readonly artifacts: Pick<ArtifactStore, "putFiles" | "put">;
   readonly registry: RegistryClient;
   readonly inators: ReadonlyMap<JobType, Inator>;
+  readonly resolver: Resolver;
   /** This process's row in `nodes`; every write of run state carries both. */
   readonly owner: { readonly node: NodeId; readonly epoch: number };
   /** Executions carried at once. */
@@ -37,6 +47,8 @@ export interface Orchestrator extends AsyncDisposable {
   record(runId: RunId): Promise<void>;
   /** Looks at the run again: a cancel was requested, a sibling process changed it. */
   advance(runId: RunId): Promise<void>;
+  /** Why the run could not be resolved when that was last tried here; null: it was not tried, or did not fail. */
+  resolveError(runId: RunId): string | null;
   /** Calls back after each change of a run that this process made, with the run's new seq. Must not throw. */
   onChange(listener: (runId: RunId, seq: number) => void): () => void;
   /**

@@ -36,7 +36,7 @@ export interface ProcessOptions extends Omit<FakeExecutorOptions, "world" | "clo
   readonly database?: Database;
   /** Stands before the fake executor. */
   readonly around?: (executor: FakeExecutor) => Executor;
-  readonly deps?: Partial<Pick<OrchestratorDeps, "artifacts" | "registry">>;
+  readonly deps?: Partial<Pick<OrchestratorDeps, "artifacts" | "registry" | "resolver">>;
   /** Does not sweep or claim. */
   readonly idle?: true;
 }
@@ -101,6 +101,7 @@ export async function createBench(given?: Fixture): Promise<Bench> {
         executor: gate.through(around(executor), "executor", ["cancel"]),
         artifacts: gate.through(deps.artifacts ?? { put: refuse, putFiles: refuse }, "artifacts"),
         registry: gate.through(deps.registry ?? { digest: refuse }, "registry"),
+        resolver: gate.through(deps.resolver ?? { resolve: refuse }, "resolver"),
         inators: new Map([buildinator, testinator, deployinator].map((it) => [it.jobType, it])),
         owner,
         slots,

@@ -41,6 +41,7 @@ function snapshot(
       status: "pending",
       phase: "submitted",
       cancelRequested: false,
+      resolved: true,
       ...run,
     },
     jobs,

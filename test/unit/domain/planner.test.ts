@@ -79,6 +79,7 @@ function snapshot(
       status: "pending",
       phase: "submitted",
       cancelRequested: false,
+      resolved: true,
       ...given.run,
     },
   };

@@ -1,0 +1,145 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Problem, type RunId } from "../../../src/kernel/index.ts";
+import type { ResolvedRun } from "../../../src/store/index.ts";
+import { createFixture, type Fixture, stepPlan } from "../fixture.ts";
+import { type Bench, createBench, type Process } from "./bench.ts";
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await createFixture();
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const resolved: ResolvedRun = {
+  gitRef: "refs/heads/main",
+  gitSha: "c".repeat(40),
+  tree: "d".repeat(40),
+  branch: "main",
+  tag: null,
+  config: { build: null, test: null, deploy: null, submodules: false },
+  jobs: [{ type: "build", steps: [stepPlan("a")] }],
+};
+
+async function submit(process: Process, id?: RunId): Promise<RunId> {
+  const unresolved = { gitRef: "main", gitSha: null, tree: null, branch: null, config: null } as const;
+  const run = { ...fixture.newRun, ...unresolved, owner: process.owner, ...(id === undefined ? {} : { id }) };
+  return (await fixture.store.runs.accept(run, () => [])).id;
+}
+
+async function begin(bench: Bench, process: Process): Promise<RunId> {
+  const runId = await submit(process);
+  await process.orchestrator.carry(runId);
+  await bench.quiet();
+  return runId;
+}
+
+describe("a run that is accepted unresolved", () => {
+  it("is resolved by who carries it, and goes on at once", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ deps: { resolver: { resolve: async () => resolved } } });
+    const runId = await begin(bench, process);
+    expect(await bench.view(runId)).toMatchObject({ status: "success", steps: { a: "succeeded" } });
+    expect(await fixture.store.runs.get(runId)).toMatchObject({
+      git_sha: "c".repeat(40),
+      tree: "d".repeat(40),
+    });
+    const history = await fixture.store.transitions.after(runId, 0, 100);
+    expect(history.map(({ seq }) => seq)).toEqual(history.map((_, index) => index + 1));
+    expect(history.filter(({ cause }) => cause === "resolved").map(({ entity }) => entity)).toEqual([
+      "run",
+      "job",
+    ]);
+  });
+
+  it("is one run when it is accepted twice under one id", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ deps: { resolver: { resolve: async () => resolved } } });
+    const first = await submit(process);
+    expect(await submit(process, first)).toBe(first);
+    const [a, b] = [await submit(process), await submit(process)];
+    const numberOf = async (id: RunId) => (await fixture.store.runs.get(id))?.number ?? 0;
+    expect((await numberOf(b)) - (await numberOf(a))).toBe(1);
+    expect((await numberOf(a)) - (await numberOf(first))).toBe(1);
+  });
+
+  it.each([
+    ["config_invalid", "config_invalid"],
+    ["ref_not_found", "source_unavailable"],
+    ["source_refused", "source_unavailable"],
+  ] as const)("fails at once with what will not change by waiting: %s", async (code, reason) => {
+    await using bench = await createBench(fixture);
+    const resolve = async () => {
+      throw new Problem(code, "it is not there", { remedy: "make it" });
+    };
+    const runId = await begin(bench, await bench.process({ deps: { resolver: { resolve } } }));
+    const message = "it is not there; make it";
+    expect(await bench.view(runId)).toMatchObject({ status: "failed", reason, message });
+  });
+
+  it("waits for a repository that is away, says so, and fails at its deadline", async () => {
+    await using bench = await createBench(fixture);
+    let away = true;
+    const process = await bench.process({
+      deps: {
+        resolver: {
+          async resolve() {
+            if (away) throw new Problem("source_unavailable", "no route to the host");
+            return resolved;
+          },
+        },
+      },
+    });
+    const [runId, late] = [await begin(bench, process), await begin(bench, process)];
+    await bench.sweep();
+    expect((await bench.view(runId)).status).toBe("pending");
+    expect(process.orchestrator.resolveError(runId)).toBe("no route to the host");
+    away = false;
+    await bench.sweep();
+    expect((await bench.view(runId)).status).toBe("success");
+    expect((await bench.view(late)).status).toBe("success");
+    away = true;
+    const never = await begin(bench, process);
+    bench.clock.advance(600_000);
+    await bench.quiet();
+    expect(await bench.view(never)).toMatchObject({ status: "failed", reason: "source_unavailable" });
+  });
+
+  it("ends at once when it is canceled, and what comes too late changes nothing", async () => {
+    await using bench = await createBench(fixture);
+    const found = Promise.withResolvers<ResolvedRun>();
+    const process = await bench.process({ deps: { resolver: { resolve: () => found.promise } } });
+    const runId = await submit(process);
+    await process.orchestrator.carry(runId);
+    await fixture.store.runs.requestCancel(runId, "ann");
+    await process.orchestrator.advance(runId);
+    expect(await bench.view(runId)).toMatchObject({ status: "canceled", reason: "canceled" });
+    found.resolve(resolved);
+    await bench.quiet();
+    expect(await bench.view(runId)).toMatchObject({ status: "canceled", jobs: {} });
+  });
+
+  it("is resolved by another process when its own dies meanwhile; the zombie changes nothing", async () => {
+    await using bench = await createBench(fixture);
+    const found = Promise.withResolvers<ResolvedRun>();
+    const first = await bench.process({ deps: { resolver: { resolve: () => found.promise } } });
+    const second = await bench.process({ deps: { resolver: { resolve: async () => resolved } } });
+    const runId = await submit(first);
+    await first.orchestrator.carry(runId);
+    first.gate.freezeAfter(0);
+    await bench.takeOver(runId, first, second);
+    expect((await bench.view(runId)).status).toBe("success");
+    found.resolve({ ...resolved, gitSha: "e".repeat(40) });
+    first.gate.thaw();
+    await bench.quiet();
+    expect((await fixture.store.runs.get(runId))?.git_sha).toBe("c".repeat(40));
+    expect([...bench.world.begins.values()]).toEqual([1]);
+  });
+
+  it("is left alone by who only records", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ idle: true });
+    const runId = await submit(process);
+    await process.orchestrator.record(runId);
+    expect((await bench.view(runId)).status).toBe("pending");
+  });
+});
