@@ -1,165 +1,37 @@
 /**
- * What can be asked of Shipinator, as one interface: the embedded application implements it now, HTTP will. Answers are
- * plain JSON data in the wire's form: snake_case, times as RFC 3339 strings, ids as text. Errors are `Problem`s.
+ * What can be asked of Shipinator, as one interface: the embedded application implements it, and so does HTTP. Errors
+ * are `Problem`s.
  */
 import type {
-  ArtifactMetadata,
-  ArtifactType,
-  ExecutionState,
-  FailureReason,
-  JobType,
-  RunPhase,
-  RunState,
-  StageState,
-} from "../domain/index.ts";
-
-export interface TriggerRequest {
-  /** A directory on this machine (`run PATH`), or a repository's address. */
-  readonly source:
-    | { readonly kind: "directory"; readonly path: string; readonly ref: string | null }
-    | { readonly kind: "repository"; readonly url: string; readonly ref: string | null };
-  /** Null: every stage that the file has. */
-  readonly only: readonly JobType[] | null;
-  /** Who asks: a login name, recorded. */
-  readonly by: string;
-}
-
-export interface RunAccepted {
-  readonly run: RunDetail;
-  /** Things a person should know: a dirty tree, an ignored `image`, unfetched submodules. */
-  readonly notes: readonly string[];
-}
-
-export interface RunSummary {
-  readonly id: string;
-  readonly number: number;
-  readonly project: string;
-  readonly pipeline: string;
-  readonly pipeline_id: string;
-  readonly git_ref: string | null;
-  readonly git_sha: string | null;
-  readonly dirty: boolean;
-  readonly subpath: string | null;
-  readonly status: RunState;
-  readonly phase: RunPhase;
-  readonly trigger: string;
-  readonly failure_reason: FailureReason | null;
-  readonly failure_message: string | null;
-  readonly cancel_requested_at: string | null;
-  readonly created_at: string;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-}
-
-export interface RunDetail extends RunSummary {
-  /** Count of recorded transitions included here; `events` after it continues without a gap. */
-  readonly seq: number;
-  readonly clone_url: string;
-  readonly jobs: readonly JobDetail[];
-  readonly artifacts: readonly ArtifactDetail[];
-}
-
-export interface JobDetail {
-  readonly id: string;
-  readonly job_type: JobType;
-  readonly name: string;
-  readonly status: StageState;
-  readonly attempt: number;
-  readonly failure_reason: FailureReason | null;
-  readonly failure_message: string | null;
-  readonly created_at: string;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-  readonly steps: readonly StepDetail[];
-}
-
-export interface StepDetail {
-  readonly id: string;
-  readonly name: string;
-  readonly execution_order: number;
-  readonly parallel_group: string | null;
-  readonly status: StageState;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-  readonly executions: readonly ExecutionDetail[];
-}
-
-export interface ExecutionDetail {
-  readonly id: string;
-  readonly attempt: number;
-  readonly executor_type: string;
-  readonly status: ExecutionState;
-  readonly exit_code: number | null;
-  readonly failure_reason: FailureReason | null;
-  readonly message: string | null;
-  readonly submitted_at: string;
-  readonly begun_at: string | null;
-  readonly completed_at: string | null;
-  readonly log_bytes: number | null;
-  readonly log_dropped: number | null;
-}
-
-export interface ArtifactDetail {
-  readonly id: string;
-  readonly name: string;
-  readonly artifact_type: ArtifactType;
-  readonly job_id: string;
-  readonly execution_id: string;
-  readonly storage_backend: string;
-  readonly storage_path: string;
-  /** Lower-case hex SHA-256 of the payload. */
-  readonly checksum: string;
-  readonly size: number;
-  readonly metadata: ArtifactMetadata;
-  readonly created_at: string;
-}
-
-/** What was brought to a target. `unknown` blocks the release until a person has looked and settled it. */
-export interface DeploymentDetail {
-  readonly id: string;
-  readonly target: string;
-  readonly namespace: string;
-  readonly release: string | null;
-  readonly outcome: "active" | "succeeded" | "failed" | "unknown" | "canceled";
-  /** Lower-case hex SHA-256 of the artifacts that were deployed. */
-  readonly digests: readonly string[];
-  readonly pipeline_run_id: string;
-  readonly execution_id: string;
-  /** Who settled it; null where it ended by itself. */
-  readonly resolved_by: string | null;
-  readonly created_at: string;
-  readonly finished_at: string | null;
-}
-
-/** A recorded transition. */
-export interface RunEvent {
-  readonly seq: number;
-  readonly at: string;
-  readonly entity: "run" | "phase" | "job" | "step" | "execution";
-  readonly entity_id: string;
-  /** Null: the entity was made. */
-  readonly from: string | null;
-  readonly to: string;
-  readonly cause: string;
-  readonly evidence: unknown;
-}
-
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Opaque; null at the end. */
-  readonly next_cursor: string | null;
-}
-
-export interface PageRequest {
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-export interface RunFilter extends PageRequest {
-  readonly project?: string;
-  readonly pipeline?: string;
-  readonly status?: RunState;
-}
+  AuditEntry,
+  NewPipelineRequest,
+  NewProjectRequest,
+  NewRepositoryRequest,
+  NewTokenRequest,
+  PipelineChange,
+  PipelineDetail,
+  PipelineFilter,
+  ProjectChange,
+  ProjectDetail,
+  RepositoryChange,
+  RepositoryDetail,
+  RepositoryFilter,
+  TokenCreated,
+  TokenDetail,
+} from "./catalog-wire.ts";
+import type {
+  ArtifactDetail,
+  DeploymentDetail,
+  Page,
+  PageRequest,
+  RunAccepted,
+  RunDetail,
+  RunEvent,
+  RunFilter,
+  RunSummary,
+  RunWhy,
+  TriggerRequest,
+} from "./wire.ts";
 
 export interface LogRequest {
   readonly executionId: string;
@@ -168,13 +40,71 @@ export interface LogRequest {
   readonly follow: boolean;
 }
 
+export interface LogInfo {
+  readonly bytes: number;
+  /** Bytes over the cap that were not kept; null while it is written. */
+  readonly dropped: number | null;
+  readonly state: "open" | "ended";
+}
+
 /** A log's next bytes as the step wrote them, and their offset. */
 export interface LogChunk {
   readonly offset: number;
   readonly bytes: Uint8Array;
 }
 
+export interface RetryRequest {
+  readonly run: string;
+  readonly by: string;
+  /** As in `TriggerRequest`. */
+  readonly id?: string;
+}
+
+/** Bytes from `start` up to but not including `end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Lists are newest first, but for names, which are in their order. `remove` of what is in use is a `conflict`. */
+export interface ProjectClient {
+  create(project: NewProjectRequest): Promise<ProjectDetail>;
+  get(id: string): Promise<ProjectDetail>;
+  list(page: PageRequest): Promise<Page<ProjectDetail>>;
+  update(id: string, change: ProjectChange): Promise<ProjectDetail>;
+  remove(id: string): Promise<void>;
+}
+
+export interface RepositoryClient {
+  create(repository: NewRepositoryRequest): Promise<RepositoryDetail>;
+  get(id: string): Promise<RepositoryDetail>;
+  list(filter: RepositoryFilter): Promise<Page<RepositoryDetail>>;
+  update(id: string, change: RepositoryChange): Promise<RepositoryDetail>;
+  remove(id: string): Promise<void>;
+}
+
+export interface PipelineClient {
+  create(pipeline: NewPipelineRequest): Promise<PipelineDetail>;
+  /** By id, or by a name that is unique for the caller. */
+  get(reference: string): Promise<PipelineDetail>;
+  list(filter: PipelineFilter): Promise<Page<PipelineDetail>>;
+  update(id: string, change: PipelineChange): Promise<PipelineDetail>;
+  remove(id: string): Promise<void>;
+}
+
+export interface TokenClient {
+  create(token: NewTokenRequest): Promise<TokenCreated>;
+  list(page: PageRequest): Promise<Page<TokenDetail>>;
+  /** At once, for every server; again is fine. */
+  revoke(id: string): Promise<TokenDetail>;
+}
+
 export interface Client {
+  readonly projects: ProjectClient;
+  readonly repositories: RepositoryClient;
+  readonly pipelines: PipelineClient;
+  readonly tokens: TokenClient;
+  audit(page: PageRequest): Promise<Page<AuditEntry>>;
   /** Validates, accepts and starts a run. What is found before acceptance is a Problem and makes no run. */
   trigger(request: TriggerRequest, signal: AbortSignal): Promise<RunAccepted>;
   list(filter: RunFilter): Promise<Page<RunSummary>>;
@@ -183,15 +113,22 @@ export interface Client {
   /** Transitions after `seq`, then live ones until the run is final or the signal aborts. */
   events(runId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<RunEvent>;
   log(request: LogRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
+  /** How much there is of an execution's log, and whether more may come. */
+  logInfo(executionId: string): Promise<LogInfo>;
+  /** The newest attempt at a step. @throws Problem not_found: no such step, or it was never attempted */
+  executionOf(stepId: string): Promise<string>;
   /** The last lines of an execution's log, undecoded. */
   logTail(executionId: string, lines: number): Promise<Uint8Array>;
+  /** A new run of the same commit, whole. @throws Problem conflict while the run is not over */
+  retry(request: RetryRequest): Promise<RunAccepted>;
+  why(run: string): Promise<RunWhy>;
   cancel(runId: string, by: string): Promise<"requested" | "already" | "final">;
   /** After a cancel: what is still in its grace is killed. Resolves when that is recorded. */
   insist(runId: string): Promise<void>;
   /** By id or unique prefix, or `RUN/NAME`. */
   artifact(reference: string): Promise<ArtifactDetail>;
   /** The payload, verified while it streams: wrong bytes end in a Problem before the last chunk. */
-  download(artifactId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  download(artifactId: string, signal: AbortSignal, range?: ByteRange): AsyncIterable<Uint8Array>;
   /** Newest first. */
   deployments(page: PageRequest): Promise<Page<DeploymentDetail>>;
   /**

@@ -7,6 +7,7 @@ import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
 import type { ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
+import type { Authenticator } from "./authenticate.ts";
 
 export interface OpenDatabase {
   readonly store: Store;
@@ -14,6 +15,8 @@ export interface OpenDatabase {
   readonly artifacts: ArtifactStore;
   /** This process's row in `nodes`. */
   readonly owner: Owner;
+  /** Closing announces a planned absence: what runs goes on, and is left to the server that comes after this one. */
+  leaveForAWhile(): void;
   /** Where the database is: for what measures beside us. */
   readonly connection: ConnectionSettings;
 }
@@ -21,18 +24,24 @@ export interface OpenDatabase {
 export interface OperationsDeps {
   readonly database: () => Promise<OpenDatabase>;
   /** `read` carries nothing, so its own runs are there to be continued. */
-  readonly mode: "run" | "read";
+  readonly mode: "run" | "read" | "serve";
   readonly source: Source;
   readonly logs: LogStore;
   readonly executor: Pick<Executor, "type" | "ignores" | "cancel">;
   readonly inators: ReadonlyMap<JobType, Inator>;
+  /** Why the executor starts nothing now, or null. */
+  readonly refusal: () => Promise<string | null>;
   /** Seconds between SIGTERM and SIGKILL of a step. */
   readonly graceSeconds: number;
   readonly urlPolicy: UrlPolicy;
+  /** Whether an admin may register a directory of this machine as a repository: only where nobody else can reach us. */
+  readonly localPaths: "allowed" | "refused";
   /** Absolute; never part of a workspace. */
   readonly dataDirectory: string;
   /** Whether the node's process lives: on this machine by its pid and start time, elsewhere by its lease. */
   readonly isAlive: (node: NodeRow) => boolean;
+  /** Who comes with a token. */
+  readonly authenticator: Pick<Authenticator, "authenticate">;
   readonly clock: Clock;
   readonly log: Logger;
 }

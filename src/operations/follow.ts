@@ -1,9 +1,10 @@
 /** What goes on: a run's transitions and an execution's log, until they end. */
 import { isFinalExecution, isFinalRun } from "../domain/index.ts";
 import { brandId, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
-import type { LogChunk, LogRequest, RunEvent } from "./client.ts";
+import type { LogChunk, LogRequest } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { presentEvent } from "./present.ts";
+import type { RunEvent } from "./wire.ts";
 
 /** Transitions fetched at once. */
 const pageSize = 500;

@@ -21,7 +21,15 @@ export interface MembershipDeps {
 
 export interface Membership extends AsyncDisposable {
   readonly owner: Owner;
+  /**
+   * From now on disposing announces a planned absence instead of an end: runs that go on meanwhile are left to whoever
+   * comes after, and nobody else takes them for abandoned before it is over.
+   */
+  leaveForAWhile(): void;
 }
+
+/** How long a server that stopped on purpose is waited for. */
+const awaySeconds = 900;
 
 const leaseSeconds = 30;
 const renewMs = 10_000;
@@ -54,11 +62,16 @@ export async function joinNodes({
     },
   });
   renewal.start();
+  let leaving: "for_good" | "for_a_while" = "for_good";
   return {
     owner,
+    leaveForAWhile() {
+      leaving = "for_a_while";
+    },
     async [Symbol.asyncDispose]() {
       await renewal.stop();
-      await nodes.end(owner);
+      if (leaving === "for_a_while") await nodes.announceAway(owner, awaySeconds);
+      else await nodes.end(owner);
     },
   };
 }

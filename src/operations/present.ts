@@ -18,7 +18,7 @@ import type {
   RunEvent,
   RunSummary,
   StepDetail,
-} from "./client.ts";
+} from "./wire.ts";
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
@@ -39,6 +39,7 @@ export function presentRun(run: RunRow): RunSummary {
     failure_reason: run.failure_reason,
     failure_message: run.failure_message,
     cancel_requested_at: iso(run.cancel_requested_at),
+    retried_from: run.retried_from,
     created_at: run.created_at.toISOString(),
     started_at: iso(run.started_at),
     finished_at: iso(run.finished_at),

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/index.ts";
-// Not part of the face: what it needs of an application is a database alone.
 import { deploymentOperations } from "../../src/operations/deployments.ts";
+// Not part of the face: what it needs of an application is a database alone.
+import { createGuard } from "../../src/operations/guard.ts";
+import { localCaller } from "../../src/operations/index.ts";
 import { advance, createFixture, type End, type Fixture, stepPlan } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -9,7 +11,9 @@ let operations: ReturnType<typeof deploymentOperations>;
 beforeAll(async () => {
   fixture = await createFixture();
   const { store } = fixture;
-  operations = deploymentOperations({ database: async () => ({ store }) });
+  const caller = localCaller("ann");
+  const deps = { database: async () => ({ store }) };
+  operations = deploymentOperations({ deps, caller, guard: createGuard(caller, { write: async () => {} }) });
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 

@@ -47,9 +47,19 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     return found;
   }
 
+  const none = async (): Promise<never> => {
+    throw new Problem("internal", "this fake does not know that");
+  };
   return {
     asked,
     triggered,
+    projects: { create: none, get: none, list: none, update: none, remove: none },
+    repositories: { create: none, get: none, list: none, update: none, remove: none },
+    pipelines: { create: none, get: none, list: none, update: none, remove: none },
+    tokens: { create: none, list: none, revoke: none },
+    audit: none,
+    retry: none,
+    why: none,
     async trigger(request) {
       triggered.push(request);
       const run = runs[0];
@@ -96,6 +106,12 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
         else await run.changed(signal);
       }
     },
+    async logInfo(executionId) {
+      const log = withExecution(executionId).logOf(executionId);
+      const bytes = log.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+      return { bytes, dropped: 0, state: log.ended ? "ended" : "open" };
+    },
+    executionOf: none,
     async logTail(executionId, lines) {
       asked.push("logTail");
       const text = Buffer.concat(withExecution(executionId).logOf(executionId).chunks).toString("latin1");

@@ -52,6 +52,7 @@ export class FakeRun {
       failure_reason: null,
       failure_message: null,
       cancel_requested_at: null,
+      retried_from: null,
       created_at: at,
       started_at: null,
       finished_at: null,

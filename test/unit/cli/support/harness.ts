@@ -76,6 +76,7 @@ export function createMemoryFiles(content: Map<string, string | Uint8Array>): Fi
     async names() {
       return [...content.keys()].map((path) => path.replace(/\/$/, "")).filter((path) => !path.includes("/"));
     },
+    async makeDirectory() {},
     async create({ path, overwrite }) {
       const parts: Uint8Array[] = [];
       if (overwrite === "never" && content.has(normal(path)))
@@ -146,8 +147,10 @@ export function start(options: HarnessOptions): Harness {
       const close = async () => {
         closed += 1;
       };
-      return { client: options.client, dataDir: "/data", close };
+      return { client: options.client, dataDir: "/data", place: "here", close };
     },
+    findServer: async () => null,
+    startServer: () => Promise.reject(new Error("no server in this test")),
     onInterrupt(handler) {
       handlers.add(handler);
       return () => handlers.delete(handler);

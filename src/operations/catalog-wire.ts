@@ -1,0 +1,125 @@
+/** Wire data of what a team keeps: projects, repositories, pipelines, tokens, secrets, and who did what. */
+import type { TriggerType, VcsProvider } from "../store/index.ts";
+import type { Scope } from "./caller.ts";
+import type { PageRequest } from "./wire.ts";
+
+export interface ProjectDetail {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface NewProjectRequest {
+  /** The id that it gets; a fresh one by default. Asked twice with one id, it is made once. */
+  readonly id?: string | undefined;
+  readonly name: string;
+  readonly description?: string | undefined;
+}
+
+export interface ProjectChange {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+}
+
+export interface RepositoryDetail {
+  readonly id: string;
+  readonly project_id: string;
+  readonly vcs_provider: VcsProvider;
+  /** Without credentials: those are secrets. */
+  readonly clone_url: string;
+  readonly default_branch: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface NewRepositoryRequest {
+  readonly id?: string | undefined;
+  readonly project_id: string;
+  /** https, ssh, or what the server's configuration allows; a local path only for an admin on a loopback server. */
+  readonly clone_url: string;
+  readonly vcs_provider?: VcsProvider | undefined;
+  readonly default_branch?: string | null | undefined;
+}
+
+export interface RepositoryChange {
+  readonly clone_url?: string | undefined;
+  readonly vcs_provider?: VcsProvider | undefined;
+  readonly default_branch?: string | null | undefined;
+}
+
+export interface RepositoryFilter extends PageRequest {
+  readonly project_id?: string | undefined;
+}
+
+export interface PipelineDetail {
+  readonly id: string;
+  readonly repository_id: string;
+  readonly project_id: string;
+  /** Names, so that a list can be read. */
+  readonly project: string;
+  readonly name: string;
+  readonly clone_url: string;
+  readonly trigger_type: TriggerType;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface NewPipelineRequest {
+  readonly id?: string | undefined;
+  readonly repository_id: string;
+  readonly name: string;
+  readonly trigger_type?: TriggerType | undefined;
+}
+
+export interface PipelineChange {
+  readonly name?: string | undefined;
+  readonly trigger_type?: TriggerType | undefined;
+}
+
+export interface PipelineFilter extends PageRequest {
+  readonly project_id?: string | undefined;
+  readonly repository_id?: string | undefined;
+}
+
+/** A token without its secret: that is shown once, when it is made. */
+export interface TokenDetail {
+  readonly id: string;
+  readonly name: string;
+  readonly scope: Scope;
+  /** Null: all projects. */
+  readonly project_id: string | null;
+  readonly created_by: string;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly revoked_at: string | null;
+}
+
+export interface NewTokenRequest {
+  readonly id?: string | undefined;
+  readonly name: string;
+  readonly scope: Scope;
+  readonly project_id?: string | null | undefined;
+  /** RFC 3339; null or absent: it does not expire. */
+  readonly expires_at?: string | null | undefined;
+}
+
+export interface TokenCreated extends TokenDetail {
+  /** `shp_` and 43 characters; never shown again. */
+  readonly token: string;
+}
+
+export interface AuditEntry {
+  readonly id: string;
+  readonly at: string;
+  /** The token's name, or the account at the server's own terminal. */
+  readonly by: string;
+  readonly token_id: string | null;
+  /** `token.create`, `secret.put`, `run.cancel` … */
+  readonly action: string;
+  readonly project_id: string | null;
+  readonly entity_id: string | null;
+  readonly outcome: "done" | "refused" | "failed";
+  readonly request_id: string | null;
+}

@@ -1,0 +1,221 @@
+/**
+ * Projects, repositories and pipelines, for one caller: what they do not see is not there. Created twice with one id and
+ * the same data, a thing is made once.
+ */
+import {
+  brandId,
+  isId,
+  newId,
+  type PipelineId,
+  Problem,
+  type ProjectId,
+  type RepositoryId,
+} from "../kernel/index.ts";
+import { checkRef } from "../source/index.ts";
+import type { Page as Rows, Store } from "../store/index.ts";
+import { givenAddress } from "./address.ts";
+import { type Caller, sees } from "./caller.ts";
+import type { PipelineClient, ProjectClient, RepositoryClient } from "./client.ts";
+import type { OperationsDeps } from "./deps.ts";
+import type { Guard } from "./guard.ts";
+import { checkName, checkText, givenId } from "./names.ts";
+import { presentPipeline, presentProject, presentRepository } from "./present-catalog.ts";
+import { findPipeline } from "./trigger.ts";
+import type { Page } from "./wire.ts";
+
+export interface CallerContext {
+  readonly deps: OperationsDeps;
+  readonly caller: Caller;
+  readonly guard: Guard;
+}
+
+export function present<Row, Detail>(rows: Rows<Row>, one: (row: Row) => Detail): Page<Detail> {
+  return { items: rows.items.map(one), next_cursor: rows.nextCursor };
+}
+
+export function notThere(what: string, id: string): Problem {
+  return new Problem("not_found", `there is no ${what} ${JSON.stringify(id)}`);
+}
+
+/** The filter that keeps a caller's lists to what they see. */
+export const ownProject = ({ project }: Caller) => (project === null ? {} : { projectId: project });
+
+export async function visibleProject(store: Store, caller: Caller, id: string) {
+  const row = isId(id) ? await store.projects.get(brandId<ProjectId>(id)) : null;
+  if (row === null || !sees(caller, row.id)) throw notThere("project", id);
+  return row;
+}
+
+async function visibleRepository(store: Store, caller: Caller, id: string) {
+  const row = isId(id) ? await store.repositories.get(brandId<RepositoryId>(id)) : null;
+  if (row === null || !sees(caller, row.project_id)) throw notThere("repository", id);
+  return row;
+}
+
+export function projectOperations({ deps, caller, guard }: CallerContext): ProjectClient {
+  return {
+    create: ({ id = newId<ProjectId>(), name, description = "" }) =>
+      guard("projects.create", async (tell) => {
+        const { store } = await deps.database();
+        const given = givenId<ProjectId>(id);
+        tell({ project: given, entity: given });
+        const project = {
+          id: given,
+          name: checkName(name, "name"),
+          description: checkText(description, "description"),
+        };
+        return presentProject(await store.projects.create(project, tell.done()));
+      }),
+    get: (id) =>
+      guard("projects.get", async () =>
+        presentProject(await visibleProject((await deps.database()).store, caller, id)),
+      ),
+    list: (page) =>
+      guard("projects.list", async () => {
+        const { store } = await deps.database();
+        const filter = caller.project === null ? {} : { id: caller.project };
+        return present(await store.projects.list(filter, page), presentProject);
+      }),
+    update: (id, { name, description }) =>
+      guard("projects.update", async (tell) => {
+        const { store } = await deps.database();
+        const { id: found } = await visibleProject(store, caller, id);
+        tell({ project: found, entity: id });
+        const change = {
+          ...(name === undefined ? {} : { name: checkName(name, "name") }),
+          ...(description === undefined ? {} : { description: checkText(description, "description") }),
+        };
+        const row = await store.projects.update(found, change, tell.done());
+        if (row === null) throw notThere("project", id);
+        return presentProject(row);
+      }),
+    remove: (id) =>
+      guard("projects.remove", async (tell) => {
+        const { store } = await deps.database();
+        const { id: found } = await visibleProject(store, caller, id);
+        tell({ project: found, entity: id });
+        await store.projects.remove(found, tell.done());
+      }),
+  };
+}
+
+export function repositoryOperations({ deps, caller, guard }: CallerContext): RepositoryClient {
+  const checkAddress = (url: string) => givenAddress(url, deps, caller);
+  const checkBranch = (branch: string | null) => (branch === null ? null : checkRef(branch));
+  return {
+    create: ({
+      id = newId<RepositoryId>(),
+      project_id,
+      clone_url,
+      vcs_provider = "git",
+      default_branch = null,
+    }) =>
+      guard("repositories.create", async (tell) => {
+        const { store } = await deps.database();
+        const { id: projectId } = await visibleProject(store, caller, project_id);
+        tell({ project: projectId, entity: id });
+        const repository = {
+          id: givenId<RepositoryId>(id),
+          projectId,
+          vcsProvider: vcs_provider,
+          cloneUrl: checkAddress(clone_url),
+          defaultBranch: checkBranch(default_branch),
+        };
+        const row = await store.repositories.create(repository, tell.done());
+        return presentRepository(row);
+      }),
+    get: (id) =>
+      guard("repositories.get", async () =>
+        presentRepository(await visibleRepository((await deps.database()).store, caller, id)),
+      ),
+    list: ({ project_id, ...page }) =>
+      guard("repositories.list", async () => {
+        const { store } = await deps.database();
+        const filter =
+          project_id === undefined
+            ? ownProject(caller)
+            : { projectId: (await visibleProject(store, caller, project_id)).id };
+        return present(await store.repositories.list(filter, page), presentRepository);
+      }),
+    update: (id, { clone_url, vcs_provider, default_branch }) =>
+      guard("repositories.update", async (tell) => {
+        const { store } = await deps.database();
+        const found = await visibleRepository(store, caller, id);
+        tell({ project: found.project_id, entity: id });
+        const change = {
+          ...(clone_url === undefined ? {} : { cloneUrl: checkAddress(clone_url) }),
+          ...(vcs_provider === undefined ? {} : { vcsProvider: vcs_provider }),
+          ...(default_branch === undefined ? {} : { defaultBranch: checkBranch(default_branch) }),
+        };
+        const row = await store.repositories.update(found.id, change, tell.done());
+        if (row === null) throw notThere("repository", id);
+        return presentRepository(row);
+      }),
+    remove: (id) =>
+      guard("repositories.remove", async (tell) => {
+        const { store } = await deps.database();
+        const found = await visibleRepository(store, caller, id);
+        tell({ project: found.project_id, entity: id });
+        await store.repositories.remove(found.id, tell.done());
+      }),
+  };
+}
+
+export function pipelineOperations({ deps, caller, guard }: CallerContext): PipelineClient {
+  const visible = (reference: string) => findPipeline(deps, caller, reference);
+  async function again(id: PipelineId) {
+    const { store } = await deps.database();
+    const row = await store.pipelines.summary(id);
+    if (row === null) throw notThere("pipeline", id);
+    return presentPipeline(row);
+  }
+  return {
+    create: ({ id = newId<PipelineId>(), repository_id, name, trigger_type = "manual" }) =>
+      guard("pipelines.create", async (tell) => {
+        const { store } = await deps.database();
+        const repository = await visibleRepository(store, caller, repository_id);
+        tell({ project: repository.project_id, entity: id });
+        const pipeline = {
+          id: givenId<PipelineId>(id),
+          repositoryId: repository.id,
+          name: checkName(name, "name"),
+          triggerType: trigger_type,
+        };
+        await store.pipelines.create(pipeline, tell.done());
+        return await again(pipeline.id);
+      }),
+    get: (reference) => guard("pipelines.get", async () => presentPipeline(await visible(reference))),
+    list: ({ project_id, repository_id, ...page }) =>
+      guard("pipelines.list", async () => {
+        const { store } = await deps.database();
+        const project =
+          project_id === undefined
+            ? ownProject(caller)
+            : { projectId: (await visibleProject(store, caller, project_id)).id };
+        const repository =
+          repository_id === undefined
+            ? {}
+            : { repositoryId: (await visibleRepository(store, caller, repository_id)).id };
+        return present(await store.pipelines.list({ ...project, ...repository }, page), presentPipeline);
+      }),
+    update: (id, { name, trigger_type }) =>
+      guard("pipelines.update", async (tell) => {
+        const { store } = await deps.database();
+        const found = await visible(id);
+        tell({ project: found.project_id, entity: found.id });
+        const change = {
+          ...(name === undefined ? {} : { name: checkName(name, "name") }),
+          ...(trigger_type === undefined ? {} : { triggerType: trigger_type }),
+        };
+        await store.pipelines.update(found.id, change, tell.done());
+        return await again(found.id);
+      }),
+    remove: (id) =>
+      guard("pipelines.remove", async (tell) => {
+        const { store } = await deps.database();
+        const found = await visible(id);
+        tell({ project: found.project_id, entity: found.id });
+        await store.pipelines.remove(found.id, tell.done());
+      }),
+  };
+}

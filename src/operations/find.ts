@@ -1,0 +1,94 @@
+/** Runs, artifacts and deployments as people name them, among what the caller sees. */
+import { Problem } from "../kernel/index.ts";
+import type { ArtifactRow, DeploymentRow, RunRow, Store } from "../store/index.ts";
+import { type Caller, sees } from "./caller.ts";
+
+/** @throws Problem not_found, usage (more than one) */
+export async function findRun(store: Store, caller: Caller, reference: string): Promise<RunRow> {
+  const found = await candidates(store, caller, reference);
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  if (found.length > 1)
+    throw new Problem("usage", `${JSON.stringify(reference)} names more than one run`, {
+      remedy: `say which: ${found.map((run) => `${run.id} (${run.pipeline} #${run.number})`).join(", ")}`,
+    });
+  throw new Problem("not_found", `there is no run ${JSON.stringify(reference)}`, {
+    remedy: "see which there are: shipinator list",
+  });
+}
+
+async function candidates(store: Store, { project }: Caller, reference: string): Promise<readonly RunRow[]> {
+  if (reference === "latest") {
+    const latest = await store.runs.latest(project);
+    return latest === null ? [] : [latest];
+  }
+  const number = /^#?(\d{1,9})$/.exec(reference)?.[1];
+  const numbered = number === undefined ? [] : await store.runs.findByNumber(Number(number), project);
+  // Digits alone may also begin an id; a number is what people mean.
+  return numbered.length > 0 ? numbered : store.runs.findByPrefix(reference, project);
+}
+
+export interface FoundArtifact {
+  readonly artifact: ArtifactRow;
+  readonly run: RunRow;
+}
+
+/** By id, a unique prefix of one, or RUN/NAME. @throws Problem not_found, usage */
+export async function findArtifact(store: Store, caller: Caller, reference: string): Promise<FoundArtifact> {
+  const slash = reference.lastIndexOf("/");
+  if (slash > 0) return namedArtifact(store, caller, [reference.slice(0, slash), reference.slice(slash + 1)]);
+  const found: FoundArtifact[] = [];
+  for (const artifact of await store.artifacts.findByPrefix(reference)) {
+    const run = await runOfArtifact(store, artifact);
+    if (run !== null && sees(caller, run.project_id)) found.push({ artifact, run });
+  }
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  if (found.length > 1)
+    throw new Problem("usage", `${JSON.stringify(reference)} names more than one artifact`, {
+      remedy: `say which: ${found.map(({ artifact }) => `${artifact.id} (${artifact.name})`).join(", ")}`,
+    });
+  throw new Problem("not_found", `there is no artifact ${JSON.stringify(reference)}`, {
+    remedy: "name it by id or as RUN/NAME; shipinator artifacts RUN lists them",
+  });
+}
+
+async function runOfArtifact(store: Store, { job_id }: ArtifactRow): Promise<RunRow | null> {
+  const job = await store.jobs.get(job_id);
+  return job === null ? null : await store.runs.get(job.pipeline_run_id);
+}
+
+async function namedArtifact(
+  store: Store,
+  caller: Caller,
+  [reference, name]: readonly [string, string],
+): Promise<FoundArtifact> {
+  const run = await findRun(store, caller, reference);
+  const artifact = await store.artifacts.named(run.id, name);
+  if (artifact !== null) return { artifact, run };
+  const names = (await store.artifacts.ofRun(run.id)).map((one) => one.name);
+  throw new Problem(
+    "not_found",
+    `run ${run.pipeline} #${run.number} has no artifact ${JSON.stringify(name)}`,
+    { remedy: names.length === 0 ? "it has none" : `it has: ${names.join(", ")}` },
+  );
+}
+
+/** @throws Problem not_found, usage */
+export async function findDeployment(
+  store: Pick<Store, "deployments" | "runs">,
+  caller: Caller,
+  reference: string,
+): Promise<DeploymentRow> {
+  const found: DeploymentRow[] = [];
+  for (const row of await store.deployments.findByPrefix(reference)) {
+    const run = await store.runs.get(row.pipeline_run_id);
+    if (run !== null && sees(caller, run.project_id)) found.push(row);
+  }
+  if (found.length === 1 && found[0] !== undefined) return found[0];
+  if (found.length > 1)
+    throw new Problem("usage", `${JSON.stringify(reference)} names more than one deployment`, {
+      remedy: "give more of its id",
+    });
+  throw new Problem("not_found", `there is no deployment ${JSON.stringify(reference)}`, {
+    remedy: "see which there are: shipinator deployments list",
+  });
+}

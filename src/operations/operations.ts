@@ -1,0 +1,78 @@
+/**
+ * What can be asked, with authorization inside: `as(caller)` gives the one `Client` interface for somebody. REST, RPC
+ * and the embedded command line are thin over it.
+ */
+
+import { brandId, type RunId } from "../kernel/index.ts";
+import { createAuditWriter } from "./audit-writer.ts";
+import type { Caller } from "./caller.ts";
+import { pipelineOperations, present, projectOperations, repositoryOperations } from "./catalog.ts";
+import type { Client } from "./client.ts";
+import { deploymentOperations } from "./deployments.ts";
+import type { OperationsDeps } from "./deps.ts";
+import { allow, createGuard, type Guard } from "./guard.ts";
+import { type KeptAnswers, keepAnswersIn } from "./kept-answers.ts";
+import { presentRun } from "./present.ts";
+import { presentAuditEntry } from "./present-catalog.ts";
+import { abandonedRuns, takeOver } from "./recovery.ts";
+import { runOperations } from "./run-operations.ts";
+import type { Operation } from "./scopes.ts";
+import { tokenOperations } from "./tokens.ts";
+
+export interface Operations {
+  as(caller: Caller): Client;
+  /** Who holds this token. @throws Problem unauthorized */
+  authenticate(token: string, requestId: string | null): Promise<Caller>;
+  /** Whether the caller may do this at all, before anything else of the request is looked at. @throws forbidden */
+  allow(caller: Caller, operation: Operation): Promise<void>;
+  readonly idempotency: KeptAnswers;
+  /** Whether the database answers. */
+  ready(): Promise<boolean>;
+}
+
+export function createOperations(deps: OperationsDeps): Operations {
+  const audit = createAuditWriter(
+    async (entries) => (await deps.database()).store.audit.record(entries),
+    deps.log,
+  );
+  return {
+    as: (caller) => clientOf(deps, caller, createGuard(caller, audit)),
+    authenticate: (token, requestId) => deps.authenticator.authenticate(token, requestId),
+    allow: (caller, operation) => allow(caller, operation, audit),
+    idempotency: keepAnswersIn(async () => (await deps.database()).store.idempotency),
+    async ready() {
+      try {
+        const { store } = await deps.database();
+        await store.nodes.present();
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
+  const context = { deps, caller, guard };
+  return {
+    projects: projectOperations(context),
+    repositories: repositoryOperations(context),
+    pipelines: pipelineOperations(context),
+    tokens: tokenOperations(context),
+    ...runOperations(context),
+    ...deploymentOperations(context),
+    audit: (page) =>
+      guard("audit.list", async () => {
+        const { store } = await deps.database();
+        const filter = caller.project === null ? {} : { projectId: caller.project };
+        return present(await store.audit.list(filter, page), presentAuditEntry);
+      }),
+    abandoned: () => guard("local.run", async () => (await abandonedRuns(deps)).map(presentRun)),
+    resume: (runId) =>
+      guard("local.run", async () => {
+        await takeOver(deps, brandId<RunId>(runId));
+        const { orchestrator } = await deps.database();
+        await orchestrator.carry(brandId<RunId>(runId));
+      }),
+  };
+}

@@ -1,0 +1,39 @@
+/** What a team keeps, as wire data. */
+import type { AuditRow, PipelineSummaryRow, ProjectRow, RepositoryRow, TokenRow } from "../store/index.ts";
+import type {
+  AuditEntry,
+  PipelineDetail,
+  ProjectDetail,
+  RepositoryDetail,
+  TokenDetail,
+} from "./catalog-wire.ts";
+
+interface Dated {
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+function dated<Row extends Dated>({ created_at, updated_at, ...rest }: Row) {
+  return { ...rest, created_at: created_at.toISOString(), updated_at: updated_at.toISOString() };
+}
+
+export const presentProject = (row: ProjectRow): ProjectDetail => dated(row);
+
+export const presentRepository = (row: RepositoryRow): RepositoryDetail => dated(row);
+
+export const presentPipeline = (row: PipelineSummaryRow): PipelineDetail => dated(row);
+
+export function presentToken(row: TokenRow): TokenDetail {
+  const { created_at, expires_at, revoked_at, ...rest } = row;
+  return {
+    ...rest,
+    created_at: created_at.toISOString(),
+    expires_at: expires_at?.toISOString() ?? null,
+    revoked_at: revoked_at?.toISOString() ?? null,
+  };
+}
+
+export function presentAuditEntry(row: AuditRow): AuditEntry {
+  const { created_at, by_name, ...rest } = row;
+  return { ...rest, at: created_at.toISOString(), by: by_name };
+}

@@ -1,0 +1,150 @@
+/** From what was asked for to one tree in a mirror: a directory, an address, or a registered pipeline's repository. */
+import { basename, isAbsolute, resolve as resolvePath } from "node:path";
+import { mirrorName } from "../domain/index.ts";
+import { checkRef, checkUrl } from "../source/index.ts";
+import type { OperationsDeps } from "./deps.ts";
+import type { TriggerRequest } from "./wire.ts";
+
+/** Where a run's tree came from. `mirror` names the bare repository that holds it. */
+export interface ResolvedSource {
+  readonly mirror: string;
+  readonly cloneUrl: string;
+  readonly commit: string | null;
+  readonly tree: string;
+  readonly ref: string | null;
+  readonly branch: string | null;
+  readonly tag: string | null;
+  readonly dirty: boolean;
+  readonly subpath: string | null;
+  readonly project: string;
+  readonly pipeline: string;
+  readonly defaultBranch: string | null;
+  /** Where the file would be looked for, for messages. */
+  readonly place: string;
+  readonly notes: readonly string[];
+}
+
+export async function resolveSource(
+  deps: OperationsDeps,
+  asked: Exclude<TriggerRequest["source"], { kind: "pipeline" }>,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  return asked.kind === "directory"
+    ? resolveDirectory(deps, asked, signal)
+    : resolveRepository(deps, asked, signal);
+}
+
+async function resolveDirectory(
+  deps: OperationsDeps,
+  asked: Extract<TriggerRequest["source"], { kind: "directory" }>,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const directory = resolvePath(asked.path);
+  const mirror = mirrorName(directory);
+  const found =
+    asked.ref === null
+      ? await deps.source.snapshotWorkingTree(
+          { repositoryId: mirror, directory, exclude: [deps.dataDirectory] },
+          signal,
+        )
+      : await deps.source.snapshotCommit(
+          { repositoryId: mirror, directory, ref: checkRef(asked.ref) },
+          signal,
+        );
+  const name = basename(directory) || "root";
+  return {
+    ...found,
+    mirror,
+    cloneUrl: directory,
+    project: name,
+    pipeline: name,
+    defaultBranch: null,
+    place: asked.ref === null ? directory : `${directory} at ${asked.ref}`,
+    notes: workingTreeNotes(found),
+  };
+}
+
+async function resolveRepository(
+  deps: OperationsDeps,
+  asked: Extract<TriggerRequest["source"], { kind: "repository" }>,
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const cloneUrl = checkUrl(asked.url, deps.urlPolicy);
+  const ref = asked.ref === null ? null : checkRef(asked.ref);
+  const mirror = mirrorName(cloneUrl);
+  const found = await deps.source.resolve({ repositoryId: mirror, cloneUrl, ref }, signal);
+  const name = repositoryName(cloneUrl);
+  return {
+    ...found,
+    mirror,
+    cloneUrl,
+    dirty: false,
+    subpath: null,
+    project: name,
+    pipeline: name,
+    place: `${cloneUrl} at ${found.commit.slice(0, 12)}`,
+    notes: [],
+  };
+}
+
+function workingTreeNotes(found: { dirty: boolean; commit: string | null; submodules: boolean }): string[] {
+  const notes: string[] = [];
+  if (found.commit === null)
+    notes.push("there is no commit, so the files travel as they are and git_sha is null");
+  else if (found.dirty)
+    notes.push(
+      `the working tree differs from ${found.commit.slice(0, 12)}: what runs is the files as they are (use --ref to run a commit)`,
+    );
+  if (found.submodules) notes.push("submodules are not fetched (submodules: true in the file asks for them)");
+  return notes;
+}
+
+/** A registered pipeline's repository; a local one is read as it is committed, never as it lies on the disk. */
+export async function resolvePipelineSource(
+  deps: Pick<OperationsDeps, "source" | "urlPolicy">,
+  pipeline: PipelineSource,
+  asked: { readonly ref: string | null; readonly sha: string | null },
+  signal: AbortSignal,
+): Promise<ResolvedSource> {
+  const { cloneUrl } = pipeline;
+  const mirror = mirrorName(cloneUrl);
+  const ref = asked.ref === null ? null : checkRef(asked.ref);
+  const names = { mirror, cloneUrl, subpath: null, project: pipeline.project, pipeline: pipeline.name };
+  if (isAbsolute(cloneUrl)) {
+    const at = { repositoryId: mirror, directory: cloneUrl, ref: asked.sha ?? ref ?? "HEAD" };
+    const found = await deps.source.snapshotCommit(at, signal);
+    return {
+      ...found,
+      ...names,
+      dirty: false,
+      defaultBranch: null,
+      place: `${cloneUrl} at ${at.ref}`,
+      notes: [],
+    };
+  }
+  const sha = asked.sha === null ? {} : { sha: asked.sha };
+  const request = { repositoryId: mirror, cloneUrl: checkUrl(cloneUrl, deps.urlPolicy), ref, ...sha };
+  const found = await deps.source.resolve(request, signal);
+  return {
+    ...found,
+    ...names,
+    dirty: false,
+    place: `${cloneUrl} at ${found.commit.slice(0, 12)}`,
+    notes: [],
+  };
+}
+
+export interface PipelineSource {
+  readonly name: string;
+  readonly project: string;
+  readonly cloneUrl: string;
+}
+
+function repositoryName(url: string): string {
+  const last =
+    url
+      .replace(/[/\\]+$/, "")
+      .split(/[/:\\]/)
+      .at(-1) ?? "";
+  return last.replace(/\.git$/, "") || "repository";
+}

@@ -1,0 +1,53 @@
+/**
+ * What each operation needs, in one table: enforced here, documented by the routes, and expected by the matrix tests.
+ * `global`: it concerns all projects, so a token that is bound to one does not do. `audited`: it is written down.
+ */
+import type { Scope } from "./caller.ts";
+
+export interface OperationNeeds {
+  readonly scope: Scope;
+  readonly reach: "project" | "global";
+  readonly audit: "audited" | "not";
+}
+
+const reads = { scope: "read", reach: "project", audit: "not" } as const;
+const triggers = { scope: "trigger", reach: "project", audit: "audited" } as const;
+const administers = { scope: "admin", reach: "project", audit: "audited" } as const;
+const governs = { scope: "admin", reach: "global", audit: "audited" } as const;
+
+export const operationNeeds = {
+  "projects.create": governs,
+  "projects.get": reads,
+  "projects.list": reads,
+  "projects.update": administers,
+  "projects.remove": governs,
+  "repositories.create": administers,
+  "repositories.get": reads,
+  "repositories.list": reads,
+  "repositories.update": administers,
+  "repositories.remove": administers,
+  "pipelines.create": administers,
+  "pipelines.get": reads,
+  "pipelines.list": reads,
+  "pipelines.update": administers,
+  "pipelines.remove": administers,
+  "runs.trigger": triggers,
+  "runs.list": reads,
+  "runs.get": reads,
+  "runs.events": reads,
+  "runs.why": reads,
+  "runs.cancel": triggers,
+  "runs.retry": triggers,
+  "logs.read": reads,
+  "artifacts.get": reads,
+  "artifacts.download": reads,
+  "deployments.list": reads,
+  "deployments.resolve": administers,
+  "tokens.create": administers,
+  "tokens.list": { ...administers, audit: "not" },
+  "tokens.revoke": administers,
+  "audit.list": { ...administers, audit: "not" },
+  "local.run": governs,
+} as const satisfies Record<string, OperationNeeds>;
+
+export type Operation = keyof typeof operationNeeds;

@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { newId, type PipelineId, type ProjectId, type RepositoryId } from "../../src/kernel/index.ts";
+import type { Client } from "../../src/operations/index.ts";
+import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
+
+let bench: OperationsBench;
+let local: Client;
+let team: Team;
+beforeAll(async () => {
+  bench = await createOperationsBench();
+  ({ local } = bench);
+  team = await bench.team("web");
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+let count = 0;
+const fresh = (what: string) => `${what}-${++count}`;
+const address = () => `https://git.example/${fresh("r")}`;
+const project = async () => (await local.projects.create({ name: fresh("p") })).id;
+const repository = async () =>
+  (await local.repositories.create({ project_id: await project(), clone_url: address() })).id;
+
+const bad = ["", "a\0b", "two\nlines", "\t", "\u0085", "\ud800", "x".repeat(1025)];
+const good = ["a", "web (staging) #2", "Füße 🚀", "'; drop table projects; --", "%_\\"];
+
+describe("projects", () => {
+  it.each(good)("are called %j", async (name) => {
+    const made = await local.projects.create({ name });
+    expect(made).toMatchObject({ name, description: "" });
+    expect(await local.projects.get(made.id)).toEqual(made);
+    expect((await local.projects.list({ limit: 1 })).items).toEqual([made]);
+  });
+
+  it.each(bad)("are not called %j", async (name) => {
+    const refused = { code: "usage", place: "name" };
+    await expect(local.projects.create({ name })).rejects.toMatchObject(refused);
+    await expect(local.projects.update(team.project, { name })).rejects.toMatchObject(refused);
+  });
+
+  it.each(["a\0b", "\udc00", "x".repeat(20_000)])("are not described as %j", async (description) => {
+    await expect(local.projects.create({ name: fresh("p"), description })).rejects.toMatchObject({
+      code: "usage",
+      place: "description",
+    });
+  });
+
+  it("have one name each", async () => {
+    const taken = { code: "conflict", message: expect.stringContaining('a project "web"') };
+    await expect(local.projects.create({ name: "web" })).rejects.toMatchObject(taken);
+    await expect(local.projects.update(await project(), { name: "web" })).rejects.toMatchObject(taken);
+  });
+
+  it("are made once under an id, also when asked at once", async () => {
+    const asked = { id: newId<ProjectId>(), name: fresh("p"), description: "text" };
+    const made = await Promise.all([1, 2, 3].map(() => local.projects.create(asked)));
+    expect(new Set(made.map((one) => JSON.stringify(one))).size).toBe(1);
+    await expect(local.projects.create({ ...asked, description: "other" })).rejects.toMatchObject({
+      code: "conflict",
+      place: "id",
+    });
+    await expect(local.projects.create({ ...asked, id: "no id" })).rejects.toMatchObject({
+      code: "usage",
+      place: "id",
+    });
+  });
+
+  it("are changed where something is said", async () => {
+    const made = await local.projects.create({ name: fresh("p"), description: "before" });
+    const described = await local.projects.update(made.id, { description: "after" });
+    expect(described).toMatchObject({ name: made.name, description: "after", created_at: made.created_at });
+    expect(described.updated_at > made.updated_at).toBe(true);
+    const name = fresh("renamed");
+    expect(await local.projects.update(made.id, { name })).toMatchObject({ name, description: "after" });
+  });
+
+  it("go with their tokens, but not while they have repositories", async () => {
+    await expect(local.projects.remove(team.project)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("has repositories"),
+    });
+    const id = await project();
+    const { token } = await local.tokens.create({ name: "t", scope: "read", project_id: id });
+    await local.projects.remove(id);
+    await expect(local.projects.get(id)).rejects.toMatchObject({ code: "not_found" });
+    await expect(bench.operations.authenticate(token, null)).rejects.toMatchObject({ code: "unauthorized" });
+  });
+});
+
+describe("repositories", () => {
+  it("keep the address in its canonical spelling", async () => {
+    const made = await local.repositories.create({
+      project_id: await project(),
+      clone_url: "HTTPS://Git.Example/team/app.git/",
+      vcs_provider: "forgejo",
+      default_branch: "trunk",
+    });
+    expect(made).toMatchObject({
+      clone_url: "https://git.example/team/app.git",
+      vcs_provider: "forgejo",
+      default_branch: "trunk",
+    });
+    const changed = await local.repositories.update(made.id, { default_branch: null });
+    expect(changed).toMatchObject({ default_branch: null, vcs_provider: "forgejo" });
+    expect(changed.updated_at > made.updated_at).toBe(true);
+  });
+
+  it.each([
+    "https://user:secret@git.example/a",
+    "https://token@git.example/a",
+    "ssh://git:secret@git.example/a",
+    "https://git.example/a?private_token=secret",
+    "https://git.example/a#secret",
+    "user:secret@git.example:a",
+    "http://git.example/a",
+    "file:///srv/a",
+    "ext::sh -c id",
+    "-oProxyCommand=id",
+    "a\nb",
+    "",
+  ])("are not at %j, and the answer holds no credential", async (clone_url) => {
+    const asked = { project_id: team.project, clone_url };
+    for (const ask of [
+      () => local.repositories.create(asked),
+      () => local.repositories.update(team.repository, { clone_url }),
+    ]) {
+      const error = await ask().catch((one: unknown) => one);
+      expect(error).toMatchObject({ code: "source_refused" });
+      expect(JSON.stringify(error) + String(error)).not.toContain("secret");
+    }
+    expect(JSON.stringify(await local.audit({ limit: 1000 }))).not.toContain("secret");
+  });
+
+  it.each(["-x", "a b", "a..b", "", "@{u}"])("have no default branch %j", async (default_branch) => {
+    const asked = { project_id: team.project, clone_url: address(), default_branch };
+    await expect(local.repositories.create(asked)).rejects.toMatchObject({ code: "source_refused" });
+  });
+
+  it("are at one address in a project, which is named", async () => {
+    const project_id = await project();
+    const clone_url = address();
+    await local.repositories.create({ project_id, clone_url });
+    const taken = { code: "conflict", message: expect.stringContaining(clone_url) };
+    await expect(local.repositories.create({ project_id, clone_url })).rejects.toMatchObject(taken);
+    const { id } = await local.repositories.create({ project_id, clone_url: address() });
+    await expect(local.repositories.update(id, { clone_url })).rejects.toMatchObject(taken);
+    await local.repositories.create({ project_id: await project(), clone_url });
+  });
+
+  it("are made once under an id", async () => {
+    const asked = { id: newId<RepositoryId>(), project_id: await project(), clone_url: address() };
+    const made = await Promise.all([1, 2].map(() => local.repositories.create(asked)));
+    expect(made[0]).toEqual(made[1]);
+    await expect(local.repositories.create({ ...asked, clone_url: address() })).rejects.toMatchObject({
+      code: "conflict",
+      place: "id",
+    });
+  });
+
+  it("belong to a project that is there", async () => {
+    const asked = { project_id: newId<ProjectId>(), clone_url: address() };
+    await expect(local.repositories.create(asked)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("stay while they have pipelines", async () => {
+    await expect(local.repositories.remove(team.repository)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("has pipelines"),
+    });
+    const id = await repository();
+    await local.repositories.remove(id);
+    await expect(local.repositories.get(id)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("may be a directory where nobody else reaches the server, for an admin of all projects", async () => {
+    const remote = bench.operations.as(await bench.caller("admin", null));
+    const clone_url = "/srv/git/../git/app/";
+    await expect(remote.repositories.create({ project_id: team.project, clone_url })).rejects.toMatchObject({
+      code: "source_refused",
+    });
+    await using loopback = await createOperationsBench("allowed");
+    const { id } = await loopback.local.projects.create({ name: "local" });
+    const all = loopback.operations.as(await loopback.caller("admin", null));
+    expect(await all.repositories.create({ project_id: id, clone_url })).toMatchObject({
+      clone_url: "/srv/git/app",
+    });
+    const one = loopback.operations.as(await loopback.caller("admin", id));
+    for (const path of ["/srv/other", "relative/path", "~/app", "."])
+      await expect(one.repositories.create({ project_id: id, clone_url: path })).rejects.toMatchObject({
+        code: "source_refused",
+      });
+    await expect(all.repositories.create({ project_id: id, clone_url: "/srv/a\0b" })).rejects.toMatchObject({
+      code: "source_refused",
+    });
+  });
+});
+
+describe("pipelines", () => {
+  it("are found by id and by a name that is unique for who asks", async () => {
+    const repository_id = await repository();
+    const made = await local.pipelines.create({ repository_id, name: "nightly", trigger_type: "push" });
+    expect(made).toMatchObject({ repository_id, name: "nightly", trigger_type: "push" });
+    expect(await local.pipelines.get(made.id)).toEqual(made);
+    expect(await local.pipelines.get("nightly")).toEqual(made);
+    const second = await local.pipelines.create({ repository_id: await repository(), name: "nightly" });
+    await expect(local.pipelines.get("nightly")).rejects.toMatchObject({ code: "usage" });
+    const one = bench.operations.as(await bench.caller("read", second.project_id));
+    expect(await one.pipelines.get("nightly")).toEqual(second);
+    for (const none of ["", "none", "\ud800", newId(), "%"])
+      await expect(local.pipelines.get(none)).rejects.toMatchObject({ code: "not_found" });
+    await expect(local.pipelines.get("\0")).rejects.toMatchObject({ code: "usage" });
+  });
+
+  it.each(bad)("are not called %j", async (name) => {
+    const refused = { code: "usage", place: "name" };
+    await expect(local.pipelines.create({ repository_id: team.repository, name })).rejects.toMatchObject(
+      refused,
+    );
+    await expect(local.pipelines.update(team.pipeline, { name })).rejects.toMatchObject(refused);
+  });
+
+  it("have one name in a repository", async () => {
+    const taken = { code: "conflict", message: expect.stringContaining('a pipeline "web"') };
+    await expect(
+      local.pipelines.create({ repository_id: team.repository, name: "web" }),
+    ).rejects.toMatchObject(taken);
+    const { id } = await local.pipelines.create({ repository_id: team.repository, name: fresh("n") });
+    await expect(local.pipelines.update(id, { name: "web" })).rejects.toMatchObject(taken);
+    const changed = await local.pipelines.update(id, { trigger_type: "pr" });
+    expect(changed).toMatchObject({ trigger_type: "pr" });
+    expect(changed.updated_at > changed.created_at).toBe(true);
+  });
+
+  it("are made once under an id", async () => {
+    const asked = { id: newId<PipelineId>(), repository_id: await repository(), name: "once" };
+    const made = await Promise.all([1, 2].map(() => local.pipelines.create(asked)));
+    expect(made[0]).toEqual(made[1]);
+    await expect(local.pipelines.create({ ...asked, name: "twice" })).rejects.toMatchObject({
+      code: "conflict",
+      place: "id",
+    });
+  });
+
+  it("stay while they have runs", async () => {
+    await expect(local.pipelines.remove(team.pipeline)).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("has runs"),
+    });
+    const { id } = await local.pipelines.create({ repository_id: team.repository, name: fresh("n") });
+    await local.pipelines.remove(id);
+    await expect(local.pipelines.get(id)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("are listed by project and repository, page by page", async () => {
+    const project_id = await project();
+    const ids: string[] = [];
+    for (let i = 0; i < 2; i += 1) {
+      const { id } = await local.repositories.create({ project_id, clone_url: address() });
+      ids.push((await local.pipelines.create({ repository_id: id, name: "p" })).id);
+    }
+    const first = await local.pipelines.list({ project_id, limit: 1 });
+    expect(first.items.map(({ id }) => id)).toEqual([ids[1]]);
+    const cursor = first.next_cursor ?? "";
+    const rest = await local.pipelines.list({ project_id, limit: 1, cursor });
+    expect(rest).toMatchObject({ items: [{ id: ids[0] }], next_cursor: null });
+    // A cursor leads nowhere in another list.
+    for (const other of [
+      () => local.pipelines.list({ cursor }),
+      () => local.pipelines.list({ project_id: team.project, cursor }),
+      () => local.projects.list({ cursor }),
+    ])
+      await expect(other()).rejects.toMatchObject({ code: "usage", place: "cursor" });
+  });
+});

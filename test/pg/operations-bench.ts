@@ -1,0 +1,152 @@
+/** All operations over a real store, with callers of every kind; runs are there, but nobody carries them. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createArtifactStore } from "../../src/artifacts/index.ts";
+import { buildinator } from "../../src/buildinator/index.ts";
+import { createFakeExecutor, createFakeWorld } from "../../src/executor/index.ts";
+import { type PipelineId, Problem, type RunId, silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { createLogStore } from "../../src/logs/index.ts";
+import {
+  type Caller,
+  type Client,
+  createOperations,
+  localCaller,
+  type Operations,
+  openAuthentication,
+  type Scope,
+} from "../../src/operations/index.ts";
+import { createOrchestrator } from "../../src/orchestrator/index.ts";
+import { createSource } from "../../src/source/index.ts";
+import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
+
+export interface OperationsBench extends AsyncDisposable {
+  readonly fixture: Fixture;
+  readonly operations: Operations;
+  /** At the terminal of the server's machine. */
+  readonly local: Client;
+  /** A token that was made for it, as it comes in with a request. */
+  caller(scope: Scope, project: string | null): Promise<Caller>;
+  /** A project with a repository, a pipeline, and a run that deployed and made an artifact. */
+  team(name: string): Promise<Team>;
+}
+
+export interface Team {
+  readonly project: string;
+  readonly repository: string;
+  readonly pipeline: string;
+  readonly run: string;
+  readonly step: string;
+  readonly execution: string;
+  readonly artifact: string;
+  readonly deployment: string;
+  readonly token: string;
+}
+
+export async function createOperationsBench(
+  localPaths: "allowed" | "refused" = "refused",
+): Promise<OperationsBench> {
+  const fixture = await createFixture();
+  const { store, owner } = fixture;
+  const directory = mkdtempSync(join(tmpdir(), "shipinator-operations-"));
+  const parts = { clock: systemClock, log: silentLogger };
+  const urlPolicy = { allowLocal: false, allowHttp: false };
+  const executor = createFakeExecutor({ world: createFakeWorld(), clock: systemClock });
+  const inators = new Map([[buildinator.jobType, buildinator]]);
+  const artifacts = createArtifactStore({
+    ...parts,
+    base: join(directory, "artifacts"),
+    nodeId: owner.node,
+    instance: "1",
+    minFreeBytes: 0,
+  });
+  const orchestrator = createOrchestrator({
+    ...parts,
+    store,
+    executor,
+    artifacts,
+    registry: { digest: () => Promise.reject(new Error("there is no registry here")) },
+    inators,
+    owner,
+    slots: 0,
+    resolver: {
+      resolve: () => Promise.reject(new Problem("source_unavailable", "nothing is resolved here")),
+    },
+  });
+  const source = createSource({
+    ...parts,
+    directory: join(directory, "mirrors"),
+    environment: {},
+    config: "person",
+    urls: urlPolicy,
+  });
+  const database = async () => ({
+    store,
+    orchestrator,
+    artifacts,
+    owner,
+    connection: fixture.database.settings,
+    leaveForAWhile: () => {},
+  });
+  const operations = createOperations({
+    ...parts,
+    database,
+    mode: "run",
+    source,
+    logs: createLogStore({ ...parts, base: join(directory, "logs"), capBytes: 1024 }),
+    executor,
+    inators,
+    refusal: async () => null,
+    graceSeconds: 10,
+    urlPolicy,
+    localPaths,
+    dataDirectory: directory,
+    isAlive: () => true,
+    authenticator: openAuthentication({ ...parts, database }),
+  });
+  const local = operations.as(localCaller("ada"));
+
+  return {
+    fixture,
+    operations,
+    local,
+    async caller(scope, project) {
+      const name = `${scope} of ${project ?? "all"}`;
+      const { token } = await local.tokens.create({ name, scope, project_id: project });
+      return await operations.authenticate(token, "request-1");
+    },
+    async team(name) {
+      const { id: project } = await local.projects.create({ name });
+      const clone_url = `https://git.example/${name}.git`;
+      const { id: repository } = await local.repositories.create({ project_id: project, clone_url });
+      const { id: pipeline } = await local.pipelines.create({ repository_id: repository, name });
+      const { id: token } = await local.tokens.create({ name, scope: "read", project_id: project });
+      const deploy = { target: "local", namespace: name, release: name, kind: "helm" } as const;
+      const run = await store.runs.accept(
+        { ...fixture.newRun, config: null, pipelineId: pipeline as PipelineId },
+        () => [
+          { type: "build", steps: [stepPlan("build")] },
+          { type: "deploy", steps: [stepPlan("deploy", { source: "none", deploy })] },
+        ],
+      );
+      const ends = { build: "succeeded", deploy: "lost" } as const;
+      while (await advance(fixture, run.id, { ends, artifacts: { build: ["app"] } }));
+      return { project, repository, pipeline, run: run.id, token, ...(await partsOf(fixture, run.id)) };
+    },
+    async [Symbol.asyncDispose]() {
+      await orchestrator.stop();
+      await source[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function partsOf({ store }: Fixture, run: RunId) {
+  const [step] = await store.steps.ofRun(run);
+  const [execution] = await store.executions.ofRun(run);
+  const [artifact] = await store.artifacts.ofRun(run);
+  const [deployment] = await store.deployments.ofRun(run);
+  if (!step || !execution || !artifact || !deployment) throw new Error("the run made less than it should");
+  return { step: step.id, execution: execution.id, artifact: artifact.id, deployment: deployment.id };
+}
