@@ -36,6 +36,8 @@ export const homes = {
   commander: "cli",
   "@kubernetes/client-node": "executor/kubernetes",
   fastify: "api",
+  "fastify-*": "api",
+  "@fastify/*": "api",
   "node:process": "main.ts",
   process: "main.ts",
 };
@@ -101,7 +103,7 @@ function topOverride(file, forbidden) {
   const past = { group: ["./*/**", ...faces], message: "A folder has one face: import its index.ts." };
   const outside = {
     group: ["../**", ...forbidden],
-    message: "src imports src only, and app knows nothing of main.",
+    message: "src imports src only; compose knows nothing of app and serve, and they of main or each other.",
   };
   return restrict([`src/${file}`], [past, outside, ...homeRules(file)]);
 }
@@ -122,7 +124,10 @@ export function boundaryConfiguration() {
     ...Object.entries(wings).flatMap(([room, names]) =>
       names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
     ),
-    topOverride("app.ts", ["./main.ts"]),
+    topOverride("compose.ts", ["./app.ts", "./serve.ts", "./main.ts"]),
+    topOverride("app.ts", ["./serve.ts", "./main.ts"]),
+    topOverride("serve.ts", ["./app.ts", "./main.ts"]),
+    topOverride("find-server.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./main.ts"]),
     topOverride("main.ts", []),
     {
       includes: ["src/**", "!src/main.ts", "!src/launch.js"],

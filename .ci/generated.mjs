@@ -19,6 +19,7 @@ const generators = [
     "the pipeline file, for editors",
     ["node", ".ci/generate/json-schema.ts"],
   ],
+  ["docs/schema/openapi.json", "the API", ["node", ".ci/generate/openapi.ts"]],
 ];
 
 function content(file, command) {

@@ -51,6 +51,6 @@ registry:
 
 ## Not carried out yet
 
-\`listen_address\` is for the server, which does not exist yet. \`local.user\` is refused: steps run under the account of
+\`local.user\` takes \`root\` alone: steps run under the account of
 the command. \`executor\` takes \`local\` alone.
 `);

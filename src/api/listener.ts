@@ -1,0 +1,82 @@
+/**
+ * The listening server: HTTP/1.1, with the protections that Node has set where they belong. Header lines must come within
+ * seconds, a body within a minute, and a connection that says nothing is let go.
+ */
+import { readFileSync, type StatWatcher, unwatchFile, watchFile } from "node:fs";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { errorMessage, type Logger, Problem } from "../kernel/index.ts";
+
+export interface TlsFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+const limits = {
+  /** Milliseconds for the request's header lines. */
+  headersTimeout: 15_000,
+  /** Milliseconds for the whole request; answers may take as long as they need. */
+  requestTimeout: 60_000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16_384,
+  /** Looks for what is late this often. */
+  connectionsCheckingInterval: 2_000,
+  noDelay: true,
+} as const;
+
+/** How often the certificate's files are looked at. */
+const lookMs = 10_000;
+
+export interface Listener {
+  readonly server: Server;
+  readonly scheme: "http" | "https";
+  stop(): void;
+}
+
+/** @throws Problem server_config_invalid: a file cannot be read, or holds no certificate or key */
+export function createListener(tls: TlsFiles | null, handler: RequestListener, log: Logger): Listener {
+  if (tls === null) return { server: createServer(limits, handler), scheme: "http", stop: () => undefined };
+  const server = createTlsServer({ ...limits, ...readTls(tls), minVersion: "TLSv1.2" }, handler);
+  // A client that speaks no TLS, or gives up: its connection is its own matter.
+  server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS connection failed"));
+  const stop = watch(tls, () => {
+    try {
+      server.setSecureContext(readTls(tls));
+      log.info({ certificate: tls.certificate }, "took the changed certificate");
+    } catch (error) {
+      log.error(
+        { error: errorMessage(error) },
+        "the changed certificate cannot be used; the one before stays",
+      );
+    }
+  });
+  return { server, scheme: "https", stop };
+}
+
+function readTls({ certificate, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {
+  const read = (path: string) => {
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      throw new Problem("server_config_invalid", `${path} cannot be read: ${errorMessage(error)}`, {
+        place: path,
+        remedy: "tls.certificate and tls.key must name PEM files that the server's account can read.",
+        cause: error,
+      });
+    }
+  };
+  return { cert: read(certificate), key: read(key) };
+}
+
+/** By looking, not by notifications: certificates are replaced by renames, over mounts, by links to links. */
+function watch(files: TlsFiles, changed: () => void): () => void {
+  const watchers: StatWatcher[] = Object.values(files).map((path) =>
+    watchFile(path, { interval: lookMs, persistent: false }, (now, before) => {
+      if (now.mtimeMs !== before.mtimeMs || now.ino !== before.ino) changed();
+    }),
+  );
+  return () => {
+    for (const watcher of watchers) watcher.removeAllListeners();
+    for (const path of Object.values(files)) unwatchFile(path);
+  };
+}

@@ -1,0 +1,61 @@
+/** What routes are made with, and what each says of itself beside its schema. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  RawServerDefault,
+} from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+
+import type { Client, Operation } from "../../operations/index.ts";
+
+/** `open`: for everybody; else the operation whose scope it needs. */
+export type Access = "open" | Operation;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    /** Of the caller; only behind the authorization. */
+    client: Client;
+    /** Whose Idempotency-Keys these are. */
+    callerKey: string;
+    /** What the caller was let in with. */
+    credential: string;
+    /** The id that what is made gets. */
+    resourceId: string | undefined;
+  }
+}
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export interface Streams {
+  /** Ends with the client, with the server's stop, or when the reader does not read. */
+  open(request: FastifyRequest, reply: FastifyReply): EventStream;
+}
+
+export interface EventStream {
+  readonly signal: AbortSignal;
+  /** Resolves when the reader can take more. */
+  send(event: { readonly event?: string; readonly id?: string; readonly data: unknown }): Promise<void>;
+  end(): void;
+}
+
+export interface RouteContext {
+  readonly streams: Streams;
+  readonly version: string;
+  /** Whether the database answers. */
+  ready(): Promise<boolean>;
+  /** Aborts when the server stops. */
+  readonly stopping: AbortSignal;
+}

@@ -1,0 +1,110 @@
+/**
+ * Server-sent events. A stream ends when its reader goes, when nobody has read for a while, or when the server stops:
+ * then it is told to come again, and goes on by `Last-Event-ID` where it was. What waits for a slow reader is bounded by
+ * one event and the socket's buffer, because a sender awaits each `send`.
+ */
+import { once } from "node:events";
+import { type Clock, Problem } from "../../kernel/index.ts";
+import type { EventStream, Streams } from "./context.ts";
+
+/** A comment that keeps proxies from taking a quiet stream for a dead one, and finds readers that are gone. */
+const keepAliveMs = 15_000;
+/** A reader that takes nothing for so long is let go. */
+const stalledMs = 30_000;
+const reconnectMs = 1_000;
+
+export interface StreamLimits {
+  /** Of one caller. */
+  readonly perCaller: number;
+  readonly inAll: number;
+}
+
+export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: StreamLimits): Streams {
+  const open = new Map<string, number>();
+  let total = 0;
+
+  function take(caller: string): void {
+    const own = open.get(caller) ?? 0;
+    if (own >= limits.perCaller || total >= limits.inAll)
+      throw new Problem("too_many_requests", `${own} streams of this token are open already`, {
+        remedy: "Close some, or use a token for each reader.",
+      });
+    open.set(caller, own + 1);
+    total += 1;
+  }
+
+  function give(caller: string): void {
+    const left = (open.get(caller) ?? 1) - 1;
+    if (left === 0) open.delete(caller);
+    else open.set(caller, left);
+    total -= 1;
+  }
+
+  return {
+    open(request, reply): EventStream {
+      if (stopping.aborted)
+        throw new Problem("unavailable", "the server is stopping", { remedy: "Come again." });
+      take(request.callerKey);
+      const response = reply.raw;
+      const over = new AbortController();
+      const end = () => {
+        if (over.signal.aborted) return;
+        over.abort();
+        stopping.removeEventListener("abort", comeAgain);
+        give(request.callerKey);
+        if (!response.writableEnded) response.end();
+      };
+      const comeAgain = () => {
+        if (!response.destroyed) response.write("event: reconnect\ndata: {}\n\n");
+        end();
+      };
+      response.on("close", end);
+      stopping.addEventListener("abort", comeAgain, { once: true });
+      reply.hijack();
+      response.writeHead(200, {
+        "content-type": "text/event-stream",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no",
+        "x-content-type-options": "nosniff",
+        "x-request-id": request.id,
+      });
+      response.write(`retry: ${reconnectMs}\n\n`);
+      void keepAlive();
+
+      async function keepAlive(): Promise<void> {
+        for (;;) {
+          await clock.sleep(keepAliveMs, over.signal);
+          if (over.signal.aborted) return;
+          if (!response.writableNeedDrain) response.write(": \n\n");
+        }
+      }
+
+      async function drained(): Promise<void> {
+        const patience = new AbortController();
+        const either = AbortSignal.any([over.signal, patience.signal]);
+        const stalled = clock.sleep(stalledMs, patience.signal).then(() => {
+          if (patience.signal.aborted) return;
+          response.destroy();
+          end();
+        });
+        await once(response, "drain", { signal: either }).catch(() => undefined);
+        patience.abort();
+        await stalled;
+      }
+
+      return {
+        signal: over.signal,
+        async send({ event, id, data }) {
+          if (over.signal.aborted) return;
+          const lines = [
+            ...(event === undefined ? [] : [`event: ${event}`]),
+            ...(id === undefined ? [] : [`id: ${id}`]),
+            `data: ${JSON.stringify(data)}`,
+          ];
+          if (!response.write(`${lines.join("\n")}\n\n`)) await drained();
+        },
+        end,
+      };
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * `Idempotency-Key` on POST: the same key and request get the same answer for a day, whatever happened in between. The
+ * key is reserved before the request is carried out, with the id that what is made will get.
+ */
+import { createHash } from "node:crypto";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Problem } from "../../kernel/index.ts";
+import type { IdempotencyKey, Operations } from "../../operations/index.ts";
+
+const shape = /^[\x21-\x7e]{1,255}$/;
+
+export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Operations, "idempotency">): void {
+  const held = new WeakMap<FastifyRequest, IdempotencyKey>();
+
+  app.addHook("preHandler", async (request, reply) => {
+    const key = keyOf(request);
+    if (key === null) return;
+    const reservation = await idempotency.reserve(key);
+    switch (reservation.kind) {
+      case "new":
+        held.set(request, key);
+        request.resourceId = reservation.resourceId;
+        return;
+      case "replay":
+        return await reply
+          .status(reservation.status)
+          .header("idempotency-replayed", "true")
+          .send(reservation.answer);
+      case "mismatch":
+        throw new Problem("idempotency_mismatch", "this Idempotency-Key was used for another request", {
+          remedy: "Use a fresh key for each thing that is to be done once.",
+        });
+      case "busy":
+        throw new Problem("conflict", "the first request with this Idempotency-Key is still under way", {
+          remedy: "Repeat it in a moment.",
+        });
+    }
+  });
+
+  app.addHook("onSend", async (request, reply, payload) => {
+    const key = held.get(request);
+    if (key === undefined) return payload;
+    held.delete(request);
+    await settle(key, reply, payload);
+    return payload;
+  });
+
+  /** What was the server's own fault is not the answer for a day: the key is free again. */
+  async function settle(key: IdempotencyKey, reply: FastifyReply, payload: unknown): Promise<void> {
+    const lasting = reply.statusCode < 500 && reply.statusCode !== 429 && typeof payload === "string";
+    if (!lasting || reply.statusCode >= 400) await idempotency.release(key);
+    else await idempotency.complete(key, reply.statusCode, JSON.parse(payload));
+  }
+}
+
+function keyOf(request: FastifyRequest): IdempotencyKey | null {
+  const header = request.headers["idempotency-key"];
+  if (request.method !== "POST" || header === undefined) return null;
+  if (typeof header !== "string" || !shape.test(header))
+    throw new Problem("usage", "Idempotency-Key must be 1 to 255 visible ASCII characters", {
+      place: "Idempotency-Key",
+    });
+  const { body, method, url } = request;
+  const asked = JSON.stringify([method, url, body ?? null]);
+  return {
+    caller: request.callerKey,
+    credential: request.credential,
+    key: header,
+    requestSha256: createHash("sha256").update(asked).digest("hex"),
+  };
+}

@@ -1,0 +1,105 @@
+/** Every error as an RFC 9457 problem: the fact, the remedy, a code for programs, and the request's id to ask about. */
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
+import { errorCode, errorMessage, Problem, type ProblemCode, problems } from "../../kernel/index.ts";
+
+const contentType = "application/problem+json; charset=utf-8";
+
+export interface ProblemDocument {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ProblemCode;
+  readonly remedy?: string;
+  readonly place?: string;
+  readonly details?: unknown;
+  readonly instance: string;
+  readonly request_id: string;
+}
+
+export function problemDocument(problem: Problem, request: FastifyRequest): ProblemDocument {
+  const { code, status, remedy, place, details } = problem;
+  const [, , title] = problems[code];
+  // What nobody foresaw may hold anything: it stands in the server's log, under the request's id.
+  const detail =
+    code === "internal"
+      ? "an error inside the server; its log has more under the request's id"
+      : problem.message;
+  return {
+    type: `urn:shipinator:problem:${code}`,
+    title,
+    status,
+    detail,
+    code,
+    ...(remedy === undefined ? {} : { remedy }),
+    ...(place === undefined ? {} : { place }),
+    ...(details === undefined || code === "internal" ? {} : { details }),
+    instance: request.url.split("?", 1)[0] ?? "/",
+    request_id: request.id,
+  };
+}
+
+export async function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  const problem = problemOf(error);
+  if (problem.code === "internal") request.log.error({ err: error }, "a request failed inside the server");
+  if (problem.code === "unauthorized") reply.header("www-authenticate", 'Bearer realm="shipinator"');
+  if (problem.status === 503 || problem.status === 429) reply.header("retry-after", "5");
+  // What was said of a payload does not hold for the problem that comes in its place.
+  for (const header of ofPayload) reply.removeHeader(header);
+  if (problem.code === "range_not_satisfiable") reply.header("content-range", `bytes */${sizeOf(problem)}`);
+  return await reply.status(problem.status).type(contentType).send(problemDocument(problem, request));
+}
+
+const ofPayload = ["etag", "repr-digest", "content-disposition", "content-length", "content-range"] as const;
+
+function sizeOf({ details }: Problem): number | "*" {
+  return typeof details === "object" && details !== null && "size" in details ? Number(details.size) : "*";
+}
+
+export async function sendNotFound(request: FastifyRequest, reply: FastifyReply) {
+  const problem = new Problem(
+    "not_found",
+    `there is nothing at ${request.method} ${request.url.split("?", 1)[0]}`,
+    {
+      remedy: "The routes stand in /openapi.json.",
+    },
+  );
+  return await reply.status(404).type(contentType).send(problemDocument(problem, request));
+}
+
+/** What Fastify itself refuses, in our words. */
+const refusals: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ["payload_too_large", "the request's body is too large"],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["unsupported_media_type", "the request's body is to be application/json"],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ["usage", "the request's body is empty, and was said to be JSON"],
+  FST_ERR_CTP_INVALID_JSON_BODY: ["usage", "the request's body is no JSON"],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["usage", "the request's body is not as long as was said"],
+  FST_ERR_BAD_URL: ["usage", "the request's path is badly escaped"],
+};
+
+function problemOf(error: FastifyError): Problem {
+  if (error instanceof Problem) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) return invalid(error);
+  const known = refusals[errorCode(error) ?? ""];
+  if (known !== undefined) return new Problem(known[0], known[1]);
+  if (error.statusCode === 400)
+    return new Problem("usage", `the request is not understood: ${errorMessage(error)}`);
+  return Problem.from(error);
+}
+
+function invalid(
+  error: FastifyError & { readonly validation?: unknown; readonly validationContext?: string },
+): Problem {
+  const where = error.validationContext ?? "body";
+  const list = Array.isArray(error.validation) ? error.validation : [];
+  const details = list.map((one: { readonly instancePath?: string; readonly message?: string }) => ({
+    place: `${where}${(one.instancePath ?? "").replaceAll("/", ".")}`.replace(/\.$/, ""),
+    message: one.message ?? "is not valid",
+  }));
+  const said = details.map(({ place, message }) => `${place}: ${message}`).join("; ");
+  return new Problem("usage", said === "" ? "the request is not valid" : said, {
+    ...(details[0] === undefined ? {} : { place: details[0].place }),
+    details,
+  });
+}

@@ -1,0 +1,129 @@
+/** `/v1/pipelines`, and the runs that they are asked for. */
+import { z } from "zod";
+import { answers } from "../answers.ts";
+import type { App } from "../context.ts";
+import { idParameter, pageOf, pageQuery, pipeline, runDetail, stage, triggerType } from "../schemas.ts";
+
+const name = z.string().max(1024);
+const tags = ["pipelines"];
+
+export function pipelineRoutes(app: App): void {
+  app.route({
+    method: "POST",
+    url: "/v1/pipelines",
+    config: { access: "pipelines.create" },
+    schema: {
+      tags,
+      summary: "Make a pipeline of a repository",
+      operationId: "createPipeline",
+      body: z.strictObject({
+        repository_id: z.string().max(64),
+        name,
+        trigger_type: triggerType.optional(),
+      }),
+      response: answers({ 201: pipeline }),
+    },
+    async handler({ client, body, resourceId: id }, reply) {
+      const made = await client.pipelines.create({ ...body, ...(id === undefined ? {} : { id }) });
+      return await reply.status(201).header("location", `/v1/pipelines/${made.id}`).send(made);
+    },
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/pipelines",
+    config: { access: "pipelines.list" },
+    schema: {
+      tags,
+      summary: "List pipelines, newest first",
+      operationId: "listPipelines",
+      querystring: z.strictObject({
+        ...pageQuery,
+        project_id: z.string().max(64).optional(),
+        repository_id: z.string().max(64).optional(),
+      }),
+      response: answers({ 200: pageOf(pipeline) }),
+    },
+    handler: ({ client, query }) => client.pipelines.list(query),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/pipelines/:id",
+    config: { access: "pipelines.get" },
+    schema: {
+      tags,
+      summary: "Show a pipeline, by its id or by a name that is unique",
+      operationId: "getPipeline",
+      params: z.object({ id: name }),
+      response: answers({ 200: pipeline }),
+    },
+    handler: ({ client, params }) => client.pipelines.get(params.id),
+  });
+  app.route({
+    method: "PATCH",
+    url: "/v1/pipelines/:id",
+    config: { access: "pipelines.update" },
+    schema: {
+      tags,
+      summary: "Change a pipeline",
+      operationId: "updatePipeline",
+      params: idParameter,
+      body: z.strictObject({ name: name.optional(), trigger_type: triggerType.optional() }),
+      response: answers({ 200: pipeline }),
+    },
+    handler: ({ client, params, body }) => client.pipelines.update(params.id, body),
+  });
+  app.route({
+    method: "DELETE",
+    url: "/v1/pipelines/:id",
+    config: { access: "pipelines.remove" },
+    schema: {
+      tags,
+      summary: "Remove a pipeline that has no runs",
+      operationId: "deletePipeline",
+      params: idParameter,
+      response: answers({ 204: z.null() }),
+    },
+    async handler({ client, params }, reply) {
+      await client.pipelines.remove(params.id);
+      return await reply.status(204).send(null);
+    },
+  });
+  app.route({
+    method: "POST",
+    url: "/v1/pipelines/:id/runs",
+    config: { access: "runs.trigger" },
+    schema: {
+      tags: ["runs"],
+      summary: "Run a pipeline",
+      description:
+        "Accepted at once: commit and pipeline file are looked up afterwards, and the run fails where they are not to be had. With `validate_now` they are looked up first, and 422 names line and column.",
+      operationId: "triggerRun",
+      params: z.object({ id: name }),
+      body: z
+        .strictObject({
+          ref: z.string().max(1024).nullable().optional(),
+          sha: z.string().max(64).nullable().optional(),
+          only: z.array(stage).min(1).max(3).nullable().optional(),
+          validate_now: z.boolean().optional(),
+        })
+        .nullish(),
+      response: answers({ 202: runDetail }),
+    },
+    async handler({ client, params, body, resourceId: id }, reply) {
+      const { ref = null, sha = null, only = null, validate_now } = body ?? {};
+      const validate = validate_now === true ? "now" : "later";
+      const gone = new AbortController();
+      reply.raw.on("close", () => gone.abort());
+      const { run } = await client.trigger(
+        {
+          source: { kind: "pipeline", pipeline: params.id, ref, sha, validate },
+          only,
+          by: "",
+          ...(id === undefined ? {} : { id }),
+        },
+        gone.signal,
+      );
+      return await reply.status(202).header("location", `/v1/pipeline-runs/${run.id}`).send(run);
+    },
+  });
+}

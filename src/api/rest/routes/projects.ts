@@ -1,0 +1,84 @@
+/** `/v1/projects` */
+import { z } from "zod";
+import { answers } from "../answers.ts";
+import type { App } from "../context.ts";
+import { idParameter, pageOf, pageQuery, project } from "../schemas.ts";
+
+const name = z.string().max(1024);
+const description = z.string().max(4096);
+const tags = ["projects"];
+
+export function projectRoutes(app: App): void {
+  app.route({
+    method: "POST",
+    url: "/v1/projects",
+    config: { access: "projects.create" },
+    schema: {
+      tags,
+      summary: "Make a project",
+      operationId: "createProject",
+      body: z.strictObject({ name, description: description.optional() }),
+      response: answers({ 201: project }),
+    },
+    async handler({ client, body, resourceId: id }, reply) {
+      const made = await client.projects.create({ ...body, ...(id === undefined ? {} : { id }) });
+      return await reply.status(201).header("location", `/v1/projects/${made.id}`).send(made);
+    },
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/projects",
+    config: { access: "projects.list" },
+    schema: {
+      tags,
+      summary: "List projects, newest first",
+      operationId: "listProjects",
+      querystring: z.strictObject(pageQuery),
+      response: answers({ 200: pageOf(project) }),
+    },
+    handler: ({ client, query }) => client.projects.list(query),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/projects/:id",
+    config: { access: "projects.get" },
+    schema: {
+      tags,
+      summary: "Show a project",
+      operationId: "getProject",
+      params: idParameter,
+      response: answers({ 200: project }),
+    },
+    handler: ({ client, params }) => client.projects.get(params.id),
+  });
+  app.route({
+    method: "PATCH",
+    url: "/v1/projects/:id",
+    config: { access: "projects.update" },
+    schema: {
+      tags,
+      summary: "Change a project",
+      operationId: "updateProject",
+      params: idParameter,
+      body: z.strictObject({ name: name.optional(), description: description.optional() }),
+      response: answers({ 200: project }),
+    },
+    handler: ({ client, params, body }) => client.projects.update(params.id, body),
+  });
+  app.route({
+    method: "DELETE",
+    url: "/v1/projects/:id",
+    config: { access: "projects.remove" },
+    schema: {
+      tags,
+      summary: "Remove a project that has no repositories",
+      operationId: "deleteProject",
+      params: idParameter,
+      response: answers({ 204: z.null() }),
+    },
+    async handler({ client, params }, reply) {
+      await client.projects.remove(params.id);
+      return await reply.status(204).send(null);
+    },
+  });
+}

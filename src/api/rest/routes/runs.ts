@@ -1,0 +1,138 @@
+/** `/v1/pipeline-runs` */
+import { z } from "zod";
+import { Problem } from "../../../kernel/index.ts";
+import { answers } from "../answers.ts";
+import type { App } from "../context.ts";
+import {
+  artifact,
+  job,
+  pageOf,
+  pageQuery,
+  runDetail,
+  runParameter,
+  runStatus,
+  runSummary,
+  why,
+} from "../schemas.ts";
+
+const tags = ["runs"];
+
+export function runRoutes(app: App): void {
+  app.route({
+    method: "GET",
+    url: "/v1/pipeline-runs",
+    config: { access: "runs.list" },
+    schema: {
+      tags,
+      summary: "List runs, newest first",
+      description:
+        "By pipeline or project, each also with status; by pipeline and ref; by status; by sha; each also with since. Other combinations are refused.",
+      operationId: "listRuns",
+      querystring: z.strictObject({
+        ...pageQuery,
+        project: z.string().max(1024).optional(),
+        pipeline: z.string().max(1024).optional(),
+        pipeline_id: z.string().max(64).optional(),
+        status: runStatus.optional(),
+        ref: z.string().max(1024).optional(),
+        sha: z.string().max(64).optional(),
+        since: z.string().max(64).optional(),
+      }),
+      response: answers({ 200: pageOf(runSummary) }),
+    },
+    handler: ({ client, query }) => client.list(query),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/pipeline-runs/:run",
+    config: { access: "runs.get" },
+    schema: {
+      tags,
+      summary: "Show a run with its jobs, steps and artifacts",
+      operationId: "getRun",
+      params: runParameter,
+      response: answers({ 200: runDetail }),
+    },
+    handler: ({ client, params }) => client.get(params.run),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/pipeline-runs/:run/jobs",
+    config: { access: "runs.get" },
+    schema: {
+      tags,
+      summary: "Show a run's jobs with their steps",
+      operationId: "listJobs",
+      params: runParameter,
+      response: answers({ 200: z.object({ items: z.array(job) }) }),
+    },
+    handler: async ({ client, params }) => ({ items: (await client.get(params.run)).jobs }),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/pipeline-runs/:run/artifacts",
+    config: { access: "runs.get" },
+    schema: {
+      tags: ["artifacts"],
+      summary: "Show what a run has made",
+      operationId: "listArtifacts",
+      params: runParameter,
+      response: answers({ 200: z.object({ items: z.array(artifact) }) }),
+    },
+    handler: async ({ client, params }) => ({ items: (await client.get(params.run)).artifacts }),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/pipeline-runs/:run/why",
+    config: { access: "runs.why" },
+    schema: {
+      tags,
+      summary: "Say why a run is where it is",
+      operationId: "explainRun",
+      params: runParameter,
+      response: answers({ 200: why }),
+    },
+    handler: ({ client, params }) => client.why(params.run),
+  });
+  app.route({
+    method: "POST",
+    url: "/v1/pipeline-runs/:run/cancel",
+    config: { access: "runs.cancel" },
+    schema: {
+      tags,
+      summary: "Cancel a run; with `now`, kill at once what is still being ended",
+      operationId: "cancelRun",
+      params: runParameter,
+      body: z.strictObject({ now: z.boolean().optional() }).nullish(),
+      response: answers({ 202: runDetail }),
+    },
+    async handler({ client, params, body }, reply) {
+      const { id } = await client.get(params.run);
+      const answer = await client.cancel(id, "");
+      if (answer !== "final" && body?.now === true) await client.insist(id);
+      const run = await client.get(id);
+      if (answer === "final" && run.status !== "canceled")
+        throw new Problem("conflict", `the run is over already: ${run.status}`, {
+          remedy: "There is nothing to cancel.",
+        });
+      return await reply.status(202).send(run);
+    },
+  });
+  app.route({
+    method: "POST",
+    url: "/v1/pipeline-runs/:run/retry",
+    config: { access: "runs.retry" },
+    schema: {
+      tags,
+      summary: "Run the same commit again, as a new run",
+      operationId: "retryRun",
+      params: runParameter,
+      body: z.strictObject({}).nullish(),
+      response: answers({ 202: runDetail }),
+    },
+    async handler({ client, params, resourceId: id }, reply) {
+      const { run } = await client.retry({ run: params.run, by: "", ...(id === undefined ? {} : { id }) });
+      return await reply.status(202).header("location", `/v1/pipeline-runs/${run.id}`).send(run);
+    },
+  });
+}

@@ -1,0 +1,74 @@
+/** What is open to everybody: is it alive, is it ready, which version, and how it is asked. */
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { Problem } from "../../../kernel/index.ts";
+import { answers } from "../answers.ts";
+import type { App, RouteContext } from "../context.ts";
+
+const tags = ["system"];
+const state = z.object({ status: z.string() });
+
+export function systemRoutes(app: App, context: RouteContext): void {
+  app.route({
+    method: "GET",
+    url: "/healthz",
+    config: { access: "open" },
+    schema: {
+      tags,
+      summary: "Whether the process lives; it asks nobody",
+      operationId: "healthz",
+      response: answers({ 200: state }),
+    },
+    handler: async () => ({ status: "alive" }),
+  });
+  app.route({
+    method: "GET",
+    url: "/readyz",
+    config: { access: "open" },
+    schema: {
+      tags,
+      summary: "Whether requests are to be sent here: the database answers, and the server is not stopping",
+      operationId: "readyz",
+      response: answers({ 200: state }),
+    },
+    async handler() {
+      if (context.stopping.aborted) throw new Problem("unavailable", "the server is stopping");
+      if (!(await context.ready())) throw new Problem("database_unavailable", "the database does not answer");
+      return { status: "ready" };
+    },
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/version",
+    config: { access: "open" },
+    schema: {
+      tags,
+      summary: "The server's version",
+      operationId: "version",
+      response: answers({ 200: z.object({ version: z.string() }) }),
+    },
+    handler: async () => ({ version: context.version }),
+  });
+  app.route({
+    method: "GET",
+    url: "/openapi.json",
+    config: { access: "open" },
+    schema: {
+      tags,
+      summary: "This document",
+      operationId: "openapi",
+      response: answers({ 200: z.unknown() }),
+    },
+    async handler(_request, reply) {
+      return await reply.type("application/json; charset=utf-8").send(openApiDocument());
+    },
+  });
+}
+
+let document: string | undefined;
+
+/** Generated and checked in; read when it is first asked for. */
+function openApiDocument(): string {
+  document ??= readFileSync(new URL("../../../../docs/schema/openapi.json", import.meta.url), "utf8");
+  return document;
+}

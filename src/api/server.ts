@@ -1,0 +1,144 @@
+/** The API as one service: routes on a listening server, and its orderly end. */
+import type { AddressInfo } from "node:net";
+import Fastify, { type FastifyBaseLogger, LogController } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
+import {
+  type Clock,
+  errorCode,
+  errorMessage,
+  type Logger,
+  newId,
+  Problem,
+  type RunId,
+} from "../kernel/index.ts";
+import type { Operations } from "../operations/index.ts";
+import { createListener, type TlsFiles } from "./listener.ts";
+import type { App } from "./rest/context.ts";
+import { createEventStreams, type StreamLimits } from "./rest/event-streams.ts";
+import { sendError } from "./rest/problems.ts";
+import { addRest } from "./rest/rest.ts";
+
+export interface ApiOptions {
+  readonly address: { readonly host: string; readonly port: number };
+  readonly tls: TlsFiles | null;
+  readonly operations: Operations;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly streams?: StreamLimits;
+}
+
+/**
+ * Life: listening when `startApi` resolves; `stop` is idempotent: not ready, streams are told to come again, requests
+ * that are under way get ten seconds, then every connection is closed.
+ */
+export interface Api extends AsyncDisposable {
+  /** With the port that was given out where 0 was asked for. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Milliseconds that requests under way have at the end. */
+const drainMs = 10_000;
+const maxBodyBytes = 1_048_576;
+const defaultStreams: StreamLimits = { perCaller: 256, inAll: 2_000 };
+
+/** @throws Problem server_config_invalid (TLS files), environment (the address cannot be listened on) */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const { operations, version, clock, log } = options;
+  const stopping = new AbortController();
+  const streams = createEventStreams(clock, stopping.signal, options.streams ?? defaultStreams);
+  let stopListening = () => {};
+  let scheme = "http";
+  const app: App = Fastify({
+    loggerInstance: requestLogger(log),
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    bodyLimit: maxBodyBytes,
+    genReqId: ({ headers }) => requestId(headers["x-request-id"]),
+    requestIdHeader: false,
+    routerOptions: { maxParamLength: 1024 },
+    serverFactory(handler) {
+      const listener = createListener(options.tls, handler, log);
+      stopListening = listener.stop;
+      scheme = listener.scheme;
+      return listener.server;
+    },
+  }).withTypeProvider<ZodTypeProvider>();
+  addRest(app, operations, {
+    streams,
+    version,
+    ready: () => operations.ready(),
+    stopping: stopping.signal,
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    const { method, url, id } = request;
+    const took = Math.round(reply.elapsedTime);
+    log.info(
+      { request_id: id, method, path: url.split("?", 1)[0], status: reply.statusCode, ms: took },
+      "answered",
+    );
+  });
+  await listen(app, options.address);
+  const url = `${scheme}://${authority(options.address.host, app.server.address())}`;
+  let stopped: Promise<void> | undefined;
+  const api: Api = {
+    url,
+    stop: () => (stopped ??= stop()),
+    [Symbol.asyncDispose]: () => api.stop(),
+  };
+  return api;
+
+  async function stop(): Promise<void> {
+    stopping.abort();
+    stopListening();
+    const patience = new AbortController();
+    const closing = app.close().finally(() => patience.abort());
+    await clock.sleep(drainMs, patience.signal);
+    if (!patience.signal.aborted) app.server.closeAllConnections();
+    await closing;
+  }
+}
+
+async function listen(app: App, { host, port }: ApiOptions["address"]): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    if (error instanceof Problem) throw error;
+    const taken = errorCode(error) === "EADDRINUSE";
+    throw new Problem("environment", `the server cannot listen on ${host}:${port}: ${errorMessage(error)}`, {
+      place: "listen_address",
+      remedy: taken
+        ? "Another program listens there; name another address with SHIPINATOR_LISTEN_ADDRESS, or port 0 for any."
+        : "Name another address with SHIPINATOR_LISTEN_ADDRESS.",
+      cause: error,
+    });
+  }
+}
+
+function authority(host: string, address: string | AddressInfo | null): string {
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** What the caller calls the request, when that can be written into a log; else an id of ours. */
+function requestId(header: string | string[] | undefined): string {
+  return typeof header === "string" && /^[A-Za-z0-9._:-]{1,128}$/.test(header) ? header : newId<RunId>();
+}
+
+/** Fastify's view of our log: no child for each request, which is measurable. */
+function requestLogger(log: Logger): FastifyBaseLogger {
+  const logger: FastifyBaseLogger = {
+    level: "info",
+    silent: () => undefined,
+    trace: log.trace.bind(log),
+    debug: log.debug.bind(log),
+    info: log.debug.bind(log),
+    warn: log.warn.bind(log),
+    error: log.error.bind(log),
+    fatal: log.fatal.bind(log),
+    child: () => logger,
+  };
+  return logger;
+}
