@@ -26,6 +26,17 @@ function readVersion(): string {
     : "unknown";
 }
 
+const host = {
+  pid: process.pid,
+  platform: process.platform,
+  uid: process.getuid?.() ?? 0,
+  gid: process.getgid?.() ?? 0,
+  kill: (pid: number, signal: NodeJS.Signals | 0) => process.kill(pid, signal),
+  writeLog: (line: string) => stderr.write(line),
+};
+const home = environment.HOME ?? homedir();
+const version = readVersion();
+
 const program = createProgram({
   argv: process.argv.slice(2),
   environment,
@@ -36,24 +47,19 @@ const program = createProgram({
   files: createFiles(cwd),
   clock: systemClock,
   login,
-  version: readVersion(),
+  version,
   async openClient({ mode, configFile }) {
     const { openApp } = await import("./app.ts");
-    return await openApp({
-      environment,
-      cwd,
-      home: environment.HOME ?? homedir(),
-      configFile,
-      mode,
-      host: {
-        pid: process.pid,
-        platform: process.platform,
-        uid: process.getuid?.() ?? 0,
-        gid: process.getgid?.() ?? 0,
-        kill: (pid, signal) => process.kill(pid, signal),
-        writeLog: (line) => stderr.write(line),
-      },
-    });
+    const app = await openApp({ environment, cwd, home, login, configFile, mode, host });
+    return { client: app.client, dataDir: app.dataDir, place: "here", close: () => app.close() };
+  },
+  async findServer({ configFile }) {
+    const { findServer } = await import("./find-server.ts");
+    return findServer({ environment, cwd, home, configFile, uid: host.uid });
+  },
+  async startServer({ configFile }) {
+    const { startServer } = await import("./serve.ts");
+    return await startServer({ environment, cwd, home, login, configFile, host, version });
   },
   onInterrupt(handler) {
     for (const signal of signals) process.on(signal, handler);

@@ -33,8 +33,14 @@ Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment,
 export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
   const chosen: ChosenCommand[] = [];
   const program = createCommander(deps);
-  defineCommands(program, ({ output, config }, run) => {
-    chosen.push({ kind: "command", options: { format: output ?? "text", configFile: config ?? null }, run });
+  defineCommands(program, ({ output, config, server, token }, run) => {
+    const options = {
+      format: output ?? "text",
+      configFile: config ?? null,
+      server: server ?? null,
+      token: token ?? null,
+    } as const;
+    chosen.push({ kind: "command", options, run });
   });
   if (deps.argv.length === 0) {
     program.outputHelp({ error: true });

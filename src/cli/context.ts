@@ -9,6 +9,9 @@ export interface CommandContext {
   readonly format: OutputFormat;
   /** The server configuration file that was named, or null. */
   readonly configFile: string | null;
+  /** The server that was named (`local`: the one on this data directory, or none), and the token. */
+  readonly server: string | null;
+  readonly token: string | null;
   /** The answer's stream and its style. */
   readonly out: Writer;
   readonly style: Style;
@@ -18,7 +21,11 @@ export interface CommandContext {
 export interface GlobalOptions {
   readonly format: OutputFormat;
   readonly configFile: string | null;
+  readonly server: string | null;
+  readonly token: string | null;
 }
+
+export const noOptions: GlobalOptions = { format: "text", configFile: null, server: null, token: null };
 
 export function createContext(deps: CliDeps, options: GlobalOptions): CommandContext {
   return {

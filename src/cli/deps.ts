@@ -40,6 +40,8 @@ export interface Files {
   kind(path: string): Promise<FileKind>;
   /** Names in a directory, unsorted. @throws Problem not_found, usage */
   names(path: string): Promise<readonly string[]>;
+  /** With its parents, for this account alone; fine when it is there. @throws Problem usage */
+  makeDirectory(path: string): Promise<void>;
   /** @throws Problem conflict, usage, storage_failed */
   create(file: NewFile): Promise<PendingFile>;
 }
@@ -50,8 +52,21 @@ export type ClientMode = "run" | "read";
 /** A client and what it stands on. `close` may be called once the command's last question is answered, or to leave. */
 export interface Session {
   readonly client: Client;
+  /** Where everything is kept: a directory, or a server's address. */
   readonly dataDir: string;
+  /** `here`: this process looks, and carries what it starts; `server`: another process does. */
+  readonly place: "here" | "server";
   close(): Promise<void>;
+}
+
+/** A server that has begun to listen. */
+export interface RunningServer {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly adminTokenFile: string;
+  readonly warnings: readonly string[];
+  /** Resolves when it has stopped in order. */
+  stop(): Promise<void>;
 }
 
 export interface CliDeps {
@@ -73,6 +88,12 @@ export interface CliDeps {
     readonly mode: ClientMode;
     readonly configFile: string | null;
   }) => Promise<Session>;
+  /** The server that runs on this data directory, with its admin's token where this account can read it; or null. */
+  readonly findServer: (options: {
+    readonly configFile: string | null;
+  }) => Promise<{ readonly url: string; readonly token: string } | null>;
+  /** @throws Problem */
+  readonly startServer: (options: { readonly configFile: string | null }) => Promise<RunningServer>;
   /** Calls the handler on Ctrl-C and SIGTERM, instead of ending at once, until the returned function is called. */
   readonly onInterrupt: (handler: () => void) => () => void;
 }

@@ -1,6 +1,16 @@
 /** The filesystem, as the commands see it: bounded reads, and files that appear whole or not at all. */
 import { randomBytes } from "node:crypto";
-import { constants, type FileHandle, link, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import {
+  constants,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+} from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
 import type { FileKind, Files, NewFile, PendingFile } from "./deps.ts";
@@ -14,6 +24,13 @@ export function createFiles(cwd: string): Files {
         return await readdir(resolve(cwd, path));
       } catch (error) {
         throw unreadable(error, path);
+      }
+    },
+    async makeDirectory(path) {
+      try {
+        await mkdir(resolve(cwd, path), { recursive: true, mode: 0o700 });
+      } catch (error) {
+        throw unwritable(error, path);
       }
     },
     create: (file) => create({ ...file, path: resolve(cwd, file.path) }),

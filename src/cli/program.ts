@@ -1,5 +1,5 @@
 /** The command line: reads the arguments, runs one command, gives its exit code. */
-import { createContext, type GlobalOptions } from "./context.ts";
+import { createContext, noOptions } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
 import { EXIT, reportError } from "./errors.ts";
 
@@ -14,13 +14,13 @@ export function createProgram(deps: CliDeps): Program {
   // Asked by scripts before anything else, so it costs nothing else.
   const asksVersion = deps.argv.length === 1 && ["--version", "-V", "version"].includes(deps.argv[0] ?? "");
   return {
-    crash: (error) => reportError(createContext(deps, { format: "text", configFile: null }), error),
+    crash: (error) => reportError(createContext(deps, noOptions), error),
     async run() {
       if (asksVersion) {
         deps.stdout.write(`${deps.version}\n`);
         return EXIT.done;
       }
-      let options: GlobalOptions = { format: "text", configFile: null };
+      let options = noOptions;
       try {
         const { parseArguments } = await import("./arguments.ts");
         const parsed = await parseArguments(deps);

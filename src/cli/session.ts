@@ -15,7 +15,7 @@ export async function withReader(
   const { deps } = context;
   return await withInterrupts(deps, 1, async ({ asked }) => {
     const signal = AbortSignal.any([asked, deps.stdout.gone]);
-    const session = await deps.openClient({ mode: "read", configFile: context.configFile });
+    const session = await openReader(context);
     try {
       if (asked.aborted) return EXIT.interrupted;
       const code = await work(session, signal).catch((error: unknown) => endQuietly(error, deps.stdout.gone));
@@ -26,6 +26,18 @@ export async function withReader(
       await session.close();
     }
   });
+}
+
+/** A server's client where one was named or is found, else this data directory's own. */
+export async function openReader(context: CommandContext): Promise<Session> {
+  const { deps, configFile } = context;
+  const { chooseServer } = await import("./remote/choose-server.ts");
+  const chosen = await chooseServer(context);
+  if (chosen === null) return await deps.openClient({ mode: "read", configFile });
+  const { createRemoteClient } = await import("./remote/remote-client.ts");
+  const { createTransport } = await import("./remote/transport.ts");
+  const client = createRemoteClient(createTransport({ ...chosen, clock: deps.clock }), deps.clock);
+  return { client, dataDir: chosen.server, place: "server", close: async () => undefined };
 }
 
 function endQuietly(error: unknown, gone: AbortSignal): number {

@@ -29,14 +29,19 @@ export interface ServerConfig {
   /** Absolute. */
   readonly artifactPath: string;
   readonly listenAddress: ListenAddress;
+  readonly tls: {
+    /** Absolute paths of PEM files; null: no TLS here. */
+    readonly files: { readonly certificate: string; readonly key: string } | null;
+    readonly proxy: boolean;
+  };
   readonly executor: "local";
   readonly parallelLimit: number;
   /** Null: nothing was said, so nothing is logged. */
   readonly logLevel: LogLevel | null;
   readonly local: {
     readonly slots: number;
-    /** Null: the server's own account. */
-    readonly user: string | null;
+    /** Null: the program's own account, and nobody has said that it may be root's. */
+    readonly user: "root" | null;
     readonly minFreeBytes: number;
     readonly logCapBytes: number;
     readonly graceSeconds: number;
@@ -95,6 +100,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     dataDir,
     artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
+    tls: { files: tlsFiles(read, problems), proxy: read(settings.tlsProxy) ?? false },
     executor: read(settings.executor) ?? "local",
     parallelLimit: read(settings.parallelLimit) ?? machine.cores,
     logLevel: read(settings.logLevel) ?? null,
@@ -140,6 +146,18 @@ function database(
           message: `${key} has no meaning without db.host: the embedded Postgres has its own`,
           suggestion: null,
         });
+  return null;
+}
+
+function tlsFiles(
+  read: <T>(setting: Setting<T>) => T | undefined,
+  problems: SourceProblem[],
+): ServerConfig["tls"]["files"] {
+  const [certificate, key] = [read(settings.tlsCertificate), read(settings.tlsKey)];
+  if (certificate !== undefined && key !== undefined) return { certificate, key };
+  if (certificate === undefined && key === undefined) return null;
+  const [given, absent] = key === undefined ? ["certificate", "key"] : ["key", "certificate"];
+  problems.push({ source: `tls.${given}`, message: `needs tls.${absent} beside it`, suggestion: null });
   return null;
 }
 

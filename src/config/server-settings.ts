@@ -83,10 +83,16 @@ const oneOf =
       : good(found);
   };
 
-/** Steps run under the program's own account; to take a name and do otherwise would be a lie about safety. */
-function anotherAccount(text: string): Read<string> {
+/**
+ * Steps run under the program's own account; to take another name would be a lie about safety. Root's may be named, so
+ * that nobody lets steps run as root without knowing it.
+ */
+function stepAccount(text: string): Read<"root"> {
+  if (text === "root" || text === "0") return good("root");
   const read = account(text);
-  return read.ok ? bad("is not carried out yet; steps run as the account that starts them") : read;
+  return read.ok
+    ? bad("is not carried out yet for any account but root; steps run as the account that starts them")
+    : read;
 }
 
 function executor(text: string): Read<"local"> {
@@ -142,6 +148,19 @@ export const settings = {
     "Directory of the artifact store.",
   ),
   listenAddress: define("listen_address", listenAddress, "127.0.0.1:8080", "Where the server listens."),
+  tlsCertificate: define(
+    "tls.certificate",
+    path,
+    "none",
+    "File of the server's certificate and its chain, PEM; read again when it changes.",
+  ),
+  tlsKey: define("tls.key", path, "none", "File of its private key, PEM; read again when it changes."),
+  tlsProxy: define(
+    "tls.proxy",
+    flag,
+    "false",
+    "Says that a proxy before the server does TLS, so that it may listen beyond loopback without.",
+  ),
   executor: define("executor", executor, "local", "What carries out steps."),
   parallelLimit: define(
     "parallel_limit",
@@ -163,9 +182,9 @@ export const settings = {
   ),
   localUser: define(
     "local.user",
-    anotherAccount,
-    "the server's own",
-    "Account that steps run as; root may be named, knowingly.",
+    stepAccount,
+    "the program's own",
+    "Account that steps run as. `serve` as root needs `root` here: a word that it is known.",
   ),
   localMinFreeBytes: define(
     "local.min_free_bytes",

@@ -17,6 +17,7 @@ export interface LogFields {
   readonly stage_type?: string;
   readonly node_id?: string;
   readonly component?: string;
+  readonly request_id?: string;
 }
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";

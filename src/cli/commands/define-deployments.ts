@@ -3,9 +3,11 @@ import type { Command, Option } from "commander";
 import { Problem } from "../../kernel/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
 
-interface Shared {
+export interface Shared {
   readonly output: () => Option;
   readonly config: () => Option;
+  readonly server: () => Option;
+  readonly token: () => Option;
   readonly parseLimit: (value: string) => number;
 }
 
@@ -23,6 +25,8 @@ export function defineDeployments(program: Command, choose: Choose, shared: Shar
     .option("-n, --limit <number>", "at most so many", shared.parseLimit, 20)
     .addOption(shared.output())
     .addOption(shared.config())
+    .addOption(shared.server())
+    .addOption(shared.token())
     .action((options: SharedOptions & { limit: number }) =>
       choose(options, async (context) => {
         const { listDeploymentsCommand } = await import("./deployments.ts");
@@ -37,6 +41,8 @@ export function defineDeployments(program: Command, choose: Choose, shared: Shar
     .option("--failed", "it has not")
     .addOption(shared.output())
     .addOption(shared.config())
+    .addOption(shared.server())
+    .addOption(shared.token())
     .action((deployment: string, options: ResolveOptions) =>
       choose(options, async (context) => {
         const outcome = outcomeOf(options);

@@ -4,11 +4,14 @@ import { type RunState, statesOf } from "../../domain/index.ts";
 import type { CommandContext, OutputFormat } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { defineDeployments } from "./define-deployments.ts";
+import { defineService } from "./define-service.ts";
 
 /** Options that every command takes. */
 export interface SharedOptions {
   readonly output?: OutputFormat;
   readonly config?: string;
+  readonly server?: string;
+  readonly token?: string;
 }
 
 /** Told which command was asked for, and how to run it. */
@@ -21,7 +24,25 @@ export function defineCommands(program: Command, choose: Choose): void {
   defineFile(program, choose);
   defineQueries(program, choose);
   defineContents(program, choose);
-  defineDeployments(program, choose, { output: outputOption, config: configOption, parseLimit });
+  program
+    .command("serve")
+    .description("run the server: the API for a team and other programs")
+    .addOption(configOption())
+    .action((options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { serveCommand } = await import("./serve.ts");
+        return await serveCommand(context);
+      }),
+    );
+  const shared = {
+    output: outputOption,
+    config: configOption,
+    server: serverOption,
+    token: tokenOption,
+    parseLimit,
+  };
+  defineDeployments(program, choose, shared);
+  defineService(program, choose, shared);
   program
     .command("version")
     .description("print the version")
@@ -35,6 +56,14 @@ export function defineCommands(program: Command, choose: Choose): void {
 
 function outputOption(): Option {
   return new Option("-o, --output <format>", "form of the answer").choices(["text", "json"]).default("text");
+}
+
+function serverOption(): Option {
+  return new Option("--server <url>", "a server's address, or local for this data directory");
+}
+
+function tokenOption(): Option {
+  return new Option("--token <token>", "the token to show it");
 }
 
 function configOption(): Option {
@@ -106,6 +135,8 @@ function defineQueries(program: Command, choose: Choose): void {
     .addOption(new Option("--status <status>", "only runs in this state").choices(statesOf("run")))
     .addOption(outputOption())
     .addOption(configOption())
+    .addOption(serverOption())
+    .addOption(tokenOption())
     .action((options: SharedOptions & { limit: number; status?: RunState }) =>
       choose(options, async (context) => {
         const { listCommand } = await import("./list.ts");
@@ -118,6 +149,8 @@ function defineQueries(program: Command, choose: Choose): void {
     .argument("[run]", RUN_HELP, "latest")
     .addOption(outputOption())
     .addOption(configOption())
+    .addOption(serverOption())
+    .addOption(tokenOption())
     .action((run: string, options: SharedOptions) =>
       choose(options, async (context) => {
         const { statusCommand } = await import("./status.ts");
@@ -134,6 +167,8 @@ function defineContents(program: Command, choose: Choose): void {
     .option("--step <name>", "one step's bytes only; NAME or STAGE/NAME")
     .option("-f, --follow", "go on until it is over")
     .addOption(configOption())
+    .addOption(serverOption())
+    .addOption(tokenOption())
     .action((run: string, options: SharedOptions & { step?: string; follow?: true }) =>
       choose(options, async (context) => {
         const { logsCommand } = await import("./logs.ts");
@@ -147,6 +182,8 @@ function defineContents(program: Command, choose: Choose): void {
     .argument("[run]", RUN_HELP, "latest")
     .addOption(outputOption())
     .addOption(configOption())
+    .addOption(serverOption())
+    .addOption(tokenOption())
     .action((run: string, options: SharedOptions) =>
       choose(options, async (context) => {
         const { artifactsCommand } = await import("./artifacts.ts");
@@ -161,6 +198,8 @@ function defineContents(program: Command, choose: Choose): void {
     .option("--force", "replace a file that is there")
     .addOption(outputOption())
     .addOption(configOption())
+    .addOption(serverOption())
+    .addOption(tokenOption())
     .action((artifact: string, options: SharedOptions & { to?: string; force?: true }) =>
       choose(options, async (context) => {
         const { downloadCommand } = await import("./download.ts");

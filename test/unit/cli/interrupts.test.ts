@@ -82,7 +82,12 @@ describe("Ctrl-C during run", () => {
     const command = start({
       argv: ["run"],
       clock,
-      openClient: async () => ({ client, dataDir: "/data", close: () => new Promise(() => {}) }),
+      openClient: async () => ({
+        client,
+        dataDir: "/data",
+        place: "here" as const,
+        close: () => new Promise(() => {}),
+      }),
     });
     await until(command, () => command.stdout.text().includes("run 12"));
     command.interrupt();
@@ -105,7 +110,7 @@ describe("Ctrl-C during run", () => {
       clock,
       async openClient() {
         await opened.promise;
-        return { client, dataDir: "/data", close };
+        return { client, dataDir: "/data", place: "here" as const, close };
       },
     });
     await until(command, () => command.listening() > 0);

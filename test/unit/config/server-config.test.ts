@@ -33,6 +33,7 @@ describe("defaults", () => {
       dataDir: "/home/ada/.local/share/shipinator",
       artifactPath: "/home/ada/.local/share/shipinator/artifacts",
       listenAddress: { host: "127.0.0.1", port: 8080 },
+      tls: { files: null, proxy: false },
       executor: "local",
       parallelLimit: 4,
       logLevel: null,
@@ -62,6 +63,7 @@ describe("sources", () => {
 data_dir: data
 artifact_path: /artifacts
 listen_address: "[::1]:9000"
+tls: { certificate: cert.pem, key: /tls/key.pem, proxy: true }
 executor: local
 parallel_limit: 3
 log_level: debug
@@ -85,6 +87,7 @@ registry: { plain_http: ["a:5000", b] }
       dataDir: "/etc/data",
       artifactPath: "/artifacts",
       listenAddress: { host: "::1", port: 9000 },
+      tls: { files: { certificate: "/etc/cert.pem", key: "/tls/key.pem" }, proxy: true },
       parallelLimit: 3,
       logLevel: "debug",
       local: { slots: 2, user: null, minFreeBytes: 2 ** 30, logCapBytes: 1_500_000, graceSeconds: 60 },

@@ -1,0 +1,157 @@
+/** The commands that a team's server is used with: names, arguments, options, help. */
+import { type Command, Option } from "commander";
+import type { Scope } from "../../operations/index.ts";
+import type { Choose, SharedOptions } from "./define.ts";
+import type { Shared } from "./define-deployments.ts";
+
+const scopes = ["read", "trigger", "admin"] as const satisfies readonly Scope[];
+const RUN_HELP = 'a number, an id or the beginning of one, or "latest"';
+
+export function defineService(program: Command, choose: Choose, shared: Shared): void {
+  const withServer = (command: Command) =>
+    command
+      .addOption(shared.output())
+      .addOption(shared.config())
+      .addOption(shared.server())
+      .addOption(shared.token());
+
+  program
+    .command("login")
+    .description("keep a server's address and a token, which is read from standard input")
+    .argument("<server>", "its address")
+    .action((server: string) =>
+      choose({}, async (context) => {
+        const { loginCommand } = await import("./login.ts");
+        return await loginCommand(context, server);
+      }),
+    );
+  definePipelines(program, choose, withServer);
+  defineRuns(program, choose, withServer);
+  defineTokens(program, choose, { withServer, parseLimit: shared.parseLimit });
+}
+
+type WithServer = (command: Command) => Command;
+
+function definePipelines(program: Command, choose: Choose, withServer: WithServer): void {
+  const pipeline = program
+    .command("pipeline")
+    .description("register pipelines and list them")
+    .helpCommand(false);
+  withServer(
+    pipeline
+      .command("add")
+      .description("register a repository's pipeline, with project and repository where they are new")
+      .argument("<repository>", "its address; on the server's machine also a directory")
+      .option("--name <name>", "the pipeline's name (default: the repository's)")
+      .option("--project <name>", "the project's name (default: the repository's)"),
+  ).action((repository: string, options: SharedOptions & { name?: string; project?: string }) =>
+    choose(options, async (context) => {
+      const { addPipelineCommand } = await import("./pipeline.ts");
+      const { name = null, project = null } = options;
+      return await addPipelineCommand(context, { repository, name, project });
+    }),
+  );
+  withServer(pipeline.command("list", { isDefault: true }).alias("ls").description("list pipelines")).action(
+    (options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { listPipelinesCommand } = await import("./pipeline.ts");
+        return await listPipelinesCommand(context);
+      }),
+  );
+}
+
+interface TriggerOptions extends SharedOptions {
+  readonly ref?: string;
+  readonly sha?: string;
+  readonly only?: string;
+  readonly follow?: true;
+}
+
+function defineRuns(program: Command, choose: Choose, withServer: WithServer): void {
+  withServer(
+    program
+      .command("trigger")
+      .description("run a registered pipeline")
+      .argument("<pipeline>", "its name or id")
+      .option("--ref <ref>", "a branch or tag (default: the default branch)")
+      .option("--sha <commit>", "a full commit id")
+      .option("--only <stages>", "stages to run, separated by commas")
+      .option("-f, --follow", "show it to its end, and exit as it ends"),
+  ).action((pipeline: string, options: TriggerOptions) =>
+    choose(options, async (context) => {
+      const { triggerCommand } = await import("./trigger.ts");
+      const { ref = null, sha = null, only = null, follow } = options;
+      return await triggerCommand(context, {
+        pipeline,
+        ref,
+        sha,
+        only,
+        show: follow ? "to_the_end" : "accepted",
+      });
+    }),
+  );
+  const verbs = [
+    ["cancel", "cancel a run"],
+    ["retry", "run the same commit again, as a new run"],
+    ["why", "say why a run is where it is"],
+    ["events", "list a run's recorded transitions"],
+  ] as const;
+  for (const [verb, description] of verbs)
+    withServer(program.command(verb).description(description).argument("[run]", RUN_HELP, "latest")).action(
+      (run: string, options: SharedOptions) =>
+        choose(options, async (context) => {
+          const { runVerbs } = await import("./run-verbs.ts");
+          return await runVerbs[verb](context, run);
+        }),
+    );
+}
+
+interface TokenContext {
+  readonly withServer: WithServer;
+  readonly parseLimit: (value: string) => number;
+}
+
+type CreateOptions = SharedOptions & {
+  readonly scope: Scope;
+  readonly project?: string;
+  readonly expires?: string;
+};
+
+function defineTokens(program: Command, choose: Choose, { withServer, parseLimit }: TokenContext): void {
+  const token = program.command("token").description("make, list and revoke tokens").helpCommand(false);
+  withServer(
+    token
+      .command("create")
+      .description("make a token; it is shown this once")
+      .argument("<name>", "whose it is, or what for")
+      .addOption(new Option("--scope <scope>", "what it may").choices(scopes).default("read"))
+      .option("--project <name>", "only that project (default: all)")
+      .option("--expires <time>", "when it stops to hold, as 2030-01-31T12:00:00Z (default: never)"),
+  ).action((name: string, options: CreateOptions) =>
+    choose(options, async (context) => {
+      const { createTokenCommand } = await import("./token.ts");
+      const { scope, project = null, expires = null } = options;
+      return await createTokenCommand(context, { name, scope, project, expires });
+    }),
+  );
+  withServer(
+    token
+      .command("list", { isDefault: true })
+      .alias("ls")
+      .description("list tokens")
+      .option("-n, --limit <number>", "at most so many", parseLimit, 50),
+  ).action((options: SharedOptions & { limit: number }) =>
+    choose(options, async (context) => {
+      const { listTokensCommand } = await import("./token.ts");
+      return await listTokensCommand(context, options.limit);
+    }),
+  );
+  withServer(
+    token.command("revoke").description("make a token hold no more, at once").argument("<id>", "its id"),
+  ).action((id: string, options: SharedOptions) =>
+    choose(options, async (context) => {
+      const { revokeTokenCommand } = await import("./token.ts");
+      return await revokeTokenCommand(context, id);
+    }),
+  );
+}

@@ -1,0 +1,24 @@
+/** `shipinator login SERVER`: keeps the address and a token for the commands that follow. */
+import { Problem } from "../../kernel/index.ts";
+import type { CommandContext } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { checkServer } from "../remote/choose-server.ts";
+import { writeLogin } from "../remote/login-file.ts";
+import { createTransport } from "../remote/transport.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+
+export async function loginCommand(context: CommandContext, address: string): Promise<number> {
+  const { deps, out } = context;
+  const server = checkServer(address);
+  if (deps.stderr.isTTY) deps.stderr.write("the token, then Enter and Ctrl-D: ");
+  const token = new TextDecoder().decode(await deps.readStdin()).trim();
+  if (!/^[\x21-\x7e]{1,512}$/.test(token))
+    throw new Problem("usage", "standard input holds no token", {
+      remedy: "For example: shipinator login https://ci.example < token-file",
+    });
+  // Asked before it is kept: a token that does not hold helps nobody later.
+  await createTransport({ server, token, clock: deps.clock }).json("GET", "/v1/projects?limit=1");
+  const path = await writeLogin(deps, { server, token });
+  out.write(`logged in to ${sanitizeName(server)}; the token is kept in ${sanitizeName(path)}\n`);
+  return EXIT.done;
+}

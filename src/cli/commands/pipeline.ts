@@ -1,0 +1,121 @@
+/** `shipinator pipeline add` and `… list`. */
+import { resolve } from "node:path";
+import { Problem } from "../../kernel/index.ts";
+import type { Client, PipelineDetail, ProjectDetail, RepositoryDetail } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { renderTable } from "../terminal/table.ts";
+
+export interface AddArguments {
+  readonly repository: string;
+  readonly name: string | null;
+  readonly project: string | null;
+}
+
+/** Makes what is not there yet of project, repository and pipeline; asked again, it says what there is. */
+export async function addPipelineCommand(context: CommandContext, args: AddArguments): Promise<number> {
+  const { deps, out } = context;
+  return await withReader(context, async ({ client }) => {
+    const url = addressOf(args.repository, deps.cwd);
+    const own = nameOf(url);
+    const project = await ensureProject(client, args.project ?? own);
+    const repository = await ensureRepository(client, project, url);
+    const pipeline = await ensurePipeline(client, repository, args.name ?? own);
+    if (context.format === "json") writeJson(context, pipeline);
+    else {
+      const name = sanitizeName(pipeline.name);
+      out.write(`pipeline ${name} of project ${sanitizeName(project.name)}\n`);
+      out.write(
+        `  ${sanitizeName(repository.clone_url)}\n  run it with: shipinator trigger ${name} --follow\n`,
+      );
+    }
+    return EXIT.done;
+  });
+}
+
+export async function listPipelinesCommand(context: CommandContext): Promise<number> {
+  const { out, style } = context;
+  return await withReader(context, async ({ client }) => {
+    const pipelines = await all((cursor) => client.pipelines.list({ limit: 200, cursor }));
+    if (context.format === "json") writeJson(context, pipelines);
+    else if (pipelines.length === 0)
+      note(context, "no pipelines yet; this makes one: shipinator pipeline add");
+    else
+      out.write(
+        renderTable<PipelineDetail>(
+          [
+            { header: "PIPELINE", shrinkTo: 8, text: ({ name }) => sanitizeName(name) },
+            { header: "PROJECT", shrinkTo: 8, text: ({ project }) => sanitizeName(project) },
+            { header: "REPOSITORY", shrinkTo: 12, text: ({ clone_url }) => sanitizeName(clone_url) },
+            { header: "ID", text: ({ id }) => id },
+          ],
+          pipelines,
+          { style, width: out.isTTY ? out.columns : null },
+        ),
+      );
+    return EXIT.done;
+  });
+}
+
+/** A path becomes absolute, for the server works in another directory. */
+function addressOf(text: string, cwd: string): string {
+  const isAddress = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text) || /^[^/\s:@]+@[^/\s:]+:/.test(text);
+  return isAddress ? text : resolve(cwd, text);
+}
+
+function nameOf(url: string): string {
+  const last = url.replace(/\/+$/, "").split(/[/:]/).at(-1) ?? "";
+  const name = last.replace(/\.git$/, "");
+  if (name !== "") return name;
+  throw new Problem("usage", `${JSON.stringify(url)} gives the pipeline no name`, {
+    remedy: "Give one with --name.",
+  });
+}
+
+async function ensureProject(client: Client, name: string): Promise<ProjectDetail> {
+  const projects = await all((cursor) => client.projects.list({ limit: 200, cursor }));
+  return projects.find((one) => one.name === name) ?? (await client.projects.create({ name }));
+}
+
+async function ensureRepository(
+  client: Client,
+  project: ProjectDetail,
+  url: string,
+): Promise<RepositoryDetail> {
+  const project_id = project.id;
+  const known = await all((cursor) => client.repositories.list({ project_id, limit: 200, cursor }));
+  const same = (one: RepositoryDetail) => trimmed(one.clone_url) === trimmed(url);
+  return known.find(same) ?? (await client.repositories.create({ project_id, clone_url: url }));
+}
+
+const trimmed = (url: string) => url.replace(/\/+$/, "");
+
+async function ensurePipeline(
+  client: Client,
+  repository: RepositoryDetail,
+  name: string,
+): Promise<PipelineDetail> {
+  const repository_id = repository.id;
+  const known = await all((cursor) => client.pipelines.list({ repository_id, limit: 200, cursor }));
+  return known.find((one) => one.name === name) ?? (await client.pipelines.create({ repository_id, name }));
+}
+
+interface PageOf<T> {
+  readonly items: readonly T[];
+  readonly next_cursor: string | null;
+}
+
+export async function all<T>(
+  read: (cursor: string | undefined) => Promise<PageOf<T>>,
+): Promise<readonly T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await read(cursor);
+    items.push(...page.items);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  return items;
+}

@@ -1,0 +1,82 @@
+/** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
+import type { RunEvent } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { formatAge } from "../terminal/format.ts";
+import { sanitizeName, sanitizeText } from "../terminal/sanitize.ts";
+import { renderTable } from "../terminal/table.ts";
+import { runTitle } from "../watch/step-line.ts";
+
+async function cancel(context: CommandContext, which: string): Promise<number> {
+  const { deps, out } = context;
+  return await withReader(context, async ({ client }) => {
+    const run = await client.get(which);
+    const answer = await client.cancel(run.id, deps.login());
+    if (context.format === "json") writeJson(context, await client.get(run.id));
+    else if (answer === "final") note(context, `${runTitle(run)} is over already: ${run.status}`);
+    else out.write(`${runTitle(run)} is being canceled; what still runs is ended first\n`);
+    return EXIT.done;
+  });
+}
+
+async function retry(context: CommandContext, which: string): Promise<number> {
+  const { deps, out } = context;
+  return await withReader(context, async ({ client, place }) => {
+    if (place === "here") return refuseHere(context);
+    const { run } = await client.retry({ run: which, by: deps.login() });
+    if (context.format === "json") writeJson(context, run);
+    else out.write(`${runTitle(run)} is accepted\n  follow it with: shipinator logs ${run.id} --follow\n`);
+    return EXIT.done;
+  });
+}
+
+/** A command's own process cannot carry a run that it does not wait for. */
+function refuseHere(context: CommandContext): number {
+  note(context, "no server is known that could carry the run; start one with: shipinator serve");
+  return EXIT.usage;
+}
+
+async function why(context: CommandContext, which: string): Promise<number> {
+  const { out } = context;
+  return await withReader(context, async ({ client }) => {
+    const answer = await client.why(which);
+    if (context.format === "json") writeJson(context, answer);
+    else out.write(`${answer.status}: ${sanitizeText(answer.summary)}\n`);
+    return EXIT.done;
+  });
+}
+
+async function events(context: CommandContext, which: string): Promise<number> {
+  const { deps, out, style } = context;
+  return await withReader(context, async ({ client }, signal) => {
+    const run = await client.get(which);
+    const seen: RunEvent[] = [];
+    const enough = new AbortController();
+    for await (const event of client.events(run.id, 0, AbortSignal.any([signal, enough.signal]))) {
+      seen.push(event);
+      if (event.seq >= run.seq) break;
+    }
+    enough.abort();
+    if (context.format === "json") writeJson(context, seen);
+    else
+      out.write(
+        renderTable<RunEvent>(
+          [
+            { header: "SEQ", align: "right", text: ({ seq }) => String(seq) },
+            { header: "WHEN", text: ({ at }) => (out.isTTY ? formatAge(at, deps.clock.now()) : at) },
+            { header: "WHAT", text: ({ entity }) => entity },
+            { header: "FROM", text: ({ from }) => from ?? "-" },
+            { header: "TO", text: ({ to }) => to },
+            { header: "CAUSE", shrinkTo: 8, text: ({ cause }) => sanitizeName(cause) },
+            { header: "ID", shrinkTo: 8, text: ({ entity_id }) => entity_id },
+          ],
+          seen,
+          { style, width: out.isTTY ? out.columns : null },
+        ),
+      );
+    return EXIT.done;
+  });
+}
+
+export const runVerbs = { cancel, retry, why, events } as const;

@@ -1,0 +1,89 @@
+/** `shipinator token create|list|revoke`. */
+import { Problem } from "../../kernel/index.ts";
+import type { Client, Scope, TokenDetail } from "../../operations/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import { EXIT } from "../errors.ts";
+import { withReader } from "../session.ts";
+import { formatAge } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { renderTable } from "../terminal/table.ts";
+import { all } from "./pipeline.ts";
+
+export interface CreateTokenArguments {
+  readonly name: string;
+  readonly scope: Scope;
+  /** A project's name; null: all. */
+  readonly project: string | null;
+  readonly expires: string | null;
+}
+
+/** The token alone on stdout, so that it can go straight into a file. */
+export async function createTokenCommand(
+  context: CommandContext,
+  args: CreateTokenArguments,
+): Promise<number> {
+  const { out } = context;
+  return await withReader(context, async ({ client }) => {
+    const project_id = args.project === null ? null : await projectId(client, args.project);
+    const { name, scope, expires } = args;
+    const made = await client.tokens.create({ name, scope, project_id, expires_at: expires });
+    if (context.format === "json") writeJson(context, made);
+    else {
+      out.write(`${made.token}\n`);
+      note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}`);
+    }
+    return EXIT.done;
+  });
+}
+
+export async function listTokensCommand(context: CommandContext, limit: number): Promise<number> {
+  const { deps, out, style } = context;
+  return await withReader(context, async ({ client }) => {
+    const { items } = await client.tokens.list({ limit });
+    const now = deps.clock.now();
+    const when = (time: string | null) => (time === null ? "-" : out.isTTY ? formatAge(time, now) : time);
+    if (context.format === "json") writeJson(context, items);
+    else if (items.length === 0) note(context, "no tokens yet; this makes one: shipinator token create NAME");
+    else
+      out.write(
+        renderTable<TokenDetail>(
+          [
+            { header: "NAME", shrinkTo: 8, text: ({ name }) => sanitizeName(name) },
+            { header: "SCOPE", text: ({ scope }) => scope },
+            { header: "PROJECT", shrinkTo: 8, text: ({ project_id }) => project_id ?? "all" },
+            { header: "STATE", text: stateOf },
+            { header: "MADE", text: ({ created_at }) => when(created_at) },
+            { header: "EXPIRES", text: ({ expires_at }) => expires_at ?? "-" },
+            { header: "ID", text: ({ id }) => id },
+          ],
+          items,
+          { style, width: out.isTTY ? out.columns : null },
+        ),
+      );
+    return EXIT.done;
+
+    function stateOf({ revoked_at, expires_at }: TokenDetail): string {
+      if (revoked_at !== null) return "revoked";
+      return expires_at !== null && new Date(expires_at) <= now ? "expired" : "holds";
+    }
+  });
+}
+
+export async function revokeTokenCommand(context: CommandContext, id: string): Promise<number> {
+  const { out } = context;
+  return await withReader(context, async ({ client }) => {
+    const revoked = await client.tokens.revoke(id);
+    if (context.format === "json") writeJson(context, revoked);
+    else out.write(`token ${sanitizeName(revoked.name)} holds no more\n`);
+    return EXIT.done;
+  });
+}
+
+async function projectId(client: Client, name: string): Promise<string> {
+  const projects = await all((cursor) => client.projects.list({ limit: 200, cursor }));
+  const found = projects.find((one) => one.name === name);
+  if (found !== undefined) return found.id;
+  throw new Problem("not_found", `there is no project ${JSON.stringify(name)}`, {
+    remedy: `There are: ${projects.map((one) => one.name).join(", ") || "none"}.`,
+  });
+}

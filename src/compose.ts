@@ -1,0 +1,302 @@
+/** What every way to run Shipinator stands on, put together: database, executor, orchestrator, and what they need. */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import {
+  type ArtifactStore,
+  createArtifactStore,
+  createRegistry,
+  dockerCredentials,
+} from "./artifacts/index.ts";
+import { buildinator } from "./buildinator/index.ts";
+import type { DatabaseConfig, ServerConfig } from "./config/index.ts";
+import { deployinator } from "./deployinator/index.ts";
+import type { Inator, JobType } from "./domain/index.ts";
+import { createLocalExecutor, type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
+import { type Clock, type Logger, systemClock } from "./kernel/index.ts";
+import { createLogStore, type LogStore } from "./logs/index.ts";
+import {
+  type Authentication,
+  createResolver,
+  isNodeAlive,
+  joinNodes,
+  makeDataDirectory,
+  type OpenDatabase,
+  type OperationsDeps,
+  openAuthentication,
+  readSettings,
+  readSettingsFile,
+  stepAllowList,
+  tidy,
+} from "./operations/index.ts";
+import { createOrchestrator } from "./orchestrator/index.ts";
+import { createSource, type Source, type UrlPolicy } from "./source/index.ts";
+import {
+  type ConnectionSettings,
+  createStore,
+  migrate,
+  type NodeRow,
+  openDatabase,
+  startEmbeddedPostgres,
+} from "./store/index.ts";
+import { testinator } from "./testinator/index.ts";
+
+/** What only `main` can read off the process. */
+export interface HostProcess {
+  readonly pid: number;
+  readonly platform: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** `process.kill`. */
+  readonly kill: (pid: number, signal: NodeJS.Signals | 0) => true;
+  /** Where log lines go when they are asked for. */
+  readonly writeLog: (line: string) => void;
+}
+
+export interface AppOptions {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly host: HostProcess;
+  readonly cwd: string;
+  readonly home: string;
+  /** Who asks, recorded. */
+  readonly login: () => string;
+  readonly configFile: string | null;
+  /**
+   * `run` carries runs; `read` only looks, and records what has ended of runs that nobody carries; `serve` carries for
+   * months, and takes over what others left behind.
+   */
+  readonly mode: "run" | "read" | "serve";
+}
+
+const connections = { run: 6, read: 6, serve: 12 } as const;
+const registryTimeoutMs = 30_000;
+
+const inators: ReadonlyMap<JobType, Inator> = new Map(
+  [buildinator, testinator, deployinator].map((inator) => [inator.jobType, inator]),
+);
+
+interface Parts {
+  readonly options: AppOptions;
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly source: Source;
+  readonly urlPolicy: UrlPolicy;
+  readonly logs: LogStore;
+  readonly authentication: Authentication;
+  readonly stack: AsyncDisposableStack;
+}
+
+export interface Composition {
+  readonly config: ServerConfig;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly deps: OperationsDeps;
+  /** Opens the database at the first call. */
+  open(): Promise<OpenDatabase>;
+  /** Stops carrying; what runs goes on and is found by whoever comes next. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** @throws Problem server_config_invalid, data_dir_unusable */
+export function compose(options: AppOptions, config: ServerConfig, log: Logger): Composition {
+  const clock = systemClock;
+  const stack = new AsyncDisposableStack();
+  const environment = stepAllowList(options.environment, options.home);
+  makeDataDirectory(config.dataDir, options.host.uid, [
+    ...["mirrors", "logs", "work"].map((name) => join(config.dataDir, name)),
+    config.artifactPath,
+  ]);
+  const urlPolicy = { allowLocal: config.git.allowFileUrls, allowHttp: false };
+  const source = stack.use(
+    createSource({
+      directory: join(config.dataDir, "mirrors"),
+      environment,
+      config: "person",
+      urls: urlPolicy,
+      clock,
+      log,
+    }),
+  );
+  const logs = createLogStore({
+    base: join(config.dataDir, "logs"),
+    capBytes: config.local.logCapBytes,
+    clock,
+    log,
+  });
+  let opened: Promise<OpenDatabase> | undefined;
+  const authentication = openAuthentication({ database: () => open(), clock, log });
+  const parts: Parts = { options, config, clock, log, source, urlPolicy, logs, authentication, stack };
+  const open = () => (opened ??= openParts(parts, executor));
+  const executor = createExecutor(parts, environment, async () => (await open()).artifacts);
+  let closed: Promise<void> | undefined;
+  const close = () =>
+    (closed ??= (async () => {
+      // What is being opened must be there to be closed.
+      await opened?.catch(() => undefined);
+      await stack.disposeAsync();
+    })());
+  const deps: OperationsDeps = {
+    database: open,
+    mode: options.mode,
+    source,
+    logs,
+    executor,
+    inators,
+    authenticator: authentication,
+    refusal: () => executor.refusal(),
+    graceSeconds: config.local.graceSeconds,
+    urlPolicy,
+    localPaths: isLoopback(config.listenAddress.host) ? "allowed" : "refused",
+    dataDirectory: config.dataDir,
+    isAlive: (node) => isAlive(node, options.mode),
+    clock,
+    log,
+  };
+  return { config, log, clock, deps, open, close };
+}
+
+export function settingsOf(options: AppOptions): ServerConfig {
+  return readSettings({ ...options, uid: options.host.uid });
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDatabase> {
+  const { options, config, clock, log, stack } = parts;
+  const settings = config.db === null ? await embedded(parts) : external(config.db);
+  const database = stack.use(
+    openDatabase(settings, { max: connections[options.mode], applicationName: "shipinator", log }),
+  );
+  await migrate(database, { log });
+  const store = createStore(database);
+  if (options.mode === "serve") stack.use(parts.authentication.listen(settings));
+  const { pid } = options.host;
+  const membership = stack.use(
+    await joinNodes({
+      nodes: store.nodes,
+      identity: { ...thisMachine(), host: hostname(), pid, pidStartTime: startTimeOf(pid) ?? "unknown" },
+      dataDirectory: config.dataDir,
+      clock,
+      log,
+    }),
+  );
+  const { owner } = membership;
+  const artifacts = createArtifactStore({
+    base: config.artifactPath,
+    nodeId: owner.node,
+    instance: String(pid),
+    clock,
+    log,
+    minFreeBytes: config.local.minFreeBytes,
+  });
+  stack.use(executor);
+  const orchestrator = stack.use(
+    createOrchestrator({
+      store,
+      executor,
+      artifacts,
+      registry: createRegistry({
+        plainHttp: config.registry.plainHttp,
+        timeoutMs: registryTimeoutMs,
+        credentials: dockerCredentials(options.environment.DOCKER_CONFIG ?? join(options.home, ".docker")),
+      }),
+      inators,
+      resolver: createResolver({
+        source: parts.source,
+        urlPolicy: parts.urlPolicy,
+        inators,
+        graceSeconds: config.local.graceSeconds,
+      }),
+      owner,
+      slots: Math.min(config.local.slots, config.parallelLimit),
+      clock,
+      log,
+    }),
+  );
+  if (options.mode !== "read") {
+    orchestrator.start();
+    const tidying = tidy({
+      store,
+      artifacts,
+      sweepWorkspaces: (isOver) => executor.sweep(isOver),
+      isAlive: (node) => isAlive(node, options.mode),
+      log,
+    });
+    stack.defer(() => tidying);
+  }
+  const leaveForAWhile = () => membership.leaveForAWhile();
+  return { store, orchestrator, artifacts, owner, connection: settings, leaveForAWhile };
+}
+
+async function embedded({ options, config, clock, log, stack }: Parts): Promise<ConnectionSettings> {
+  const { uid, gid, kill } = options.host;
+  const server = await startEmbeddedPostgres({
+    dataDir: config.dataDir,
+    ...(config.embedded.user === null ? {} : { user: config.embedded.user }),
+    environment: { uid, gid, kill },
+    clock,
+    log,
+  });
+  stack.use(server);
+  return server.connection;
+}
+
+function external(db: DatabaseConfig): ConnectionSettings {
+  const { host, port, user, name: database, sslMode } = db;
+  const root = db.sslRootCertificate;
+  return {
+    host,
+    port,
+    user,
+    database,
+    sslMode,
+    password: db.password.reveal(),
+    ...(root === null ? {} : { sslRootCertificate: readSettingsFile(root) }),
+  };
+}
+
+/**
+ * A server that announced its absence is alive to everybody until that is over, but to a server that comes after it: that
+ * one knows whether the process is still there.
+ */
+function isAlive(node: NodeRow, mode: AppOptions["mode"]): boolean {
+  const now = systemClock.now();
+  if (mode !== "serve" && node.ended_at === null && node.away_until !== null && node.away_until > now)
+    return true;
+  return isNodeAlive(node, thisMachine(), startTimeOf, now);
+}
+
+/** @returns null when there is no such process, or only its remains */
+function startTimeOf(pid: number): string | null {
+  const found = readProcess(pid);
+  return found === null || found.zombie ? null : found.start;
+}
+
+function createExecutor(
+  { options, config, clock, log, source, logs }: Parts,
+  environment: Readonly<Record<string, string>>,
+  artifacts: () => Promise<ArtifactStore>,
+): LocalExecutor {
+  const { kill, platform } = options.host;
+  return createLocalExecutor({
+    directory: join(config.dataDir, "work"),
+    environment,
+    clock,
+    log,
+    logCapBytes: config.local.logCapBytes,
+    minFreeBytes: config.local.minFreeBytes,
+    kill,
+    platform,
+    async checkout(spec, directory) {
+      const { notes } = await source.checkout(spec, directory);
+      for (const note of notes) log.info({ note }, "checked out");
+    },
+    async restore(artifact, { root, kind }) {
+      const store = await artifacts();
+      await store.restore({ artifact, root, kind: kind === "artifacts" ? "directory" : "workspace" });
+    },
+    logFile: (executionId) => logs.prepare(executionId),
+  });
+}

@@ -1,0 +1,145 @@
+/** A server that runs for months: the application behind the API, with what it cares for by itself. */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { type Api, startApi } from "./api/index.ts";
+import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
+import type { ServerConfig } from "./config/index.ts";
+import { createLogger, errorMessage, Problem } from "./kernel/index.ts";
+import { createCaretaker, createOperations, ensureAdminToken } from "./operations/index.ts";
+
+export interface ServeOptions extends Omit<AppOptions, "mode"> {
+  readonly version: string;
+}
+
+export interface Server extends AsyncDisposable {
+  readonly url: string;
+  readonly dataDir: string;
+  readonly adminTokenFile: string;
+  /** What whoever starts the server should know of its safety, a sentence each. */
+  readonly warnings: readonly string[];
+  /** Requests are drained, connections closed; what runs goes on and is re-attached by the next server. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Where commands on the same machine find the server and its admin's token. */
+const serverFile = "server.json";
+const adminTokenFile = "admin-token";
+
+/** @throws Problem server_config_invalid (also for what would not be safe), environment, data_dir_unusable */
+export async function startServer(options: ServeOptions): Promise<Server> {
+  const appOptions: AppOptions = { ...options, mode: "serve" };
+  const config = settingsOf(appOptions);
+  refuseUnsafe(config, options.host.uid);
+  const log = createLogger({
+    level: config.logLevel ?? "info",
+    destination: { write: options.host.writeLog },
+  });
+  const composition = compose(appOptions, config, log);
+  try {
+    return await start(composition, options);
+  } catch (error) {
+    await composition.close();
+    throw error;
+  }
+}
+
+async function start(composition: Composition, options: ServeOptions): Promise<Server> {
+  const { config, deps, log, clock } = composition;
+  const { store, owner, leaveForAWhile } = await composition.open();
+  const tokenFile = join(config.dataDir, adminTokenFile);
+  await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
+  const caretaker = createCaretaker(deps);
+  await caretaker.start();
+  const api = await startApi({
+    address: config.listenAddress,
+    tls: config.tls.files,
+    operations: createOperations(deps),
+    version: options.version,
+    clock,
+    log,
+  });
+  const found = join(config.dataDir, serverFile);
+  const announcement = `${JSON.stringify({ url: api.url, pid: options.host.pid, version: options.version })}\n`;
+  writeFileSync(found, announcement, { mode: 0o600 });
+  log.info({ url: api.url, data_directory: config.dataDir }, "listening");
+
+  async function stop(): Promise<void> {
+    log.info("stopping");
+    forgetAnnouncement(found, announcement);
+    if (await mayGoOn()) leaveForAWhile();
+    await caretaker[Symbol.asyncDispose]();
+    await stopApi(api);
+    await composition.close();
+    log.info("stopped");
+  }
+
+  /** Whether somebody is to come back for what runs. */
+  async function mayGoOn(): Promise<boolean> {
+    try {
+      return (await store.runs.unfinished({ owner: owner.node })).length > 0;
+    } catch {
+      return true;
+    }
+  }
+
+  async function stopApi(running: Api): Promise<void> {
+    try {
+      await running.stop();
+    } catch (error) {
+      log.error({ error: errorMessage(error) }, "the listening server did not end in order");
+    }
+  }
+
+  let stopped: Promise<void> | undefined;
+  const server: Server = {
+    url: api.url,
+    dataDir: config.dataDir,
+    adminTokenFile: tokenFile,
+    warnings: warningsOf(config),
+    stop: () => (stopped ??= stop()),
+    [Symbol.asyncDispose]: () => server.stop(),
+  };
+  return server;
+}
+
+/** Another server may have taken the place of one that was slow to stop. */
+function forgetAnnouncement(path: string, own: string): void {
+  try {
+    if (readFileSync(path, "utf8") === own) rmSync(path);
+  } catch {
+    // It is gone already, or cannot be read: whoever reads it next finds that nobody listens there.
+  }
+}
+
+/** @throws Problem server_config_invalid */
+function refuseUnsafe(config: ServerConfig, uid: number): void {
+  const { host, port } = config.listenAddress;
+  if (!isLoopback(host) && config.tls.files === null && !config.tls.proxy)
+    throw new Problem(
+      "server_config_invalid",
+      `listening on ${host}:${port} without TLS would show every token to whoever is on the way`,
+      {
+        place: "listen_address",
+        remedy:
+          "Listen on 127.0.0.1, or name SHIPINATOR_TLS_CERTIFICATE and SHIPINATOR_TLS_KEY, or say SHIPINATOR_TLS_PROXY=true where a proxy before it does TLS.",
+      },
+    );
+  if (uid === 0 && config.local.user === null)
+    throw new Problem(
+      "server_config_invalid",
+      "as root, every step of every pipeline would run as root and could do anything to this machine",
+      {
+        place: "local.user",
+        remedy:
+          "Run the server under an account of its own, or say that you know it: SHIPINATOR_LOCAL_USER=root",
+      },
+    );
+}
+
+function warningsOf({ local }: ServerConfig): readonly string[] {
+  const as = local.user === null ? "under the server's own account" : "as root";
+  return [
+    `steps run ${as} and can read and change all that the server can, its tokens and database included: let only trusted people push to what it builds`,
+  ];
+}
