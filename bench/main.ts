@@ -4,6 +4,7 @@ import { benchCli } from "./cli.ts";
 import { benchCompletions } from "./completions.ts";
 import type { Outcome } from "./harness.ts";
 import { benchLogs } from "./logs.ts";
+import { benchService } from "./service.ts";
 import { benchSteps } from "./steps.ts";
 
 const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
@@ -12,6 +13,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   logs: benchLogs,
   artifacts: benchArtifacts,
   completions: benchCompletions,
+  service: benchService,
 };
 
 const words = process.argv.slice(2);

@@ -36,7 +36,7 @@ const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits. */
 export function newId<T extends AnyId>(): T {
-  const bytes = randomFillSync(new Uint8Array(16));
+  const bytes = randomBytes16();
   const view = new DataView(bytes.buffer);
   const now = Date.now();
   view.setUint32(0, Math.floor(now / 0x1_0000));
@@ -47,6 +47,19 @@ export function newId<T extends AnyId>(): T {
   return brandId<T>(
     `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
   );
+}
+
+/** Fetched by the page: each call into the generator costs as much as a hundred ids. */
+const pool = new Uint8Array(4096);
+let used = pool.length;
+
+function randomBytes16(): Uint8Array {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += 16;
+  return pool.slice(used - 16, used);
 }
 
 /** True when `text` has the shape of an id (lower-case UUID). */

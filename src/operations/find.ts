@@ -11,7 +11,11 @@ export async function findRun(store: Store, caller: Caller, reference: string): 
     throw new Problem("usage", `${JSON.stringify(reference)} names more than one run`, {
       remedy: `say which: ${found.map((run) => `${run.id} (${run.pipeline} #${run.number})`).join(", ")}`,
     });
-  throw new Problem("not_found", `there is no run ${JSON.stringify(reference)}`, {
+  throw noRun(reference);
+}
+
+export function noRun(reference: string): Problem {
+  return new Problem("not_found", `there is no run ${JSON.stringify(reference)}`, {
     remedy: "see which there are: shipinator list",
   });
 }

@@ -6,7 +6,7 @@ import { sees } from "./caller.ts";
 import { type CallerContext, notThere, present } from "./catalog.ts";
 import type { Client } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
-import { findArtifact, findRun } from "./find.ts";
+import { findArtifact, findRun, noRun } from "./find.ts";
 import { followLog, followRun } from "./follow.ts";
 import { presentArtifact, presentDetail, presentRun } from "./present.ts";
 import { retry } from "./retry.ts";
@@ -87,7 +87,15 @@ export function runOperations(context: CallerContext): RunOperations {
         };
         return present(await store.runs.list(await runListFilter(store, caller, filter), page), presentRun);
       }),
-    get: (reference) => guard("runs.get", async () => detail((await visible(reference)).id)),
+    get: (reference) =>
+      guard("runs.get", async () => {
+        // A whole id needs no search.
+        if (!isId(reference)) return await detail((await visible(reference)).id);
+        const { store } = await deps.database();
+        const rows = await store.runs.summary(brandId<RunId>(reference));
+        if (rows === null || !sees(caller, rows.run.project_id)) throw noRun(reference);
+        return presentDetail(rows);
+      }),
     async *events(reference, afterSeq, signal) {
       const run = await guard("runs.events", () => visible(reference));
       yield* followRun(deps, run.id, afterSeq, signal);

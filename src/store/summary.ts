@@ -19,18 +19,53 @@ export interface RunSummaryRows {
   readonly artifacts: readonly ArtifactRow[];
 }
 
-export async function readSummary(database: Database, id: RunId): Promise<RunSummaryRows | null> {
-  return await database.transaction(async (transaction) => {
-    // One snapshot for all, so that `run.seq` counts exactly the transitions that the rows show.
-    const [, runs, jobs, steps, executions, artifacts] = await Promise.all([
-      transaction.execute("set transaction isolation level repeatable read, read only"),
-      transaction.query<RunRow>(`select ${runColumns} from ${runTables} where row.id = $1::uuid`, [id]),
-      transaction.query<JobRow>(jobsOfRunSql, [id]),
-      transaction.query<StepRow>(stepsOfRunSql, [id]),
-      transaction.query<ExecutionRow>(executionsOfRunSql, [id]),
-      transaction.query<ArtifactRow>(artifactsOfRunSql, [id]),
-    ]);
-    const run = runs[0];
-    return run === undefined ? null : { run, jobs, steps, executions, artifacts };
-  });
+const listed = (sql: string) => `coalesce((select json_agg(one) from (${sql}) one), '[]'::json)`;
+
+// One statement is one snapshot, so that `run.seq` counts exactly the transitions that the rows show; and one round trip,
+// because it is what everybody who looks at a run asks for.
+const summarySql = `
+select
+  (select to_json(one) from (select ${runColumns} from ${runTables} where row.id = $1::uuid) one) as run,
+  ${listed(jobsOfRunSql)} as jobs,
+  ${listed(stepsOfRunSql)} as steps,
+  ${listed(executionsOfRunSql)} as executions,
+  ${listed(artifactsOfRunSql)} as artifacts`;
+
+type Written<Row> = { readonly [Key in keyof Row]: Row[Key] extends Date | null ? string | null : Row[Key] };
+
+interface SummaryRow {
+  readonly run: Written<RunRow> | null;
+  readonly jobs: readonly Written<JobRow>[];
+  readonly steps: readonly Written<StepRow>[];
+  readonly executions: readonly Written<ExecutionRow>[];
+  readonly artifacts: readonly Written<ArtifactRow>[];
 }
+
+export async function readSummary(database: Database, id: RunId): Promise<RunSummaryRows | null> {
+  const [row] = await database.query<SummaryRow>(summarySql, [id], { name: "runs.summary" });
+  if (row === undefined || row.run === null) return null;
+  return {
+    run: revive<RunRow>(row.run, ["cancel_requested_at", "created_at", "started_at", "finished_at"]),
+    jobs: row.jobs.map((job) => revive<JobRow>(job, ["created_at", "started_at", "finished_at"])),
+    steps: row.steps.map((step) => revive<StepRow>(step, ["created_at", "started_at", "finished_at"])),
+    executions: row.executions.map((one) =>
+      revive<ExecutionRow>(one, ["submitted_at", "not_before", "ready_at", "begun_at", "completed_at"]),
+    ),
+    artifacts: row.artifacts.map((one) => revive<ArtifactRow>(one, ["created_at", "expired_at"])),
+  };
+}
+
+type TimeOf<Row> = { [Key in keyof Row]: Row[Key] extends Date | null ? Key : never }[keyof Row];
+
+/** The row with its times as Dates: JSON has none. */
+function revive<Row>(written: Written<Row>, times: readonly TimeOf<Row>[]): Row {
+  const found: Record<PropertyKey, unknown> = { ...written };
+  for (const time of times) {
+    const text = found[time];
+    if (typeof text === "string") found[time] = new Date(text);
+  }
+  return rowOf<Row>(found);
+}
+
+/** The author of the SQL answers for its type, as for every row. */
+const rowOf = <Row>(value: unknown): Row => value as Row;
