@@ -4,6 +4,7 @@
  */
 import { createRequire } from "node:module";
 import type { DestinationStream, Logger as PinoLogger } from "pino";
+import { errorCode } from "./problem.ts";
 
 export type Logger = Pick<PinoLogger, "trace" | "debug" | "info" | "warn" | "error" | "fatal"> & {
   child(fields: LogFields): Logger;
@@ -26,8 +27,29 @@ const load = createRequire(import.meta.url);
 
 export function createLogger(options: { level: LogLevel; destination?: DestinationStream }): Logger {
   const { pino }: typeof import("pino") = load("pino");
-  const settings = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const settings = {
+    level: options.level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: shownError },
+  };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+}
+
+/**
+ * What of an error is written down: never what libraries hang on it, a database client with its settings among it.
+ * The stack is for whoever debugs it, and says nothing of the data.
+ */
+export function shownError(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const code = errorCode(error);
+  return {
+    type: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code }),
+    ...(error.stack === undefined ? {} : { stack: error.stack }),
+    ...(error.cause === undefined ? {} : { cause: shownError(error.cause) }),
+  };
 }
 
 const nothing = (): void => {};

@@ -12,6 +12,12 @@ import type { OrchestratorDeps } from "./types.ts";
 /** How long a process tries to reach a run's repository: by its own clock, for the database's may be another. */
 export const resolveDeadlineMs = 600_000;
 
+/**
+ * Resolutions at a time: each is a handful of git processes and perhaps a network, and a thousand triggers at once must
+ * not be a thousand of them.
+ */
+const atOnce = 4;
+
 export interface Resolving {
   /** Begins to resolve the run, unless that is under way or has failed for good. */
   request(runId: RunId): void;
@@ -47,6 +53,8 @@ export function createResolving(
 ): Resolving {
   const { store, owner, clock, log } = deps;
   const tasks = new Map<RunId, Task>();
+  const waiting: (() => void)[] = [];
+  let busy = 0;
 
   async function resolve(runId: RunId, task: Task): Promise<void> {
     const signal = AbortSignal.any([stopping, task.abort.signal]);
@@ -77,9 +85,28 @@ export function createResolving(
     }
   }
 
+  /** Resolves when it is this one's turn; the oldest goes first. */
+  async function turn(): Promise<void> {
+    if (busy < atOnce) {
+      busy += 1;
+      return;
+    }
+    const { promise, resolve: go } = Promise.withResolvers<void>();
+    waiting.push(go);
+    await promise;
+  }
+
+  /** Hands the turn on, or gives it back. */
+  function pass(): void {
+    const next = waiting.shift();
+    if (next === undefined) busy -= 1;
+    else next();
+  }
+
   async function attempt(runId: RunId, task: Task): Promise<void> {
+    await turn();
     try {
-      await resolve(runId, task);
+      if (!task.abort.signal.aborted && !stopping.aborted) await resolve(runId, task);
     } catch (error) {
       log.error(
         { pipeline_run_id: runId, error: errorMessage(error) },
@@ -87,6 +114,7 @@ export function createResolving(
       );
     } finally {
       task.running = null;
+      pass();
     }
   }
 

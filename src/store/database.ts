@@ -63,16 +63,19 @@ const IDLE_MS = 30_000;
 /** Opens a pool. No connection is made before the first statement, so this cannot fail for want of a server. */
 export function openDatabase(settings: ConnectionSettings, options: DatabaseOptions): Database {
   const config = clientConfig(settings, options);
+  let closing: Promise<void> | undefined;
   const pool = new pg.Pool({ ...config, max: options.max, idleTimeoutMillis: IDLE_MS });
   // Without a listener a restart of Postgres ends the process: one for idle clients, one for those in use that happen
   // to wait for something else. The next statement reports the loss to its caller.
-  const lost = (error: Error) => options.log.warn({ err: error }, "a database connection was lost");
+  const lost = (error: Error) => {
+    // Who closes the pool may stop the server right after: what that one says last is no news.
+    if (closing === undefined) options.log.warn({ err: error }, "a database connection was lost");
+  };
   pool.on("error", lost);
   pool.on("connect", (client) =>
     client.on("error", (error) => options.log.debug({ err: error }, "connection error")),
   );
 
-  let closing: Promise<void> | undefined;
   const database: Database = {
     settings,
     query: async <Row>(text: string, values?: readonly unknown[], query?: QueryOptions) =>

@@ -33,6 +33,11 @@ async function begin(bench: Bench, process: Process): Promise<RunId> {
   return runId;
 }
 
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
 describe("a run that is accepted unresolved", () => {
   it("is resolved by who carries it, and goes on at once", async () => {
     await using bench = await createBench(fixture);
@@ -133,6 +138,42 @@ describe("a run that is accepted unresolved", () => {
     await bench.quiet();
     expect((await fixture.store.runs.get(runId))?.git_sha).toBe("c".repeat(40));
     expect([...bench.world.begins.values()]).toEqual([1]);
+  });
+
+  it("is resolved beside three others at most, however many come at once; one that is canceled gives its turn", async () => {
+    await using bench = await createBench(fixture);
+    let now = 0;
+    let most = 0;
+    const open = Promise.withResolvers<void>();
+    const process = await bench.process({
+      slots: 50,
+      deps: {
+        resolver: {
+          async resolve(_run, signal) {
+            now += 1;
+            most = Math.max(most, now);
+            await Promise.race([open.promise, aborted(signal)]);
+            now -= 1;
+            return resolved;
+          },
+        },
+      },
+    });
+    const runs: RunId[] = [];
+    for (let count = 0; count < 12; count += 1) {
+      const runId = await submit(process);
+      await process.orchestrator.carry(runId);
+      runs.push(runId);
+    }
+    for (const canceled of runs.slice(0, 6)) {
+      await fixture.store.runs.requestCancel(canceled, "ann");
+      await process.orchestrator.advance(canceled);
+    }
+    open.resolve();
+    await bench.quiet();
+    const statuses = await Promise.all(runs.map(async (runId) => (await bench.view(runId)).status));
+    expect(statuses).toEqual([...Array(6).fill("canceled"), ...Array(6).fill("success")]);
+    expect(most).toBe(4);
   });
 
   it("is left alone by who only records", async () => {
