@@ -36,6 +36,7 @@ export const homes = {
   commander: "cli",
   "@kubernetes/client-node": "executor/kubernetes",
   fastify: "api",
+  "prom-client": "api",
   "fastify-*": "api",
   "@fastify/*": "api",
   "node:process": "main.ts",

@@ -40,12 +40,14 @@ await app.register(swagger, {
 await app.register((routes, _options, done) => {
   addRoutes(routes.withTypeProvider<ZodTypeProvider>(), {
     streams: {
+      count: 0,
       open: () => {
         throw new Error("nothing is served here");
       },
     },
     version: "",
     ready: async () => true,
+    metrics: async () => ({ type: "", text: "" }),
     stopping: new AbortController().signal,
   });
   done();

@@ -13,6 +13,7 @@ import {
 } from "../kernel/index.ts";
 import type { Operations } from "../operations/index.ts";
 import { createListener, type TlsFiles } from "./listener.ts";
+import type { Metrics } from "./metrics.ts";
 import type { App } from "./rest/context.ts";
 import { createEventStreams, type StreamLimits } from "./rest/event-streams.ts";
 import { sendError } from "./rest/problems.ts";
@@ -65,15 +66,32 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       return listener.server;
     },
   }).withTypeProvider<ZodTypeProvider>();
+  // Loaded when first scraped: whoever is not watched does not pay for it, and is counted from then on.
+  let observed: Metrics | undefined;
+  let loading: Promise<Metrics> | undefined;
+  function metrics(): Promise<Metrics> {
+    loading ??= import("./metrics.ts").then(async ({ createMetrics }) => {
+      observed = createMetrics(operations.watch, () => streams.count);
+      await operations.watch.onRecorded(observed.recorded);
+      return observed;
+    });
+    return loading;
+  }
+
   addRest(app, operations, {
     streams,
     version,
     ready: () => operations.ready(),
+    metrics: async () => (await metrics()).read(),
     stopping: stopping.signal,
   });
   app.addHook("onResponse", async (request, reply) => {
     const { method, url, id } = request;
     const took = Math.round(reply.elapsedTime);
+    observed?.observe(
+      { method, route: request.routeOptions.url ?? "none", status: reply.statusCode },
+      reply.elapsedTime,
+    );
     log.info(
       { request_id: id, method, path: url.split("?", 1)[0], status: reply.statusCode, ms: took },
       "answered",

@@ -10,7 +10,7 @@ export type { OpenDatabase, OperationsDeps } from "./deps.ts";
 export { tidy } from "./housekeeping.ts";
 export type { IdempotencyKey, KeptAnswers } from "./kept-answers.ts";
 export { isNodeAlive, joinNodes, type Membership, type ProcessIdentity } from "./membership.ts";
-export { createOperations, type Operations } from "./operations.ts";
+export { createOperations, type Operations, type Watch } from "./operations.ts";
 export { recordAbandoned } from "./recovery.ts";
 export { createResolver } from "./resolver.ts";
 export { type Operation, type OperationNeeds, operationNeeds } from "./scopes.ts";

@@ -3,7 +3,9 @@
  * and the embedded command line are thin over it.
  */
 
+import type { ChangeSet } from "../domain/index.ts";
 import { brandId, type RunId } from "../kernel/index.ts";
+import type { Statistics, Store } from "../store/index.ts";
 import { createAuditWriter } from "./audit-writer.ts";
 import type { Caller } from "./caller.ts";
 import { pipelineOperations, present, projectOperations, repositoryOperations } from "./catalog.ts";
@@ -19,6 +21,13 @@ import { runOperations } from "./run-operations.ts";
 import type { Operation } from "./scopes.ts";
 import { tokenOperations } from "./tokens.ts";
 
+/** For metrics: what there is to do, and what this process has recorded. */
+export interface Watch {
+  statistics(): Promise<Statistics>;
+  connections(): Promise<ReturnType<Store["connections"]>>;
+  onRecorded(listener: (changes: ChangeSet) => void): Promise<void>;
+}
+
 export interface Operations {
   as(caller: Caller): Client;
   /** Who holds this token. @throws Problem unauthorized */
@@ -28,6 +37,7 @@ export interface Operations {
   readonly idempotency: KeptAnswers;
   /** Whether the database answers. */
   ready(): Promise<boolean>;
+  readonly watch: Watch;
 }
 
 export function createOperations(deps: OperationsDeps): Operations {
@@ -40,6 +50,11 @@ export function createOperations(deps: OperationsDeps): Operations {
     authenticate: (token, requestId) => deps.authenticator.authenticate(token, requestId),
     allow: (caller, operation) => allow(caller, operation, audit),
     idempotency: keepAnswersIn(async () => (await deps.database()).store.idempotency),
+    watch: {
+      statistics: async () => (await deps.database()).store.statistics(),
+      connections: async () => (await deps.database()).store.connections(),
+      onRecorded: async (listener) => void (await deps.database()).orchestrator.onRecorded(listener),
+    },
     async ready() {
       try {
         const { store } = await deps.database();

@@ -47,6 +47,7 @@ export const operationNeeds = {
   "tokens.list": { ...administers, audit: "not" },
   "tokens.revoke": administers,
   "audit.list": { ...administers, audit: "not" },
+  "metrics.read": { ...reads, reach: "global" },
   "local.run": governs,
 } as const satisfies Record<string, OperationNeeds>;
 

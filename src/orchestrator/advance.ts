@@ -55,6 +55,7 @@ interface Parts {
   readonly resolving: Resolving;
   readonly workspaces: Workspaces;
   readonly changed: (runId: RunId, seq: number) => void;
+  readonly recorded: (changes: ChangeSet) => void;
   readonly stopping: AbortSignal;
 }
 
@@ -135,6 +136,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     for (const { executionId } of evidence.settled) drop(run, executionId);
     perform(snapshot, decision);
     tell(snapshot.run.id, applied.seq);
+    parts.recorded(decision.changes);
     if (decision.intents.some((intent) => intent.kind === "finished")) {
       release(snapshot.run.id);
       return false;

@@ -3,6 +3,7 @@
  * the coalescer lets one advance of a run happen at a time. The sweep is the guarantee behind every hint that may be
  * lost and every advance that failed.
  */
+import type { ChangeSet } from "../domain/index.ts";
 import { createLoop, errorMessage, type RunId } from "../kernel/index.ts";
 import { createAdvance } from "./advance.ts";
 import { createAttempts } from "./attempts.ts";
@@ -19,6 +20,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const stopping = new AbortController();
   const { signal } = stopping;
   const listeners = new Set<(runId: RunId, seq: number) => void>();
+  const recorders = new Set<(changes: ChangeSet) => void>();
   const workspaces = createWorkspaces(deps, signal);
   const dispatcher = createDispatcher(deps, (subject) => attempts.start(subject));
   const attempts = createAttempts(
@@ -40,6 +42,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     stopping: signal,
     changed(runId, seq) {
       for (const listener of listeners) listener(runId, seq);
+    },
+    recorded(changes) {
+      for (const recorder of recorders) recorder(changes);
     },
   });
   const passes = createCoalescer<RunId>((runId) => advance.pass(runId));
@@ -105,6 +110,10 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onRecorded(listener) {
+      recorders.add(listener);
+      return () => recorders.delete(listener);
     },
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => orchestrator.stop(),

@@ -1,6 +1,14 @@
 /** What the orchestrator is given and what it offers. It is the only writer of run state. */
 import type { ArtifactStore } from "../artifacts/index.ts";
-import type { ExecutionView, Inator, JobType, JobView, PlanMode, StepView } from "../domain/index.ts";
+import type {
+  ChangeSet,
+  ExecutionView,
+  Inator,
+  JobType,
+  JobView,
+  PlanMode,
+  StepView,
+} from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { Clock, Logger, NodeId, RunId } from "../kernel/index.ts";
 import type { ResolvedRun, RunRow, Store } from "../store/index.ts";
@@ -51,6 +59,8 @@ export interface Orchestrator extends AsyncDisposable {
   resolveError(runId: RunId): string | null;
   /** Calls back after each change of a run that this process made, with the run's new seq. Must not throw. */
   onChange(listener: (runId: RunId, seq: number) => void): () => void;
+  /** Calls back with what each advance of this process has recorded. Must not throw. */
+  onRecorded(listener: (changes: ChangeSet) => void): () => void;
   /**
    * Stops advancing, when what is under way has been carried through: an advance that was committed is performed, an
    * opening or an ending is waited for. What runs goes on and is re-attached by whoever carries the run next; a job

@@ -45,6 +45,8 @@ export interface Transaction extends Queryable {
 export interface Database extends Queryable, AsyncDisposable {
   readonly settings: ConnectionSettings;
   transaction<T>(body: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /** Of the pool, now; `waiting` counts callers. */
+  connections(): { readonly total: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 }
 
@@ -82,6 +84,7 @@ export function openDatabase(settings: ConnectionSettings, options: DatabaseOpti
       rowsOf<Row>(await runAlone(text, values, query)),
     execute: async (text, values, query) => (await runAlone(text, values, query)).rowCount ?? 0,
     transaction,
+    connections: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     close: () => (closing ??= pool.end()),
     [Symbol.asyncDispose]: () => database.close(),
   };

@@ -22,6 +22,7 @@ export type { NewRepository, RepositoryStore } from "./repositories.ts";
 export type { ResolvedRun } from "./resolve.ts";
 export type * from "./rows.ts";
 export type { RunListFilter, RunStore, UnfinishedRun } from "./runs.ts";
+export type { Statistics } from "./statistics.ts";
 export type { StepStore } from "./steps.ts";
 export { createStore, type Store } from "./store.ts";
 export type { RunSummaryRows } from "./summary.ts";

@@ -11,6 +11,7 @@ import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
 import { createProjectStore, type ProjectStore } from "./projects.ts";
 import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
 import { createRunStore, type RunStore } from "./runs.ts";
+import { readStatistics, type Statistics } from "./statistics.ts";
 import { createStepStore, type StepStore } from "./steps.ts";
 import { createTokenStore, type TokenStore } from "./tokens.ts";
 import { createTransitionStore, type TransitionStore } from "./transitions.ts";
@@ -30,6 +31,8 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
   readonly idempotency: IdempotencyStore;
+  statistics(): Promise<Statistics>;
+  connections: Database["connections"];
 }
 
 export function createStore(database: Database): Store {
@@ -48,5 +51,7 @@ export function createStore(database: Database): Store {
     tokens: createTokenStore(database),
     audit: createAuditStore(database),
     idempotency: createIdempotencyStore(database),
+    statistics: () => readStatistics(database),
+    connections: () => database.connections(),
   };
 }

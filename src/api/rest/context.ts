@@ -40,6 +40,7 @@ export type App = FastifyInstance<
 >;
 
 export interface Streams {
+  readonly count: number;
   /** Ends with the client, with the server's stop, or when the reader does not read. */
   open(request: FastifyRequest, reply: FastifyReply): EventStream;
 }
@@ -56,6 +57,7 @@ export interface RouteContext {
   readonly version: string;
   /** Whether the database answers. */
   ready(): Promise<boolean>;
+  metrics(): Promise<{ readonly type: string; readonly text: string }>;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
 }

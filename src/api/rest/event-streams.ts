@@ -41,6 +41,9 @@ export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: 
   }
 
   return {
+    get count() {
+      return total;
+    },
     open(request, reply): EventStream {
       if (stopping.aborted)
         throw new Problem("unavailable", "the server is stopping", { remedy: "Come again." });

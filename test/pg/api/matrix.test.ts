@@ -36,7 +36,7 @@ const list = routeNamed("listProjects");
 const guarded = routes.filter(({ scope }) => scope !== null);
 const order = ["read", "trigger", "admin"];
 /** What concerns all projects, or makes one. */
-const global = new Set(["createProject", "deleteProject"]);
+const global = new Set(["createProject", "deleteProject", "metrics"]);
 
 const bodies: Readonly<Record<string, () => unknown>> = {
   createProject: () => ({ name: `p-${Math.random()}` }),

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { Problem } from "../../../kernel/index.ts";
-import { answers } from "../answers.ts";
+import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
 
 const tags = ["system"];
@@ -48,6 +48,21 @@ export function systemRoutes(app: App, context: RouteContext): void {
       response: answers({ 200: z.object({ version: z.string() }) }),
     },
     handler: async () => ({ version: context.version }),
+  });
+  app.route({
+    method: "GET",
+    url: "/metrics",
+    config: { access: "metrics.read" },
+    schema: {
+      tags,
+      summary: "Metrics for Prometheus",
+      operationId: "metrics",
+      response: answers({ 200: forms("Text in Prometheus' format.", { "text/plain": z.string() }) }),
+    },
+    async handler(_request, reply) {
+      const { type, text } = await context.metrics();
+      return await reply.type(type).send(text);
+    },
   });
   app.route({
     method: "GET",
