@@ -51,7 +51,7 @@ export function artifactRoutes(app: App): void {
         .header("x-content-type-options", "nosniff")
         .header("content-security-policy", "sandbox; default-src 'none'")
         .header("content-disposition", disposition(found));
-      if (matchesTag(headers["if-none-match"], tag)) return await reply.status(304).send("");
+      if (matchesTag(headers["if-none-match"], tag)) return await reply.status(304).send();
       const whole = headers["if-range"] !== undefined && headers["if-range"] !== tag;
       const slice = requestedSlice(whole ? undefined : headers.range, found.size);
       const { start, end } = slice ?? { start: 0, end: found.size };
