@@ -1,7 +1,7 @@
 /** The server that runs on this machine's data directory, as commands find it: by what it left there. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { loadServerConfig } from "./config/index.ts";
+import { join, resolve } from "node:path";
+import { defaultDataDirectory } from "./kernel/index.ts";
 
 export interface FindOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -12,8 +12,11 @@ export interface FindOptions {
 }
 
 /** @returns null where none runs, or this account may not read its token */
-export function findServer(options: FindOptions): { readonly url: string; readonly token: string } | null {
-  const dataDir = dataDirectoryOf(options);
+export async function findServer(
+  options: FindOptions,
+): Promise<{ readonly url: string; readonly token: string } | null> {
+  const dataDir = await dataDirectoryOf(options);
+  if (dataDir === null) return null;
   try {
     const found: unknown = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
     const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
@@ -25,8 +28,20 @@ export function findServer(options: FindOptions): { readonly url: string; readon
   }
 }
 
-function dataDirectoryOf({ environment, cwd, home, configFile, uid }: FindOptions): string {
-  const path = configFile ?? environment.SHIPINATOR_CONFIG ?? null;
-  const file = path === null ? null : { path, text: readFileSync(path, "utf8") };
+/** The whole configuration is read only where a file may say more: it takes longer than all else a command does. */
+async function dataDirectoryOf({
+  environment,
+  cwd,
+  home,
+  configFile,
+  uid,
+}: FindOptions): Promise<string | null> {
+  const path = configFile ?? environment.SHIPINATOR_CONFIG ?? "";
+  if (path === "") {
+    const named = environment.SHIPINATOR_DATA_DIR ?? "";
+    return named === "" ? defaultDataDirectory(environment, { home, uid }) : resolve(cwd, named);
+  }
+  const { loadServerConfig } = await import("./config/index.ts");
+  const file = { path: resolve(cwd, path), text: readFileSync(resolve(cwd, path), "utf8") };
   return loadServerConfig({ file, environment, machine: { home, uid, cores: 1, cwd } }).dataDir;
 }

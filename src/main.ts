@@ -55,7 +55,7 @@ const program = createProgram({
   },
   async findServer({ configFile }) {
     const { findServer } = await import("./find-server.ts");
-    return findServer({ environment, cwd, home, configFile, uid: host.uid });
+    return await findServer({ environment, cwd, home, configFile, uid: host.uid });
   },
   async startServer({ configFile }) {
     const { startServer } = await import("./serve.ts");

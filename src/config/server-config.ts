@@ -1,6 +1,6 @@
 /** The server's configuration: a YAML file, `SHIPINATOR_*` over it, defaults below. */
-import { isAbsolute, join } from "node:path";
-import { type LogLevel, Problem } from "../kernel/index.ts";
+import { join } from "node:path";
+import { defaultDataDirectory, type LogLevel, Problem } from "../kernel/index.ts";
 import { Secret } from "./secret.ts";
 import { type ListenAddress, type Setting, settings } from "./server-settings.ts";
 import {
@@ -166,11 +166,8 @@ function defaultDataDir(
   machine: Machine,
   problems: SourceProblem[],
 ): string {
-  if (machine.uid === 0) return "/var/lib/shipinator";
-  const data = environment.XDG_DATA_HOME;
-  // The specification says that a relative path in it is to be ignored.
-  if (data !== undefined && isAbsolute(data)) return join(data, "shipinator");
-  if (machine.home !== null && isAbsolute(machine.home)) return join(machine.home, ".local/share/shipinator");
+  const found = defaultDataDirectory(environment, machine);
+  if (found !== null) return found;
   problems.push({
     source: "SHIPINATOR_DATA_DIR",
     message: "is needed, because there is no home directory to keep anything in",
