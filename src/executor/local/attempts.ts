@@ -2,22 +2,14 @@
  * Attempts as this process follows them: what the lanes tell, what the files prove, when one has ended, and how one is
  * ended. Files are the truth; a lane's lines only say when to look.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import type { ExecutionStatus, Outcome } from "../../domain/index.ts";
-import { errorCode, errorMessage } from "../../kernel/index.ts";
+import { errorMessage } from "../../kernel/index.ts";
 import type { CancelCause, ExecutionHandle, ExecutorHint } from "../types.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type Attempt, conclude, type EndingDeps } from "./ending.ts";
-import { begunSomewhere, type Job } from "./jobs.ts";
+import { lostBeforeBegin, reviveOutcome, takeGate } from "./gate.ts";
+import type { Job } from "./jobs.ts";
 import type { Lane, LaneEvent } from "./lane.ts";
 import { readLine, stepPaths } from "./layout.ts";
 import type { LocalExecutorOptions } from "./options.ts";
@@ -137,7 +129,7 @@ export function createAttempts(deps: AttemptsDeps) {
     if (exit !== null) {
       settle(attempt, outcomeOf(attempt, null), attempt.lane?.alive ? "derived" : "keep");
     } else if (!attempt.begun && takeGate(attempt)) {
-      settle(attempt, lostBeforeBegin(attempt, "the shim ended before the step began"), "keep");
+      settle(attempt, lostBeforeBegin(attempt, "the shim ended before the step began", clock.now()), "keep");
     } else {
       conclude(attempt, "lost", 0, ending).catch((error: unknown) => complain(attempt, error));
     }
@@ -193,38 +185,6 @@ export function createAttempts(deps: AttemptsDeps) {
     );
   }
 
-  /** O_EXCL: whoever makes the file decides whether the step may begin. The shim's is empty, ours is not. */
-  function takeGate(attempt: Attempt): boolean {
-    if (begunSomewhere(attempt.job, attempt.paths.name)) return false;
-    try {
-      mkdirSync(attempt.job.paths.steps, { recursive: true });
-      const gate = openSync(
-        attempt.paths.gate,
-        constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
-        0o600,
-      );
-      writeSync(gate, "server\n");
-      closeSync(gate);
-      return true;
-    } catch (error) {
-      if (errorCode(error) !== "EEXIST") throw error;
-      return (statSync(attempt.paths.gate, { throwIfNoEntry: false })?.size ?? 0) > 0;
-    }
-  }
-
-  function lostBeforeBegin(attempt: Attempt, message: string): Outcome {
-    const whole =
-      attempt.job.ofThisBoot &&
-      existsSync(attempt.job.paths.record) &&
-      existsSync(attempt.job.paths.workspace);
-    return neverBegan(
-      "executor_lost",
-      `${message}; no command of it was run`,
-      clock.now(),
-      whole ? "whole" : "gone",
-    );
-  }
-
   /** What a restarted server makes of an attempt that it finds. Leaves it ended, or followed. */
   function recover(handle: ExecutionHandle, job: Job): Attempt {
     const paths = stepPaths(job.paths, handle);
@@ -235,7 +195,11 @@ export function createAttempts(deps: AttemptsDeps) {
     if (kept !== null) {
       settle(attempt, reviveOutcome(kept), "derived");
     } else if (takeGate(attempt)) {
-      settle(attempt, lostBeforeBegin(attempt, "the server stopped before this step began"), "keep");
+      settle(
+        attempt,
+        lostBeforeBegin(attempt, "the server stopped before this step began", clock.now()),
+        "keep",
+      );
     } else if (!job.ofThisBoot) {
       const lost = decide(readEvidence(paths, attempt.told, false), null, clock.now());
       const message = "the machine was restarted while this step ran, or before its results were safe";
@@ -320,11 +284,4 @@ export function createAttempts(deps: AttemptsDeps) {
       }
     },
   };
-}
-
-function reviveOutcome(text: string): Outcome {
-  const kept: Omit<Outcome, "begunAt" | "endedAt"> & { begunAt: string | null; endedAt: string | null } =
-    JSON.parse(text);
-  const date = (value: string | null) => (value === null ? null : new Date(value));
-  return { ...kept, begunAt: date(kept.begunAt), endedAt: date(kept.endedAt) };
 }

@@ -1,0 +1,39 @@
+/** The line between "a retry is safe" and "not", from the server's side; and outcomes as they are kept in files. */
+import { closeSync, constants, existsSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
+import type { Outcome } from "../../domain/index.ts";
+import { errorCode } from "../../kernel/index.ts";
+import type { Attempt } from "./ending.ts";
+import { begunSomewhere } from "./jobs.ts";
+import { neverBegan } from "./settle.ts";
+
+/** O_EXCL: whoever makes the file decides whether the step may begin. The shim's is empty, ours is not. */
+export function takeGate(attempt: Attempt): boolean {
+  if (begunSomewhere(attempt.job, attempt.paths.name)) return false;
+  try {
+    mkdirSync(attempt.job.paths.steps, { recursive: true });
+    const gate = openSync(
+      attempt.paths.gate,
+      constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
+      0o600,
+    );
+    writeSync(gate, "server\n");
+    closeSync(gate);
+    return true;
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    return (statSync(attempt.paths.gate, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  }
+}
+
+export function lostBeforeBegin(attempt: Attempt, message: string, now: Date): Outcome {
+  const whole =
+    attempt.job.ofThisBoot && existsSync(attempt.job.paths.record) && existsSync(attempt.job.paths.workspace);
+  return neverBegan("executor_lost", `${message}; no command of it was run`, now, whole ? "whole" : "gone");
+}
+
+export function reviveOutcome(text: string): Outcome {
+  const kept: Omit<Outcome, "begunAt" | "endedAt"> & { begunAt: string | null; endedAt: string | null } =
+    JSON.parse(text);
+  const date = (value: string | null) => (value === null ? null : new Date(value));
+  return { ...kept, begunAt: date(kept.begunAt), endedAt: date(kept.endedAt) };
+}
