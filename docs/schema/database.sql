@@ -1,5 +1,16 @@
 -- Generated from migrations/. Do not edit: change the schema by a new migration.
 
+table adopted_artifacts
+  pipeline_run_id uuid not null
+  artifact_id uuid not null
+  constraint adopted_artifacts_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES artifacts(id)
+  constraint adopted_artifacts_pipeline_run_id_fkey FOREIGN KEY (pipeline_run_id) REFERENCES pipeline_runs(id)
+  constraint adopted_artifacts_pkey PRIMARY KEY (pipeline_run_id, artifact_id)
+  CREATE INDEX adopted_artifacts_artifact_id ON public.adopted_artifacts USING btree (artifact_id)
+  CREATE TRIGGER adopted_artifacts_immutable BEFORE UPDATE ON public.adopted_artifacts FOR EACH ROW EXECUTE FUNCTION refuse_change('what was taken over never changes')
+  CREATE TRIGGER adopted_artifacts_keep BEFORE DELETE ON public.adopted_artifacts FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
+  CREATE TRIGGER adopted_artifacts_no_truncate BEFORE TRUNCATE ON public.adopted_artifacts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
+
 table artifacts
   id uuid not null
   job_id uuid not null
@@ -237,6 +248,7 @@ table pipeline_runs with (fillfactor=80)
   started_at timestamp with time zone
   finished_at timestamp with time zone
   project_id uuid not null
+  adopted_stages job_type[] not null default '{}'::job_type[]
   constraint pipeline_runs_config_digest_fkey FOREIGN KEY (config_digest) REFERENCES pipeline_configs(digest)
   constraint pipeline_runs_owner_node_fkey FOREIGN KEY (owner_node) REFERENCES nodes(id)
   constraint pipeline_runs_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)
@@ -259,7 +271,7 @@ END AND ((owner_node IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at
   CREATE INDEX pipeline_runs_list_of_pipeline_status ON public.pipeline_runs USING btree (pipeline_id, status, created_at, id)
   CREATE INDEX pipeline_runs_list_of_project ON public.pipeline_runs USING btree (project_id, created_at, id)
   CREATE INDEX pipeline_runs_list_of_project_status ON public.pipeline_runs USING btree (project_id, status, created_at, id)
-  CREATE INDEX pipeline_runs_list_of_ref ON public.pipeline_runs USING btree (pipeline_id, git_ref, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_ref ON public.pipeline_runs USING btree (pipeline_id, regexp_replace(git_ref, '^refs/(heads|tags)/'::text, ''::text), created_at, id)
   CREATE INDEX pipeline_runs_list_of_sha ON public.pipeline_runs USING btree (git_sha, created_at, id) WHERE (git_sha IS NOT NULL)
   CREATE INDEX pipeline_runs_list_of_status ON public.pipeline_runs USING btree (status, created_at, id)
   CREATE INDEX pipeline_runs_number ON public.pipeline_runs USING btree (number)
@@ -590,12 +602,20 @@ begin
       insert into deployments (target, namespace, release, digests, pipeline_run_id, execution_id)
       select s.plan #>> '{deploy,target}', s.plan #>> '{deploy,namespace}', s.plan #>> '{deploy,release}',
         array(
-          select distinct a.checksum::text
-          from jobs j
-          join artifacts a on a.job_id = j.id
-          where j.pipeline_run_id = p_run and j.status = 'succeeded'
-            and a.name in (select input ->> 'name' from jsonb_array_elements(s.plan -> 'inputs') input)
-          order by a.checksum::text
+          select distinct a.checksum
+          from (
+            select a.name, a.checksum::text
+            from jobs j
+            join artifacts a on a.job_id = j.id
+            where j.pipeline_run_id = p_run and j.status = 'succeeded'
+            union all
+            select a.name, a.checksum::text
+            from adopted_artifacts d
+            join artifacts a on a.id = d.artifact_id
+            where d.pipeline_run_id = p_run
+          ) a
+          where a.name in (select input ->> 'name' from jsonb_array_elements(s.plan -> 'inputs') input)
+          order by a.checksum
         ),
         p_run, (v ->> 'id')::uuid
       from job_steps s
@@ -772,7 +792,8 @@ function new_id() returns uuid language sql
 function purge_runs(p_before timestamp with time zone, p_limit integer) returns TABLE(kind text, id uuid, backend text, path text) language plpgsql set shipinator.purging=on
 
 -- The one function that deletes history: at most p_limit final runs that ended before p_before, the oldest first, with
--- all that hangs on them. A run with a deployment, or with an artifact whose digest any deployment names, stays.
+-- all that hangs on them. A run with a deployment, or with an artifact whose digest any deployment names, stays; and one
+-- of which another run has taken an artifact over, as long as that one is there.
 -- Returns a row per purged run ('run', its id), artifact ('artifact', id, backend, path) and log ('log', execution id,
 -- null, ref): their bytes are the caller's to remove after the commit.
 declare
@@ -787,15 +808,25 @@ begin
       and not exists (
         select from jobs j join artifacts a on a.job_id = j.id
         where j.pipeline_run_id = r.id and exists (select from deployments d where d.digests @> array[a.checksum::text]))
+      and not exists (
+        select from jobs j join artifacts a on a.job_id = j.id join adopted_artifacts d on d.artifact_id = a.id
+        where j.pipeline_run_id = r.id)
     order by r.finished_at, r.id
     limit p_limit
     for update skip locked
   ) chosen;
+  -- Asked when the rows are locked: who takes over holds them as well.
+  select array_agg(chosen.id) into v_runs
+  from unnest(v_runs) chosen (id)
+  where not exists (
+    select from jobs j join artifacts a on a.job_id = j.id join adopted_artifacts d on d.artifact_id = a.id
+    where j.pipeline_run_id = chosen.id);
   if v_runs is null then
     return;
   end if;
 
   update pipeline_runs r set retried_from = null where r.retried_from = any (v_runs);
+  delete from adopted_artifacts d where d.pipeline_run_id = any (v_runs);
   return query
     delete from artifacts a using jobs j where j.id = a.job_id and j.pipeline_run_id = any (v_runs)
     returning 'artifact'::text, a.id, a.storage_backend, a.storage_path;

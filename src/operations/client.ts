@@ -55,6 +55,8 @@ export interface LogChunk {
 
 export interface RetryRequest {
   readonly run: string;
+  /** `failed`: what has succeeded is not run again, its artifacts are taken over. Absent: `whole`. */
+  readonly what?: "whole" | "failed" | undefined;
   readonly by: string;
   /** As in `TriggerRequest`. */
   readonly id?: string;
@@ -119,7 +121,10 @@ export interface Client {
   executionOf(stepId: string): Promise<string>;
   /** The last lines of an execution's log, undecoded. */
   logTail(executionId: string, lines: number): Promise<Uint8Array>;
-  /** A new run of the same commit, whole. @throws Problem conflict while the run is not over */
+  /**
+   * A new run of the same commit, tree and file.
+   * @throws Problem conflict: it is not over, or nothing of it failed; gone: what would be taken over has expired
+   */
   retry(request: RetryRequest): Promise<RunAccepted>;
   why(run: string): Promise<RunWhy>;
   cancel(runId: string, by: string): Promise<"requested" | "already" | "final">;

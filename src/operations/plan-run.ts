@@ -34,8 +34,15 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
   return parsed;
 }
 
-/** @throws Problem usage when what is asked for is not in the file */
-export function requestedStages(config: PipelineConfig, only: readonly JobType[] | null): readonly JobType[] {
+/**
+ * @param adopted stages whose outputs are taken over of another run
+ * @throws Problem usage when what is asked for is not in the file
+ */
+export function requestedStages(
+  config: PipelineConfig,
+  only: readonly JobType[] | null,
+  adopted: readonly JobType[] = [],
+): readonly JobType[] {
   const configured = (["build", "test", "deploy"] as const).filter((stage) => config[stage] !== null);
   const absent = only?.find((stage) => !configured.includes(stage));
   if (absent !== undefined)
@@ -44,7 +51,7 @@ export function requestedStages(config: PipelineConfig, only: readonly JobType[]
     });
   const stages = configured.filter((stage) => only === null || only.includes(stage));
   const artifact = config.deploy?.artifact ?? null;
-  if (stages.includes("deploy") && !stages.includes("build") && artifact !== null)
+  if (stages.includes("deploy") && ![...stages, ...adopted].includes("build") && artifact !== null)
     throw new Problem("usage", `the deploy needs the artifact ${artifact}, which the build stage makes`, {
       remedy: "ask for build as well: --only build,deploy",
     });
@@ -57,14 +64,20 @@ function inatorOf(inators: ReadonlyMap<JobType, Inator>, stage: JobType): Inator
   return inator;
 }
 
-/** The jobs of the stages, in order. What is not built in this run is not there to be tested or deployed. */
+export interface PlannedStages {
+  readonly stages: readonly JobType[];
+  /** Whose outputs are taken over of another run. */
+  readonly adopted: readonly JobType[];
+}
+
+/** The jobs of the stages, in order. What is neither built in this run nor taken over is not there to be deployed. */
 export function planStages(
   deps: Pick<OperationsDeps, "inators" | "graceSeconds">,
-  stages: readonly JobType[],
+  { stages, adopted }: PlannedStages,
   config: PipelineConfig,
   variables: TemplateVariables,
 ): readonly NewJob[] {
-  const asked = stages.includes("build") ? config : { ...config, build: null };
+  const asked = [...stages, ...adopted].includes("build") ? config : { ...config, build: null };
   const context = { variables, graceSeconds: deps.graceSeconds };
   return stages.map((type) => ({
     type,

@@ -21,7 +21,9 @@ export const presentProject = (row: ProjectRow): ProjectDetail => dated(row);
 
 export const presentRepository = (row: RepositoryRow): RepositoryDetail => dated(row);
 
-export const presentPipeline = (row: PipelineSummaryRow): PipelineDetail => dated(row);
+export function presentPipeline({ default_branch: _branch, ...row }: PipelineSummaryRow): PipelineDetail {
+  return dated(row);
+}
 
 export function presentToken(row: TokenRow): TokenDetail {
   const { created_at, expires_at, revoked_at, ...rest } = row;

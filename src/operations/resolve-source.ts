@@ -99,6 +99,14 @@ function workingTreeNotes(found: { dirty: boolean; commit: string | null; submod
   return notes;
 }
 
+export interface PipelineSource {
+  readonly name: string;
+  readonly project: string;
+  readonly cloneUrl: string;
+  /** As it was registered; null: the one that the repository itself names. */
+  readonly defaultBranch: string | null;
+}
+
 /** A registered pipeline's repository; a local one is read as it is committed, never as it lies on the disk. */
 export async function resolvePipelineSource(
   deps: Pick<OperationsDeps, "source" | "urlPolicy">,
@@ -106,38 +114,36 @@ export async function resolvePipelineSource(
   asked: { readonly ref: string | null; readonly sha: string | null },
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  const { cloneUrl } = pipeline;
+  const { cloneUrl, defaultBranch } = pipeline;
   const mirror = mirrorName(cloneUrl);
-  const ref = asked.ref === null ? null : checkRef(asked.ref);
+  const { sha } = asked;
+  // A commit needs no branch, and is called by none that nobody named.
+  const named = asked.ref ?? (sha === null && defaultBranch !== null ? fullName(defaultBranch) : null);
+  const ref = named === null ? null : checkRef(named);
   const names = { mirror, cloneUrl, subpath: null, project: pipeline.project, pipeline: pipeline.name };
+  const kept = { dirty: false, defaultBranch, notes: [] };
   if (isAbsolute(cloneUrl)) {
-    const at = { repositoryId: mirror, directory: cloneUrl, ref: asked.sha ?? ref ?? "HEAD" };
+    const at = { repositoryId: mirror, directory: cloneUrl, ref: sha ?? ref ?? "HEAD" };
     const found = await deps.source.snapshotCommit(at, signal);
-    return {
-      ...found,
-      ...names,
-      dirty: false,
-      defaultBranch: null,
-      place: `${cloneUrl} at ${at.ref}`,
-      notes: [],
-    };
+    const label = sha === null ? {} : labelOf(ref);
+    return { ...found, ...label, ...names, ...kept, place: `${cloneUrl} at ${at.ref}` };
   }
-  const sha = asked.sha === null ? {} : { sha: asked.sha };
-  const request = { repositoryId: mirror, cloneUrl: checkUrl(cloneUrl, deps.urlPolicy), ref, ...sha };
+  const commit = sha === null ? {} : { sha };
+  const request = { repositoryId: mirror, cloneUrl: checkUrl(cloneUrl, deps.urlPolicy), ref, ...commit };
   const found = await deps.source.resolve(request, signal);
-  return {
-    ...found,
-    ...names,
-    dirty: false,
-    place: `${cloneUrl} at ${found.commit.slice(0, 12)}`,
-    notes: [],
-  };
+  return { ...found, ...names, ...kept, place: `${cloneUrl} at ${found.commit.slice(0, 12)}` };
 }
 
-export interface PipelineSource {
-  readonly name: string;
-  readonly project: string;
-  readonly cloneUrl: string;
+const fullName = (branch: string) => (branch.startsWith("refs/") ? branch : `refs/heads/${branch}`);
+
+/** What a known commit is called where it was called so in full. */
+function labelOf(ref: string | null) {
+  const named = (prefix: string) => (ref?.startsWith(prefix) === true ? ref.slice(prefix.length) : null);
+  return {
+    ref: ref?.startsWith("refs/") === true ? ref : null,
+    branch: named("refs/heads/"),
+    tag: named("refs/tags/"),
+  };
 }
 
 function repositoryName(url: string): string {

@@ -9,7 +9,12 @@ export function createResolver(
 ): Resolver {
   return {
     async resolve(run, signal) {
-      const pipeline = { name: run.pipeline, project: run.project, cloneUrl: run.clone_url };
+      const pipeline = {
+        name: run.pipeline,
+        project: run.project,
+        cloneUrl: run.clone_url,
+        defaultBranch: run.default_branch,
+      };
       const asked = { ref: run.git_ref, sha: run.git_sha };
       const source = await resolvePipelineSource(deps, pipeline, asked, signal);
       const { config } = await readPipelineFile(deps, source);
@@ -21,7 +26,7 @@ export function createResolver(
         branch: source.branch,
         tag: source.tag,
         config,
-        jobs: planStages(deps, stages, config, variablesOf(source, run)),
+        jobs: planStages(deps, { stages, adopted: [] }, config, variablesOf(source, run)),
       };
     },
   };

@@ -3,12 +3,13 @@
  * before that is a Problem and makes no run. Of a registered pipeline: at once, and resolved afterwards by whoever
  * carries it. The tree is in the mirror before a run has steps, so every job sees one tree.
  */
-import type { JobType, StepPlan } from "../domain/index.ts";
+import type { StepPlan } from "../domain/index.ts";
 import { brandId, isId, type PipelineId, Problem, type ProjectId, type RunId } from "../kernel/index.ts";
 import { checkRef, isCommitId } from "../source/index.ts";
-import type { AcceptedRun, NewRun, PipelineSummaryRow } from "../store/index.ts";
+import type { AcceptedRun, PipelineSummaryRow, SubmittedRun } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
 import type { OperationsDeps } from "./deps.ts";
+import { givenId } from "./names.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
 import { type ResolvedSource, resolvePipelineSource, resolveSource } from "./resolve-source.ts";
 import type { TriggerRequest } from "./wire.ts";
@@ -52,26 +53,22 @@ async function acceptPipeline(
       place: "sha",
       remedy: "Give all 40 (or 64) hex digits, or name a ref.",
     });
+  const sha = asked.sha?.toLowerCase() ?? null;
   if (asked.validate === "now") {
-    const named = { name: pipeline.name, project: pipeline.project, cloneUrl: pipeline.clone_url };
-    const source = await resolvePipelineSource(deps, named, { ref, sha: asked.sha }, signal);
+    const named = {
+      name: pipeline.name,
+      project: pipeline.project,
+      cloneUrl: pipeline.clone_url,
+      defaultBranch: pipeline.default_branch,
+    };
+    const source = await resolvePipelineSource(deps, named, { ref, sha }, signal);
     const accepted = await acceptResolved(deps, { request, source, pipelineId: async () => pipeline.id });
     return { ...accepted, projectId: pipeline.project_id };
   }
   const { store } = await deps.database();
-  const unresolved = {
-    gitRef: ref,
-    gitSha: asked.sha,
-    tree: null,
-    subpath: null,
-    worktree: "clean",
-    branch: null,
-    tag: null,
-    config: null,
-  } as const;
   const run = await newRun(deps, request, pipeline.id);
-  const accepted = await store.runs.accept({ ...run, ...unresolved }, () => []);
-  return { runId: accepted.id, projectId: pipeline.project_id, notes: [] };
+  const submitted = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha });
+  return { runId: submitted.id, projectId: pipeline.project_id, notes: [] };
 }
 
 interface ResolvedRequest {
@@ -102,7 +99,7 @@ async function acceptResolved(
       config,
     },
     (identity) => {
-      const jobs = planStages(deps, stages, config, variablesOf(source, identity));
+      const jobs = planStages(deps, { stages, adopted: [] }, config, variablesOf(source, identity));
       planned.push(...jobs.flatMap(({ steps }) => steps));
       return jobs;
     },
@@ -117,20 +114,14 @@ async function newRun(
   deps: OperationsDeps,
   { id, only, by }: TriggerRequest,
   pipelineId: PipelineId,
-): Promise<
-  Pick<
-    NewRun,
-    "id" | "pipelineId" | "executorType" | "trigger" | "requestedStages" | "retriedFrom" | "owner" | "cause"
-  >
-> {
+): Promise<Omit<SubmittedRun, "gitRef" | "gitSha">> {
   const { owner } = await deps.database();
-  const stages: readonly JobType[] | null = only;
   return {
-    ...(id === undefined ? {} : { id: brandId<RunId>(id) }),
+    ...(id === undefined ? {} : { id: givenId<RunId>(id) }),
     pipelineId,
     executorType: deps.executor.type,
     trigger: "manual",
-    requestedStages: stages,
+    requestedStages: only,
     retriedFrom: null,
     owner,
     cause: `trigger by ${by}`,

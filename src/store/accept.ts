@@ -2,8 +2,9 @@
 import { createHash } from "node:crypto";
 import type { JobType, PipelineConfig } from "../domain/index.ts";
 import { errorCode, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
+import { type Adopted, adopt } from "./adopt.ts";
 import type { Owner } from "./apply.ts";
-import type { Database } from "./database.ts";
+import type { Database, Queryable } from "./database.ts";
 import { jobsArgument, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import type { TriggerType } from "./rows.ts";
 import { refuseUnstorable, storableText, strictJson } from "./text.ts";
@@ -28,6 +29,8 @@ export interface NewRun {
   readonly requestedStages: readonly JobType[] | null;
   readonly config: PipelineConfig | null;
   readonly retriedFrom: RunId | null;
+  /** What is taken over of `retriedFrom`. */
+  readonly adopted?: Adopted;
   /** Who carries the run. */
   readonly owner: Owner;
   /** Recorded with the first transitions. */
@@ -73,10 +76,10 @@ with config as (
 ),
 run as (
   insert into pipeline_runs (id, pipeline_id, number, executor_type, trigger, git_ref, git_sha, tree, subpath, dirty,
-    branch, tag, config_digest, requested_stages, retried_from, owner_node, owner_epoch, seq)
+    branch, tag, config_digest, requested_stages, retried_from, owner_node, owner_epoch, seq, adopted_stages)
   values ($1::uuid, $2::uuid, $3::integer, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean,
     $11::text, $12::text, $13::text, $15::text[], $16::uuid, $17::uuid, $18::integer,
-    2 + jsonb_array_length($19::jsonb))
+    2 + jsonb_array_length($19::jsonb), $21::text[])
   returning id, seq
 ),
 ${newJobsSql("$19")},
@@ -141,35 +144,49 @@ export async function acceptRun(
         run.owner.epoch,
         jobsArgument(planned),
         storableText(run.cause),
+        run.adopted?.stages ?? [],
       ],
       { name: "runs.accept" },
     );
+    if (run.adopted !== undefined && run.retriedFrom !== null)
+      await adopt(transaction, id, run.retriedFrom, run.adopted);
     return { id, number, seq: inserted[0]?.seq ?? 0 };
   });
   return run.id === undefined ? await accepting : await once(database, { ...run, id: run.id }, accepting);
 }
 
-/**
- * The run that was accepted under this id before, where it was asked for alike; the number that was taken is given back.
- * An id that is another pipeline's run is nothing to give away.
- */
 async function once(
   database: Database,
-  { id, pipelineId, retriedFrom }: NewRun & { readonly id: RunId },
+  run: Identified,
   accepting: Promise<AcceptedRun>,
 ): Promise<AcceptedRun> {
   try {
     return await accepting;
   } catch (error) {
     if (errorCode(error) !== "23505") throw error;
-    const [before] = await database.query<AcceptedRun & { same: boolean }>(
-      `select r.id, r.number, r.seq,
-         r.pipeline_id = $2::uuid and r.retried_from is not distinct from $3::uuid as same
-       from pipeline_runs r where r.id = $1::uuid`,
-      [id, pipelineId, retriedFrom],
-    );
-    if (before === undefined) throw error;
-    if (!before.same) throw taken("run", id);
-    return { id: before.id, number: before.number, seq: before.seq };
+    const before = await acceptedBefore(database, run);
+    if (before === null) throw error;
+    return before;
   }
+}
+
+type Identified = Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId };
+
+/**
+ * The run that was accepted under this id before, where it was asked for alike; null: there is none.
+ * @throws Problem conflict: an id that is another pipeline's run is nothing to give away
+ */
+export async function acceptedBefore(
+  database: Queryable,
+  { id, pipelineId, retriedFrom }: Identified,
+): Promise<AcceptedRun | null> {
+  const [before] = await database.query<AcceptedRun & { same: boolean }>(
+    `select r.id, r.number, r.seq,
+       r.pipeline_id = $2::uuid and r.retried_from is not distinct from $3::uuid as same
+     from pipeline_runs r where r.id = $1::uuid`,
+    [id, pipelineId, retriedFrom],
+  );
+  if (before === undefined) return null;
+  if (!before.same) throw taken("run", id);
+  return { id: before.id, number: before.number, seq: before.seq };
 }

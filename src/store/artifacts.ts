@@ -9,10 +9,10 @@ export interface ArtifactRows {
   get(id: ArtifactId): Promise<ArtifactRow | null>;
   /** Artifacts whose id begins so (hex digits and dashes), at most two. */
   findByPrefix(prefix: string): Promise<readonly ArtifactRow[]>;
-  /** The run's newest artifact of that name. */
+  /** The newest of that name that the run made or has taken over. */
   named(runId: RunId, name: string): Promise<ArtifactRow | null>;
   ofJob(jobId: JobId): Promise<readonly ArtifactRow[]>;
-  /** Of all jobs, oldest first. */
+  /** Of all jobs, and what the run has taken over; oldest first. */
   ofRun(runId: RunId): Promise<readonly ArtifactRow[]>;
   list(page?: PageRequest): Promise<Page<ArtifactRow>>;
   /** Marks it as expired, once. False: it was, or there is none. Refused for a digest that a deployment names. */
@@ -22,11 +22,22 @@ export interface ArtifactRows {
 export const artifactColumns = `row.id, row.job_id, row.execution_id, row.name, row.artifact_type, row.storage_backend,
   row.storage_path, row.checksum, row.size, row.metadata, row.created_at, row.expired_at`;
 
+/** What the run made and what it has taken over: `row` among the run $1. */
+const ofRunTables = `(
+  select a.*
+  from jobs j
+  join artifacts a on a.job_id = j.id
+  where j.pipeline_run_id = $1::uuid
+  union all
+  select a.*
+  from adopted_artifacts d
+  join artifacts a on a.id = d.artifact_id
+  where d.pipeline_run_id = $1::uuid
+) row`;
+
 export const artifactsOfRunSql = `
 select ${artifactColumns}
-from jobs j
-join artifacts row on row.job_id = j.id
-where j.pipeline_run_id = $1::uuid
+from ${ofRunTables}
 order by row.created_at, row.name, row.id`;
 
 export function createArtifactRows(database: Database): ArtifactRows {
@@ -39,16 +50,17 @@ export function createArtifactRows(database: Database): ArtifactRows {
       if (range === null) return [];
       return await select("where row.id between $1::uuid and $2::uuid order by row.id limit 2", range);
     },
-    named: async (runId, name) =>
-      (
-        await select(
-          `join jobs j on j.id = row.job_id
-           where j.pipeline_run_id = $1::uuid and row.name = $2::text
-           order by row.created_at desc, row.id desc
-           limit 1`,
-          [runId, name],
-        )
-      )[0] ?? null,
+    async named(runId, name) {
+      const rows = await database.query<ArtifactRow>(
+        `select ${artifactColumns}
+         from ${ofRunTables}
+         where row.name = $2::text
+         order by row.created_at desc, row.id desc
+         limit 1`,
+        [runId, name],
+      );
+      return rows[0] ?? null;
+    },
     ofJob: (jobId) =>
       select("where row.job_id = $1::uuid order by row.created_at, row.name, row.id", [jobId]),
     ofRun: (runId) => database.query<ArtifactRow>(artifactsOfRunSql, [runId]),

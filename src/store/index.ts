@@ -1,5 +1,6 @@
 export type { AcceptedRun, NewRun, RunIdentity } from "./accept.ts";
 export { configDigest } from "./accept.ts";
+export { type Adopted, goneMeanwhile } from "./adopt.ts";
 export type { ApplyContext, Owner } from "./apply.ts";
 export type { ArtifactRows } from "./artifacts.ts";
 export type { NewAuditEntry } from "./audit.ts";
@@ -25,6 +26,7 @@ export type { RunListFilter, RunStore, UnfinishedRun } from "./runs.ts";
 export type { Statistics } from "./statistics.ts";
 export type { StepStore } from "./steps.ts";
 export { createStore, type Store } from "./store.ts";
+export type { SubmittedRun } from "./submit.ts";
 export type { RunSummaryRows } from "./summary.ts";
 export { type FileTokens, type TokenMatch, type TokenStore, tokenChannel } from "./tokens.ts";
 export type { TransitionStore } from "./transitions.ts";

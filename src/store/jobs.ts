@@ -10,7 +10,7 @@ export interface JobStore {
   ofRun(runId: RunId): Promise<readonly JobRow[]>;
   /**
    * What `Executor.open` needs. Source: the run's tree when a step of the job wants it. Inputs: the artifacts of the
-   * run's succeeded jobs that the job's steps name.
+   * run's succeeded jobs, and those that it has taken over, that the job's steps name.
    */
   spec(id: JobId): Promise<JobSpec | null>;
 }
@@ -42,10 +42,18 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
     ) w
     join lateral (
       select a.id, a.artifact_type, a.checksum, a.size, a.metadata
-      from jobs b
-      join artifacts a on a.job_id = b.id
-      where b.pipeline_run_id = j.pipeline_run_id and b.status = 'succeeded' and a.name = w.name
-        and a.expired_at is null
+      from (
+        select a.*
+        from jobs b
+        join artifacts a on a.job_id = b.id
+        where b.pipeline_run_id = j.pipeline_run_id and b.status = 'succeeded'
+        union all
+        select a.*
+        from adopted_artifacts d
+        join artifacts a on a.id = d.artifact_id
+        where d.pipeline_run_id = j.pipeline_run_id
+      ) a
+      where a.name = w.name and a.expired_at is null
       order by a.created_at desc, a.id desc
       limit 1
     ) a on true

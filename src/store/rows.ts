@@ -88,6 +88,7 @@ export interface PipelineSummaryRow extends PipelineRow {
   readonly project_id: ProjectId;
   readonly project: string;
   readonly clone_url: string;
+  readonly default_branch: string | null;
 }
 
 export interface PipelineConfigRow {
@@ -103,6 +104,7 @@ export interface RunRow {
   readonly pipeline: string;
   readonly repository_id: RepositoryId;
   readonly clone_url: string;
+  readonly default_branch: string | null;
   readonly project_id: ProjectId;
   readonly project: string;
   readonly number: number;
@@ -117,6 +119,8 @@ export interface RunRow {
   readonly phase: RunPhase;
   readonly trigger: TriggerType;
   readonly requested_stages: readonly JobType[] | null;
+  /** Taken over of the run that it repeats, and not run again. */
+  readonly adopted_stages: readonly JobType[];
   readonly executor_type: string;
   readonly config_digest: string | null;
   readonly failure_reason: FailureReason | null;

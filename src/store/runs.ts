@@ -4,7 +4,7 @@
  */
 import type { ChangeSet, RunState, Snapshot } from "../domain/index.ts";
 import type { NodeId, PipelineId, ProjectId, RunId } from "../kernel/index.ts";
-import { type AcceptedRun, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
+import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { requestCancel, takeOver } from "./control.ts";
 import type { Database } from "./database.ts";
@@ -16,6 +16,7 @@ import { type Purged, purgeRuns } from "./purge.ts";
 import { type ResolvedRun, resolveRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
+import { type SubmittedRun, submitRun } from "./submit.ts";
 import { type RunSummaryRows, readSummary } from "./summary.ts";
 
 export interface RunListFilter {
@@ -45,6 +46,12 @@ export interface UnfinishedRun {
 export interface RunStore {
   /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
   accept(run: NewRun, plan: (identity: RunIdentity) => readonly NewJob[]): Promise<AcceptedRun>;
+  /** Accepts a run that is resolved afterwards, in one statement; see `submitRun`. */
+  submit(run: SubmittedRun): Promise<AcceptedRun>;
+  /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
+  acceptedBefore(
+    run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },
+  ): Promise<AcceptedRun | null>;
   /** Writes down what an unresolved run asks for, all or nothing; see `resolveRun`. */
   resolve(
     id: RunId,
@@ -86,6 +93,8 @@ export function createRunStore(database: Database): RunStore {
     database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values);
   return {
     accept: (run, plan) => acceptRun(database, run, plan),
+    submit: (run) => submitRun(database, run),
+    acceptedBefore: (run) => acceptedBefore(database, run),
     resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
     frontier: (id) => readFrontier(database, id),
     apply: (id, owner, expectedSeq, changes, context) =>

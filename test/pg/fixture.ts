@@ -107,6 +107,8 @@ interface AdvanceOptions {
   /** How the named steps' live executions end; others go on. */
   readonly ends?: Readonly<Record<string, End>>;
   readonly artifacts?: Readonly<Record<string, readonly string[]>>;
+  /** By name. */
+  readonly digestOf?: (artifact: string) => string;
   readonly owner?: Owner;
   readonly began?: "began" | "never";
 }
@@ -139,7 +141,10 @@ export async function finish(fixture: Fixture, runId: RunId, end: End = "succeed
   }
 }
 
-export function settled(snapshot: Snapshot, { ends = {}, artifacts = {}, began = "began" }: AdvanceOptions) {
+export function settled(
+  snapshot: Snapshot,
+  { ends = {}, artifacts = {}, digestOf, began = "began" }: AdvanceOptions,
+) {
   return snapshot.executions.flatMap((execution) => {
     const step = snapshot.steps.find(({ id }) => id === execution.stepId);
     const end = step === undefined ? undefined : ends[step.name];
@@ -164,20 +169,20 @@ export function settled(snapshot: Snapshot, { ends = {}, artifacts = {}, began =
           logDropped: 0,
           killRung: null,
         },
-        artifacts: (artifacts[step.name] ?? []).map((name) => artifact(name)),
+        artifacts: (artifacts[step.name] ?? []).map((name) => artifact(name, digestOf?.(name))),
       } as const,
     ];
   });
 }
 
-export function artifact(name: string) {
+export function artifact(name: string, sha256 = "c".repeat(64)) {
   const artifactId = newId<ArtifactId>();
   return {
     name,
-    type: "binary",
+    type: name === "coverage" ? "coverage" : "binary",
     found: true,
     artifactId,
-    sha256: "c".repeat(64),
+    sha256,
     size: 3,
     storagePath: `/artifacts/${artifactId}`,
     metadata: { form: "file", path: `bin/${name}` },

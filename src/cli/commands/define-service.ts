@@ -67,6 +67,10 @@ interface TriggerOptions extends SharedOptions {
   readonly follow?: true;
 }
 
+interface RetryOptions extends SharedOptions {
+  readonly failed?: true;
+}
+
 function defineRuns(program: Command, choose: Choose, withServer: WithServer): void {
   withServer(
     program
@@ -92,7 +96,6 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
   );
   const verbs = [
     ["cancel", "cancel a run"],
-    ["retry", "run the same commit again, as a new run"],
     ["why", "say why a run is where it is"],
     ["events", "list a run's recorded transitions"],
   ] as const;
@@ -104,6 +107,18 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
           return await runVerbs[verb](context, run);
         }),
     );
+  withServer(
+    program
+      .command("retry")
+      .description("run the same commit again, as a new run")
+      .argument("[run]", RUN_HELP, "latest")
+      .option("--failed", "only what has not succeeded; the artifacts of what has are taken over"),
+  ).action((run: string, options: RetryOptions) =>
+    choose(options, async (context) => {
+      const { retryCommand } = await import("./run-verbs.ts");
+      return await retryCommand(context, { which: run, what: options.failed ? "failed" : "whole" });
+    }),
+  );
 }
 
 interface TokenContext {

@@ -20,11 +20,14 @@ async function cancel(context: CommandContext, which: string): Promise<number> {
   });
 }
 
-async function retry(context: CommandContext, which: string): Promise<number> {
+export async function retryCommand(
+  context: CommandContext,
+  { which, what }: { readonly which: string; readonly what: "whole" | "failed" },
+): Promise<number> {
   const { deps, out } = context;
   return await withReader(context, async ({ client, place }) => {
     if (place === "here") return refuseHere(context);
-    const { run } = await client.retry({ run: which, by: deps.login() });
+    const { run } = await client.retry({ run: which, what, by: deps.login() });
     if (context.format === "json") writeJson(context, run);
     else out.write(`${runTitle(run)} is accepted\n  follow it with: shipinator logs ${run.id} --follow\n`);
     return EXIT.done;
@@ -79,4 +82,4 @@ async function events(context: CommandContext, which: string): Promise<number> {
   });
 }
 
-export const runVerbs = { cancel, retry, why, events } as const;
+export const runVerbs = { cancel, why, events } as const;

@@ -105,8 +105,8 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
       return before.cancel_requested_at === null ? "requested" : "already";
     },
     insist: async (reference) => void (await json("POST", `${run(reference)}/cancel`, { now: true })),
-    async retry({ run: reference }) {
-      const made = await json<RunDetail>("POST", `${run(reference)}/retry`, {});
+    async retry({ run: reference, what = "whole" }) {
+      const made = await json<RunDetail>("POST", `${run(reference)}/retry`, { what });
       return { run: made, notes: [] };
     },
     why: (reference) => json("GET", `${run(reference)}/why`),

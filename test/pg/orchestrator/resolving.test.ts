@@ -20,10 +20,8 @@ const resolved: ResolvedRun = {
   jobs: [{ type: "build", steps: [stepPlan("a")] }],
 };
 
-async function submit(process: Process, id?: RunId): Promise<RunId> {
-  const unresolved = { gitRef: "main", gitSha: null, tree: null, branch: null, config: null } as const;
-  const run = { ...fixture.newRun, ...unresolved, owner: process.owner, ...(id === undefined ? {} : { id }) };
-  return (await fixture.store.runs.accept(run, () => [])).id;
+async function submit({ owner }: Process): Promise<RunId> {
+  return (await fixture.store.runs.submit({ ...fixture.newRun, gitRef: "main", gitSha: null, owner })).id;
 }
 
 async function begin(bench: Bench, process: Process): Promise<RunId> {
@@ -54,17 +52,6 @@ describe("a run that is accepted unresolved", () => {
       "run",
       "job",
     ]);
-  });
-
-  it("is one run when it is accepted twice under one id", async () => {
-    await using bench = await createBench(fixture);
-    const process = await bench.process({ deps: { resolver: { resolve: async () => resolved } } });
-    const first = await submit(process);
-    expect(await submit(process, first)).toBe(first);
-    const [a, b] = [await submit(process), await submit(process)];
-    const numberOf = async (id: RunId) => (await fixture.store.runs.get(id))?.number ?? 0;
-    expect((await numberOf(b)) - (await numberOf(a))).toBe(1);
-    expect((await numberOf(a)) - (await numberOf(first))).toBe(1);
   });
 
   it.each([

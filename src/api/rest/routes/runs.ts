@@ -124,14 +124,15 @@ export function runRoutes(app: App): void {
     config: { access: "runs.retry" },
     schema: {
       tags,
-      summary: "Run the same commit again, as a new run",
+      summary: "Run the same commit again, as a new run; with `failed`, only what has not succeeded",
       operationId: "retryRun",
       params: runParameter,
-      body: z.strictObject({}).nullish(),
+      body: z.strictObject({ what: z.enum(["whole", "failed"]).optional() }).nullish(),
       response: answers({ 202: runDetail }),
     },
-    async handler({ client, params, resourceId: id }, reply) {
-      const { run } = await client.retry({ run: params.run, by: "", ...(id === undefined ? {} : { id }) });
+    async handler({ client, params, body, resourceId: id }, reply) {
+      const asked = { run: params.run, what: body?.what, by: "", ...(id === undefined ? {} : { id }) };
+      const { run } = await client.retry(asked);
       return await reply.status(202).header("location", `/v1/pipeline-runs/${run.id}`).send(run);
     },
   });
