@@ -7,16 +7,20 @@
  */
 import type { Evidence, FailureReason } from "../domain/index.ts";
 import { errorMessage, Problem, type ProblemCode, type RunId } from "../kernel/index.ts";
+import { createTurns } from "./turns.ts";
 import type { OrchestratorDeps } from "./types.ts";
 
-/** How long a process tries to reach a run's repository: by its own clock, for the database's may be another. */
+/** How long after its accept a run may wait for its repository. */
 export const resolveDeadlineMs = 600_000;
 
+/** Whoever comes late, after an outage of the server, tries as long as this all the same. */
+const leastMs = 60_000;
+
 /**
- * Resolutions at a time: each is a handful of git processes and perhaps a network, and a thousand triggers at once must
- * not be a thousand of them.
+ * Each is a handful of git processes and perhaps a network, and a thousand triggers at once must not be a thousand of
+ * them; nor must a host that does not answer hold up the repositories of all others.
  */
-const atOnce = 4;
+const pace = { atOnce: 4, slowMs: 5_000, aside: 28 } as const;
 
 export interface Resolving {
   /** Begins to resolve the run, unless that is under way or has failed for good. */
@@ -32,8 +36,8 @@ export interface Resolving {
 
 interface Task {
   readonly abort: AbortController;
-  /** Monotonic milliseconds. */
-  readonly since: number;
+  /** Monotonic milliseconds; null before it was first tried. */
+  until: number | null;
   running: Promise<void> | null;
   error: string | null;
   verdict: Evidence["unresolvable"];
@@ -53,60 +57,52 @@ export function createResolving(
 ): Resolving {
   const { store, owner, clock, log } = deps;
   const tasks = new Map<RunId, Task>();
-  const waiting: (() => void)[] = [];
-  let busy = 0;
+  const turns = createTurns({ clock, ...pace });
 
   async function resolve(runId: RunId, task: Task): Promise<void> {
-    const signal = AbortSignal.any([stopping, task.abort.signal]);
-    const run = await store.runs.get(runId);
-    if (run === null || signal.aborted) return;
-    if (run.owner_node !== owner.node || run.owner_epoch !== owner.epoch) return;
+    const found = await store.runs.unresolved(runId, owner);
+    if (found === null) return;
+    // The run's age by the database's clock, from there on by this process's own: neither is compared with the other.
+    task.until ??= clock.monotonic() + Math.max(resolveDeadlineMs - found.ageMs, leastMs);
+    const over = new AbortController();
+    const late = new AbortController();
+    void clock.sleep(task.until - clock.monotonic(), over.signal).then(() => {
+      if (!over.signal.aborted) late.abort();
+    });
+    const wanted = AbortSignal.any([stopping, task.abort.signal]);
     try {
-      const resolved = await deps.resolver.resolve(run, signal);
-      if (signal.aborted) return;
+      const resolved = await deps.resolver.resolve(found.run, AbortSignal.any([wanted, late.signal]));
+      if (wanted.aborted) return;
       // Null: somebody has moved the run meanwhile, and it is looked at again by whoever did, or by the sweep.
-      if ((await store.runs.resolve(runId, owner, run.seq, resolved)) === null) return;
+      if ((await store.runs.resolve(runId, owner, found.run.seq, resolved)) === null) return;
       tasks.delete(runId);
       changed(runId);
     } catch (error) {
-      if (signal.aborted) return;
-      const problem = Problem.from(error);
-      task.error = problem.message;
-      const late = clock.monotonic() - task.since >= resolveDeadlineMs;
-      log.warn(
-        { pipeline_run_id: runId, error: problem.message },
-        passing.has(problem.code) && !late
-          ? "a run could not be resolved; the sweep tries again"
-          : "a run cannot be resolved",
-      );
-      if (passing.has(problem.code) && !late) return;
-      task.verdict = { reason: reasonOf(problem), message: sentenceOf(problem) };
-      changed(runId);
+      if (!wanted.aborted) fail(runId, task, late.signal.aborted ? tooSlow(task) : Problem.from(error));
+    } finally {
+      over.abort();
     }
   }
 
-  /** Resolves when it is this one's turn; the oldest goes first. */
-  async function turn(): Promise<void> {
-    if (busy < atOnce) {
-      busy += 1;
-      return;
-    }
-    const { promise, resolve: go } = Promise.withResolvers<void>();
-    waiting.push(go);
-    await promise;
-  }
-
-  /** Hands the turn on, or gives it back. */
-  function pass(): void {
-    const next = waiting.shift();
-    if (next === undefined) busy -= 1;
-    else next();
+  /** Keeps what was in the way; for good, when waiting helps no more. */
+  function fail(runId: RunId, task: Task, problem: Problem): void {
+    const isLate = task.until !== null && clock.monotonic() >= task.until;
+    const maybeLater = passing.has(problem.code) && !isLate;
+    task.error = problem.message;
+    log.warn(
+      { pipeline_run_id: runId, error: problem.message },
+      maybeLater ? "a run could not be resolved; the sweep tries again" : "a run cannot be resolved",
+    );
+    if (maybeLater) return;
+    task.verdict = { reason: reasonOf(problem), message: sentenceOf(problem) };
+    changed(runId);
   }
 
   async function attempt(runId: RunId, task: Task): Promise<void> {
-    await turn();
     try {
-      if (!task.abort.signal.aborted && !stopping.aborted) await resolve(runId, task);
+      await turns.take(async () => {
+        if (!task.abort.signal.aborted && !stopping.aborted) await resolve(runId, task);
+      });
     } catch (error) {
       log.error(
         { pipeline_run_id: runId, error: errorMessage(error) },
@@ -114,7 +110,6 @@ export function createResolving(
       );
     } finally {
       task.running = null;
-      pass();
     }
   }
 
@@ -124,7 +119,7 @@ export function createResolving(
       if (task === undefined) {
         task = {
           abort: new AbortController(),
-          since: clock.monotonic(),
+          until: null,
           running: null,
           error: null,
           verdict: undefined,
@@ -143,6 +138,15 @@ export function createResolving(
       await Promise.all([...tasks.values()].map((task) => task.running));
     },
   };
+}
+
+function tooSlow({ error }: Task): Problem {
+  const before = error === null ? "" : `; the try before that failed: ${error}`;
+  return new Problem(
+    "source_unavailable",
+    `its repository could not be read within ${resolveDeadlineMs / 60_000} minutes${before}`,
+    { remedy: "See that the server reaches the repository, then retry the run." },
+  );
 }
 
 function reasonOf({ code }: Problem): FailureReason {

@@ -5,6 +5,8 @@ import { configDigest } from "./accept.ts";
 import type { Owner } from "./apply.ts";
 import type { Database } from "./database.ts";
 import { jobsArgument, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
+import type { RunRow } from "./rows.ts";
+import { runColumns, runTables } from "./run-columns.ts";
 import { refuseUnstorable, strictJson } from "./text.ts";
 
 export interface ResolvedRun {
@@ -30,7 +32,7 @@ run as (
   set git_ref = $5::text, git_sha = $6::text, tree = $7::text, branch = $8::text, tag = $11::text,
     config_digest = $9::text, seq = r.seq + 1 + jsonb_array_length($12::jsonb)
   where r.id = $1::uuid and r.owner_node = $2::uuid and r.owner_epoch = $3::integer and r.seq = $4::integer
-    and r.status = 'pending' and r.config_digest is null
+    and r.status = 'pending' and r.config_digest is null and r.cancel_requested_at is null
   returning r.id, r.seq
 ),
 ${newJobsSql("(case when exists (select from run) then $12 else '[]' end)")},
@@ -47,6 +49,31 @@ history as (
   where exists (select from run)
 )
 select r.seq from run r`;
+
+export interface UnresolvedRun {
+  readonly run: RunRow;
+  /** Since its accept, by the database's clock. */
+  readonly ageMs: number;
+}
+
+export async function readUnresolved(
+  database: Database,
+  id: RunId,
+  owner: Owner,
+): Promise<UnresolvedRun | null> {
+  const [row] = await database.query<RunRow & { age_ms: number }>(
+    `select ${runColumns}, (extract(epoch from now() - row.created_at) * 1000)::double precision as age_ms
+     from ${runTables}
+     where row.id = $1::uuid and row.owner_node = $2::uuid and row.owner_epoch = $3::integer
+       and row.status = 'pending' and row.config_digest is null
+       and not exists (select from jobs j where j.pipeline_run_id = row.id)`,
+    [id, owner.node, owner.epoch],
+    { name: "runs.unresolved" },
+  );
+  if (row === undefined) return null;
+  const { age_ms: ageMs, ...run } = row;
+  return { run, ageMs };
+}
 
 /**
  * @returns null when the run has moved on since `expectedSeq`, or is another's: read it again

@@ -13,7 +13,7 @@ import type { NewJob } from "./new-jobs.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { idRange } from "./prefix.ts";
 import { type Purged, purgeRuns } from "./purge.ts";
-import { type ResolvedRun, resolveRun } from "./resolve.ts";
+import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 import { type SubmittedRun, submitRun } from "./submit.ts";
@@ -52,6 +52,8 @@ export interface RunStore {
   acceptedBefore(
     run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },
   ): Promise<AcceptedRun | null>;
+  /** A run that this owner is to resolve; null: it is another's, resolved, or over. */
+  unresolved(id: RunId, owner: Owner): Promise<UnresolvedRun | null>;
   /** Writes down what an unresolved run asks for, all or nothing; see `resolveRun`. */
   resolve(
     id: RunId,
@@ -95,6 +97,7 @@ export function createRunStore(database: Database): RunStore {
     accept: (run, plan) => acceptRun(database, run, plan),
     submit: (run) => submitRun(database, run),
     acceptedBefore: (run) => acceptedBefore(database, run),
+    unresolved: (id, owner) => readUnresolved(database, id, owner),
     resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
     frontier: (id) => readFrontier(database, id),
     apply: (id, owner, expectedSeq, changes, context) =>

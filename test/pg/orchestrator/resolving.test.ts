@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Problem, type RunId } from "../../../src/kernel/index.ts";
 import type { ResolvedRun } from "../../../src/store/index.ts";
@@ -169,5 +170,112 @@ describe("a run that is accepted unresolved", () => {
     const runId = await submit(process);
     await process.orchestrator.record(runId);
     expect((await bench.view(runId)).status).toBe("pending");
+  });
+
+  it("counts its deadline from the accept, also after a restart", async () => {
+    await using bench = await createBench(fixture);
+    const resolve = async () => {
+      throw new Problem("source_unavailable", "no route to the host");
+    };
+    const process = await bench.process({ deps: { resolver: { resolve } } });
+    const runId = await submit(process);
+    await fixture.database.execute(
+      "update pipeline_runs set created_at = now() - interval '9 minutes 30 seconds' where id = $1::uuid",
+      [runId],
+    );
+    await process.orchestrator.carry(runId);
+    await bench.quiet();
+    expect((await bench.view(runId)).status).toBe("pending");
+    // Whoever comes late tries for a minute all the same.
+    for (let sweeps = 0; sweeps < 4; sweeps += 1) await bench.sweep();
+    expect(await bench.view(runId)).toMatchObject({
+      status: "failed",
+      reason: "source_unavailable",
+      message: expect.stringContaining("no route to the host"),
+    });
+  });
+
+  it("ends a try that goes on beyond the deadline", async () => {
+    await using bench = await createBench(fixture);
+    let aborted = false;
+    const process = await bench.process({
+      deps: {
+        resolver: {
+          resolve: (_run, signal) =>
+            new Promise((_, reject) => {
+              signal.addEventListener("abort", () => {
+                aborted = true;
+                reject(signal.reason);
+              });
+            }),
+        },
+      },
+    });
+    const runId = await submit(process);
+    await process.orchestrator.carry(runId);
+    while (process.gate.calls.get("resolver.resolve") !== 1) await turn();
+    bench.clock.advance(599_000);
+    await turn();
+    expect(aborted).toBe(false);
+    bench.clock.advance(2_000);
+    await bench.quiet();
+    expect(aborted).toBe(true);
+    expect(await bench.view(runId)).toMatchObject({
+      status: "failed",
+      reason: "source_unavailable",
+      message: expect.stringContaining("within 10 minutes"),
+    });
+  });
+
+  it.each(["stop", "cancel"] as const)("ends what is under way at a %s", async (how) => {
+    await using bench = await createBench(fixture);
+    const ended = Promise.withResolvers<void>();
+    const process = await bench.process({
+      deps: {
+        resolver: {
+          resolve: (_run, signal) =>
+            new Promise((_, reject) => {
+              signal.addEventListener("abort", () => {
+                ended.resolve();
+                reject(signal.reason);
+              });
+            }),
+        },
+      },
+    });
+    const runId = await submit(process);
+    await process.orchestrator.carry(runId);
+    while (process.gate.calls.get("resolver.resolve") !== 1) await turn();
+    if (how === "stop") await process.stop();
+    else {
+      await fixture.store.runs.requestCancel(runId, "ann");
+      await process.orchestrator.advance(runId);
+    }
+    await ended.promise;
+    expect((await bench.view(runId)).status).toBe(how === "stop" ? "pending" : "canceled");
+  });
+
+  it("is not held up by others whose repository does not answer", async () => {
+    await using bench = await createBench(fixture);
+    const hung = new Set<RunId>();
+    const silence = Promise.withResolvers<ResolvedRun>();
+    const process = await bench.process({
+      deps: {
+        resolver: { resolve: (run) => (hung.has(run.id) ? silence.promise : Promise.resolve(resolved)) },
+      },
+    });
+    for (let index = 0; index < 6; index += 1) {
+      const runId = await submit(process);
+      hung.add(runId);
+      await process.orchestrator.carry(runId);
+    }
+    const runId = await submit(process);
+    await process.orchestrator.carry(runId);
+    while (process.gate.calls.get("resolver.resolve") !== 4) await turn();
+    expect((await bench.view(runId)).status).toBe("pending");
+    bench.clock.advance(5_000);
+    while ((await bench.view(runId)).status !== "success") await turn();
+    silence.resolve(resolved);
+    await bench.quiet();
   });
 });
