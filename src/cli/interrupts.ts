@@ -10,11 +10,17 @@ export interface Interrupts {
 }
 
 /**
+ * One press may arrive more than once: the terminal signals the whole foreground group, and a launcher, npm or a
+ * supervisor in it forwards what it got. A person is slower than this, so what comes within it is the same press.
+ */
+const SAME_PRESS_MS = 200;
+
+/**
  * Runs a command's work under interrupts. @param patience how many of them the work handles itself; one more and the
  * command ends at once with 130, the work left as it is.
  */
 export async function withInterrupts(
-  deps: Pick<CliDeps, "onInterrupt">,
+  deps: Pick<CliDeps, "onInterrupt" | "clock">,
   patience: 1 | 2,
   work: (interrupts: Interrupts) => Promise<number>,
 ): Promise<number> {
@@ -22,7 +28,11 @@ export async function withInterrupts(
   const insisted = new AbortController();
   const out = Promise.withResolvers<number>();
   let seen = 0;
+  let counted = Number.NEGATIVE_INFINITY;
   const off = deps.onInterrupt(() => {
+    const now = deps.clock.monotonic();
+    if (now - counted < SAME_PRESS_MS) return;
+    counted = now;
     seen += 1;
     if (seen > patience) out.resolve(EXIT.interrupted);
     else if (seen === 1) asked.abort();
