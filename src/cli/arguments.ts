@@ -1,9 +1,10 @@
 /** From the words of the command line to the command that they ask for; or what is wrong with them. */
 import { Command, CommanderError } from "commander";
+import { Problem } from "../kernel/index.ts";
 import { defineCommands } from "./commands/define.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
-import { EXIT } from "./errors.ts";
+import { EXIT, toJson } from "./errors.ts";
 import { createStyle } from "./terminal/style.ts";
 
 export type ParsedArguments =
@@ -50,9 +51,25 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
     await program.parseAsync(deps.argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return { kind: "answered", code: error.exitCode === 0 ? EXIT.done : EXIT.usage };
+    if (error.exitCode === 0) return { kind: "answered", code: EXIT.done };
+    // A person has been told; a program that asked for JSON reads it there, as every other error.
+    if (asksForJson(deps.argv)) {
+      const problem = new Problem("usage", error.message.replace(/^error: /, ""));
+      deps.stdout.write(`${JSON.stringify({ error: toJson(problem) }, null, 2)}\n`);
+    }
+    return { kind: "answered", code: EXIT.usage };
   }
   return chosen[0] ?? { kind: "answered", code: EXIT.usage };
+}
+
+/** Of words that could not be understood, hence by their look. */
+function asksForJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (word, at) =>
+      word === "--output=json" ||
+      word === "-ojson" ||
+      (["-o", "--output"].includes(word) && argv[at + 1] === "json"),
+  );
 }
 
 function createCommander(deps: CliDeps): Command {

@@ -2,7 +2,7 @@
 import type { Clock } from "../kernel/index.ts";
 import type { Client } from "../operations/index.ts";
 
-/** One of the two output streams. Writes are in order; after the reader has gone they do nothing. */
+/** One of the two output streams. Writes are in order; after the reader has gone, or one has failed, they do nothing. */
 export interface Writer {
   write(chunk: string | Uint8Array): void;
   /** Resolves when little enough is waiting to be taken over, or when nobody takes it any more. */
@@ -11,8 +11,10 @@ export interface Writer {
   /** Cells of the terminal, now; 80 and 24 where there is none. */
   readonly columns: number;
   readonly rows: number;
-  /** Aborts when the reader has gone (`| head`). */
+  /** Aborts when the reader has gone (`| head`), or takes no more (a full disk). */
   readonly gone: AbortSignal;
+  /** Resolves when nothing is waiting any more, to what went wrong; that a reader has gone is nothing wrong. */
+  flushed(): Promise<Error | null>;
 }
 
 export type FileKind = "file" | "directory" | "other" | "absent";

@@ -49,7 +49,7 @@ function stackOf(error: unknown): string {
   return error.cause === undefined ? own : `${own}\ncaused by: ${stackOf(error.cause)}`;
 }
 
-function toJson(problem: Problem): Readonly<Record<string, unknown>> {
+export function toJson(problem: Problem): Readonly<Record<string, unknown>> {
   return {
     code: problem.code,
     message: problem.message,

@@ -76,7 +76,10 @@ async function kindOf(path: string): Promise<FileKind> {
 /** Written beside its final name, so that the last step is a rename within one filesystem. */
 async function create(file: NewFile): Promise<PendingFile> {
   const { path, overwrite, mode } = file;
-  if (overwrite === "never" && (await kindOf(path)) !== "absent") throw taken(path);
+  const kind = await kindOf(path);
+  // A rename would put a file in the place of /dev/null.
+  if (kind === "other") throw special(path);
+  if (overwrite === "never" && kind !== "absent") throw taken(path);
   const temporary = join(
     dirname(path),
     `.${basename(path).slice(0, 200)}.${randomBytes(6).toString("hex")}.part`,
@@ -126,6 +129,13 @@ async function create(file: NewFile): Promise<PendingFile> {
 function taken(path: string): Problem {
   return new Problem("conflict", `${path} exists already and is left as it is`, {
     remedy: "Add --force to replace it, or name another file.",
+  });
+}
+
+function special(path: string): Problem {
+  return new Problem("usage", `${path} is a device, pipe or socket, which a file would replace`, {
+    remedy:
+      "Name a file; or let the bytes go to standard output, where the command has --to -, and redirect that.",
   });
 }
 

@@ -1,4 +1,7 @@
-/** A writer over a Node stream: the reader may go away (`| head`) without anybody seeing an error. */
+/**
+ * A writer over a Node stream: the reader may go away (`| head`) without anybody seeing an error. What cannot be written
+ * for another reason (a full disk, a terminal that hung up) must not end a run either; it is told when all is done.
+ */
 import type { Writable } from "node:stream";
 import { errorCode } from "../kernel/index.ts";
 import type { Writer } from "./deps.ts";
@@ -7,8 +10,10 @@ type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number; 
 
 export function createWriter(stream: Stream): Writer {
   const gone = new AbortController();
+  let failure: Error | null = null;
   stream.on("error", (error) => {
-    if (errorCode(error) !== "EPIPE" && errorCode(error) !== "ERR_STREAM_DESTROYED") throw error;
+    const code = errorCode(error);
+    if (code !== "EPIPE" && code !== "ERR_STREAM_DESTROYED") failure ??= error;
     gone.abort();
   });
   return {
@@ -26,6 +31,11 @@ export function createWriter(stream: Stream): Writer {
         stream.on("drain", done);
         gone.signal.addEventListener("abort", done);
       });
+    },
+    async flushed() {
+      // A failed write is told in an event of its own, which may come after the callback.
+      await new Promise((resolve) => stream.write("", () => setImmediate(resolve)));
+      return failure;
     },
     get isTTY() {
       return stream.isTTY === true;

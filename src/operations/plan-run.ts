@@ -21,7 +21,7 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
       "config_invalid",
       `there is no ${pipelineFileName} in ${source.place}, so nothing says what to run`,
       {
-        remedy: "write a first one with: shipinator init",
+        remedy: "write a first one in that directory with: shipinator init",
       },
     );
   const parsed = parsePipelineFile(bytes, pipelineFileName);

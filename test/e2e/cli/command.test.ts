@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -94,6 +94,25 @@ describe("the shipinator command", () => {
     expect(await text(child.stderr)).toBe("");
     expect(await ended).toBe(0);
   });
+
+  it.each([["--help"], ["--version"], ["validate", "-"]])(
+    "%s says in a sentence that its output cannot be written, and exits 3",
+    async (...argv) => {
+      const full = await open("/dev/full", "w");
+      const child = spawn(process.execPath, [launcher, ...argv], {
+        cwd: directory,
+        env: { PATH: process.env.PATH ?? "", HOME: directory },
+        stdio: ["pipe", full.fd, "pipe"],
+      });
+      child.stdin?.end(good);
+      const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+      expect(child.stderr === null ? "" : await text(child.stderr)).toMatch(
+        /^error: standard output cannot be written: ENOSPC[^\n]*\n {2}[^\n]+\n$/,
+      );
+      expect(await ended).toBe(3);
+      await full.close();
+    },
+  );
 
   it("refuses with exit 2 what it does not understand", async () => {
     expect(await shipinator(["rnu"])).toMatchObject({ code: 2, stdout: "" });

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -69,6 +70,17 @@ describe("files", () => {
     await write("app", "replace", "two");
     expect(await readFile(join(directory, "app"), "utf8")).toBe("two");
     expect(await readdir(directory)).toEqual(["app"]);
+  });
+
+  it("puts no file in the place of a device, a pipe or a socket, told to replace or not", async () => {
+    execFileSync("mkfifo", [join(directory, "pipe")]);
+    await symlink("/dev/full", join(directory, "device"));
+    for (const name of ["pipe", "device"])
+      for (const overwrite of ["never", "replace"] as const)
+        await expect(write(name, overwrite, "x")).rejects.toMatchObject({ code: "usage" });
+    expect((await lstat(join(directory, "pipe"))).isFIFO()).toBe(true);
+    expect((await lstat(join(directory, "device"))).isSymbolicLink()).toBe(true);
+    expect((await readdir(directory)).toSorted()).toEqual(["device", "pipe"]);
   });
 
   it("loses nothing that somebody else wrote there meanwhile", async () => {

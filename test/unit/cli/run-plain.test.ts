@@ -229,6 +229,23 @@ build     succeeded  0.0s
     expect(command.stderr.text()).toBe("");
   });
 
+  it("carries the run on when its output cannot be written, and says so at the end", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile"] }, clock);
+    const command = start({ argv: ["run"], client: createFakeClient({ runs: [run] }), clock });
+    await clock.advance(10);
+    command.stdout.fail(new Error("ENOSPC: no space left on device, write"));
+    run.step("build/compile", "hi\n");
+    run.endJob("build", "succeeded");
+    run.moveRun("success");
+    expect(await finish(command)).toBe(3);
+    expect(command.closed()).toBe(1);
+    expect(command.stderr.text()).toBe(
+      "error: standard output cannot be written: ENOSPC: no space left on device, write\n" +
+        "  Only what is shown is incomplete; what was done is recorded: shipinator list, shipinator status.\n",
+    );
+  });
+
   it("adds colours to its own words when told to, and none otherwise", async () => {
     const outputOf = async (environment: Record<string, string>) => {
       const clock = createManualClock();

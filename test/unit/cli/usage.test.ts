@@ -60,6 +60,25 @@ describe("usage", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toContain("Usage: shipinator");
   });
+
+  it.each([
+    [["list", "--status", "odd", "-o", "json"], /^option '--status <status>' argument 'odd' is invalid/],
+    [["status", "--output=json", "--frob"], /^unknown option '--frob'/],
+    [["run", "a", "b", "--output", "json"], /^too many arguments/],
+  ])("%j is an error in JSON too", async (argv, message) => {
+    const { code, stdout, stderr } = await execute(argv);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({
+      error: {
+        code: "usage",
+        message: expect.stringMatching(message),
+        place: null,
+        remedy: null,
+        details: null,
+      },
+    });
+    expect(stderr).toMatch(/^error: /);
+  });
 });
 
 const good = "build:\n  steps:\n    - name: a\n      run: make\n";

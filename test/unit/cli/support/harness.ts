@@ -22,6 +22,8 @@ export interface MemoryWriter extends Writer {
   readonly writes: string[];
   columns: number;
   leave(): void;
+  /** From now on nothing more can be written. */
+  fail(error: Error): void;
 }
 
 export interface WriterShape {
@@ -38,6 +40,7 @@ export function createMemoryWriter({
   const chunks: Buffer[] = [];
   const writes: string[] = [];
   const gone = new AbortController();
+  let failure: Error | null = null;
   const screen = createScreen({ columns, rows });
   return {
     isTTY,
@@ -56,7 +59,12 @@ export function createMemoryWriter({
     drained: async () => {},
     bytes: () => Buffer.concat(chunks),
     text: () => Buffer.concat(chunks).toString(),
+    flushed: async () => failure,
     leave: () => gone.abort(),
+    fail(error) {
+      failure = error;
+      gone.abort();
+    },
   };
 }
 
