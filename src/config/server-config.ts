@@ -100,7 +100,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     dataDir,
     artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
-    tls: { files: tlsFiles(read, problems), proxy: read(settings.tlsProxy) ?? false },
+    tls: { files: tlsFiles(read, [ofVariables, ofFile], problems), proxy: read(settings.tlsProxy) ?? false },
     executor: read(settings.executor) ?? "local",
     parallelLimit: read(settings.parallelLimit) ?? machine.cores,
     logLevel: read(settings.logLevel) ?? null,
@@ -150,14 +150,25 @@ function database(
 }
 
 function tlsFiles(
-  read: <T>(setting: Setting<T>) => T | undefined,
+  read: Reader,
+  sources: readonly ReadonlyMap<string, Given>[],
   problems: SourceProblem[],
 ): ServerConfig["tls"]["files"] {
   const [certificate, key] = [read(settings.tlsCertificate), read(settings.tlsKey)];
   if (certificate !== undefined && key !== undefined) return { certificate, key };
-  if (certificate === undefined && key === undefined) return null;
-  const [given, absent] = key === undefined ? ["certificate", "key"] : ["key", "certificate"];
-  problems.push({ source: `tls.${given}`, message: `needs tls.${absent} beside it`, suggestion: null });
+  const given = ({ key: name }: Setting<string>) => sources.flatMap((source) => source.get(name) ?? [])[0];
+  const [ofCertificate, ofKey] = [given(settings.tlsCertificate), given(settings.tlsKey)];
+  // One that is there and wrong has been told already; it is not missing.
+  const [alone, absent] =
+    ofKey === undefined ? [ofCertificate, settings.tlsKey] : [ofKey, settings.tlsCertificate];
+  if (alone !== undefined && given(absent) === undefined) {
+    const name = absent === settings.tlsKey ? settings.tlsCertificate.key : settings.tlsKey.key;
+    problems.push({
+      source: alone.source,
+      message: `${name} needs ${absent.key} beside it`,
+      suggestion: null,
+    });
+  }
   return null;
 }
 

@@ -29,12 +29,23 @@ const bad = (message: string, suggestion: string | null = null): Read<never> => 
   suggestion,
 });
 
-const anyText = (text: string): Read<string> => good(text);
+const anyText = (text: string): Read<string> => (text === "" ? bad("is empty") : good(text));
 const secret = (text: string): Read<Secret> => good(new Secret(text));
-const path = (text: string, base: string): Read<string> =>
-  text.startsWith("~")
+function path(text: string, base: string): Read<string> {
+  // Resolved, it would be the directory of the file that says it.
+  if (text === "") return bad("is empty");
+  return text.startsWith("~")
     ? bad('must be a path, and "~" is not expanded here')
     : good(isAbsolute(text) ? text : resolve(base, text));
+}
+
+/** What is not one is not shown: people put a whole address here, the password in it. */
+function databaseHost(text: string): Read<string> {
+  if (text === "") return bad("is empty");
+  return isAbsolute(text) || /^[A-Za-z0-9_.:-]+$/.test(text)
+    ? good(text)
+    : bad("must be the name or address of a host, or the absolute directory of a socket, and nothing else");
+}
 
 function account(text: string): Read<string> {
   return /^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$|^\d{1,10}$/.test(text)
@@ -207,7 +218,7 @@ export const settings = {
   ),
   dbHost: define(
     "db.host",
-    anyText,
+    databaseHost,
     "none: the embedded Postgres",
     "Host of an external Postgres, or the directory of its socket.",
   ),

@@ -101,7 +101,15 @@ function explain(code: string, message: string): [message: string, remedy: strin
         "a value on this line holds a second `: `, which would begin a nested mapping",
         "Put the value in quotes, or begin it with `|` on a line of its own.",
       ];
-    default:
-      return [`this is not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`, null];
+    case "BAD_DQ_ESCAPE":
+      return [
+        "a backslash in double quotes begins no sequence that YAML knows",
+        "Write the backslash twice, or put the value in single quotes.",
+      ];
+    default: {
+      // Behind a colon the parser repeats what it found, which may be a password.
+      const fact = message.replace(/(?<=\w): .*$/s, "");
+      return [`this is not YAML: ${fact.charAt(0).toLowerCase()}${fact.slice(1)}`, null];
+    }
   }
 }

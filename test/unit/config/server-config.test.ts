@@ -183,6 +183,27 @@ describe("refusals", () => {
     expect(found.place).toBe(name);
   });
 
+  it.each(["data_dir", "artifact_path", "db.host", "db.user", "db.name"])(
+    "does not take an empty %s for a value",
+    (key) => {
+      const [holder, name] = key.split(".");
+      const text = name === undefined ? `${holder}: ""\n` : `db: { host: h, ${name}: "" }\n`;
+      expect(problem({}, text.replace('host: h, host: ""', 'host: ""')).message).toContain(`${key} is empty`);
+    },
+  );
+
+  it("names the source of half a TLS, once", () => {
+    expect(problem({}, "tls: { certificate: c.pem }\n").message).toBe(
+      "/etc/shipinator.yaml:1:21: tls.certificate needs tls.key beside it",
+    );
+    expect(problem({ SHIPINATOR_TLS_KEY: "k.pem" }).message).toBe(
+      "SHIPINATOR_TLS_KEY: tls.key needs tls.certificate beside it",
+    );
+    expect(problem({}, 'tls: { certificate: c.pem, key: "~/k.pem" }\n').message).toBe(
+      '/etc/shipinator.yaml:1:33: tls.key must be a path, and "~" is not expanded here',
+    );
+  });
+
   it("does not ignore a database without a host", () => {
     expect(problem({ SHIPINATOR_DB_PORT: "5432" }).message).toContain(
       "db.port has no meaning without db.host",
@@ -284,6 +305,9 @@ describe("secrets", () => {
     [`db:\n  password: "${password}\n`],
     [`db: { host: h, pasword: ${password} }\n`],
     [`db: { host: h, password: { ? ${password} : 1, 1: 2 } }\n`],
+    [`db:\n  host: h\n  password: |${password}\n    x\n`],
+    [`db: { host: h, password: "\\${password}" }\n`],
+    [`db: { host: "postgres://u:${password}@h/db" }\n`],
   ])("do not stand in the message for %j", (text) => {
     const found = problem({}, text);
     expect(`${found.message} ${found.remedy} ${JSON.stringify(found.details)}`).not.toContain(password);
