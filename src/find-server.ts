@@ -41,7 +41,7 @@ async function dataDirectoryOf({
     const named = environment.SHIPINATOR_DATA_DIR ?? "";
     return named === "" ? defaultDataDirectory(environment, { home, uid }) : resolve(cwd, named);
   }
-  const { loadServerConfig } = await import("./config/index.ts");
-  const file = { path: resolve(cwd, path), text: readFileSync(resolve(cwd, path), "utf8") };
+  const { loadServerConfig, readConfigFile } = await import("./config/index.ts");
+  const file = readConfigFile({ environment, cwd, configFile });
   return loadServerConfig({ file, environment, machine: { home, uid, cores: 1, cwd } }).dataDir;
 }

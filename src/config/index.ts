@@ -1,3 +1,4 @@
+export { readConfigFile } from "./config-file.ts";
 export { pipelineJsonSchema } from "./json-schema.ts";
 export {
   type ParsedPipeline,

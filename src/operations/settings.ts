@@ -1,8 +1,7 @@
 /** The server's configuration from where it is kept: a file that was named, variables over it. */
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
-import { loadServerConfig, type ServerConfig } from "../config/index.ts";
+import { loadServerConfig, readConfigFile, type ServerConfig } from "../config/index.ts";
 import { errorMessage, Problem } from "../kernel/index.ts";
 
 export interface SettingsOptions {
@@ -16,13 +15,11 @@ export interface SettingsOptions {
 
 /** @throws Problem server_config_invalid */
 export function readSettings({ environment, cwd, home, uid, configFile }: SettingsOptions): ServerConfig {
-  const path = configFile ?? environment.SHIPINATOR_CONFIG ?? null;
-  const file =
-    path === null ? null : { path: resolve(cwd, path), text: readSettingsFile(resolve(cwd, path)) };
+  const file = readConfigFile({ environment, cwd, configFile });
   return loadServerConfig({ file, environment, machine: { home, uid, cores: availableParallelism(), cwd } });
 }
 
-/** A text that the configuration consists of or names. @throws Problem server_config_invalid */
+/** A text that the configuration names. @throws Problem server_config_invalid */
 export function readSettingsFile(path: string): string {
   try {
     return readFileSync(path, "utf8");

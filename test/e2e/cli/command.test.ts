@@ -114,6 +114,35 @@ describe("the shipinator command", () => {
     },
   );
 
+  it("says which configuration it cannot read, and who named it", async () => {
+    const path = join(directory, "absent.yaml");
+    const named = await shipinator(["list", "--config", "absent.yaml"]);
+    expect([named.code, named.stderr]).toEqual([2, expect.stringContaining(`${path} cannot be read`)]);
+    expect(named.stderr).toContain("Correct --config");
+    const variable = await shipinator(["list"], { env: { SHIPINATOR_CONFIG: path } });
+    expect([variable.code, variable.stderr]).toEqual([
+      2,
+      expect.stringContaining("Correct SHIPINATOR_CONFIG"),
+    ]);
+  });
+
+  it("does not replace what is not UTF-8 in its configuration", async () => {
+    const latin = Buffer.from("db: { host: 127.0.0.1, password: p\u00e4ss }\n", "latin1");
+    await writeFile(join(directory, "c.yaml"), latin);
+    const { code, stderr } = await shipinator(["list", "--config", "c.yaml"]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining("c.yaml:1:35: the byte 0xe4 at offset 34 is not"),
+    ]);
+  });
+
+  it("takes an empty SHIPINATOR_CONFIG for none", async () => {
+    const env = { SHIPINATOR_CONFIG: "", SHIPINATOR_LISTEN_ADDRESS: "nowhere" };
+    expect((await shipinator(["list"], { env })).stderr).toContain(
+      "SHIPINATOR_LISTEN_ADDRESS: listen_address",
+    );
+  });
+
   it("refuses with exit 2 what it does not understand", async () => {
     expect(await shipinator(["rnu"])).toMatchObject({ code: 2, stdout: "" });
   });
