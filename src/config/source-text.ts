@@ -22,7 +22,8 @@ export function decodeSource(input: string | Uint8Array): SourceText {
     return refuse(
       "",
       0,
-      `the file has ${all.length} bytes, and more than ${maxFileBytes} (256 KiB) are not read`,
+      // Who hands it over stops reading there, so its size is not known.
+      `the file has more than ${maxFileBytes} bytes (256 KiB), and so large a one is not read`,
       "Move long scripts into files of the repository and call them.",
     );
   if (isUtf16(all)) return refuse("", 0, "the file is encoded as UTF-16", "Save it as UTF-8.");

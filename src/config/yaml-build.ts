@@ -60,6 +60,10 @@ function buildScalar(build: Build, node: Scalar, span: Span): ScalarNode {
   const { value } = node;
   if (typeof value === "string" && value.includes("\0"))
     build.faults.add(at, "the value holds a NUL character, which no process can be given");
+  if (typeof value === "string" && !value.isWellFormed())
+    build.faults.add(at, "the value holds half of a surrogate pair, which is not text and cannot be stored", {
+      remedy: "Write the character itself, or both halves.",
+    });
   const plain =
     value === null || typeof value === "string" || typeof value === "boolean"
       ? value

@@ -10,12 +10,12 @@ describe("bytes that are no text", () => {
     const fill = (size: number) => `${whole}#${"x".repeat(size - whole.length - 1)}`;
     expect(accept(fill(256 * 1024)).config.build?.steps).toHaveLength(1);
     expect(refuseOnce(fill(256 * 1024 + 1))).toBe(
-      "1:1: the file has 262145 bytes, and more than 262144 (256 KiB) are not read",
+      "1:1: the file has more than 262144 bytes (256 KiB), and so large a one is not read",
     );
   });
 
   it("counts bytes and not characters", () => {
-    expect(refuseOnce(`# ${"é".repeat(128 * 1024)}`)).toContain("262146 bytes");
+    expect(refuseOnce(`# ${"é".repeat(128 * 1024)}`)).toContain("more than 262144 bytes");
   });
 
   it("names the place of a byte that is not UTF-8", () => {
@@ -127,6 +127,14 @@ describe("text that is no YAML document of ours", () => {
     expect(refuseOnce('build: { steps: [{ name: a, run: "a\\0b" }] }\n')).toBe(
       "1:34: the value holds a NUL character, which no process can be given",
     );
+  });
+
+  it("refuses half of a surrogate pair that an escape makes, and takes both", () => {
+    const file = (sequence: string) => `build: { steps: [{ name: a, run: "echo ${sequence}" }] }\n`;
+    expect(refuseOnce(file("\\ud83d"))).toBe(
+      "1:34: the value holds half of a surrogate pair, which is not text and cannot be stored",
+    );
+    expect(accept(file("\\U0001F600")).config.build?.steps[0]?.run).toBe("echo 😀");
   });
 });
 
