@@ -27,23 +27,46 @@ export function proposeMake(files: RepositoryFiles): Proposal | null {
 /** Names before a single colon at the start of a line; variables and patterns are left out. */
 function makeTargets(content: string): ReadonlySet<string> {
   const targets = new Set<string>();
-  for (const match of content.matchAll(/^([A-Za-z0-9_. -]+?)\s*::?(?!=)/gm))
-    for (const target of (match[1] ?? "").split(/\s+/)) targets.add(target);
+  // What ends in `:=`, `::=` or `:::=` gives a variable its value.
+  for (const match of content.matchAll(/^([A-Za-z0-9_.-][A-Za-z0-9_. -]*):{1,2}(?![:=])/gm))
+    for (const target of (match[1] ?? "").split(" ")) targets.add(target);
   return targets;
 }
+
+const chartParts = [
+  "Chart.yaml",
+  "Chart.lock",
+  ".helmignore",
+  "values.yaml",
+  "values.schema.json",
+  "templates",
+  "crds",
+  "charts",
+  "README.md",
+  "LICENSE",
+];
 
 export function proposeChart(files: RepositoryFiles): Proposal | null {
   const charts = [...files.keys()].filter((path) => /^(?:[\w.-]+\/){0,3}Chart\.yaml$/.test(path)).sort();
   const steps: ProposedStep[] = charts.flatMap((path) => {
     const directory = path.slice(0, -"/Chart.yaml".length) || ".";
     const given = /^name:\s*["']?([A-Za-z0-9._-]+)["']?\s*$/m.exec(files.get(path) ?? "")?.[1];
-    const name = safeName(given) ?? safeName(directory.split("/").at(-1));
+    const name = safeName(given) ?? safeName(directory === "." ? "chart" : directory.split("/").at(-1));
     if (name === null) return [];
-    return {
+    const step = {
       name: charts.length === 1 ? "chart" : `chart-${name}`.slice(0, 64),
       comment: "The chart's directory is packaged as it is here.",
       run: [`test -f ${path}`],
-      outputs: [{ type: "helm_chart", name: charts.length === 1 ? "chart" : name, path: directory }],
+    };
+    const output = { type: "helm_chart", name: charts.length === 1 ? "chart" : name } as const;
+    if (directory !== ".") return { ...step, outputs: [{ ...output, path: directory }] };
+    // The root cannot be an output: it holds everything else as well.
+    const parts = chartParts.filter((part) => [...files.keys()].some((file) => file.split("/")[0] === part));
+    return {
+      ...step,
+      comment: "The parts of the chart; what else lies beside them stays out of the package.",
+      run: [`mkdir -p out/${name}`, `cp -R ${parts.join(" ")} out/${name}/`],
+      outputs: [{ ...output, path: `out/${name}` }],
     };
   });
   const [first] = steps;

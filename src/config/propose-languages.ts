@@ -49,7 +49,9 @@ export function proposeCargo(files: RepositoryFiles): Proposal | null {
   const content = files.get("Cargo.toml");
   if (content === undefined) return null;
   const locked = files.has("Cargo.lock") ? " --locked" : "";
-  const name = files.has("src/main.rs") ? safeName(tomlValue(content ?? "", "package", "name")) : null;
+  // A [[bin]] may give the program another name.
+  const named = files.has("src/main.rs") && !/^\s*\[\[bin\]\]/m.test(content ?? "");
+  const name = named ? safeName(tomlValue(content ?? "", "package", "name")) : null;
   return {
     kind: "rust",
     source: "Cargo.toml",
@@ -69,25 +71,13 @@ export function proposePython(files: RepositoryFiles): Proposal | null {
   const content = files.get("pyproject.toml");
   if (content === undefined) return null;
   const text = content ?? "";
-  const environment = "python3 -m venv .venv";
-  const builds = /^\s*\[build-system\]/m.test(text);
+  const builds = hasBuildSystem(text);
   const name = safeName(tomlValue(text, "project", "name")) ?? "package";
-  const usesPytest = /pytest/.test(text);
-  const hasTests = [...files.keys()].some((path) =>
-    /^(?:tests?\/|test_[^/]*\.py$|[^/]*_test\.py$)/.test(path),
-  );
-  const test: ProposedStep = usesPytest
-    ? {
-        name: "unit",
-        run: [environment, `.venv/bin/pip install ${builds ? ". " : ""}pytest`, ".venv/bin/python -m pytest"],
-      }
-    : hasTests
-      ? { name: "unit", run: ["python3 -m unittest discover"] }
-      : {
-          name: "compile",
-          comment: "Only that every file is Python; replace it by the project's tests.",
-          run: ["python3 -m compileall -q ."],
-        };
+  const test = pythonTest(files, text) ?? {
+    name: "compile",
+    comment: "Only that every file is Python; replace it by the project's tests.",
+    run: ["python3 -m compileall -q ."],
+  };
   return {
     kind: "python",
     source: "pyproject.toml",
@@ -103,6 +93,38 @@ export function proposePython(files: RepositoryFiles): Proposal | null {
     test: [test],
     later: [],
   };
+}
+
+const environment = "python3 -m venv .venv";
+const hasBuildSystem = (text: string): boolean => /^\s*\[build-system\]/m.test(text);
+
+/** Null where no tests are seen: both runners fail, or pass over nothing, where they find none. */
+function pythonTest(files: RepositoryFiles, text: string): ProposedStep | null {
+  const paths = [...files.keys()];
+  // Their names stand in a script, so those with blanks or worse are not taken.
+  const found = paths.filter((path) => /^(?:\w[\w.-]*\/)*(?:test_[\w.-]*|\w[\w.-]*_test)\.py$/.test(path));
+  const [first] = found;
+  if (first === undefined) return null;
+  const install = hasBuildSystem(text) ? ". " : "";
+  if (/pytest/.test(text))
+    return {
+      name: "unit",
+      run: [environment, `.venv/bin/pip install ${install}pytest`, ".venv/bin/python -m pytest"],
+    };
+  const prepare = install === "" ? [] : [environment, ".venv/bin/pip install ."];
+  const python = install === "" ? "python3" : ".venv/bin/python";
+  return {
+    name: "unit",
+    run: [...prepare, `${python} -m unittest discover${discovery(files, first, found)}`],
+  };
+}
+
+/** From the root unittest goes into packages alone, and looks for `test_*.py`. */
+function discovery(files: RepositoryFiles, first: string, found: readonly string[]): string {
+  const directory = first.split("/").slice(0, -1).join("/");
+  const start = directory === "" || files.has(`${directory}/__init__.py`) ? "" : ` -s ${directory}`;
+  const usual = found.some((path) => /(?:^|\/)test_[^/]*$/.test(path));
+  return `${start}${usual ? "" : " -p '*_test.py'"}`;
 }
 
 /** A text value of a TOML table; enough for a name, and null-safe for everything else. */

@@ -55,22 +55,38 @@ export async function initCommand(context: CommandContext, args: InitArguments):
   return EXIT.done;
 }
 
-/** Paths from the root, and the content of those files that a proposal reads. */
+/**
+ * Paths from the root, and the content of those files that a proposal reads. Breadth first: a directory of thousands of
+ * files must not hide what lies beside it.
+ */
 async function look(files: Files, root: string): Promise<ReadonlyMap<string, string | null>> {
   const found = new Map<string, string | null>();
-  const walk = async (below: string, depth: number): Promise<void> => {
-    for (const name of (await files.names(join(root, below))).toSorted()) {
-      if (found.size >= MAX_NAMES) return;
-      const path = below === "" ? name : `${below}/${name}`;
-      const kind = await files.kind(join(root, path));
-      if (kind === "file")
-        found.set(path, filesThatMatter.includes(name) ? await contentOf(files, join(root, path)) : null);
-      else if (kind === "directory" && depth < DEPTH && !name.startsWith(".") && !foreign.has(name))
-        await walk(path, depth + 1);
-    }
-  };
-  await walk("", 0);
+  let level: readonly string[] = [""];
+  for (let depth = 0; depth <= DEPTH; depth += 1) {
+    const below: string[] = [];
+    for (const directory of level)
+      for (const name of await namesIn(files, root, directory)) {
+        if (found.size >= MAX_NAMES) return found;
+        const path = directory === "" ? name : `${directory}/${name}`;
+        // What may not be looked at is not what a proposal is made of.
+        const kind = await files.kind(join(root, path)).catch(() => null);
+        if (kind === "file")
+          found.set(path, filesThatMatter.includes(name) ? await contentOf(files, join(root, path)) : null);
+        else if (kind === "directory" && !name.startsWith(".") && !foreign.has(name)) below.push(path);
+      }
+    level = below;
+  }
   return found;
+}
+
+/** Sorted. The root must be readable; a directory in it that is not (a database's, say) is passed over. */
+async function namesIn(files: Files, root: string, directory: string): Promise<readonly string[]> {
+  try {
+    return (await files.names(join(root, directory))).toSorted();
+  } catch (error) {
+    if (directory === "") throw error;
+    return [];
+  }
 }
 
 async function contentOf(files: Files, path: string): Promise<string> {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -81,6 +81,15 @@ describe("the shipinator command", () => {
     expect(await shipinator(["validate"])).toMatchObject({ code: 0, stderr: "" });
     expect(await shipinator(["init"])).toMatchObject({ code: 2, stdout: "" });
     expect((await readdir(directory)).toSorted()).toEqual([".shipinator.yaml", "go.mod"]);
+  });
+
+  it("sees what a starting file is made of, whatever lies beside it", async () => {
+    await mkdir(join(directory, "assets"));
+    const many = Array.from({ length: 5_001 }, (_, index) => join(directory, "assets", `${index}`));
+    for (const path of many) await writeFile(path, "");
+    await symlink("loop", join(directory, "loop"));
+    await writeFile(join(directory, "package.json"), '{ "scripts": { "test": "node --test" } }');
+    expect((await shipinator(["init"])).stdout).toContain("Made of package.json.");
   });
 
   it("ends quietly when its reader has gone", async () => {

@@ -98,15 +98,48 @@ describe("the starting file", () => {
     expect(steps({ "Cargo.toml": toml }, "test")).toEqual(["unit: cargo test"]);
   });
 
+  it("does not take a variable of a Makefile for a target", () => {
+    const makefile = "test ::= 1\ncheck := 2\nbuild :::= 3\nhello : x\n";
+    expect(steps({ Makefile: makefile }, "build")).toEqual(["make: make"]);
+    expect(steps({ Makefile: makefile }, "test")).toEqual([]);
+    expect(steps({ Makefile: "test :: a\n" }, "test")).toEqual(["test: make test"]);
+  });
+
+  it("packs of a chart in the root what is the chart's", () => {
+    const files = { "Chart.yaml": "name: web\n", "templates/a.yaml": null, "main.c": null };
+    const { config } = propose(files).parsed;
+    expect(config.build?.steps[0]).toMatchObject({
+      run: "mkdir -p out/web\ncp -R Chart.yaml templates out/web/\n",
+      outputs: [{ type: "helm_chart", path: "out/web" }],
+    });
+  });
+
+  it("leaves it to a person what a crate with programs of its own names makes", () => {
+    const toml = '[package]\nname = "tool"\n[[bin]]\nname = "other"\npath = "src/main.rs"\n';
+    const { config } = propose({ "Cargo.toml": toml, "src/main.rs": null }).parsed;
+    expect(config.build?.steps[0]?.outputs).toEqual([]);
+  });
+
+  it.each([
+    [["test_a.py"], "python3 -m unittest discover"],
+    [["tests/__init__.py", "tests/test_a.py"], "python3 -m unittest discover"],
+    [["tests/test_a.py"], "python3 -m unittest discover -s tests"],
+    [["tests/a_test.py"], "python3 -m unittest discover -s tests -p '*_test.py'"],
+    [["tests/data.json", "te st/test_b.py"], "python3 -m compileall -q ."],
+  ])("lets unittest find %j", (paths, script) => {
+    const files = { "pyproject.toml": "", ...Object.fromEntries(paths.map((path) => [path, null])) };
+    expect(steps(files, "test")).toEqual([expect.stringContaining(script)]);
+  });
+
   it("builds and tests a Python project", () => {
     const toml = '[build-system]\nrequires = ["x"]\n[project]\nname = "tool"\n[tool.pytest.ini_options]\n';
     expect(steps({ "pyproject.toml": toml }, "build")).toEqual([
       "wheel: python3 -m venv .venv\n.venv/bin/pip wheel --no-deps --wheel-dir dist .",
     ]);
-    expect(steps({ "pyproject.toml": toml }, "test")[0]).toContain(".venv/bin/python -m pytest");
-    expect(steps({ "pyproject.toml": "", "tests/test_a.py": null }, "test")).toEqual([
-      "unit: python3 -m unittest discover",
-    ]);
+    expect(steps({ "pyproject.toml": toml, "src/tool/test_a.py": null }, "test")[0]).toContain(
+      ".venv/bin/python -m pytest",
+    );
+    expect(steps({ "pyproject.toml": toml }, "test")).toEqual(["compile: python3 -m compileall -q ."]);
     expect(steps({ "pyproject.toml": "" }, "test")).toEqual(["compile: python3 -m compileall -q ."]);
   });
 
