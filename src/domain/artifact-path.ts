@@ -6,6 +6,8 @@ export function artifactPathFault(path: string): string | null {
   if (/\p{Cc}/u.test(path)) return "holds a newline or another control character";
   if (path.startsWith("/")) return "is absolute; it must be relative to the workspace";
   if (path.split("/").includes("..")) return 'leads out of the workspace by ".."';
+  if (cleanArtifactPath(path) === ".")
+    return "is the workspace itself; name a file, a directory or a pattern in it";
   return null;
 }
 

@@ -10,6 +10,8 @@ describe("outputs", () => {
     ["a\\nb", "holds a newline or another control character"],
     ["a\\u001bb", "holds a newline or another control character"],
     [" ", "is empty"],
+    [".", "is the workspace itself"],
+    ["././/", "is the workspace itself"],
   ])("refuses the path %j", (path, message) => {
     const found = refuse(output(`type: binary, name: o, path: "${path}"`));
     expect(found).toHaveLength(1);
@@ -76,7 +78,6 @@ describe("outputs", () => {
 
   it.each([
     ["type: binary, path: bin/*", "bin/*"],
-    ["type: binary, path: .", "."],
     ["type: binary, path: a/.npmrc", "a/.npmrc"],
     ["type: binary, path: 'a b'", "a b"],
     ["type: binary, path: 'bin/{{ .commit }}'", "bin/{{ .commit }}"],
