@@ -4,7 +4,7 @@ import { type PipelineProblem, parsePipelineFile, renderPipelineProblems } from 
 import { Problem } from "../../kernel/index.ts";
 import { type CommandContext, note, writeJson } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { count } from "../terminal/format.ts";
+import { count, shellWord } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { createStyle } from "../terminal/style.ts";
 import { PIPELINE_FILE } from "./pipeline-file.ts";
@@ -43,7 +43,7 @@ async function load({ deps }: CommandContext, target: string): Promise<{ bytes: 
 
 function noPipelineFile(directory: string): Problem {
   const where = directory === "." ? "this directory" : directory;
-  const init = directory === "." ? "shipinator init" : `shipinator init ${directory}`;
+  const init = directory === "." ? "shipinator init" : `shipinator init ${shellWord(directory)}`;
   return new Problem("not_found", `${where} has no ${PIPELINE_FILE}`, {
     remedy: `Write a starting one with: ${init}`,
   });
