@@ -47,6 +47,8 @@ interface Carried {
    * end, because the apply compares seq; never for finding out what somebody else wants (a cancel).
    */
   ahead: Promise<Snapshot | null> | null;
+  /** The release that it wants and another run's deploy holds. */
+  waitsFor: string | null;
 }
 
 interface Parts {
@@ -56,6 +58,8 @@ interface Parts {
   readonly workspaces: Workspaces;
   readonly changed: (runId: RunId, seq: number) => void;
   readonly recorded: (changes: ChangeSet) => void;
+  /** Another run's turn has come. */
+  readonly again: (runId: RunId) => void;
   readonly stopping: AbortSignal;
 }
 
@@ -63,16 +67,21 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
   const { store, log, owner } = deps;
   const { attempts, dispatcher, resolving, workspaces, stopping } = parts;
   const carried = new Map<RunId, Carried>();
+  /** Deploys whose end was recorded here: a look that began before the last of them may have seen it active. */
+  let deploysEnded = 0;
 
   async function pass(runId: RunId): Promise<void> {
     while (!stopping.aborted) {
       const run = carried.get(runId);
       if (run === undefined) return;
+      const endedBefore = deploysEnded;
       const [snapshot, refusal] = await Promise.all([look(runId, run), dispatcher.refusal()]);
       if (carried.get(runId) !== run || stopping.aborted) return;
       if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId, snapshot?.run.seq ?? 0);
       takeIntoCare(run, snapshot);
-      if (!(await decide(run, snapshot, refusal))) return;
+      run.waitsFor = snapshot.deployBlock?.outcome === "active" ? releaseOf(snapshot) : null;
+      if (await decide(run, snapshot, refusal)) continue;
+      if (run.waitsFor === null || deploysEnded === endedBefore) return;
     }
   }
 
@@ -137,6 +146,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     perform(snapshot, decision);
     tell(snapshot.run.id, applied.seq);
     parts.recorded(decision.changes);
+    if (decision.changes.executions.some((change) => change.outcome !== null)) wakeWaiting(snapshot);
     if (decision.intents.some((intent) => intent.kind === "finished")) {
       release(snapshot.run.id);
       return false;
@@ -180,6 +190,14 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
         if (job !== undefined) workspaces.close(snapshot.run.id, job);
       }
     }
+  }
+
+  /** Who waits for a release is told when its deploy ends here; that it ended elsewhere is found by the sweep. */
+  function wakeWaiting(snapshot: Snapshot): void {
+    const release = releaseOf(snapshot);
+    if (release === null) return;
+    deploysEnded += 1;
+    for (const [runId, { waitsFor }] of carried) if (waitsFor === release) parts.again(runId);
   }
 
   async function stillOurs(runId: RunId): Promise<boolean> {
@@ -229,7 +247,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     pass,
     take(runId, mode) {
       const run = carried.get(runId);
-      if (run === undefined) carried.set(runId, { mode, executions: new Set(), ahead: null });
+      if (run === undefined) carried.set(runId, { mode, executions: new Set(), ahead: null, waitsFor: null });
       else if (mode === "carry") run.mode = mode;
     },
     release,
@@ -243,6 +261,12 @@ function subjectOf({ run, jobs, steps }: Snapshot, execution: ExecutionView): Su
   const step = steps.find((candidate) => candidate.id === execution.stepId);
   const job = jobs.find((candidate) => !isFinalStage(candidate.status));
   return step === undefined || job === undefined ? null : { runId: run.id, job, step, execution };
+}
+
+/** The release that the active job deploys to; null when it deploys nothing. */
+function releaseOf({ steps }: Snapshot): string | null {
+  const deploy = steps.find((step) => step.plan.deploy !== null)?.plan.deploy ?? null;
+  return deploy === null ? null : JSON.stringify([deploy.target, deploy.namespace, deploy.release]);
 }
 
 /** A job moved and nothing was started: what follows was outside the frontier. */

@@ -46,6 +46,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     recorded(changes) {
       for (const recorder of recorders) recorder(changes);
     },
+    again: (runId) => void advanceOrTell(runId),
   });
   const passes = createCoalescer<RunId>((runId) => advance.pass(runId));
   const sweeper = createLoop({

@@ -19,7 +19,7 @@ const deployOf = (release: string, name = "deploy") => ({
 });
 
 describe("a deploy to a release", () => {
-  it("waits while another run's deploy is active, and goes on by the sweep", async () => {
+  it("waits while another run's deploy is active, through sweeps too", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     const first = await bench.begin(process, deployOf("waits", "first"));
@@ -30,6 +30,40 @@ describe("a deploy to a release", () => {
     await bench.quiet();
     await bench.sweep();
     expect(begunNames(bench.world)).toEqual(["first", "second"]);
+    expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([
+      "success",
+      "success",
+    ]);
+  });
+
+  it("goes on at once when the other run's deploy ends in the same process", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    await bench.begin(process, deployOf("at once", "first"));
+    const second = await bench.begin(process, deployOf("at once", "second"));
+    expect((await bench.view(second)).status).toBe("pending");
+    process.executor.finish("first");
+    await bench.quiet();
+    expect((await bench.view(second)).status).toBe("success");
+  });
+
+  it("goes on at once also when the other ends between its look and its decision", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    const first = await bench.begin(process, deployOf("meanwhile", "first"));
+    const second = await bench.accept(process, deployOf("meanwhile", "second"));
+    const look = process.gate.hold("runs.frontier", "after");
+    const carrying = process.orchestrator.carry(second);
+    await look.reached;
+    const over = Promise.withResolvers<void>();
+    process.orchestrator.onChange((runId) => {
+      if (runId === first) over.resolve();
+    });
+    process.executor.finish("first");
+    await over.promise;
+    look.release();
+    await carrying;
+    await bench.quiet();
     expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([
       "success",
       "success",
