@@ -32,7 +32,7 @@ export default defineConfig({
       suite("unit", { testTimeout: 5_000 }),
       suite("pg", { testTimeout: 30_000, globalSetup: postgres }),
       suite("e2e", { testTimeout: 120_000 }),
-      suite("system", { testTimeout: 600_000 }),
+      suite("system", { testTimeout: 600_000, globalSetup: postgres }),
     ],
   },
 });

@@ -6,6 +6,7 @@ import { readFileSync, type StatWatcher, unwatchFile, watchFile } from "node:fs"
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { errorMessage, type Logger, Problem } from "../kernel/index.ts";
+import { refuseConnection } from "./refusals.ts";
 
 export interface TlsFiles {
   readonly certificate: string;
@@ -35,7 +36,8 @@ export interface Listener {
 
 /** @throws Problem server_config_invalid: a file cannot be read, or holds no certificate or key */
 export function createListener(tls: TlsFiles | null, handler: RequestListener, log: Logger): Listener {
-  if (tls === null) return { server: createServer(limits, handler), scheme: "http", stop: () => undefined };
+  if (tls === null)
+    return { server: limited(createServer(limits, handler)), scheme: "http", stop: () => undefined };
   const server = createTlsServer({ ...limits, ...readTls(tls), minVersion: "TLSv1.2" }, handler);
   // A client that speaks no TLS, or gives up: its connection is its own matter.
   server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS connection failed"));
@@ -50,7 +52,23 @@ export function createListener(tls: TlsFiles | null, handler: RequestListener, l
       );
     }
   });
-  return { server, scheme: "https", stop };
+  return { server: limited(server), scheme: "https", stop };
+}
+
+/** Node drops what comes beyond so many; a process has so many file handles at most systems' default. */
+const mostConnections = 4_096;
+
+function limited(server: Server): Server {
+  server.maxConnections = mostConnections;
+  // Else Node passes over the lines beyond a number of them. They are bounded by their size.
+  server.maxHeadersCount = 0;
+  // An expectation that nobody knows may be passed over (RFC 9110 §10.1.1), and then has an answer like all others.
+  server.on("checkExpectation", (request, response) => server.emit("request", request, response));
+  // Else Node closes the connection without a word.
+  server.on("connect", (_request, socket) =>
+    refuseConnection(new Problem("usage", "the server is no proxy"), socket),
+  );
+  return server;
 }
 
 function readTls({ certificate, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {

@@ -13,7 +13,9 @@ import {
 } from "../kernel/index.ts";
 import type { Operations } from "../operations/index.ts";
 import { createListener, type TlsFiles } from "./listener.ts";
+import { createLoginLimit, type LoginLimits } from "./login-limit.ts";
 import type { Metrics } from "./metrics.ts";
+import { refuseConnection } from "./refusals.ts";
 import type { App } from "./rest/context.ts";
 import { createEventStreams, type StreamLimits } from "./rest/event-streams.ts";
 import { sendError } from "./rest/problems.ts";
@@ -27,6 +29,7 @@ export interface ApiOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly streams?: StreamLimits;
+  readonly logins?: LoginLimits;
 }
 
 /**
@@ -44,6 +47,8 @@ const drainMs = 10_000;
 const maxBodyBytes = 1_048_576;
 const defaultStreams: StreamLimits = { perCaller: 256, inAll: 2_000 };
 
+const defaultLogins: LoginLimits = { atOnce: 30, perSecond: 1 };
+
 /** @throws Problem server_config_invalid (TLS files), environment (the address cannot be listened on) */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { operations, version, clock, log } = options;
@@ -54,6 +59,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const app: App = Fastify({
     loggerInstance: requestLogger(log),
     logController: new LogController({ disableRequestLogging: true }),
+    clientErrorHandler: refuseConnection,
+    // While requests are drained, those that still come are answered; `stopping` tells each to go elsewhere.
+    return503OnClosing: false,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
     bodyLimit: maxBodyBytes,
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
@@ -80,6 +88,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
   addRest(app, operations, {
     streams,
+    logins: createLoginLimit(clock, options.logins ?? defaultLogins),
     version,
     ready: () => operations.ready(),
     metrics: async () => (await metrics()).read(),

@@ -1,9 +1,10 @@
 /** Deny by default: a route that does not say it is open needs a bearer token, whose scope is looked at before its body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../operations/index.ts";
+import { errorCode, Problem } from "../../kernel/index.ts";
+import type { Caller, Operations } from "../../operations/index.ts";
+import type { LoginLimit } from "../login-limit.ts";
 
-export function authorize(app: FastifyInstance, operations: Operations): void {
+export function authorize(app: FastifyInstance, operations: Operations, logins: LoginLimit): void {
   app.decorateRequest("callerKey", "");
   app.decorateRequest("credential", "");
   app.decorateRequest("resourceId", undefined);
@@ -12,13 +13,30 @@ export function authorize(app: FastifyInstance, operations: Operations): void {
     if (request.is404 || access === "open") return;
     if (access === undefined)
       throw new Problem("internal", `the route ${request.routeOptions.url} names no access`);
-    const credential = bearer(request);
-    const caller = await operations.authenticate(credential, request.id);
+    const { credential, caller } = await login(request);
     await operations.allow(caller, access);
     request.client = operations.as(caller);
     request.callerKey = caller.tokenId ?? caller.name;
     request.credential = credential;
   });
+
+  /** Looked at first, and the limit after it, so that nobody is locked out by what others behind his address do. */
+  async function login(
+    request: FastifyRequest,
+  ): Promise<{ readonly credential: string; readonly caller: Caller }> {
+    try {
+      const credential = bearer(request);
+      return { credential, caller: await operations.authenticate(credential, request.id) };
+    } catch (error) {
+      if (errorCode(error) !== "unauthorized") throw error;
+      const wait = logins.failed(request.ip);
+      if (wait === null) throw error;
+      throw new Problem("too_many_requests", "too many requests from this address had no valid token", {
+        remedy: `Wait ${wait} s, then send a token that is neither expired nor revoked.`,
+        details: { retry_after: wait },
+      });
+    }
+  }
 }
 
 function bearer(request: FastifyRequest): string {

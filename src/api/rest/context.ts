@@ -11,6 +11,7 @@ import type {
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 
 import type { Client, Operation } from "../../operations/index.ts";
+import type { LoginLimit } from "../login-limit.ts";
 
 /** `open`: for everybody; else the operation whose scope it needs. */
 export type Access = "open" | Operation;
@@ -60,4 +61,8 @@ export interface RouteContext {
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;
+}
+
+export interface RestContext extends RouteContext {
+  readonly logins: LoginLimit;
 }

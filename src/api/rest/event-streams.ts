@@ -4,6 +4,7 @@
  * one event and the socket's buffer, because a sender awaits each `send`.
  */
 import { once } from "node:events";
+import type { FastifyReply } from "fastify";
 import { type Clock, Problem } from "../../kernel/index.ts";
 import type { EventStream, Streams } from "./context.ts";
 
@@ -12,6 +13,18 @@ const keepAliveMs = 15_000;
 /** A reader that takes nothing for so long is let go. */
 const stalledMs = 30_000;
 const reconnectMs = 1_000;
+
+const head = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-store",
+  "x-accel-buffering": "no",
+  "x-content-type-options": "nosniff",
+} as const;
+
+/** What a HEAD is answered with: it follows nothing. */
+export async function headOfStream(reply: FastifyReply): Promise<unknown> {
+  return await reply.headers(head).send("");
+}
 
 export interface StreamLimits {
   /** Of one caller. */
@@ -65,10 +78,7 @@ export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: 
       stopping.addEventListener("abort", comeAgain, { once: true });
       reply.hijack();
       response.writeHead(200, {
-        "content-type": "text/event-stream",
-        "cache-control": "no-store",
-        "x-accel-buffering": "no",
-        "x-content-type-options": "nosniff",
+        ...head,
         "x-request-id": request.id,
       });
       response.write(`retry: ${reconnectMs}\n\n`);

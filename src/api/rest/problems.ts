@@ -44,7 +44,7 @@ export async function sendError(error: FastifyError, request: FastifyRequest, re
   const problem = problemOf(error);
   if (problem.code === "internal") request.log.error({ err: error }, "a request failed inside the server");
   if (problem.code === "unauthorized") reply.header("www-authenticate", 'Bearer realm="shipinator"');
-  if (problem.status === 503 || problem.status === 429) reply.header("retry-after", "5");
+  if (problem.status === 503 || problem.status === 429) reply.header("retry-after", waitOf(problem));
   // What was said of a payload does not hold for the problem that comes in its place.
   for (const header of ofPayload) reply.removeHeader(header);
   if (problem.code === "range_not_satisfiable") reply.header("content-range", `bytes */${sizeOf(problem)}`);
@@ -55,6 +55,12 @@ const ofPayload = ["etag", "repr-digest", "content-disposition", "content-length
 
 function sizeOf({ details }: Problem): number | "*" {
   return typeof details === "object" && details !== null && "size" in details ? Number(details.size) : "*";
+}
+
+/** Seconds, as the problem knows them. */
+function waitOf({ details }: Problem): string {
+  const known = typeof details === "object" && details !== null && "retry_after" in details;
+  return known ? String(details.retry_after) : "5";
 }
 
 export async function sendNotFound(request: FastifyRequest, reply: FastifyReply) {
@@ -75,6 +81,7 @@ const refusals: Readonly<Record<string, readonly [ProblemCode, string]>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: ["usage", "the request's body is empty, and was said to be JSON"],
   FST_ERR_CTP_INVALID_JSON_BODY: ["usage", "the request's body is no JSON"],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["usage", "the request's body is not as long as was said"],
+  FST_ERR_MAX_PARAM_LENGTH: ["uri_too_long", "a name in the request's path is too long"],
   FST_ERR_BAD_URL: ["usage", "the request's path is badly escaped"],
 };
 

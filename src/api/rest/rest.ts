@@ -1,8 +1,9 @@
 /** The REST interface on a Fastify that the caller has made. */
 import { validatorCompiler } from "fastify-type-provider-zod";
+import { Problem } from "../../kernel/index.ts";
 import type { Operations } from "../../operations/index.ts";
 import { authorize } from "./authorization.ts";
-import type { App, RouteContext } from "./context.ts";
+import type { App, RestContext, RouteContext } from "./context.ts";
 import { keepAnswers } from "./idempotency.ts";
 import { sendError, sendNotFound } from "./problems.ts";
 import { accessRoutes } from "./routes/access.ts";
@@ -18,15 +19,34 @@ import { systemRoutes } from "./routes/system.ts";
 /** What answers look like is proven by tests over every route; a server spends no time on proving it again. */
 const toText = () => (data: unknown) => JSON.stringify(data);
 
-export function addRest(app: App, operations: Operations, context: RouteContext): void {
+/** Milliseconds in which a client takes nothing of its answer. */
+const stalledMs = 60_000;
+
+const mostHeaders = 128;
+
+export function addRest(app: App, operations: Operations, context: RestContext): void {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(toText);
   app.setErrorHandler(sendError);
   app.setNotFoundHandler(sendNotFound);
+  app.addHook("onRequest", async ({ raw }) => {
+    // Node takes both, and counts no more than the letters of each header line.
+    if (raw.httpVersionMajor < 1)
+      throw new Problem("usage", "the request is of a version before HTTP/1.0", {
+        remedy: "Speak HTTP/1.1.",
+      });
+    if (raw.rawHeaders.length > 2 * mostHeaders)
+      throw new Problem("headers_too_large", `the request has more than ${mostHeaders} header lines`);
+  });
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
+    // The next request is to go to another server, or to this one's successor.
+    if (context.stopping.aborted) reply.header("connection", "close");
+    // A client that takes nothing holds memory, and a payload's file: it is let go. Asked of the socket, which sees what
+    // is taken; afterwards Node sets the time that an idle connection may stay.
+    reply.raw.setTimeout(stalledMs, () => reply.raw.destroy());
   });
-  authorize(app, operations);
+  authorize(app, operations, context.logins);
   keepAnswers(app, operations);
   addRoutes(app, context);
 }

@@ -1,7 +1,7 @@
 /** The API over real operations, asked over a real connection; and its document, to hold the answers to. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { type Api, startApi } from "../../../src/api/index.ts";
+import { type Api, type ApiOptions, startApi } from "../../../src/api/index.ts";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import { createOperationsBench, type OperationsBench } from "../operations-bench.ts";
 
@@ -27,7 +27,7 @@ export interface Answer {
   readonly json: any;
 }
 
-export async function startService(): Promise<Service> {
+export async function startService(options: Partial<ApiOptions> = {}): Promise<Service> {
   const bench = await createOperationsBench();
   const api = await startApi({
     address: { host: "127.0.0.1", port: 0 },
@@ -36,6 +36,9 @@ export async function startService(): Promise<Service> {
     version: "1.2.3",
     clock: systemClock,
     log: silentLogger,
+    // The tests of authorization fail on purpose, and often.
+    logins: { atOnce: 1_000_000, perSecond: 1 },
+    ...options,
   });
   const { token: admin } = await bench.local.tokens.create({ name: "admin", scope: "admin" });
   return {
@@ -84,24 +87,32 @@ export interface Route {
   fault(answer: Answer): string | null;
 }
 
-interface Operation {
+/** A route as the generator of requests sees it. */
+export interface Operation extends Route {
+  readonly pattern: RegExp;
+  /** The schema of its body. */
+  readonly body: object | null;
+}
+
+interface Described {
   readonly operationId: string;
   readonly "x-scope"?: "read" | "trigger" | "admin";
-  readonly requestBody?: object;
+  readonly requestBody?: { readonly content: Readonly<Record<string, Content>> };
   readonly parameters?: readonly { readonly in: string; readonly name: string }[];
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>;
 }
 
 const document: {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Described>>>>;
   readonly components: { readonly schemas: object };
 } = JSON.parse(readFileSync(new URL("../../../docs/schema/openapi.json", import.meta.url), "utf8"));
 
-export const routes: readonly Route[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+export const operations: readonly Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => routeOf(path, method.toUpperCase(), operation)),
 );
+export const routes: readonly Route[] = operations;
 
-function routeOf(path: string, method: string, operation: Operation): Route {
+function routeOf(path: string, method: string, operation: Described): Operation {
   const schemas = new Map<string, z.ZodType>();
   function schemaOf(schema: object): z.ZodType {
     const text = JSON.stringify(schema).replaceAll("#/components/schemas/", "#/$defs/");
@@ -114,6 +125,8 @@ function routeOf(path: string, method: string, operation: Operation): Route {
     path,
     operationId: operation.operationId,
     scope: operation["x-scope"] ?? null,
+    pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]*")}$`),
+    body: operation.requestBody?.content["application/json"]?.schema ?? null,
     hasBody: operation.requestBody !== undefined,
     query: (operation.parameters ?? []).flatMap((one) => (one.in === "query" ? [one.name] : [])),
     fault({ status, headers, json }) {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { RunDetail, RunEvent } from "../../../operations/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
+import { headOfStream } from "../event-streams.ts";
 import { event, runParameter } from "../schemas.ts";
 
 /** Events in one answer that is no stream. */
@@ -34,6 +35,7 @@ export function eventRoutes(app: App, { streams }: RouteContext): void {
       const run = await client.get(params.run);
       const from = { run, after: query.after ?? seqOf(headers["last-event-id"]) };
       if ((headers.accept ?? "").includes("text/event-stream")) {
+        if (request.method === "HEAD") return await headOfStream(reply);
         await stream(request, reply, from);
         return reply;
       }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Client } from "../../../operations/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
+import { headOfStream } from "../event-streams.ts";
 import { requestedSlice, type Slice } from "../ranges.ts";
 import { idParameter } from "../schemas.ts";
 
@@ -63,6 +64,7 @@ export function logRoutes(app: App, { streams }: RouteContext): void {
     const { client, headers, method } = request;
     const info = await client.logInfo(id);
     if (asked.follow === "" || asked.follow === "true") {
+      if (method === "HEAD") return await headOfStream(reply);
       await follow(request, reply, { id, offset: asked.offset ?? offsetOf(headers["last-event-id"]) });
       return reply;
     }
