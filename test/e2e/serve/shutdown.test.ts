@@ -1,0 +1,47 @@
+/** A server that is told to stop while clients of every kind hold on to it. */
+import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
+import { dial } from "../../pg/api/wire.ts";
+import { forgetSeed, World } from "../../support/cli.ts";
+import { startServer, type TestServer } from "../../support/server.ts";
+
+let world: World;
+let server: TestServer;
+beforeEach(async () => {
+  world = await World.prepared();
+  server = await startServer(world);
+});
+afterEach(() => world[Symbol.asyncDispose]());
+afterAll(forgetSeed);
+
+const head = "Host: a\r\n";
+
+it("ends with 0 beside idle, silent and half-sent connections, within its ten seconds", async () => {
+  using idle = dial(server, `GET /healthz HTTP/1.1\r\n${head}\r\n`);
+  await idle.said(/alive/);
+  using silent = dial(server);
+  using halfHead = dial(server, "GET /healthz HT");
+  using halfBody = dial(
+    server,
+    `POST /v1/projects HTTP/1.1\r\n${head}Authorization: Bearer ${server.token}\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{`,
+  );
+  await server.fetch("/healthz");
+  const began = performance.now();
+  expect(await server.stop()).toBe(0);
+  expect(performance.now() - began).toBeLessThan(14_000);
+  for (const { closed } of [idle, silent, halfHead, halfBody]) await closed;
+});
+
+it("answers the request that is under way, and tells its client to come no more on that connection", async () => {
+  using slow = dial(
+    server,
+    `POST /v1/projects HTTP/1.1\r\n${head}Authorization: Bearer ${server.token}\r\nContent-Type: application/json\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  await slow.said(/100 Continue/);
+  const stopped = server.stop();
+  await server.process.said(/stopping/);
+  slow.socket.write('{"name":"a"}');
+  const answer = await slow.closed;
+  expect(answer).toMatch(/HTTP\/1\.1 201 /);
+  expect(answer.toLowerCase()).toContain("connection: close");
+  expect(await stopped).toBe(0);
+});
