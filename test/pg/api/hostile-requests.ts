@@ -1,7 +1,7 @@
 /** Requests made from the OpenAPI document, right and nearly right, and what every answer to them must be. */
 import { Agent, request } from "node:http";
 import fc from "fast-check";
-import { type Answer, type Operation, operations, type Service } from "./service.ts";
+import { type Answer, type Operation, routes, type Service } from "./service.ts";
 
 export interface Generated {
   readonly method: string;
@@ -168,7 +168,7 @@ export function requests(names: readonly string[], tokens: readonly string[]): f
       });
   }
 
-  return fc.constantFrom(...operations).chain(ofOperation);
+  return fc.constantFrom(...routes).chain(ofOperation);
 }
 
 export interface Sender extends Disposable {
@@ -218,7 +218,7 @@ export function faultOf({ method, path }: Generated, answer: Answer): string | n
   if (method === "HEAD") return answer.text === "" ? null : "an answer to HEAD has a body";
   if (status >= 400) return json?.status === status && typeof json.code === "string" ? null : "no problem";
   const [bare = ""] = path.replace("http://x", "").split("?", 1);
-  const route = operations.find((one) => one.method === method && one.pattern.test(bare));
+  const route = routes.find((one) => one.method === method && one.pattern.test(bare));
   return route === undefined ? `there is no ${method} ${bare}` : route.fault(answer);
 }
 

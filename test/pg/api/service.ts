@@ -107,10 +107,9 @@ const document: {
   readonly components: { readonly schemas: object };
 } = JSON.parse(readFileSync(new URL("../../../docs/schema/openapi.json", import.meta.url), "utf8"));
 
-export const operations: readonly Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
+export const routes: readonly Operation[] = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => routeOf(path, method.toUpperCase(), operation)),
 );
-export const routes: readonly Route[] = operations;
 
 function routeOf(path: string, method: string, operation: Described): Operation {
   const schemas = new Map<string, z.ZodType>();
