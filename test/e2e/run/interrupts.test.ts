@@ -45,12 +45,15 @@ describe("Ctrl-C", () => {
   );
 
   it("a second one insists: the step is killed at once, whatever its grace", async () => {
-    const directory = waits("stubborn", "trap '' TERM INT; echo begun; while :; do sleep 0.3; echo goes on; done");
+    const directory = waits(
+      "stubborn",
+      "trap '' TERM INT; echo begun; while :; do sleep 0.3; echo goes on; done",
+    );
     const running = world.start(["run", directory], { env: { SHIPINATOR_LOCAL_GRACE: "30m" } });
     await running.said(/\[build\/waits\] begun/);
     running.child.kill("SIGINT");
     // Two lines of the step later it is no longer the same press.
-    await running.said(/press Ctrl-C again to insist(?:[^]*goes on){2}/);
+    await running.said(/press Ctrl-C again to insist(?:[\s\S]*goes on){2}/);
     running.child.kill("SIGINT");
     const { code, stdout, stderr } = await running.ended;
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
