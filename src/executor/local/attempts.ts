@@ -8,15 +8,23 @@ import { errorMessage } from "../../kernel/index.ts";
 import type { CancelCause, ExecutionHandle, ExecutorHint } from "../types.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type Attempt, conclude, type EndingDeps } from "./ending.ts";
-import { lostBeforeBegin, reviveOutcome, takeGate } from "./gate.ts";
+import { lostBeforeBegin, takeGate } from "./gate.ts";
 import type { Job } from "./jobs.ts";
 import type { Lane, LaneEvent } from "./lane.ts";
 import { readLine, stepPaths } from "./layout.ts";
 import type { LocalExecutorOptions } from "./options.ts";
 import type { StepRecord } from "./prologue.ts";
-import { laneProcesses, oomKills, signalEach } from "./rungs/ladder.ts";
-import { isPump } from "./rungs/session.ts";
-import { decide, type Ending, neverBegan, readEvidence, readStepFile, timeOf } from "./settle.ts";
+import { endPump } from "./pump.ts";
+import { oomKills } from "./rungs/ladder.ts";
+import {
+  decide,
+  type Ending,
+  neverBegan,
+  readEvidence,
+  readStepFile,
+  reviveOutcome,
+  timeOf,
+} from "./settle.ts";
 
 export interface AttemptsDeps {
   readonly options: LocalExecutorOptions;
@@ -46,6 +54,7 @@ export function createAttempts(deps: AttemptsDeps) {
       outcome: null,
       begun: false,
       told: { status: null, endedAt: null },
+      drainAsked: false,
       ending: null,
       exited: Promise.withResolvers(),
       over: Promise.withResolvers(),
@@ -95,7 +104,7 @@ export function createAttempts(deps: AttemptsDeps) {
         attempt.begun = true;
         attempt.told = { status, endedAt: clock.now() };
         attempt.exited.resolve();
-        deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => tryEndPump(attempt));
+        holdLog(attempt);
         break;
       case "over":
         // One that was read late belongs to an earlier step: the present one's pump leaves its word before it ends.
@@ -135,30 +144,18 @@ export function createAttempts(deps: AttemptsDeps) {
     }
   }
 
-  function tryEndPump(attempt: Attempt): void {
-    try {
-      endPump(attempt);
-    } catch (error) {
-      complain(attempt, error);
-    }
-  }
-
-  /** A grandchild holds the log's pipe: the pump is ended, the grandchild is not. */
-  function endPump(attempt: Attempt): void {
-    const { lane } = attempt;
-    if (lane === null || attempt.outcome !== null || attempt.ending !== null) return;
-    const { shim, ...identity } = lane.identity();
-    const pumps =
-      shim === null
-        ? []
-        : laneProcesses(lane.record.scope, { shim, ...identity }).filter((it) => isPump(it, shim.pid));
-    if (existsSync(attempt.paths.drained)) {
-      signalEach(pumps, "SIGUSR1", options.kill); // dd tells what it has drained so far
-      deadlines.set(`hold ${attempt.paths.name}`, 50, () => signalEach(pumps, "SIGKILL", options.kill));
-      return;
-    }
-    signalEach(pumps, "SIGKILL", options.kill);
-    deadlines.set(`hold ${attempt.paths.name}`, 100, () => tryEndPump(attempt));
+  /** After the step's end a grandchild may hold the log's pipe; it gets a moment, then the pump is ended. */
+  function holdLog(attempt: Attempt): void {
+    const look = (ms: number) =>
+      deadlines.set(`hold ${attempt.paths.name}`, ms, () => {
+        try {
+          const again = endPump(attempt, options.kill);
+          if (again !== null) look(again);
+        } catch (error) {
+          complain(attempt, error);
+        }
+      });
+    look(holdMs);
   }
 
   function watchTimeout(attempt: Attempt): void {
@@ -225,7 +222,7 @@ export function createAttempts(deps: AttemptsDeps) {
       lane.current = attempt.paths.name;
       attempt.told = { status: exit, endedAt: null };
       if (exit === null) watchTimeout(attempt);
-      else deadlines.set(`hold ${attempt.paths.name}`, holdMs, () => tryEndPump(attempt));
+      else holdLog(attempt);
     }
   }
 
@@ -263,7 +260,6 @@ export function createAttempts(deps: AttemptsDeps) {
     settle,
     hear,
     recover,
-    takeGate,
     watchTimeout,
     cancel,
     status(attempt: Attempt): ExecutionStatus {

@@ -23,6 +23,8 @@ export interface Attempt {
   begun: boolean;
   /** What the shim told of the script's end, in case the disk did not keep it. */
   told: { readonly status: string | null; readonly endedAt: Date | null };
+  /** The pump was asked what it has drained; it is ended next. */
+  drainAsked: boolean;
   ending: {
     readonly cause: CancelCause;
     readonly done: Promise<void>;

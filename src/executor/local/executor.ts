@@ -11,6 +11,7 @@ import type { ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
 import { createAttempts } from "./attempts.ts";
 import { createDeadlines } from "./deadlines.ts";
 import type { Attempt } from "./ending.ts";
+import { takeGate } from "./gate.ts";
 import { createHelper } from "./helper.ts";
 import { createJobs, type Job } from "./jobs.ts";
 import { jobPaths, stepPaths } from "./layout.ts";
@@ -142,7 +143,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
 
   function refuse(spec: ExecutionSpec, handle: ExecutionHandle, job: Job, fault: string): void {
     const attempt = attempts.track(handle, job, null);
-    attempts.takeGate(attempt);
+    takeGate(attempt);
     const workspace = existsSync(job.paths.workspace) ? "whole" : "gone";
     attempts.settle(
       attempt,

@@ -1,4 +1,4 @@
-/** The line between "a retry is safe" and "not", from the server's side; and outcomes as they are kept in files. */
+/** The gate of an attempt: one file decides whether a step may begin, and whoever makes it knows. */
 import { closeSync, constants, existsSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
 import type { Outcome } from "../../domain/index.ts";
 import { errorCode } from "../../kernel/index.ts";
@@ -25,15 +25,9 @@ export function takeGate(attempt: Attempt): boolean {
   }
 }
 
-export function lostBeforeBegin(attempt: Attempt, message: string, now: Date): Outcome {
+/** Of an attempt whose gate we hold. */
+export function lostBeforeBegin(attempt: Attempt, message: string, at: Date): Outcome {
   const whole =
     attempt.job.ofThisBoot && existsSync(attempt.job.paths.record) && existsSync(attempt.job.paths.workspace);
-  return neverBegan("executor_lost", `${message}; no command of it was run`, now, whole ? "whole" : "gone");
-}
-
-export function reviveOutcome(text: string): Outcome {
-  const kept: Omit<Outcome, "begunAt" | "endedAt"> & { begunAt: string | null; endedAt: string | null } =
-    JSON.parse(text);
-  const date = (value: string | null) => (value === null ? null : new Date(value));
-  return { ...kept, begunAt: date(kept.begunAt), endedAt: date(kept.endedAt) };
+  return neverBegan("executor_lost", `${message}; no command of it was run`, at, whole ? "whole" : "gone");
 }

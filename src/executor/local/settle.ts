@@ -152,3 +152,11 @@ export function neverBegan(
     killRung: null,
   };
 }
+
+/** Reads an outcome that was kept as JSON. */
+export function reviveOutcome(text: string): Outcome {
+  const kept: Omit<Outcome, "begunAt" | "endedAt"> & { begunAt: string | null; endedAt: string | null } =
+    JSON.parse(text);
+  const date = (value: string | null) => (value === null ? null : new Date(value));
+  return { ...kept, begunAt: date(kept.begunAt), endedAt: date(kept.endedAt) };
+}
