@@ -36,6 +36,21 @@ describe("cancel", () => {
     expect(world.log(spec)).toBe("bye\n");
   });
 
+  it("reaches a script that became a dd, which is what the log's own reader is called", async () => {
+    await using world = makeWorld();
+    const job = await world.open();
+    const { spec } = await start(world, job, "echo $$ >pids; exec dd if=/dev/zero of=/dev/null status=none");
+    while (
+      readFileSync(
+        `/proc/${readFileSync(world.path(job, "workspace", "pids"), "utf8").trim()}/comm`,
+        "utf8",
+      ) !== "dd\n"
+    )
+      await systemClock.sleep(1);
+    await world.executor.cancel(handleOf(spec), "canceled", 60);
+    expect(await world.ended(spec)).toMatchObject({ exitCode: 143, reason: "canceled", killRung: null });
+  });
+
   it("kills what ignores SIGTERM, keeps what it wrote, and names the rung", async () => {
     await using world = makeWorld();
     const job = await world.open();

@@ -25,7 +25,14 @@ export function isMachinery(it: ProcessInfo, shim: number): boolean {
   return it.pid === shim || it.parent === shim || isPump(it, shim);
 }
 
-/** The process that reads the log's pipe. */
+/**
+ * The process that reads the log's pipe. A step whose shell hands over to a dd of the user's (`exec dd`) stands at the
+ * same place under the same name; but that one carries what the prologue exports.
+ */
 export function isPump(it: ProcessInfo, shim: number): boolean {
-  return it.command === "dd" && readProcess(it.parent)?.parent === shim;
+  return (
+    it.command === "dd" &&
+    readProcess(it.parent)?.parent === shim &&
+    !`\0${readEnvironment(it.pid)}`.includes("\0SHIPINATOR_EXECUTION_ID=")
+  );
 }
