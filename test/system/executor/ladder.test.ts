@@ -1,9 +1,20 @@
 /** What only control groups can do: needs root and a machine that has them. */
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { JobSpec } from "../../../src/domain/index.ts";
+import { thisMachine } from "../../../src/executor/local/machine.ts";
+import { shimScript } from "../../../src/executor/local/scripts.ts";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import { isAlive, makeWorld, type World } from "../../e2e/executor/world.ts";
 import { handleOf } from "../../unit/executor/specs.ts";
@@ -18,6 +29,10 @@ while :; do sleep 600; done`;
 
 const groupOf = (world: World, job: JobSpec): string =>
   JSON.parse(readFileSync(world.path(job, "lanes", "0", "lane.json"), "utf8")).scope.group;
+
+/** Its cd is the last thing that a shim does before it opens its FIFOs, and only there it sleeps. */
+const waitsAtFifo = (shim: number, root: string): boolean =>
+  readlinkSync(`/proc/${shim}/cwd`) === root && / S /.test(readFileSync(`/proc/${shim}/stat`, "utf8"));
 
 describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
   it("is found by the probe", async () => {
@@ -81,6 +96,33 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
     const pid = await world.appears(world.path(job, "workspace", "pid"));
     await world.executor.cancel(handleOf(spec), "timed_out", 0);
     expect([isAlive(pid), existsSync(group)]).toEqual([false, false]);
+  });
+
+  it("ends a shim that its server died before hearing, which has joined no group yet", async () => {
+    await using world = makeWorld({ rungs: [rung] });
+    const job = await world.open();
+    const lane = world.path(job, "lanes", "1");
+    const group = `${groupOf(world, job)}-unheard`;
+    mkdirSync(lane);
+    mkdirSync(group);
+    writeFileSync(
+      `${lane}/lane.json`,
+      `${JSON.stringify({ ...thisMachine(), scope: { rung, group, memory: null } })}\n`,
+    );
+    writeFileSync(`${lane}/setup`, `echo "$$" >'${group}/cgroup.procs'\n`);
+    execFileSync("mkfifo", [`${lane}/live`, `${lane}/hints`]);
+    const shim = spawn("/bin/sh", ["-c", shimScript, "shipinator-shim", lane], {
+      detached: true,
+      env: { PATH: "/usr/bin:/bin", SHIPINATOR_LANE: lane },
+      stdio: "ignore",
+    });
+    const gone = once(shim, "exit");
+    while (!waitsAtFifo(shim.pid ?? 0, world.path(job))) await systemClock.sleep(1);
+    await world.restart();
+    expect(await world.run(job, "echo goes on")).toMatchObject({ exitCode: 0, log: "goes on\n" });
+    await world.executor.close(job);
+    await gone;
+    expect(existsSync(group)).toBe(false);
   });
 
   it("works after a restart", async () => {

@@ -97,7 +97,10 @@ export async function endLane(
   const until = deps.clock.monotonic() + 60_000;
   let quiet = 0;
   for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
-    if (strike(scope, lane, deps.kill)) quiet = 0;
+    const struck = strike(scope, lane, deps.kill);
+    // A shim that nobody heard may wait at its FIFOs, where it has not joined its group yet: only its mark finds it.
+    const strays = lane.shim === null && scope.rung !== "session" && strikeMarked(lane, deps.kill);
+    if (struck || strays) quiet = 0;
     else quiet++;
     // A group's emptiness is proof; a scan of /proc can miss a process that forks while it is read, so it counts twice.
     if (quiet >= (scope.rung === "session" ? 2 : 1)) break;
@@ -136,14 +139,17 @@ function strike(scope: LaneScope, lane: LaneIdentity, kill: Signal): boolean {
       for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "THAWED");
       return true;
     }
-    case "session": {
-      const found = sessionProcesses(lane);
-      signalEach(found, "SIGKILL", kill);
-      return found.length > 0;
-    }
+    case "session":
+      return strikeMarked(lane, kill);
     default:
       return assertNever(rung, "rung");
   }
+}
+
+function strikeMarked(lane: LaneIdentity, kill: Signal): boolean {
+  const found = sessionProcesses(lane);
+  signalEach(found, "SIGKILL", kill);
+  return found.length > 0;
 }
 
 const isPopulated = (group: string) =>
