@@ -89,7 +89,7 @@ export function createAttempts(deps: AttemptsDeps) {
     const kills = scope === undefined ? 0 : oomKills(scope);
     const struck = attempt.lane !== null && kills > attempt.lane.oomSeen;
     if (attempt.lane !== null) attempt.lane.oomSeen = kills;
-    return decide(readEvidence(attempt.paths, attempt.told, struck), ending, clock.now());
+    return decide(readEvidence(attempt, struck), ending, clock.now());
   }
 
   function hear({ word, lane, status }: LaneEvent): void {
@@ -198,7 +198,7 @@ export function createAttempts(deps: AttemptsDeps) {
         "keep",
       );
     } else if (!job.ofThisBoot) {
-      const lost = decide(readEvidence(paths, attempt.told, false), null, clock.now());
+      const lost = decide(readEvidence(attempt, false), null, clock.now());
       const message = "the machine was restarted while this step ran, or before its results were safe";
       settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "keep");
     } else {
@@ -272,7 +272,7 @@ export function createAttempts(deps: AttemptsDeps) {
       for (const [name, attempt] of byName) {
         if (attempt.job.paths.key !== job.paths.key) continue;
         if (attempt.outcome === null) {
-          const lost = decide(readEvidence(attempt.paths, attempt.told, false), null, clock.now());
+          const lost = decide(readEvidence(attempt, false), null, clock.now());
           const message = "its job was closed before it had ended";
           settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "derived");
         }

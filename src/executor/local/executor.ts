@@ -2,9 +2,8 @@
  * The local executor: steps are processes of this machine, under the server's own account. `submit` prepares files and
  * writes one line; everything that forks belongs to the helper and the shims, which outlive the server.
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { ExecutionSpec, ExecutionStatus, JobSpec } from "../../domain/index.ts";
 import { errorMessage, Problem } from "../../kernel/index.ts";
 import type { ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
@@ -14,7 +13,7 @@ import type { Attempt } from "./ending.ts";
 import { takeGate } from "./gate.ts";
 import { createHelper } from "./helper.ts";
 import { createJobs, type Job } from "./jobs.ts";
-import { jobPaths, stepPaths } from "./layout.ts";
+import { jobPaths, makeHome, stepPaths } from "./layout.ts";
 import { thisMachine } from "./machine.ts";
 import type { KillRung, LocalExecutorOptions } from "./options.ts";
 import { findOutputs } from "./outputs.ts";
@@ -49,8 +48,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
   }
   const ladder = chooseLadder(options.rungs ?? ["cgroup", "freezer", "session"], thisHierarchies());
   try {
-    makeDirectory(join(options.directory, "opened"));
-    makeDirectory(join(options.directory, "trash"));
+    makeHome(options.directory);
   } catch (error) {
     throw new Problem(
       "data_dir_unusable",
@@ -59,13 +57,6 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
     );
   }
   return compose(options, ladder);
-}
-
-/** Not `recursive`: where the kernel answers ENOENT to a mkdir in an existing directory (/proc), Node would loop. */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path));
-  mkdirSync(path, { mode: 0o700 });
 }
 
 /** A longer script goes into a file: the kernel takes 128 KiB for one argument. */

@@ -5,7 +5,7 @@ import type { JobSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
 import { attachLane, begunIn, type Lane, type LaneEvent, startLane } from "./lane.ts";
-import { type JobPaths, type JobRecord, jobPaths, openedMark, readLine } from "./layout.ts";
+import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import type { LocalExecutorOptions } from "./options.ts";
 import { endLane, type Ladder, makeScope, strayGroups } from "./rungs/ladder.ts";
@@ -81,10 +81,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     }
     // Without its record nothing was ever submitted in it: an opening that was cut short begins anew.
     if (existsSync(paths.root)) await remove(paths);
-    writeFileSync(openedMark(options.directory, spec), "");
-    for (const each of [paths.root, paths.workspace, paths.tmp, paths.artifacts, paths.lanes, paths.steps]) {
-      mkdirSync(each, { mode: 0o700 });
-    }
+    makeRoom(spec, paths);
     const source = spec.source === null ? "none" : "tree";
     const job: Job = { paths, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
     const first = newLane(job, null);
@@ -109,6 +106,28 @@ export function createJobs(deps: JobsDeps): Jobs {
         : new Problem("executor_failed", `the workspace could not be made: ${errorMessage(error)}`, {
             cause: error,
           });
+    }
+  }
+
+  /** @throws Problem storage_failed */
+  function makeRoom(spec: JobSpec, paths: JobPaths): void {
+    try {
+      makeHome(options.directory);
+      writeFileSync(openedMark(options.directory, spec), "");
+      for (const each of [
+        paths.root,
+        paths.workspace,
+        paths.tmp,
+        paths.artifacts,
+        paths.lanes,
+        paths.steps,
+      ]) {
+        mkdirSync(each, { mode: 0o700 });
+      }
+    } catch (error) {
+      throw new Problem("storage_failed", `the workspace could not be made: ${errorMessage(error)}`, {
+        cause: error,
+      });
     }
   }
 
@@ -156,6 +175,7 @@ export function createJobs(deps: JobsDeps): Jobs {
   /** Renames first, so that what is half removed is never taken for a job. */
   async function remove(paths: JobPaths): Promise<void> {
     await endLanes(paths, jobs.get(paths.key)?.lanes ?? []);
+    makeHome(options.directory);
     const trash = join(options.directory, "trash", `${paths.key}.${crypto.randomUUID().slice(0, 8)}`);
     renameSync(paths.root, trash);
     if ((await helper.request("remove", trash)) === "kept") {
@@ -205,7 +225,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     },
     close,
     names: () =>
-      readdirSync(join(options.directory, "opened")).flatMap((key) => {
+      namesIn(join(options.directory, "opened")).flatMap((key) => {
         const [id, attempt] = key.split(".");
         return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
       }),
@@ -214,6 +234,10 @@ export function createJobs(deps: JobsDeps): Jobs {
     },
   };
 }
+
+/** Nothing where a step removed the directory. */
+const namesIn = (directory: string): readonly string[] =>
+  existsSync(directory) ? readdirSync(directory) : [];
 
 /** Callers that ask for the same thing while it is being done share one doing. */
 async function once(

@@ -4,8 +4,8 @@
  * `steps/<step id>.<attempt>` beside `….{gate,script,drained,cancel,outcome}`; `trash/` for what is being
  * removed. Everything that a restarted server needs is in these files.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { errorCode } from "../../kernel/index.ts";
 import type { ExecutionHandle } from "../types.ts";
@@ -76,6 +76,19 @@ export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | 
  */
 export function openedMark(directory: string, job: Pick<JobSpec, "jobId" | "attempt">): string {
   return join(directory, "opened", `${job.jobId}.${job.attempt}`);
+}
+
+/** What lies beside the jobs. Made again when it is missing: steps run under our account and can remove it. */
+export function makeHome(directory: string): void {
+  makeDirectory(join(directory, "opened"));
+  makeDirectory(join(directory, "trash"));
+}
+
+/** Not `recursive`: where the kernel answers ENOENT to a mkdir in an existing directory (/proc), Node would loop. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** A file's text, or null when it or its directory is not there. */

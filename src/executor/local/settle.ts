@@ -4,7 +4,7 @@ import type { Outcome } from "../../domain/index.ts";
 import type { CancelCause } from "../types.ts";
 import { readIfThere, type StepPaths } from "./layout.ts";
 import type { KillRung } from "./options.ts";
-import { parseStepFile, type StepFile } from "./prologue.ts";
+import { parseStepFile, type StepFile, type StepRecord } from "./prologue.ts";
 
 export interface Evidence {
   /** A status, or `nowhere`; null when there is none. */
@@ -31,13 +31,18 @@ export interface Ending {
   readonly timeoutSeconds: number;
 }
 
-/** What the attempt left. `told` is what the shim said meanwhile: the same status, also when the disk did not keep it. */
-export function readEvidence(
-  paths: StepPaths,
-  told: { readonly status: string | null; readonly endedAt: Date | null },
-  outOfMemory: boolean,
-): Evidence {
-  const { record, exit, log } = readStepFile(paths);
+/** Where to look, and what is known of the step although it may have removed the files that say so. */
+export interface Traces {
+  readonly paths: StepPaths;
+  /** What the shim said meanwhile: the same status, also when the disk did not keep it. */
+  readonly told: { readonly status: string | null; readonly endedAt: Date | null };
+  readonly record: StepRecord | null;
+}
+
+/** What the attempt left. */
+export function readEvidence({ paths, told, record: known }: Traces, outOfMemory: boolean): Evidence {
+  const { record: written, exit, log } = readStepFile(paths);
+  const record = known ?? written;
   const size = record === null ? 0 : (statSync(record.logFile, { throwIfNoEntry: false })?.size ?? 0);
   const drained = log === "whole" ? null : readIfThere(paths.drained);
   return {

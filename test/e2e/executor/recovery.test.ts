@@ -338,6 +338,28 @@ describe("the executor's directory", () => {
     expect(await world.ended(spec)).toMatchObject({ began: false });
   });
 
+  it("may be removed by a step: the step keeps its end, and the next job starts as ever", async () => {
+    await using world = makeWorld();
+    const job = await world.open();
+    const removes = await world.run(job, `rm -rf "${world.directory}/executor"; echo removed`);
+    expect(removes).toMatchObject({ exitCode: 0, reason: null, log: "removed\n", logBytes: 8 });
+    await world.executor.close(job);
+    expect(await world.executor.sweep(async () => true)).toEqual([]);
+    const next = await world.open();
+    expect(await world.run(next, "echo next")).toMatchObject({ exitCode: 0, log: "next\n" });
+  });
+
+  it("refuses a job whose directories cannot be made: one clear sentence", async () => {
+    await using world = makeWorld();
+    rmSync(`${world.directory}/executor`, { recursive: true });
+    writeFileSync(`${world.directory}/executor`, "");
+    await expect(world.open()).rejects.toMatchObject({
+      code: "storage_failed",
+      message: expect.stringContaining("the workspace could not be made: ENOTDIR"),
+    });
+    rmSync(`${world.directory}/executor`);
+  });
+
   it("starts nothing below its free space, and says so", async () => {
     await using world = makeWorld({ minFreeBytes: 1_000, freeBytes: async () => 999 });
     expect(await world.executor.refusal()).toMatch(/only 999 bytes are free/);

@@ -192,6 +192,7 @@ describe("how a step ends", () => {
     expect(await world.run(other, 'rm -rf "$TMPDIR/../steps/"*; echo kept')).toMatchObject({
       exitCode: 0,
       reason: null,
+      logBytes: 5,
     });
   });
 });
