@@ -103,5 +103,9 @@ function firstReason(stderr: string): string | undefined {
     .map((line) => line.replace(/\p{Cc}/gu, " ").trim())
     .filter((line) => line !== "");
   const line = lines.find((text) => /^(?:fatal|error):/.test(text)) ?? lines.at(-1);
-  return line?.replace(/^(?:fatal|error):\s*/, "").slice(0, 300);
+  // A person's `insteadOf` may put a token into an address that git then repeats.
+  return line
+    ?.replace(/^(?:fatal|error):\s*/, "")
+    .replace(/(:\/\/)[^\s'"]*@/g, "$1")
+    .slice(0, 300);
 }

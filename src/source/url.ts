@@ -29,7 +29,7 @@ export function checkUrl(url: string, policy: UrlPolicy): string {
     );
   if (control.test(url))
     throw refuse(
-      `The repository address ${quote(url)} contains a control character`,
+      `The repository address ${quote(withoutUser(url))} contains a control character`,
       "Remove line ends, tabs and other invisible characters.",
     );
   if (url.startsWith("-"))
@@ -115,6 +115,9 @@ function checkScpLike(url: string): string {
       "Give https://host/path, ssh://git@host/path or git@host:path.",
     );
   const [, user = "", host = "", path = ""] = match;
+  // ssh takes no password here: what stands before the "@" would be a part of the path, stored and shown.
+  const secretly = user === "" ? /^[^/]*@([^/:]*)/.exec(path) : null;
+  if (secretly !== null) throw refuseCredentials(secretly[1] ?? "");
   if (user.startsWith("-") || host.startsWith("-") || path.startsWith("-"))
     throw refuse(
       `A part of ${quote(url)} begins with "-", which ssh could read as an option`,
@@ -157,8 +160,9 @@ function refuse(message: string, remedy: string): Problem {
   return new Problem("source_refused", message, { remedy });
 }
 
+/** Up to the last "@": an unescaped slash in a password must not save the rest of it. */
 function withoutUser(url: string): string {
-  return url.replace(/\/\/[^/]*@/, "//");
+  return url.replace(/\/\/.*@/s, "//");
 }
 
 /** Text of others inside a message: bounded, and without anything that moves a cursor. */

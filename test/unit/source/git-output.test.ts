@@ -50,6 +50,15 @@ describe("what git says on stderr", () => {
     expect(problem.message).not.toMatch(/[\n\p{Cc}]/u);
   });
 
+  it.each([
+    "fatal: could not read Password for 'https://s3cret@h': terminal prompts disabled",
+    "fatal: unable to access 'https://me:s3/cret@h/x/': something new",
+    "fatal: cannot use ssh://me:s3cret@h/x",
+  ])("shows no user name or token of an address: %j", (stderr) => {
+    const problem = explainGit({ stderr, code: 128 }, '"X"');
+    expect(JSON.stringify([problem.message, problem.details])).not.toMatch(/s3|cret/);
+  });
+
   it("is stripped of what moves a cursor, and bounded", () => {
     const problem = explainGit({ stderr: `fatal: a\u001b[2Jb ${"x".repeat(5000)}`, code: 1 }, '"X"');
     expect(problem.message).not.toContain("\u001b");

@@ -85,12 +85,21 @@ describe("addresses that are refused", () => {
     "https://me:s3cret@example.test/a",
     "https://s3cret@example.test/a",
     "ssh://git:s3cret@example.test/a",
+    "me:s3cret@example.test:team/a",
+    "me:s3cret@example.test/team/a",
   ])("%s, without repeating the secret and with the way to do it", (url) => {
     const problem = refusal(url);
     expect(problem.message).toMatch(/user name, password or token/);
     expect(`${problem.message} ${problem.remedy}`).not.toContain("s3cret");
     expect(problem.remedy).toMatch(/credential helper/);
   });
+
+  it.each(["https://me:s3/cret@example.test/a", "https://me:s3cret@example.test/a\n"])(
+    "%j, without repeating the secret",
+    (url) => {
+      expect(refusal(url).message).not.toMatch(/s3|cret/);
+    },
+  );
 
   it("also local ones with a relative path, where local ones are allowed", () => {
     expect(refusal("file://host/path", open).message).toMatch(/absolute\/path/);
