@@ -22,6 +22,8 @@ export interface ResolvedSource {
   /** Where the file would be looked for, for messages. */
   readonly place: string;
   readonly notes: readonly string[];
+  /** Known of a directory only; of an address the checkout says it. */
+  readonly submodules: boolean;
 }
 
 export async function resolveSource(
@@ -84,10 +86,11 @@ async function resolveRepository(
     pipeline: name,
     place: `${cloneUrl} at ${found.commit.slice(0, 12)}`,
     notes: [],
+    submodules: false,
   };
 }
 
-function workingTreeNotes(found: { dirty: boolean; commit: string | null; submodules: boolean }): string[] {
+function workingTreeNotes(found: { dirty: boolean; commit: string | null }): string[] {
   const notes: string[] = [];
   if (found.commit === null)
     notes.push("there is no commit, so the files travel as they are and git_sha is null");
@@ -95,7 +98,6 @@ function workingTreeNotes(found: { dirty: boolean; commit: string | null; submod
     notes.push(
       `the working tree differs from ${found.commit.slice(0, 12)}: what runs is the files as they are (use --ref to run a commit)`,
     );
-  if (found.submodules) notes.push("submodules are not fetched (submodules: true in the file asks for them)");
   return notes;
 }
 
@@ -131,7 +133,8 @@ export async function resolvePipelineSource(
   const commit = sha === null ? {} : { sha };
   const request = { repositoryId: mirror, cloneUrl: checkUrl(cloneUrl, deps.urlPolicy), ref, ...commit };
   const found = await deps.source.resolve(request, signal);
-  return { ...found, ...names, ...kept, place: `${cloneUrl} at ${found.commit.slice(0, 12)}` };
+  const place = `${cloneUrl} at ${found.commit.slice(0, 12)}`;
+  return { ...found, ...names, ...kept, submodules: false, place };
 }
 
 const fullName = (branch: string) => (branch.startsWith("refs/") ? branch : `refs/heads/${branch}`);

@@ -107,7 +107,11 @@ async function acceptResolved(
   const ignored = planned.flatMap((step) =>
     deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`),
   );
-  return { runId: accepted.id, projectId: null, notes: [...source.notes, ...notes, ...ignored] };
+  const leftOut =
+    source.submodules && !config.submodules
+      ? ["submodules are not fetched (submodules: true in the file asks for them)"]
+      : [];
+  return { runId: accepted.id, projectId: null, notes: [...source.notes, ...leftOut, ...notes, ...ignored] };
 }
 
 async function newRun(

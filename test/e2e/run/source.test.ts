@@ -221,3 +221,16 @@ it("submodules are said to be left out", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain("note: submodules are not fetched");
 });
+
+it("submodules that the file asks for are fetched, and nothing says otherwise", async () => {
+  const inner = world.repository("wanted", { "from-inner": "1" });
+  const outer = world.repository("wanting", { ".shipinator.yaml": `submodules: true\n${listing}` });
+  const url = `file://${inner}`;
+  world.git(outer, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", url, "modules/wanted");
+  world.commit(outer, "with a submodule");
+  const env = { SHIPINATOR_GIT_ALLOW_FILE_URLS: "true" };
+  const { code, stdout } = await world.shipinator(["run", outer], { env });
+  expect(code).toBe(0);
+  expect(stdout).toContain("modules/wanted/from-inner");
+  expect(stdout).not.toContain("submodules are not fetched");
+});
