@@ -25,16 +25,19 @@ interface Placement {
  */
 export async function settleMove(placement: Placement): Promise<void> {
   const { files, base, subject, temporary, target } = placement;
+  let adopted = false;
   try {
     await files.rename(temporary, target);
   } catch (error) {
     await adopt(placement, error);
+    adopted = true;
     await files.remove(temporary);
   }
   try {
     await files.syncDirectory(base);
   } catch (error) {
-    await withdraw(placement);
+    // What was found there may be another writer's, who already has a row for it.
+    if (!adopted) await withdraw(placement);
     throw storageFailure(subject, "making it durable, so it is not visible", error);
   }
 }

@@ -151,6 +151,23 @@ describe("a rename over NFS", () => {
     },
   );
 
+  it("to a place that another writer filled leaves it there when the sync after it fails", async () => {
+    await using bench = await openBench();
+    const bytes = random(500_000);
+    const reference = await bench.putBytes(bytes);
+    const failingSync = async (directory: string) => {
+      if (directory === bench.base) throw systemError("EIO");
+      await nodeFileSystem.syncDirectory(directory);
+    };
+    const source = chunked(bytes, 65_536);
+    const again = bench
+      .over({ syncDirectory: failingSync })
+      .put({ id: reference.id, name: "app", type: "binary", metadata: asFile, source });
+    await expect(again).rejects.toMatchObject({ code: "storage_failed" });
+    await bench.store.verify(reference);
+    expect(await bench.temporary()).toEqual([]);
+  });
+
   it.each(["ENOENT", "EIO", "ESTALE"])("that was not done and answers %s fails", async (code) => {
     await using bench = await openBench();
     await expectNothingKept(bench, { rename: failsFirst(1, code, nodeFileSystem.rename) });
