@@ -14,13 +14,26 @@ export interface Move {
   readonly outcome: OutcomeName;
 }
 
+/** What becomes of who asks the run's repository: it does not answer, is away for now, has nothing to run, or gives it. */
+export type Remote = "silent" | "away" | "broken" | "found";
+
 export type Action =
   | { readonly kind: "world"; readonly moves: readonly Move[] }
-  | { readonly kind: "cancel"; readonly moves: readonly Move[]; readonly told: "told" | "untold" }
+  | { readonly kind: "remote"; readonly to: Remote }
+  | {
+      readonly kind: "cancel";
+      readonly moves: readonly Move[];
+      readonly told: "told" | "untold";
+      /** In the moment of the request the repository comes to this. */
+      readonly remote: Remote | null;
+    }
   | { readonly kind: "stop"; readonly moves: readonly Move[] }
   | {
       readonly kind: "crash";
       readonly moves: readonly Move[];
+      readonly remote: Remote | null;
+      /** Those who take over find the repository so. */
+      readonly afterwards: Remote | null;
       /** After so many gates of the process; then so many of each that takes over, until one is spared. */
       readonly passes: number;
       readonly heirs: readonly number[];
@@ -30,6 +43,8 @@ export type Action =
   | { readonly kind: "elapse" };
 
 export interface History {
+  /** `resolved`: everything was known when it was accepted; else how its repository is then. */
+  readonly begins: "resolved" | Remote;
   readonly stages: readonly StageGiven[];
   /** By step name, an attempt each; the last one repeats. */
   readonly behaviours: Readonly<Record<string, readonly FakeBehaviour[]>>;
@@ -48,6 +63,8 @@ const move: fc.Arbitrary<Move> = fc.record({
 
 const moves = (max: number) => fc.array(move, { maxLength: max });
 const passes = fc.nat(14);
+const remote = fc.constantFrom("silent", "away", "broken", "found", "found");
+const maybeRemote = fc.option(remote, { freq: 2 });
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant("world" as const), moves: moves(4) }) },
@@ -57,6 +74,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       kind: fc.constant("cancel" as const),
       moves: moves(2),
       told: fc.constantFrom("told", "untold"),
+      remote: maybeRemote,
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("stop" as const), moves: moves(2) }) },
@@ -65,6 +83,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("crash" as const),
       moves: moves(3),
+      remote: maybeRemote,
+      afterwards: maybeRemote,
       passes,
       heirs: fc.array(passes, { maxLength: 2 }),
     }),
@@ -78,6 +98,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant({ kind: "elapse" } as const) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("remote" as const), to: remote }) },
 );
 
 const submitError = new Problem("executor_failed", "the fake refuses to start it");
@@ -132,20 +153,78 @@ function partOf(steps: readonly { readonly group: string | null }[], index: numb
   return steps.slice(1, index + 1).filter((step, at) => step.group !== steps[at]?.group).length;
 }
 
-export const histories: fc.Arbitrary<History> = fc
-  .subarray(["build", "test", "deploy"] as const, { minLength: 1 })
-  .chain((names) => fc.tuple(...names.map(stage)))
-  .chain((stages) =>
-    fc.record({
-      stages: fc.constant(stages),
-      behaviours: fc.record(
-        Object.fromEntries(
-          stages
-            .flatMap(({ steps }) => steps)
-            .map(({ name }) => [name, fc.array(behaviour, { minLength: 1, maxLength: 4 })]),
-        ),
-      ),
-      slots: fc.integer({ min: 1, max: 4 }),
-      actions: fc.array(action, { minLength: 1, maxLength: 14 }),
+export const histories: fc.Arbitrary<History> = historiesOf({
+  begins: fc.oneof(
+    { weight: 2, arbitrary: fc.constant("resolved" as const) },
+    { weight: 1, arbitrary: remote },
+  ),
+  actions: fc.array(action, { minLength: 1, maxLength: 14 }),
+});
+
+const early = fc.nat(5);
+const earlyAction: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("remote" as const), to: remote }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("cancel" as const),
+      moves: fc.constant([]),
+      told: fc.constantFrom("told", "untold"),
+      remote: maybeRemote,
     }),
-  );
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("crash" as const),
+      moves: fc.constant([]),
+      remote,
+      afterwards: fc.constantFrom("silent", "away", "away", "found"),
+      passes: early,
+      heirs: fc.array(early, { maxLength: 1 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("thaw" as const),
+      moves: fc.constant([]),
+      company: fc.constantFrom("alone", "together"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "elapse" } as const) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("stop" as const), moves: fc.constant([]) }) },
+);
+
+/** All that happens, happens while the run waits for its repository. */
+export const earlyHistories: fc.Arbitrary<History> = historiesOf({
+  begins: fc.constantFrom("silent", "away"),
+  actions: fc.array(earlyAction, { minLength: 1, maxLength: 8 }),
+});
+
+function historiesOf({
+  begins,
+  actions,
+}: {
+  readonly begins: fc.Arbitrary<History["begins"]>;
+  readonly actions: fc.Arbitrary<readonly Action[]>;
+}): fc.Arbitrary<History> {
+  return fc
+    .subarray(["build", "test", "deploy"] as const, { minLength: 1 })
+    .chain((names) => fc.tuple(...names.map(stage)))
+    .chain((stages) =>
+      fc.record({
+        begins,
+        stages: fc.constant(stages),
+        behaviours: fc.record(
+          Object.fromEntries(
+            stages
+              .flatMap(({ steps }) => steps)
+              .map(({ name }) => [name, fc.array(behaviour, { minLength: 1, maxLength: 4 })]),
+          ),
+        ),
+        slots: fc.integer({ min: 1, max: 4 }),
+        actions,
+      }),
+    );
+}

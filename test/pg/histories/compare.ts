@@ -2,7 +2,14 @@
 import type { RunId } from "../../../src/kernel/index.ts";
 import type { Bench } from "../orchestrator/bench.ts";
 import { type GatedWorld, keyOf } from "./gated-world.ts";
-import { type Expected, expected, type Fact, type Happened, type StageGiven } from "./model.ts";
+import {
+  type Expected,
+  expected,
+  type Fact,
+  type Happened,
+  type Resolution,
+  type StageGiven,
+} from "./model.ts";
 
 export interface AtCancel {
   readonly moment: number;
@@ -16,11 +23,12 @@ interface Subject {
   readonly truth: GatedWorld;
   /** What there was when the run was to be canceled. */
   readonly cancel: AtCancel | null;
+  readonly resolution: Resolution;
 }
 
 export async function differences(bench: Bench, subject: Subject): Promise<string[]> {
   const { store, world } = bench;
-  const { runId, stages, truth, cancel } = subject;
+  const { runId, stages, truth, cancel, resolution } = subject;
   const [run, jobs, steps, executions] = await Promise.all([
     store.runs.get(runId),
     store.jobs.ofRun(runId),
@@ -51,6 +59,7 @@ export async function differences(bench: Bench, subject: Subject): Promise<strin
     found.push("a step began after the request to cancel");
 
   const happened: Happened = {
+    resolution,
     attempts: (stage, job, step) => attempts.get(`${stage}.${job}/${step}`) ?? [],
     cancel: cancel?.moment ?? null,
     named(stage, attempt) {
@@ -75,7 +84,7 @@ export async function differences(bench: Bench, subject: Subject): Promise<strin
   const isFinal = run.finished_at !== null;
   const lives = executions.some((one) => one.status === "pending" || one.status === "running");
   if (isFinal && lives) found.push("the run is over and an execution lives");
-  if (!isFinal && !lives) found.push("the run is not over and nothing lives");
+  if (!isFinal && !lives && resolution === "resolved") found.push("the run is not over and nothing lives");
   found.push(...(await deploymentFaults(bench, runId, attempts)));
   return found;
 }

@@ -7,6 +7,8 @@
  * - An attempt at which no user command began, in a whole workspace, is repeated up to three times, a deploy never.
  * - After a failure the rest of the group finishes; later steps are skipped, the job fails with its first failure's
  *   reason, and is repeated while that step's policy names the reason; else the run fails and later jobs are skipped.
+ * - A run that was accepted unresolved has no jobs before its repository has given what it asks for; it fails with what
+ *   will not change, and at its deadline, and is canceled at once.
  * - After a request to cancel nothing starts. What did not run is canceled; a success that was proven stands.
  */
 export type StageName = "build" | "test" | "deploy";
@@ -30,7 +32,11 @@ export interface Fact {
   readonly moment: number;
 }
 
+/** What has become of what the run asks for: it is known, looked for, or given up for this reason. */
+export type Resolution = "resolved" | "pending" | "config_invalid" | "source_unavailable" | "canceled";
+
 export interface Happened {
+  readonly resolution: Resolution;
   /** The attempts at a step, in order; null for one that lives. */
   attempts(stage: StageName, job: number, step: string): readonly (Fact | null)[];
   /** The moment at which the request to cancel came, after all ends of earlier moments had been looked at. */
@@ -60,6 +66,7 @@ const after = { build: "built", test: "tested", deploy: "deployed" } as const;
 export const maxAttempts = 3;
 
 export function expected(stages: readonly StageGiven[], happened: Happened): Expected {
+  if (happened.resolution !== "resolved") return unresolved(happened.resolution);
   const jobs: Record<string, string> = {};
   const steps: Record<string, string> = {};
   const toCancel = happened.cancel !== null;
@@ -93,6 +100,13 @@ export function expected(stages: readonly StageGiven[], happened: Happened): Exp
   }
   if (toCancel && verdict?.status === "pending") verdict = { status: "canceled", reason: "canceled" };
   return { run: { phase, ...(verdict ?? { status: "success", reason: null }) }, jobs, steps };
+}
+
+function unresolved(resolution: Exclude<Resolution, "resolved">): Expected {
+  const isPending = resolution === "pending";
+  const status = isPending ? "pending" : resolution === "canceled" ? "canceled" : "failed";
+  const reason = isPending ? null : resolution;
+  return { run: { status, phase: "submitted", reason }, jobs: {}, steps: {} };
 }
 
 function walkJob(

@@ -1,6 +1,8 @@
 /** Plays one history against real planner, store and orchestrators, and compares it with the model after each action. */
 import type { JobType, StepPlan } from "../../../src/domain/index.ts";
 import { createFakeExecutor, fakeOutcomes } from "../../../src/executor/index.ts";
+import type { RunId } from "../../../src/kernel/index.ts";
+import type { NewJob } from "../../../src/store/index.ts";
 import { type Fixture, stepPlan } from "../fixture.ts";
 import { type Bench, createBench, type Process } from "../orchestrator/bench.ts";
 import type { Action, History, Move } from "./arbitraries.ts";
@@ -8,6 +10,7 @@ import { type AtCancel, differences } from "./compare.ts";
 import { createGatedWorld, type GatedWorld } from "./gated-world.ts";
 import type { StageGiven, StepGiven } from "./model.ts";
 import { replayFaults } from "./replay.ts";
+import { createRepository } from "./repository.ts";
 
 const timeoutSeconds = 3_600;
 
@@ -24,13 +27,16 @@ interface Player {
   end(): Promise<void>;
 }
 
-async function begin(bench: Bench, { stages, behaviours, slots }: History): Promise<Player> {
+async function begin(bench: Bench, { begins, stages, behaviours, slots }: History): Promise<Player> {
   const { store, world, clock } = bench;
   const truth: GatedWorld = createGatedWorld(world);
   const hand = createFakeExecutor({ world, clock });
   const release = `release-${crypto.randomUUID()}`;
   const script = { ...behaviours, probe: { hold: "after" as const } };
-  const make = () => bench.process({ slots, script, around: truth.around });
+  const jobs = plans(stages, release);
+  const repository = createRepository(begins, { ...found, jobs: newJobs(jobs) });
+  const deps = { resolver: repository.resolver };
+  const make = () => bench.process({ slots, script, around: truth.around, deps });
   const zombies: Process[] = [];
   const wrong: string[] = [];
   let crashes = 0;
@@ -39,8 +45,16 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
 
   const age = (since: Date) => clock.now().getTime() - since.getTime();
   let current = await make();
-  const runId = await bench.begin(current, plans(stages, release));
+  const runId = begins === "resolved" ? await bench.begin(current, jobs) : await submit();
   await check("begin");
+
+  async function submit(): Promise<RunId> {
+    const asked = { ...bench.fixture.newRun, gitRef: "main", gitSha: null, owner: current.owner };
+    const { id } = await store.runs.submit(asked);
+    await current.orchestrator.carry(id);
+    await bench.quiet();
+    return id;
+  }
 
   function move({ pick, how, outcome }: Move): void {
     const live = truth.live();
@@ -89,7 +103,7 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
   function forbidWrites({ gate }: Process): void {
     gate.onAnswer((name, value) => {
       const nothing = name === "executions.claim" ? Array.isArray(value) && value.length === 0 : !value;
-      if (["runs.apply", "executions.claim", "executions.place"].includes(name) && !nothing)
+      if (["runs.apply", "runs.resolve", "executions.claim", "executions.place"].includes(name) && !nothing)
         wrong.push(`a process that was taken over wrote: ${name}`);
     });
   }
@@ -113,7 +127,11 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
       case "world":
         for (const one of action.moves) move(one);
         break;
+      case "remote":
+        repository.turn(action.to);
+        break;
       case "cancel":
+        if (action.remote !== null) repository.turn(action.remote);
         await cancel(action.told);
         for (const one of action.moves) move(one);
         break;
@@ -138,8 +156,12 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
       case "crash":
         current.gate.freezeAfter(action.passes);
         for (const one of action.moves) move(one);
+        if (action.remote !== null) repository.turn(action.remote);
+        // What is away is asked again by the sweep, which is to be cut short as well.
+        if (repository.resolution === "pending") await bench.sweep();
         await bench.quiet();
         freeze(current);
+        if (action.afterwards !== null) repository.turn(action.afterwards);
         await succeed(action.heirs);
         break;
     }
@@ -150,7 +172,11 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
 
   async function check(after: string): Promise<void> {
     truth.note(moment);
-    wrong.push(...(await differences(bench, { runId, stages, truth, cancel: atCancel })));
+    const run = await store.runs.get(runId);
+    const elapsed = after === "elapse" ? "elapse" : "other";
+    repository.note(elapsed, atCancel === null ? "not" : "asked", run);
+    const { resolution } = repository;
+    wrong.push(...(await differences(bench, { runId, stages, truth, cancel: atCancel, resolution })));
     for (const [key, times] of world.begins) if (times !== 1) wrong.push(`${key} began ${times} times`);
     const late = truth
       .live()
@@ -162,6 +188,7 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
   }
 
   async function end(): Promise<void> {
+    repository.turn("found");
     // Each of at most 10 steps, 3 job attempts, 3 attempts in place; all that lives succeeds.
     for (let rounds = 0; !(await isFinal()); rounds++) {
       if (rounds > 100) throw new Error("the run does not end");
@@ -199,6 +226,19 @@ async function begin(bench: Bench, { stages, behaviours, slots }: History): Prom
   }
 
   return { act, end };
+}
+
+const found = {
+  gitRef: "refs/heads/main",
+  gitSha: "c".repeat(40),
+  tree: "d".repeat(40),
+  branch: "main",
+  tag: null,
+  config: { build: null, test: null, deploy: null, submodules: false },
+} as const;
+
+function newJobs(stages: ReturnType<typeof plans>): readonly NewJob[] {
+  return Object.entries(stages).map(([type, steps]) => ({ type: type as JobType, steps }));
 }
 
 function saysBegan(outcome: Move["outcome"]): boolean {

@@ -101,7 +101,8 @@ export async function createBench(given?: Fixture): Promise<Bench> {
         executor: gate.through(around(executor), "executor", ["cancel"]),
         artifacts: gate.through(deps.artifacts ?? { put: refuse, putFiles: refuse }, "artifacts"),
         registry: gate.through(deps.registry ?? { digest: refuse }, "registry"),
-        resolver: gate.through(deps.resolver ?? { resolve: refuse }, "resolver"),
+        // A repository may never answer.
+        resolver: gate.through(deps.resolver ?? { resolve: refuse }, "resolver", ["resolve"]),
         inators: new Map([buildinator, testinator, deployinator].map((it) => [it.jobType, it])),
         owner,
         slots,
