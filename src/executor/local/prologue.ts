@@ -1,6 +1,6 @@
 /**
- * The file that both sides of the shim source: for the pump (two parameters) cap and log; for the step (three)
- * environment, directory, and the user's shell. Its first line is a comment that holds what a restarted server must know
+ * The file that the shim sources twice: for cap and log (two parameters), and as the step (three) for environment,
+ * directory, and the user's shell. Its first line is a comment that holds what a restarted server must know
  * of the step. Script and environment travel in files because one argument may not be longer than 128 KiB, and a shell
  * reads a file in one gulp, but a FIFO byte by byte.
  */

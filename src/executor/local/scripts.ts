@@ -33,8 +33,9 @@ done
  * The shim: a session that runs the steps of one lane, one after another, and outlives the server. $1 is the lane's
  * directory, two levels below the job's. Each round is forked before its step is known, so that a released step pays for
  * two execs and no fork. Left side: waits for a step's name on the FIFO (end of file: the server is gone),
- * takes the gate, runs the prologue (environment, directory, the user's shell), appends the exit status to it in one
- * terminated line. Right side, the pump: appends to the log up to the cap, then drains and counts.
+ * takes the gate, tells the pump where to write, runs the prologue (environment, directory, the user's shell), appends
+ * the exit status to it in one terminated line. Right side, the pump: appends to the log up to the cap, then drains and
+ * counts. It reads none of the step's files: the script may have removed them before it came to that.
  *
  * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
  * It does so in a subshell too, so each side sets its own.
@@ -58,7 +59,10 @@ while :; do
     set +C
     echo "$3" >>"$1/began"
     echo "begun $3" >&8
-    echo "$3"
+    set -- "$1" "$2"
+    . "$2"
+    printf '%s\\n' "$step" "$cap" "$log"
+    set -- "$1" "$2" "$step"
     . "$2" 8>&- 9<&- </dev/null
     ended=$?
     echo "#exit $ended" >>"$2"
@@ -66,9 +70,8 @@ while :; do
   } | {
     trap '' TERM INT HUP
     exec 8>&- 9<&-
-    read -r step || exit 1
+    read -r step && read -r cap && IFS= read -r log || exit 1
     set -- "$1" "$PWD/steps/$step"
-    . "$2"
     exec >>"$log"
     pos=0 state=whole
     while :; do

@@ -195,6 +195,14 @@ describe("how a step ends", () => {
       logBytes: 5,
     });
   });
+
+  it("keeps its log although the script is at those files before anybody else", async () => {
+    const other = await world.open();
+    for (let round = 0; round < 30; round++) {
+      const first = 'for f in "$TMPDIR/../steps/"*; do : >"$f"; done; echo kept';
+      expect(await world.run(other, first)).toMatchObject({ exitCode: 0, log: "kept\n" });
+    }
+  });
 });
 
 describe("the log", () => {
