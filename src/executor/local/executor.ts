@@ -160,11 +160,14 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     };
   }
 
-  /** The attempt as known here, else as its files tell; null where there is no trace of it. */
+  /**
+   * The attempt as known here, else as its files tell; null where there is no trace of it. One that is followed stays so
+   * when the directory is gone, which its own step may have removed: the lane still brings its end, or dies.
+   */
   function find(handle: ExecutionHandle): Attempt | "vanished" | null {
-    const job = jobs.find({ jobId: handle.jobId, attempt: handle.jobAttempt });
     const known = attempts.byName.get(`${handle.stepId}.${handle.attempt}`);
-    if (known !== undefined && (known.outcome !== null || job !== "vanished")) return known;
+    if (known !== undefined) return known;
+    const job = jobs.find({ jobId: handle.jobId, attempt: handle.jobAttempt });
     if (job === null || job === "vanished") return job;
     return attempts.recover(handle, job);
   }

@@ -6,8 +6,12 @@ import type { Attempt } from "./ending.ts";
 import { begunSomewhere } from "./jobs.ts";
 import { neverBegan } from "./settle.ts";
 
-/** O_EXCL: whoever makes the file decides whether the step may begin. The shim's is empty, ours is not. */
+/**
+ * O_EXCL: whoever makes the file decides whether the step may begin. The shim's is empty, ours is not. Where the job's
+ * record is gone, a gate may be gone with it, and a new one would prove nothing.
+ */
 export function takeGate(attempt: Attempt): boolean {
+  if (!existsSync(attempt.job.paths.record)) return false;
   if (begunSomewhere(attempt.job, attempt.paths.name)) return false;
   try {
     mkdirSync(attempt.job.paths.steps, { recursive: true });

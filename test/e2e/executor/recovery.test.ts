@@ -349,6 +349,27 @@ describe("the executor's directory", () => {
     expect(await world.run(next, "echo next")).toMatchObject({ exitCode: 0, log: "next\n" });
   });
 
+  it("may be removed while a step runs: who asks meanwhile hears that it runs, and its end comes", async () => {
+    await using world = makeWorld();
+    const job = await world.open();
+    const sign = `${world.directory}/sign`;
+    const spec = await world.submit(
+      job,
+      `rm -rf "${world.directory}/executor"; echo gone >${sign}; until [ -e ${world.directory}/go ]; do sleep 0.01; done`,
+    );
+    await world.appears(sign);
+    expect(await world.executor.status(handleOf(spec))).toMatchObject({ state: "begun" });
+    writeFileSync(`${world.directory}/go`, "");
+    expect(await world.ended(spec)).toMatchObject({ began: true, exitCode: 0, reason: null });
+    const cancelled = await world.submit(
+      await world.open(),
+      `rm -rf "${world.directory}/executor"; echo gone >${sign}2; sleep 600`,
+    );
+    await world.appears(`${sign}2`);
+    await world.executor.cancel(handleOf(cancelled), "canceled", 0);
+    expect(await world.ended(cancelled)).toMatchObject({ began: true, reason: "canceled" });
+  });
+
   it("refuses a job whose directories cannot be made: one clear sentence", async () => {
     await using world = makeWorld();
     rmSync(`${world.directory}/executor`, { recursive: true });
