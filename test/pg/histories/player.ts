@@ -9,7 +9,7 @@ import type { Action, History, Move } from "./arbitraries.ts";
 import { type AtCancel, differences } from "./compare.ts";
 import { createGatedWorld, type GatedWorld } from "./gated-world.ts";
 import type { StageGiven, StepGiven } from "./model.ts";
-import { replayFaults } from "./replay.ts";
+import { madeBeforeCancel, replayFaults } from "./replay.ts";
 import { createRepository } from "./repository.ts";
 
 const timeoutSeconds = 3_600;
@@ -113,10 +113,10 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
     await bench.quiet();
   }
 
-  async function cancel(told: "told" | "untold"): Promise<void> {
-    const executions = await store.executions.ofRun(runId);
+  async function cancel(told: "told" | "untold", during: "quiet" | "resolution"): Promise<void> {
     if ((await store.runs.requestCancel(runId, "somebody")) !== "requested") return;
-    atCancel = { moment, executions: new Set(executions.map(({ id }) => id)), begins: world.begins.size };
+    const begins = during === "quiet" ? world.begins.size : null;
+    atCancel = { moment, executions: await madeBeforeCancel(store, runId), begins };
     if (told === "told")
       current.orchestrator.advance(runId).catch((error: unknown) => wrong.push(`${error}`));
   }
@@ -132,7 +132,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
         break;
       case "cancel":
         if (action.remote !== null) repository.turn(action.remote);
-        await cancel(action.told);
+        await cancel(action.told, action.remote === null ? "quiet" : "resolution");
         for (const one of action.moves) move(one);
         break;
       case "elapse":

@@ -39,6 +39,14 @@ export async function replayFaults(store: Store, runId: RunId): Promise<string[]
   return faults;
 }
 
+/** The executions that the run had when the request to cancel it was recorded: seq orders all of the run's writers. */
+export async function madeBeforeCancel(store: Store, runId: RunId): Promise<ReadonlySet<string>> {
+  const history = await everything(store, runId);
+  const request = history.findIndex(({ cause }) => cause === "cancel_requested");
+  const before = history.slice(0, request).filter(({ entity }) => entity === "execution");
+  return new Set(before.map((row) => row.entity_id));
+}
+
 async function everything(store: Store, runId: RunId): Promise<TransitionRow[]> {
   const all: TransitionRow[] = [];
   for (;;) {
