@@ -10,6 +10,7 @@ import { createStyle, isCapable, type Style } from "../terminal/style.ts";
 import { followRun } from "./follow-run.ts";
 import { createLiveView } from "./live-view.ts";
 import { createPlainView } from "./plain-view.ts";
+import { watchStandstill } from "./standstill.ts";
 import { runSource, runTitle } from "./step-line.ts";
 
 export interface WatchOptions {
@@ -35,13 +36,21 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
   const { deps } = context;
   const { out, style } = progressStream(context);
   out.write(`${style.bold(runTitle(run))} ${style.dim(`(${runSource(run)})`)}\n`);
-  for (const text of notes) out.write(`${style.yellow("note:")} ${sanitizeName(text)}\n`);
+  const noteLine = (text: string) => `${style.yellow("note:")} ${sanitizeName(text)}`;
+  for (const text of notes) out.write(`${noteLine(text)}\n`);
 
   const live = isCapable(out, deps.environment)
     ? createLiveView({ out, style, clock: deps.clock, onError: (error) => warn(context, error) })
     : null;
   const view = live ?? createPlainView({ out, style, now: () => deps.clock.now() });
   const say = (text: string) => (live === null ? void out.write(`${text}\n`) : live.hint(text));
+
+  await using standstill = watchStandstill({
+    client: session.client,
+    clock: deps.clock,
+    say: (text) => (live === null ? void out.write(`${noteLine(text)}\n`) : live.print(noteLine(text))),
+    onError: (error) => warn(context, error),
+  });
 
   live?.hint("Ctrl-C cancels");
   const canceling = onAbort(interrupts.asked, async () => {
@@ -52,7 +61,13 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
     const final = await followRun({
       client: session.client,
       run,
-      view,
+      view: {
+        ...view,
+        changed(model) {
+          view.changed(model);
+          standstill.changed(model);
+        },
+      },
       clock: deps.clock,
       signal: interrupts.insisted,
       logs: live === null ? "complete" : "live",

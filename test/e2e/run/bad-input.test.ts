@@ -217,3 +217,12 @@ describe("a data directory", () => {
     expect((await world.shipinator(["run", good()])).code).toBe(0);
   });
 });
+
+it("a disk without room: the run waits and says for what, and Ctrl-C ends it", async () => {
+  const directory = world.directory("room", { ".shipinator.yaml": stepOf("true") });
+  const running = world.start(["run", directory], { env: { SHIPINATOR_LOCAL_MIN_FREE_BYTES: "900TiB" } });
+  await running.said(/^note: step step waits: only \d+ bytes are free in \S+, and \d+ are kept free;/m);
+  running.child.kill("SIGINT");
+  expect(await running.ended).toMatchObject({ code: 130, stderr: "" });
+  expect((await world.status()).status).toBe("canceled");
+});

@@ -72,6 +72,35 @@ everything is kept in /data
     expect(command.listening()).toBe(0);
   });
 
+  it("says once for each cause why nothing goes on, and nothing of it while something does", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile", "pack"] }, clock);
+    const cause = { entity: "step", entity_id: "s", since: null } as const;
+    let message = "step compile waits: only 999 bytes are free in /data/executor";
+    const causes = () => [{ code: "waiting_for_space", message, ...cause } as const];
+    const client = createFakeClient({ runs: [run], causes });
+    const command = start({ argv: ["run"], client, clock });
+    await clock.advance(1_900);
+    expect(command.stdout.text()).not.toContain("note:");
+    await clock.advance(200);
+    message = "step compile waits: only 998 bytes are free in /data/executor";
+    await clock.advance(20_000);
+    expect(command.stdout.text().match(/^note: .*/gm)).toEqual([
+      "note: step compile waits: only 999 bytes are free in /data/executor",
+    ]);
+    run.start("build/compile");
+    await clock.advance(100);
+    const looked = client.asked.length;
+    await clock.advance(20_000);
+    expect(client.asked.slice(looked).filter((what) => what.startsWith("why"))).toEqual([]);
+    run.end("build/compile");
+    run.step("build/pack", "ok");
+    run.endJob("build", "succeeded");
+    run.moveRun("success");
+    expect(await finish(command)).toBe(0);
+    expect(command.stderr.text()).toBe("");
+  });
+
   it("shows a failure with the reason's word, the exit status, the last lines and the command for more", async () => {
     const clock = createManualClock();
     const run = new FakeRun({ test: ["it's unit", "lint"] }, clock);

@@ -4,6 +4,7 @@ import type {
   Client,
   DeploymentDetail,
   RunSummary,
+  RunWhy,
   TriggerRequest,
 } from "../../../../src/operations/index.ts";
 import type { FakeRun } from "./fake-run.ts";
@@ -22,6 +23,8 @@ export interface FakeClientOptions {
   /** Called when the first run is triggered; throws what the trigger shall throw. */
   readonly onTrigger?: (run: FakeRun) => void;
   readonly onCancel?: (run: FakeRun) => void;
+  /** What a run that nothing runs of waits for. */
+  readonly causes?: () => RunWhy["causes"];
   readonly onResume?: (run: FakeRun) => void;
 }
 
@@ -59,7 +62,12 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     tokens: { create: none, list: none, revoke: none },
     audit: none,
     retry: none,
-    why: none,
+    async why(reference) {
+      asked.push(`why ${reference}`);
+      const { id, status, phase } = find(reference).detail;
+      const causes = options.causes?.() ?? [];
+      return { run_id: id, status, phase, summary: causes.map(({ message }) => message).join("; "), causes };
+    },
     async trigger(request) {
       triggered.push(request);
       const run = runs[0];

@@ -1,0 +1,52 @@
+/** Says why a followed run stands still, once for each cause: a wait of which nobody is told looks like a hang. */
+import { isFinalRun } from "../../domain/index.ts";
+import { type Clock, createLoop } from "../../kernel/index.ts";
+import type { Client, RunCause } from "../../operations/index.ts";
+import type { RunModel } from "./run-model.ts";
+
+/** What goes on sooner is not worth a word. */
+const LOOK_MS = 2_000;
+
+export interface StandstillOptions {
+  readonly client: Pick<Client, "why">;
+  readonly clock: Clock;
+  readonly say: (sentence: string) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Standstill extends AsyncDisposable {
+  /** `model` is live: it is looked at from then on. */
+  changed(model: RunModel): void;
+}
+
+export function watchStandstill({ client, clock, say, onError }: StandstillOptions): Standstill {
+  const told = new Set<string>();
+  let model: RunModel | null = null;
+  const loop = createLoop({
+    clock,
+    everyMs: LOOK_MS,
+    onError,
+    async runOnce(signal) {
+      if (model === null || isFinalRun(model.run.status) || isUnderWay(model)) return;
+      const { causes } = await client.why(model.run.id);
+      if (signal.aborted || isUnderWay(model)) return;
+      for (const { code, message } of causes) {
+        if (!isWait(code) || told.has(code)) continue;
+        told.add(code);
+        say(message);
+      }
+    },
+  });
+  loop.start();
+  return {
+    changed(current) {
+      model = current;
+    },
+    [Symbol.asyncDispose]: () => loop.stop(),
+  };
+}
+
+const isUnderWay = ({ steps }: RunModel): boolean =>
+  steps.some(({ step }) => step.executions.some(({ status }) => status === "running"));
+
+const isWait = (code: RunCause["code"]): boolean => code.startsWith("waiting_") || code.startsWith("owner_");
