@@ -12,6 +12,8 @@ import { endLane, type Ladder, makeScope, strayGroups } from "./rungs/ladder.ts"
 
 type JobName = Pick<JobSpec, "jobId" | "attempt">;
 
+const openedLine = "open\n";
+
 export interface Job {
   readonly paths: JobPaths;
   readonly source: "tree" | "none";
@@ -97,6 +99,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = lane;
       const record: JobRecord = { bootId: machine.bootId, source };
       writeFileSync(paths.record, `${JSON.stringify(record)}\n`);
+      writeFileSync(openedMark(options.directory, spec), openedLine);
       jobs.set(paths.key, job);
     } catch (error) {
       await first.catch(() => undefined); // so that its lane can be ended
@@ -135,9 +138,12 @@ export function createJobs(deps: JobsDeps): Jobs {
     const paths = jobPaths(options.directory, name);
     const known = jobs.get(paths.key);
     if (known !== undefined) return existsSync(paths.root) ? known : "vanished";
-    if (!existsSync(paths.root)) return existsSync(openedMark(options.directory, name)) ? "vanished" : null;
+    const mark = openedMark(options.directory, name);
+    if (!existsSync(paths.root)) return readLine(mark) === null ? null : "vanished";
     const text = readLine(paths.record);
     if (text === null) return null;
+    // The opening may have been cut short between the two.
+    if (readLine(mark) === null) writeFileSync(mark, openedLine);
     const record: JobRecord = JSON.parse(text);
     const numbers = existsSync(paths.lanes) ? readdirSync(paths.lanes).map(Number) : [];
     const job: Job = {

@@ -72,7 +72,7 @@ export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | 
 
 /**
  * Where it is noted that a job attempt was opened here, beside its directory and not in it: so a directory that vanished
- * differs from one that never was.
+ * differs from one that never was. Empty while the job is being opened, when there may be no directory yet.
  */
 export function openedMark(directory: string, job: Pick<JobSpec, "jobId" | "attempt">): string {
   return join(directory, "opened", `${job.jobId}.${job.attempt}`);

@@ -229,14 +229,34 @@ describe("not begun is proven by the gate, never inferred", () => {
     expect(await world.executor.status(handleOf(spec))).toEqual({ state: "unknown" });
   });
 
-  it("an opening that was cut short begins anew", async () => {
-    await using world = makeWorld();
-    const job = jobOf();
-    mkdirSync(world.path(job, "workspace"), { recursive: true });
-    writeFileSync(world.path(job, "workspace", "half"), "");
-    await world.executor.open(job);
-    expect(await world.run(job, "ls")).toMatchObject({ log: "README\n" });
-  });
+  it.each(["before its directory was made", "while its workspace was made", "before its mark was complete"])(
+    "an opening that was cut short %s begins anew, or goes on",
+    async (when) => {
+      await using world = makeWorld();
+      const job = await world.open();
+      await world.executor.close(job);
+      const mark = `${world.directory}/executor/opened/${job.jobId}.${job.attempt}`;
+      if (when !== "before its mark was complete") {
+        writeFileSync(mark, "");
+        if (when === "while its workspace was made") {
+          mkdirSync(world.path(job, "workspace"), { recursive: true });
+          writeFileSync(world.path(job, "workspace", "half"), "");
+        }
+      } else {
+        await world.executor.open(job);
+        writeFileSync(mark, "");
+      }
+      await world.restart();
+      expect(await world.executor.status(handleOf(specOf(job, ":")))).not.toMatchObject({
+        outcome: { began: true },
+      });
+      await world.executor.open(job);
+      expect(await world.run(job, "ls")).toMatchObject({ log: "README\n" });
+      rmSync(world.path(job), { recursive: true });
+      await world.restart();
+      await expect(world.executor.open(job)).rejects.toThrow(/vanished/);
+    },
+  );
 });
 
 describe("a machine that was restarted", () => {
