@@ -46,3 +46,11 @@ export function streamSource(chunks: AsyncIterable<Uint8Array>): ByteSource {
     },
   };
 }
+
+/**
+ * Reads the body of a tar's entry that nobody wants. It is never canceled: modern-tar 0.8.6 would then take the body of
+ * the entry that it has begun meanwhile for the canceled one, and that one would never end.
+ */
+export async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const _ of body);
+}

@@ -2,7 +2,8 @@
 
 export { dockerCredentials } from "./docker-credentials.ts";
 export { type FileSystem, nodeFileSystem, type StoredFile } from "./file-system.ts";
-export { type ImageArchive, inspectImageArchive } from "./image-archive.ts";
+export { inspectImageArchive } from "./image-archive.ts";
+export type { ImageArchive } from "./image-parts.ts";
 export { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 export { createArtifactStore } from "./store.ts";
 export type {

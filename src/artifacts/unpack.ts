@@ -1,6 +1,7 @@
 /** Unpacks an archive of ours into an empty directory. Whatever else an archive may hold is refused, not skipped. */
 import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
 import { Problem } from "../kernel/index.ts";
+import { drain } from "./byte-source.ts";
 import type { Directory } from "./directory.ts";
 import { artifactCorrupt } from "./failures.ts";
 import { hasCode } from "./file-system.ts";
@@ -82,7 +83,7 @@ async function unpackEntry({ header, body }: ParsedTarEntry, place: Place, subje
   try {
     const parent = await place.parentOf(segments);
     if (type === "file") return await parent.writeFile(name, archiveMode(header.mode ?? 0o644), body);
-    await body.cancel();
+    await drain(body);
     if (type === "directory") return await parent.makeDirectory(name);
     const target = header.linkname ?? "";
     if (type !== "symlink") throw refuse(`is a ${type}`);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import fs from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
@@ -7,7 +8,14 @@ import { inspectImageArchive } from "../../../src/artifacts/index.ts";
 import { newId } from "../../../src/kernel/index.ts";
 import { type Bench, openBench } from "./support/bench.ts";
 
-const hex = "ab".repeat(32);
+const sha = (text: string) => createHash("sha256").update(text).digest("hex");
+const blob = (text: string) => ({ [`blobs/sha256/${sha(text)}`]: text });
+const part = (text: string) => ({ digest: `sha256:${sha(text)}`, size: text.length });
+
+const config = '{"architecture":"amd64"}';
+const layer = "a layer".repeat(500_000);
+const manifest = JSON.stringify({ schemaVersion: 2, config: part(config), layers: [part(layer)] });
+const hex = sha(manifest);
 const other = "cd".repeat(32);
 
 async function archive(
@@ -26,15 +34,21 @@ async function archive(
 
 const layout = (...manifests: readonly unknown[]) => ({
   "oci-layout": { imageLayoutVersion: "1.0.0" },
-  "blobs/sha256/other": "x".repeat(3_000_000),
+  ...blob(layer),
   "index.json": { schemaVersion: 2, manifests },
-  [`blobs/sha256/${hex}`]: "{}",
+  ...blob(config),
+  ...blob(manifest),
 });
 const named = { digest: `sha256:${hex}`, annotations: { "org.opencontainers.image.ref.name": "app:1" } };
-const saved = { [`${hex}.json`]: "{}", "l/layer.tar": "layer", "manifest.json": [docker()] };
+const saved = { [`${sha(config)}.json`]: config, "l/layer.tar": "layer", "manifest.json": [docker()] };
+const without = (text: string) =>
+  Object.fromEntries(Object.entries(layout(named)).filter(([name]) => name !== `blobs/sha256/${sha(text)}`));
+/** An index of two platforms, of which the archive may hold one. */
+const platforms = JSON.stringify({ manifests: [part(manifest), { digest: `sha256:${other}` }] });
+const indexOf = (text: string) => ({ ...layout({ digest: `sha256:${sha(text)}` }), ...blob(text) });
 
 function docker() {
-  return { Config: `${hex}.json`, RepoTags: ["app:1", "app:latest"], Layers: ["l/layer.tar"] };
+  return { Config: `${sha(config)}.json`, RepoTags: ["app:1", "app:latest"], Layers: ["l/layer.tar"] };
 }
 
 describe("inspectImageArchive", () => {
@@ -55,15 +69,34 @@ describe("inspectImageArchive", () => {
 
   it("reads what docker save writes, old and new", async () => {
     await using bench = await openBench();
-    const expected = { layout: "docker", imageDigest: `sha256:${hex}`, tags: ["app:1", "app:latest"] };
+    const expected = {
+      layout: "docker",
+      imageDigest: `sha256:${sha(config)}`,
+      tags: ["app:1", "app:latest"],
+    };
     expect(await inspectImageArchive(await archive(bench, saved))).toEqual(expected);
     const both = {
       ...layout(named),
-      "manifest.json": [{ ...docker(), Config: `blobs/sha256/${hex}`, Layers: [] }],
+      "manifest.json": [{ ...docker(), Config: `blobs/sha256/${sha(config)}`, Layers: [] }],
     };
     expect(await inspectImageArchive(await archive(bench, both))).toMatchObject({ layout: "oci" });
     const untagged = { ...saved, "manifest.json": [{ ...docker(), RepoTags: null }] };
     expect(await inspectImageArchive(await archive(bench, untagged))).toMatchObject({ tags: [] });
+  });
+
+  it("reads an image of several platforms, of which one at least is there", async () => {
+    await using bench = await openBench();
+    const digest = `sha256:${sha(platforms)}`;
+    const inspected = await inspectImageArchive(await archive(bench, indexOf(platforms)));
+    expect(inspected).toEqual({ layout: "oci", imageDigest: digest, tags: [] });
+  });
+
+  it("does not ask for a layer that is had elsewhere", async () => {
+    await using bench = await openBench();
+    const far = { digest: `sha256:${other}`, urls: ["https://layers.test/1"] };
+    const foreign = JSON.stringify({ config: part(config), layers: [far] });
+    const inspected = await inspectImageArchive(await archive(bench, indexOf(foreign)));
+    expect(inspected).toMatchObject({ imageDigest: `sha256:${sha(foreign)}` });
   });
 
   const bad: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
@@ -72,7 +105,20 @@ describe("inspectImageArchive", () => {
     ["2 images", layout(named, { digest: `sha256:${other}` })],
     ["the digest", layout({ digest: "md5:1" })],
     [`blobs/sha256/${other}, which is not in it`, layout({ digest: `sha256:${other}` })],
-    ["cannot be read as a tar", { "index.json": "{" }],
+    ["index.json is no JSON", { "index.json": "{" }],
+    [
+      `the bytes of its blobs/sha256/${hex} have the digest sha256:${sha("{}")}`,
+      { ...layout(named), [`blobs/sha256/${hex}`]: "{}" },
+    ],
+    [`the bytes of its ${other}.json have the digest`, { ...saved, [`${other}.json`]: config }],
+    [`blobs/sha256/${sha(layer)}, which is not in it`, without(layer)],
+    [`blobs/sha256/${sha(config)}, which is not in it`, without(config)],
+    [`blobs/sha256/${sha("a plain text")} is no JSON`, indexOf("a plain text")],
+    ["names a part with the digest undefined", indexOf("{}")],
+    [
+      "names images of which none is in it",
+      indexOf(JSON.stringify({ manifests: [{ digest: `sha256:${other}` }] })),
+    ],
     ["0 images", { "index.json": "null" }],
     ["2 images", { ...saved, "manifest.json": [docker(), docker()] }],
     ["the configuration", { ...saved, "manifest.json": [{}] }],
@@ -122,11 +168,10 @@ describe("putFiles of an oci_image", () => {
     await archive(bench, layout(named));
     const { metadata } = await put(bench, ["image.tar"], "image.tar", false);
     expect(metadata).toMatchObject({ form: "file", imageDigest: `sha256:${hex}` });
-    await bench.write({
-      "oci/index.json": JSON.stringify({ manifests: [named] }),
-      [`oci/blobs/sha256/${hex}`]: "{}",
-    });
-    const directory = await put(bench, ["oci/index.json", `oci/blobs/sha256/${hex}`], "oci", true);
+    const parts = Object.entries({ ...blob(config), ...blob(layer), ...blob(manifest) });
+    const files = Object.fromEntries(parts.map(([name, text]) => [`oci/${name}`, text]));
+    await bench.write({ "oci/index.json": JSON.stringify({ manifests: [named] }), ...files });
+    const directory = await put(bench, ["oci/index.json", ...Object.keys(files)], "oci", true);
     expect(directory.metadata).toMatchObject({ form: "tar", path: "oci", imageDigest: `sha256:${hex}` });
   });
 
