@@ -14,7 +14,7 @@ export interface AddressRules {
  * an admin of all projects, on a server that nobody reaches from elsewhere. @throws Problem source_refused
  */
 export function givenAddress(url: string, { urlPolicy, localPaths }: AddressRules, caller: Caller): string {
-  if (!isAbsolute(url)) return withoutHiddenCredentials(checkUrl(url, urlPolicy));
+  if (!isAbsolute(url)) return checkUrl(url, urlPolicy);
   const may = urlPolicy.allowLocal || (caller.project === null && localPaths === "allowed");
   // Checked before it is normalized, which takes a control character as it comes.
   if (may) return normalize(checkUrl(url, { ...urlPolicy, allowLocal: true }));
@@ -23,19 +23,4 @@ export function givenAddress(url: string, { urlPolicy, localPaths }: AddressRule
     remedy:
       "Give an https or ssh address; paths are for a token that is bound to no project, on a server that listens on loopback.",
   });
-}
-
-/** Beside user and password, which `checkUrl` refuses: other places where people put a token. */
-function withoutHiddenCredentials(url: string): string {
-  const where = /^https?:\/\/[^?#]*[?#]/.test(url)
-    ? "a query or fragment"
-    : /^[^/:@]+:[^/@]+@/.test(url)
-      ? "a password"
-      : null;
-  if (where === null) return url;
-  throw new Problem(
-    "source_refused",
-    `the repository's address has ${where}, which would be stored and shown with any credential in it`,
-    { place: "clone_url", remedy: "Leave it out; the server's git gets its credentials elsewhere." },
-  );
 }

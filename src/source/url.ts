@@ -94,6 +94,11 @@ function checkHosted(url: string, named: "http" | "https" | "ssh"): string {
     );
   if (parsed.password !== "" || (named !== "ssh" && parsed.username !== ""))
     throw refuseCredentials(parsed.host);
+  if (named !== "ssh" && /[?#]/.test(url))
+    throw refuse(
+      `The address of a repository on ${parsed.host} has a query or fragment, which would be stored and shown with any token in it`,
+      "Leave it out and let a git credential helper (`git help credentials`) give the token.",
+    );
   if (parsed.hostname.startsWith("-") || parsed.username.startsWith("-"))
     throw refuse(
       `The host of ${quote(url)} begins with "-", which ssh could read as an option`,

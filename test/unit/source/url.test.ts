@@ -87,9 +87,11 @@ describe("addresses that are refused", () => {
     "ssh://git:s3cret@example.test/a",
     "me:s3cret@example.test:team/a",
     "me:s3cret@example.test/team/a",
+    "https://example.test/a?access_token=s3cret",
+    "https://example.test/a#s3cret",
   ])("%s, without repeating the secret and with the way to do it", (url) => {
     const problem = refusal(url);
-    expect(problem.message).toMatch(/user name, password or token/);
+    expect(problem.message).toMatch(/would be stored and shown/);
     expect(`${problem.message} ${problem.remedy}`).not.toContain("s3cret");
     expect(problem.remedy).toMatch(/credential helper/);
   });
