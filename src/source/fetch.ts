@@ -2,7 +2,7 @@
  * Brings one commit from a remote into a mirror. Each fetch has a git directory of its own (refs, `shallow`, locks)
  * over the mirror's objects, so that fetches of several processes cannot meet.
  */
-import { mkdir, readdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import type { GitResult } from "./git.ts";
@@ -18,6 +18,7 @@ import {
 import { refNotFound } from "./ref.ts";
 import { networkConfig } from "./remote.ts";
 import type { Room } from "./room.ts";
+import { takeOver, writesAside } from "./take-over.ts";
 import { quote } from "./url.ts";
 
 export interface FetchRequest {
@@ -114,7 +115,8 @@ async function fetchInto(
   signal?: AbortSignal,
 ): Promise<GitResult> {
   await using place = await privatePlace(mirror);
-  const objects = lends === "known" ? mirror.objects : join(place.path, "objects");
+  const objects = join(place.path, "objects");
+  const env = lends === "known" ? writesAside(objects, mirror) : { GIT_OBJECT_DIRECTORY: objects };
   await furnish(place.path, mirror, lends).catch((error: unknown) => {
     throw unusable(place.path, error);
   });
@@ -138,13 +140,13 @@ async function fetchInto(
         ...refspecs,
       ],
       cwd: place.path,
-      env: { GIT_DIR: place.path, GIT_OBJECT_DIRECTORY: objects },
+      env: { GIT_DIR: place.path, ...env },
       limitMs: room.limits.networkMs,
       config: "person",
     },
     signal,
   );
-  if (result.code === 0 && lends === "nothing") await takeOver(objects, mirror);
+  if (result.code === 0) await takeOver(objects, mirror);
   return result;
 }
 
@@ -157,22 +159,6 @@ async function furnish(path: string, mirror: Mirror, lends: Lends): Promise<void
     writeFile(join(path, "packed-refs"), haves.map((id) => `${id} refs/have/${id}\n`).join("")),
     ...(haves.length > 0 ? [writeFile(join(path, "shallow"), `${haves.join("\n")}\n`)] : []),
   ]);
-}
-
-/** Moves fetched packs into the mirror, the index last: a pack without it is not looked at. */
-async function takeOver(objects: string, mirror: Mirror): Promise<void> {
-  const from = join(objects, "pack");
-  const to = join(mirror.objects, "pack");
-  const names = await readdir(from);
-  const ordered = [
-    ...names.filter((name) => !name.endsWith(".idx")),
-    ...names.filter((name) => name.endsWith(".idx")),
-  ];
-  try {
-    for (const name of ordered) await rename(join(from, name), join(to, name));
-  } catch (error) {
-    throw unusable(mirror.path, error);
-  }
 }
 
 /** For a SourceSpec whose commit has to be fetched but has no commit id: a working directory's tree. */

@@ -4,7 +4,7 @@
  * private index stays for the next snapshot as its stat cache; HEAD's objects are imported first, so that an
  * unchanged file costs one hash and no write even the first time.
  */
-import { open, realpath, rm } from "node:fs/promises";
+import { mkdir, open, realpath, rm } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import { explainGit } from "./git-problem.ts";
@@ -35,6 +35,7 @@ import {
 import { refParts } from "./ref.ts";
 import type { Room } from "./room.ts";
 import { keepStatCache, takeStatCache } from "./stat-cache.ts";
+import { takeOver, writesAside } from "./take-over.ts";
 import type { WorkingTree, WorkingTreeRequest } from "./types.ts";
 import { quote } from "./url.ts";
 
@@ -150,9 +151,18 @@ async function write(
   const index = join(place.path, "index");
   const gone = await takeStatCache(mirror, directory, listing, index);
   const links = await linkArguments(room, mirror, directory, listing, signal);
+  const objects = join(place.path, "objects");
+  await mkdir(objects).catch((error: unknown) => {
+    throw unusable(objects, error);
+  });
   const call = {
     cwd: room.directory,
-    env: { GIT_DIR: mirror.path, GIT_WORK_TREE: directory, GIT_INDEX_FILE: index },
+    env: {
+      GIT_DIR: mirror.path,
+      GIT_WORK_TREE: directory,
+      GIT_INDEX_FILE: index,
+      ...writesAside(objects, mirror),
+    },
     limitMs: room.limits.localMs,
     config: "none",
   } as const;
@@ -171,6 +181,8 @@ async function write(
   const { stdout } = await room.git.expect({ ...call, args: ["write-tree"] }, quote(directory), signal);
   const tree = stdout.toString("latin1").trim();
   const entries = await countEntries(index);
+  await takeOver(objects, mirror);
+  await rm(objects, { recursive: true, force: true });
   try {
     await writeAside(join(mirror.path, "verbatim", tree), "");
     if (listing.gitlinks.size === 0) await keepStatCache(mirror, directory, listing, place.path);
