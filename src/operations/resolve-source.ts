@@ -1,7 +1,7 @@
 /** From what was asked for to one tree in a mirror: a directory, an address, or a registered pipeline's repository. */
 import { basename, isAbsolute, resolve as resolvePath } from "node:path";
 import { mirrorName } from "../domain/index.ts";
-import { checkRef, checkUrl } from "../source/index.ts";
+import { checkRef, checkUrl, type WorkingTree } from "../source/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import type { TriggerRequest } from "./wire.ts";
 
@@ -90,13 +90,18 @@ async function resolveRepository(
   };
 }
 
-function workingTreeNotes(found: { dirty: boolean; commit: string | null }): string[] {
+function workingTreeNotes({ nested, ...found }: Pick<WorkingTree, "dirty" | "commit" | "nested">): string[] {
   const notes: string[] = [];
   if (found.commit === null)
     notes.push("there is no commit, so the files travel as they are and git_sha is null");
   else if (found.dirty)
     notes.push(
       `the working tree differs from ${found.commit.slice(0, 12)}: what runs is the files as they are (use --ref to run a commit)`,
+    );
+  const [first] = nested;
+  if (first !== undefined)
+    notes.push(
+      `${nested.length === 1 ? `${first} is a repository of its own` : `${first} and ${nested.length - 1} more are repositories of their own`} that git does not track here: no file of it travels (make it a submodule, or remove its .git)`,
     );
   return notes;
 }

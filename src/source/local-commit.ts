@@ -56,6 +56,7 @@ export async function snapshotCommit(
     subpath: location.prefix || null,
     fileCount: files,
     submodules: links > 0,
+    nested: [],
   };
 }
 

@@ -59,8 +59,10 @@ export interface WorkingTree {
   readonly subpath: string | null;
   /** Files and symlinks in the tree. */
   readonly fileCount: number;
-  /** Submodules or nested repositories are inside; they are recorded by commit and their files did not travel. */
+  /** Submodules are inside; they are recorded by commit, and checkout fetches them when it is asked to. */
   readonly submodules: boolean;
+  /** Repositories inside that git does not track here, as paths under the directory: their files did not travel. */
+  readonly nested: readonly string[];
 }
 
 export interface CheckedOut {

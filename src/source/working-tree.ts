@@ -68,6 +68,7 @@ export async function snapshotWorkingTree(
     location?.prefix ?? "",
   );
   const { tree, entries, links } = await write(room, mirror, directory, listing, signal);
+  const nested = [...listing.gitlinks].filter((path) => listing.untracked.has(path));
   const detached = head.commit !== null && head.branch === null;
   const tag = detached && head.commit !== null ? await tagAt(room, directory, head.commit, signal) : null;
   return {
@@ -77,7 +78,8 @@ export async function snapshotWorkingTree(
     dirty: head.commit !== null && (head.trackedChanges || listing.untracked.size > 0),
     subpath: location?.prefix || null,
     fileCount: entries - links,
-    submodules: listing.gitlinks.size > 0,
+    submodules: listing.gitlinks.size > nested.length,
+    nested: nested.map((path) => Buffer.from(path, "latin1").toString()),
   };
 }
 

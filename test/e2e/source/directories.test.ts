@@ -129,6 +129,7 @@ describe("repositories inside", () => {
     place.repository("app/unborn", {});
     const taken = await snapshot(directory);
     expect(taken).toMatchObject({ submodules: true, fileCount: 2, dirty: true });
+    expect(taken.nested.toSorted()).toEqual(["nested", "unborn"]);
     expect(Object.keys(await travelled(taken)).sort()).toEqual([".gitmodules", "a"]);
     const tree = place.git(join(place.mirrors, `${repositoryId}.git`), "ls-tree", "-r", taken.tree);
     expect(tree).toContain(`160000 commit ${place.git(library, "rev-parse", "HEAD")}\tvendor/lib`);
