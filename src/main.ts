@@ -1,8 +1,7 @@
 /** The one place that reads the process: what the command line needs of it is handed on as parameters. */
 import { readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
-import { buffer } from "node:stream/consumers";
-import { createFiles, createProgram, createWriter } from "./cli/index.ts";
+import { createFiles, createProgram, createWriter, readUpTo } from "./cli/index.ts";
 import { systemClock } from "./kernel/index.ts";
 
 const signals = ["SIGINT", "SIGTERM"] as const;
@@ -43,7 +42,7 @@ const program = createProgram({
   cwd,
   stdout: createWriter(process.stdout),
   stderr,
-  readStdin: () => buffer(process.stdin),
+  readStdin: (limit) => readUpTo(process.stdin, limit),
   files: createFiles(cwd),
   clock: systemClock,
   login,

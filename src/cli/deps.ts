@@ -78,8 +78,8 @@ export interface CliDeps {
   readonly cwd: string;
   readonly stdout: Writer;
   readonly stderr: Writer;
-  /** The whole of standard input, for `validate -`. */
-  readonly readStdin: () => Promise<Uint8Array>;
+  /** Standard input, at most so many bytes of it. */
+  readonly readStdin: (limit: number) => Promise<Uint8Array>;
   readonly files: Files;
   readonly clock: Clock;
   /** Who asks, recorded with what is asked. */

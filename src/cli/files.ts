@@ -37,6 +37,18 @@ export function createFiles(cwd: string): Files {
   };
 }
 
+/** The first `limit` bytes; what comes after them is not waited for. */
+export async function readUpTo(stream: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size >= limit) break;
+  }
+  return Buffer.concat(chunks).subarray(0, limit);
+}
+
 async function readBounded(path: string, shown: string, limit: number): Promise<Uint8Array> {
   try {
     await using file = await open(path, constants.O_RDONLY);

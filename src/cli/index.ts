@@ -1,4 +1,4 @@
 export type { CliDeps, Files, Writer } from "./deps.ts";
-export { createFiles } from "./files.ts";
+export { createFiles, readUpTo } from "./files.ts";
 export { createProgram } from "./program.ts";
 export { createWriter } from "./writer.ts";

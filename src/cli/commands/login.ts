@@ -7,11 +7,13 @@ import { writeLogin } from "../remote/login-file.ts";
 import { createTransport } from "../remote/transport.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 
+const TOKEN_LIMIT = 4_096;
+
 export async function loginCommand(context: CommandContext, address: string): Promise<number> {
   const { deps, out } = context;
   const server = checkServer(address);
   if (deps.stderr.isTTY) deps.stderr.write("the token, then Enter and Ctrl-D: ");
-  const token = new TextDecoder().decode(await deps.readStdin()).trim();
+  const token = new TextDecoder().decode(await deps.readStdin(TOKEN_LIMIT)).trim();
   if (!/^[\x21-\x7e]{1,512}$/.test(token))
     throw new Problem("usage", "standard input holds no token", {
       remedy: "For example: shipinator login https://ci.example < token-file",

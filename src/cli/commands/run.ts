@@ -35,7 +35,9 @@ export async function runCommand(context: CommandContext, args: RunArguments): P
     const { run, notes } = await whileWaiting(context, { label: "reading the repository", asked }, () =>
       session.client.trigger(request, asked),
     );
-    return await showRun({ context, session, run, notes, interrupts });
+    const shown = await showRun({ context, session, run, notes, interrupts });
+    if (context.format === "json") writeJson(context, shown.run);
+    return shown.code;
   });
 }
 
@@ -45,12 +47,16 @@ export async function resumeCommand(context: CommandContext, which: string | nul
     const runs = which === null ? await client.abandoned() : [await abandonedRun(client, which)];
     if (runs.length === 0) note(context, "no run waits to be continued");
     let code: number = EXIT.done;
+    const ended: RunDetail[] = [];
     for (const { id } of runs) {
       await client.resume(id);
       const shown = await showRun({ context, session, run: await client.get(id), notes: [], interrupts });
-      if (shown !== EXIT.done) code = shown;
-      if (interrupts.asked.aborted) return EXIT.interrupted;
+      if (shown.code !== EXIT.done) code = shown.code;
+      ended.push(shown.run);
+      if (interrupts.asked.aborted) break;
     }
+    // What was asked for by name is one; whatever waits is a list, also when it is none.
+    if (context.format === "json") writeJson(context, which === null ? ended : ended[0]);
     return code;
   });
 }
@@ -98,22 +104,21 @@ interface ShowOptions {
   readonly interrupts: Interrupts;
 }
 
-async function showRun(options: ShowOptions): Promise<number> {
+async function showRun(options: ShowOptions): Promise<{ readonly code: number; readonly run: RunDetail }> {
   const { context, session, interrupts } = options;
   const { deps } = context;
-  const final = await watchRun(options);
-  const reference = await runReference(session.client, final);
-  if (!isFinalRun(final.status)) {
-    note(context, `${runTitle(final)} is left unfinished; this continues it: shipinator resume ${reference}`);
-    return EXIT.interrupted;
+  const run = await watchRun(options);
+  const reference = await runReference(session.client, run);
+  if (!isFinalRun(run.status)) {
+    note(context, `${runTitle(run)} is left unfinished; this continues it: shipinator resume ${reference}`);
+    return { code: EXIT.interrupted, run };
   }
   const { out, style } = progressStream(context);
   const now = deps.clock.now();
-  const summary = await renderSummary({ run: final, client: session.client, reference, style, now });
+  const summary = await renderSummary({ run, client: session.client, reference, style, now });
   out.write(`\n${summary}${style.dim(`everything is kept in ${session.dataDir}`)}\n`);
-  if (context.format === "json") writeJson(context, final);
-  if (interrupts.asked.aborted) return EXIT.interrupted;
-  return final.status === "success" ? EXIT.done : EXIT.failed;
+  if (interrupts.asked.aborted) return { code: EXIT.interrupted, run };
+  return { code: run.status === "success" ? EXIT.done : EXIT.failed, run };
 }
 
 async function abandonedRun(client: Client, which: string): Promise<RunSummary> {

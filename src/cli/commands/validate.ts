@@ -34,7 +34,7 @@ export async function validateCommand(context: CommandContext, target: string): 
 }
 
 async function load({ deps }: CommandContext, target: string): Promise<{ bytes: Uint8Array; name: string }> {
-  if (target === "-") return { bytes: (await deps.readStdin()).subarray(0, READ_LIMIT), name: "<stdin>" };
+  if (target === "-") return { bytes: await deps.readStdin(READ_LIMIT), name: "<stdin>" };
   const kind = await deps.files.kind(target);
   const name = kind === "directory" ? join(target, PIPELINE_FILE) : target;
   if (kind === "directory" && (await deps.files.kind(name)) === "absent") throw noPipelineFile(target);

@@ -274,6 +274,20 @@ describe("abandoned runs", () => {
     expect(command.stdout.text()).toContain("✓ run 4 of other: success");
   });
 
+  it("are one list with -o json, also when there are none; the one that was named is no list", async () => {
+    const answer = async (argv: readonly string[], numbers: readonly number[]) => {
+      const clock = createManualClock();
+      const left = numbers.map((number) => abandoned(clock, number));
+      const client = createFakeClient({ runs: [], abandoned: left, onResume: end });
+      const command = start({ argv: ["resume", ...argv, "-o", "json"], client, clock });
+      expect(await finish(command)).toBe(0);
+      return JSON.parse(command.stdout.text());
+    };
+    expect(await answer([], [])).toEqual([]);
+    expect(await answer([], [3, 4])).toMatchObject([{ number: 3 }, { number: 4, status: "success" }]);
+    expect(await answer(["3"], [3])).toMatchObject({ number: 3, status: "success" });
+  });
+
   it("resume refuses a run that is over", async () => {
     const clock = createManualClock();
     const run = new FakeRun({ build: ["compile"] }, clock);

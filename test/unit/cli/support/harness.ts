@@ -143,7 +143,7 @@ export function start(options: HarnessOptions): Harness {
     cwd: "/home/ada/hello",
     stdout,
     stderr,
-    readStdin: async () => Buffer.from(options.stdin ?? ""),
+    readStdin: async (limit) => Buffer.from(options.stdin ?? "").subarray(0, limit),
     files: createMemoryFiles(files),
     clock,
     login: () => "ada",
