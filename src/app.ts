@@ -21,10 +21,10 @@ export interface App extends AsyncDisposable {
 
 export async function openApp(options: AppOptions): Promise<App> {
   const config = settingsOf(options);
-  const { deps, open, close } = compose(options, config, openLog(options, config));
+  const { deps, open, letGo, close } = compose(options, config, openLog(options, config));
   // In `run` Postgres starts while the source is read; whoever needs it first hears of a failure.
   if (options.mode === "run") open().catch(() => undefined);
-  if (options.mode === "read") await closeOnFailure(recordAbandoned(deps), close);
+  if (options.mode === "read") await closeOnFailure(recordAbandoned(deps, letGo), close);
   return {
     client: createOperations(deps).as(localCaller(options.login())),
     dataDir: config.dataDir,

@@ -93,6 +93,8 @@ export interface Composition {
   readonly deps: OperationsDeps;
   /** Opens the database at the first call. */
   open(): Promise<OpenDatabase>;
+  /** Ends the following of what still runs, which goes on; nothing can be carried afterwards. */
+  letGo(): Promise<void>;
   /** Stops carrying; what runs goes on and is found by whoever comes next. Idempotent. */
   close(): Promise<void>;
 }
@@ -152,7 +154,12 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     clock,
     log,
   };
-  return { config, log, clock, deps, open, close };
+  // As at the end: what is being closed is closed before its lanes are let go of.
+  const letGo = async () => {
+    await (await open()).orchestrator.stop();
+    await executor[Symbol.asyncDispose]();
+  };
+  return { config, log, clock, deps, open, letGo, close };
 }
 
 export function settingsOf(options: AppOptions): ServerConfig {

@@ -45,12 +45,19 @@ function endQuietly(error: unknown, gone: AbortSignal): number {
   throw error;
 }
 
-async function mentionAbandoned(context: CommandContext, client: Client): Promise<void> {
-  for (const run of await client.abandoned())
+/** Says of all runs that nobody carries, or of one, how to continue them. */
+export async function mentionAbandoned(
+  context: CommandContext,
+  client: Client,
+  only?: RunSummary,
+): Promise<void> {
+  for (const run of await client.abandoned()) {
+    if (only !== undefined && only.id !== run.id) continue;
     note(
       context,
       `${runTitle(run)} was left unfinished; this continues it: shipinator resume ${await runReference(client, run)}`,
     );
+  }
 }
 
 /** How the run can be named in a command: its number, or its id where other runs have that number too. */

@@ -50,15 +50,20 @@ async function wins(taking: Promise<void>): Promise<boolean> {
   }
 }
 
-/** Writes down what has ended of abandoned runs and starts nothing; the runs stay to be continued. */
-export async function recordAbandoned(deps: OperationsDeps): Promise<readonly RunRow[]> {
-  const { store, orchestrator } = await deps.database();
-  const left: RunRow[] = [];
-  for (const run of await abandonedRuns(deps)) {
-    if (!(await wins(takeOver(deps, run.id)))) continue;
-    await orchestrator.record(run.id);
-    const now = await store.runs.get(run.id);
-    if (now !== null && now.finished_at === null) left.push(now);
+/**
+ * Writes down what has ended of abandoned runs and starts nothing. The runs are nobody's afterwards: this process may
+ * stay for long (`logs --follow`), and who wants to carry them must not wait for that, nor share their steps with it.
+ * @param letGo ends the following of what still runs
+ */
+export async function recordAbandoned(deps: OperationsDeps, letGo: () => Promise<void>): Promise<void> {
+  const { store, orchestrator, owner } = await deps.database();
+  const taken: RunId[] = [];
+  for (const { id } of await abandonedRuns(deps)) if (await wins(takeOver(deps, id))) taken.push(id);
+  if (taken.length === 0) return;
+  try {
+    for (const id of taken) await orchestrator.record(id);
+  } finally {
+    await letGo();
+    for (const id of taken) await store.runs.leave(id, owner);
   }
-  return left;
 }

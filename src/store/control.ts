@@ -68,3 +68,21 @@ export async function takeOver(
   const values = [id, from?.node ?? null, from?.epoch ?? null, to.node, to.epoch];
   return (await database.execute(takeOverSql, values)) === 1;
 }
+
+// The live executions keep their node: they were handed out, and only who takes the run over may deal with them.
+const leaveSql = `
+with left_alone as (
+  update pipeline_runs r
+  set owner_node = null, owner_epoch = null, seq = r.seq + 1
+  where r.id = $1::uuid and r.status in ('pending', 'running')
+    and r.owner_node = $2::uuid and r.owner_epoch = $3::integer
+  returning r.id, r.seq, r.status
+)
+insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
+select l.id, l.seq, 'run', l.id, l.status, l.status, 'left',
+  jsonb_build_object('by', $2::uuid, 'epoch', $3::integer)
+from left_alone l`;
+
+export async function leaveRun(database: Queryable, id: RunId, owner: Owner): Promise<boolean> {
+  return (await database.execute(leaveSql, [id, owner.node, owner.epoch])) === 1;
+}

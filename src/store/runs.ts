@@ -6,7 +6,7 @@ import type { ChangeSet, RunState, Snapshot } from "../domain/index.ts";
 import type { NodeId, PipelineId, ProjectId, RunId } from "../kernel/index.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
-import { requestCancel, takeOver } from "./control.ts";
+import { leaveRun, requestCancel, takeOver } from "./control.ts";
 import type { Database } from "./database.ts";
 import { readFrontier } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
@@ -75,6 +75,8 @@ export interface RunStore {
   requestCancel(id: RunId, by: string): Promise<"requested" | "already" | "final">;
   /** Gives the run and its live executions to another node; false when it is not `from`'s, or is final. */
   takeOver(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
+  /** Makes it nobody's, so that anybody may take it over; false when it is not the owner's, or is final. */
+  leave(id: RunId, owner: Owner): Promise<boolean>;
   /** Runs that are not final, oldest first; of one owner, or of nobody (`owner: null`), or all. */
   unfinished(filter?: { readonly owner?: NodeId | null }): Promise<readonly UnfinishedRun[]>;
   get(id: RunId): Promise<RunRow | null>;
@@ -104,6 +106,7 @@ export function createRunStore(database: Database): RunStore {
       applyChanges(database, id, owner, expectedSeq, changes, context),
     requestCancel: (id, by) => requestCancel(database, id, by),
     takeOver: (id, from, to) => takeOver(database, id, from, to),
+    leave: (id, owner) => leaveRun(database, id, owner),
     unfinished: (filter = {}) =>
       database.query<UnfinishedRun>(
         `select r.id, r.status, r.seq, r.owner_node, r.owner_epoch, r.cancel_requested_at, r.created_at

@@ -222,6 +222,23 @@ describe("an owner", () => {
     expect(await store.runs.takeOver(id, winner ?? owner, owner)).toBe(false);
   });
 
+  it("leaves a run with what is live in it, once, and not one of somebody else", async () => {
+    const { store, owner } = fixture;
+    const { id } = await accept();
+    await advance(fixture, id);
+    const heir = await registerNode(store);
+    expect(await store.runs.leave(id, heir)).toBe(false);
+    expect(await store.runs.leave(id, owner)).toBe(true);
+    expect(await store.runs.leave(id, owner)).toBe(false);
+    expect(await store.runs.get(id)).toMatchObject({ owner_node: null, owner_epoch: null });
+    expect(await store.executions.ofRun(id)).toMatchObject([{ node: owner.node, epoch: owner.epoch }]);
+    await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
+    expect(await store.runs.takeOver(id, null, heir)).toBe(true);
+    expect(await store.executions.ofRun(id)).toMatchObject([{ node: heir.node, epoch: heir.epoch }]);
+    await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: heir });
+    expect(await store.runs.leave(id, heir)).toBe(false);
+  });
+
   it("sees its unfinished runs and what is live in them", async () => {
     const { store } = fixture;
     const owner = await registerNode(store);

@@ -25,7 +25,7 @@ export async function carryAbandoned(
   for (const run of runs) {
     if (interrupts.asked.aborted) return;
     try {
-      await carry(context, session, { run, interrupts });
+      await carry(context, session, { run, interrupts, says: "continues" });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       warn(context, error);
@@ -37,16 +37,24 @@ function left(amount: number): string {
   return amount === 1 ? "1 run was left unfinished" : `${amount} runs were left unfinished`;
 }
 
-async function carry(
+interface CarryOptions {
+  readonly run: RunSummary;
+  readonly interrupts: Interrupts;
+  /** What becomes of it, after its title. */
+  readonly says: string;
+}
+
+/** Takes over a run that nobody carries and stays until it is over, or the person insists on leaving it. */
+export async function carry(
   context: CommandContext,
   { client }: Session,
-  { run, interrupts }: { readonly run: RunSummary; readonly interrupts: Interrupts },
+  { run, interrupts, says }: CarryOptions,
 ): Promise<void> {
   const { deps } = context;
   const { out, style } = progressStream(context);
   const title = runTitle(run);
   await client.resume(run.id);
-  out.write(`${mark("running", style)} ${title} continues\n`);
+  out.write(`${mark("running", style)} ${title} ${says}\n`);
   let canceling: Promise<unknown> = Promise.resolve();
   const cancel = () => {
     out.write(`canceling ${title}; press Ctrl-C again to insist\n`);

@@ -4,7 +4,7 @@ import { type Clock, Problem } from "../../kernel/index.ts";
 import type { Client, RunDetail } from "../../operations/index.ts";
 import { type CommandContext, note } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { mentionAbandoned, withReader } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { followRun, type RunView } from "../watch/follow-run.ts";
 import { createLogPrinter, type LogPrinter } from "../watch/log-printer.ts";
@@ -24,9 +24,11 @@ export async function logsCommand(context: CommandContext, args: LogsArguments):
     const run = await client.get(args.run);
     const chosen = args.step === null ? null : chooseStep(run, args.step);
     const printer = createLogPrinter({ out, style, prefix: chosen === null ? "step" : "none" });
-    if (args.follow === "to_the_end" && !isFinalRun(run.status))
+    if (args.follow === "to_the_end" && !isFinalRun(run.status)) {
+      // Its end may be far: who waits for it must know that somebody has to bring it about.
+      await mentionAbandoned(context, client, run);
       await follow({ client, run, chosen, printer, signal, clock: deps.clock });
-    else await printSoFar({ client, run, chosen, printer, signal });
+    } else await printSoFar({ client, run, chosen, printer, signal });
     if (!isFinalRun(run.status) && args.follow === "so_far" && !signal.aborted)
       note(context, `${runTitle(run)} is not over yet; --follow shows what comes`);
     return EXIT.done;

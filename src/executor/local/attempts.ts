@@ -263,6 +263,11 @@ export function createAttempts(deps: AttemptsDeps) {
     watchTimeout,
     cancel,
     status(attempt: Attempt): ExecutionStatus {
+      // A lane's words may have gone to another process that listens to it; the files tell the same.
+      if (attempt.outcome === null && attempt.ending === null && attempt.lane !== null) {
+        const { exit, log } = readStepFile(attempt.paths);
+        if (exit !== null && log !== null) finish(attempt);
+      }
       if (attempt.outcome !== null) return { state: "ended", outcome: attempt.outcome };
       const begunAt = timeOf(attempt.paths.gate);
       if (begunAt === null && !attempt.begun) return { state: "waiting" };

@@ -60,6 +60,21 @@ describe("a server that was killed", () => {
     expect(world.log(spec)).toBe("went\n");
   });
 
+  it("tells the end though another process that listens has heard of it", async () => {
+    await using world = makeWorld();
+    const job = await world.open();
+    const spec = await world.submit(job, untilGo);
+    await world.appears(world.path(job, "workspace", "pid"));
+    await using other = createLocalExecutor(optionsIn(world.directory));
+    expect(await other.status(handleOf(spec))).toMatchObject({ state: "begun" });
+    writeFileSync(world.path(job, "workspace", "go"), "");
+    // Each word of the lane reaches one of the two.
+    for (const executor of [world.executor, other]) {
+      while ((await executor.status(handleOf(spec))).state !== "ended") await systemClock.sleep(5);
+      expect(await executor.status(handleOf(spec))).toMatchObject({ outcome: { exitCode: 6, began: true } });
+    }
+  });
+
   it("can go on with the job's next steps, on the same lane or another", async () => {
     await using world = makeWorld();
     const job = jobOf();

@@ -115,6 +115,26 @@ build:
     expect(ledger(world)).toEqual(["deploy"]);
   });
 
+  it("the command, then canceled by another: that one ends what still runs and stays until it is over", async () => {
+    const directory = world.directory("unwanted", {
+      ".shipinator.yaml": 'build: { steps: [{ name: waits, run: "echo begun; sleep 600" }] }\n',
+    });
+    const running = world.start(["run", directory]);
+    await running.said(/\[build\/waits\] begun/);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    const { code, stdout } = await world.shipinator(["cancel", "1"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^. run 1 of unwanted is being canceled; .*\n. run 1 of unwanted: canceled after/);
+    expect(world.processes().filter((it) => /sleep 600/.test(it.command))).toEqual([]);
+    expect((await world.status("1")).status).toBe("canceled");
+    expect(await world.shipinator(["cancel", "1"])).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: "note: run 1 of unwanted is over already: canceled\n",
+    });
+  });
+
   it("the step itself goes on when the command dies, and its end is found", async () => {
     const directory = world.directory("goes-on", {
       ".shipinator.yaml": `
@@ -145,5 +165,31 @@ build:
     expect(await world.log("1", "waits")).toBe("begun\ndone\n");
     expect((await world.status("1")).jobs[0]?.steps[0]?.executions).toHaveLength(1);
     expect(await world.shipinator(["resume", "1"])).toMatchObject({ code: 2 });
+  });
+
+  it("logs --follow says that nobody carries the run, and is in nobody's way who does", async () => {
+    const directory = world.directory("followed", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - { name: waits, run: "echo begun; until [ -e ${world.root}/go ]; do sleep 0.02; done; echo ended" }
+    - { name: next, run: "echo next" }
+`,
+    });
+    const running = world.start(["run", directory]);
+    await running.said(/\[build\/waits\] begun/);
+    running.child.kill("SIGKILL");
+    await running.ended;
+    const following = world.start(["logs", "latest", "--follow"]);
+    await following.said(/note: run 1 of followed was left unfinished.*shipinator resume 1/);
+    await following.said(/\[build\/waits\] begun/);
+    const resuming = world.start(["resume"]);
+    await resuming.said(/\[build\/waits\] begun/);
+    writeFileSync(join(world.root, "go"), "");
+    expect((await resuming.ended).code).toBe(0);
+    expect(await following.ended).toMatchObject({
+      code: 0,
+      stdout: "[build/waits] begun\n[build/waits] ended\n[build/next] next\n",
+    });
   });
 });
