@@ -122,6 +122,7 @@ describe("a commit of a local repository", () => {
       subpath: null,
       fileCount: 2,
       submodules: false,
+      nested: [],
     });
     expect(await take(origin, "main")).toMatchObject({ branch: "main", fileCount: 3 });
     expect(await take(origin, first.slice(0, 8))).toMatchObject({ commit: first, ref: null });

@@ -50,6 +50,7 @@ describe("a clean repository", () => {
       subpath: null,
       fileCount: 2,
       submodules: false,
+      nested: [],
     });
     expect(await travelled(taken)).toEqual({ "a.txt": "file a\n", "sub/b.txt": "file b\n" });
   });
