@@ -60,13 +60,21 @@ export async function mentionAbandoned(
   }
 }
 
-/** How the run can be named in a command: its number, or its id where other runs have that number too. */
-export async function runReference(client: Client, run: Pick<RunSummary, "id" | "number">): Promise<string> {
+/** How the run can be named in a command: by its number, by pipeline and number, or by its id, as others allow. */
+export async function runReference(
+  client: Client,
+  run: Pick<RunSummary, "id" | "number" | "pipeline">,
+): Promise<string> {
+  for (const name of [String(run.number), `${run.pipeline}#${run.number}`])
+    if (/^[\w.#-]+$/.test(name) && (await names(client, name)) === run.id) return name;
+  return run.id;
+}
+
+async function names(client: Client, reference: string): Promise<string | null> {
   try {
-    const found = await client.get(String(run.number));
-    return found.id === run.id ? String(run.number) : run.id;
+    return (await client.get(reference)).id;
   } catch (error) {
-    if (error instanceof Problem) return run.id;
+    if (error instanceof Problem) return null;
     throw error;
   }
 }

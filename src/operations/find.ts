@@ -9,7 +9,7 @@ export async function findRun(store: Store, caller: Caller, reference: string): 
   if (found.length === 1 && found[0] !== undefined) return found[0];
   if (found.length > 1)
     throw new Problem("usage", `${JSON.stringify(reference)} names more than one run`, {
-      remedy: `say which: ${found.map((run) => `${run.id} (${run.pipeline} #${run.number})`).join(", ")}`,
+      remedy: `say which: ${found.map((run) => `${run.pipeline}#${run.number} (${run.id})`).join(", ")}`,
     });
   throw noRun(reference);
 }
@@ -25,8 +25,9 @@ async function candidates(store: Store, { project }: Caller, reference: string):
     const latest = await store.runs.latest(project);
     return latest === null ? [] : [latest];
   }
-  const number = /^#?(\d{1,9})$/.exec(reference)?.[1];
-  const numbered = number === undefined ? [] : await store.runs.findByNumber(Number(number), project);
+  const [, pipeline, number] = /^(?:(.+)?#)?(\d{1,9})$/s.exec(reference) ?? [];
+  const numbered =
+    number === undefined ? [] : await store.runs.findByNumber(Number(number), project, pipeline ?? null);
   // Digits alone may also begin an id; a number is what people mean.
   return numbered.length > 0 ? numbered : store.runs.findByPrefix(reference, project);
 }

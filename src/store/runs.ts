@@ -84,7 +84,11 @@ export interface RunStore {
   /** Runs whose id begins so (hex digits and dashes), at most two: enough to see that a prefix is not unique. */
   findByPrefix(prefix: string, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
   /** Runs with that number, of one project or of all; newest first, at most two. */
-  findByNumber(number: number, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
+  findByNumber(
+    number: number,
+    projectId?: ProjectId | null,
+    pipeline?: string | null,
+  ): Promise<readonly RunRow[]>;
   latest(projectId?: ProjectId | null): Promise<RunRow | null>;
   /** The run with all that belongs to it, as of one moment; null: no such run. */
   summary(id: RunId): Promise<RunSummaryRows | null>;
@@ -144,11 +148,12 @@ export function createRunStore(database: Database): RunStore {
         [...range, projectId],
       );
     },
-    findByNumber: (number, projectId = null) =>
+    findByNumber: (number, projectId = null, pipeline = null) =>
       select(
         `where row.number = $1::integer and ($2::uuid is null or row.project_id = $2::uuid)
+           and ($3::text is null or pipeline.name = $3::text)
          order by row.created_at desc, row.id desc limit 2`,
-        [number, projectId],
+        [number, projectId, pipeline],
       ),
     async latest(projectId = null) {
       const where = projectId === null ? "" : "where row.project_id = $1::uuid";

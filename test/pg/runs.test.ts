@@ -276,6 +276,8 @@ describe("finding a run", () => {
     expect(await store.runs.latest()).toEqual(run);
     expect(await store.runs.findByNumber(number)).toEqual([run]);
     expect(await store.runs.findByNumber(number, newId<ProjectId>())).toEqual([]);
+    expect(await store.runs.findByNumber(number, null, run?.pipeline)).toEqual([run]);
+    expect(await store.runs.findByNumber(number, null, "another")).toEqual([]);
     expect(await store.runs.findByPrefix(id.slice(0, 35))).toEqual([run]);
     expect(await store.runs.findByPrefix(id.toUpperCase())).toEqual([run]);
     await accept();

@@ -253,3 +253,19 @@ deploy: { artifact: b, run: "echo d" }
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('"tests"') });
   });
 });
+
+it("a run whose number other pipelines have too is named by pipeline and number", async () => {
+  const [one, two] = ["one", "two"].map((name) =>
+    world.directory(name, { ".shipinator.yaml": 'build: { steps: [{ name: b, run: "true" }] }\n' }),
+  );
+  const first = await world.run([one ?? ""]);
+  const second = await world.run([two ?? ""]);
+  expect(second.run.number).toBe(first.run.number);
+  expect(second.view).toContain("More  shipinator logs two#1 ");
+  expect((await world.status("one#1")).id).toBe(first.run.id);
+  expect((await world.status("two#1")).id).toBe(second.run.id);
+  const vague = await world.shipinator(["status", "1"]);
+  expect(vague.code).toBe(2);
+  expect(vague.stderr).toMatch(/names more than one run\n +say which: two#1 \(\S+\), /);
+  expect((await world.shipinator(["status", "three#1"])).stderr).toContain('there is no run "three#1"');
+});
