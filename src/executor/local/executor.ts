@@ -17,7 +17,13 @@ import { jobPaths, makeHome, stepPaths } from "./layout.ts";
 import { thisMachine } from "./machine.ts";
 import type { KillRung, LocalExecutorOptions } from "./options.ts";
 import { findOutputs } from "./outputs.ts";
-import { createShellFinder, environmentFault, prologueText, type StepRecord } from "./prologue.ts";
+import {
+  createShellFinder,
+  environmentFault,
+  prologueText,
+  type StepRecord,
+  systemShell,
+} from "./prologue.ts";
 import { thisHierarchies } from "./rungs/hierarchy.ts";
 import { chooseLadder, type Ladder } from "./rungs/ladder.ts";
 import { neverBegan } from "./settle.ts";
@@ -66,6 +72,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   const listeners = new Set<(hint: ExecutorHint) => void>();
   const deadlines = createDeadlines(options.clock);
   const findShell = createShellFinder();
+  const sh = systemShell();
   const helper = createHelper(options.environment);
   const attempts = createAttempts({
     options,
@@ -92,7 +99,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     const fault =
       shell === null
         ? `the shell ${JSON.stringify(name)} is not there or not executable (PATH is ${environment.PATH ?? options.environment.PATH ?? "not set"})`
-        : environmentFault(environment, sizeOf(options.environment));
+        : environmentFault(environment, sizeOf(options.environment), sh);
     if (shell === null || fault !== null) return refuse(spec, handle, job, fault ?? "");
 
     const inFile =

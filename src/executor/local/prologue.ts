@@ -4,7 +4,7 @@
  * of the step. Script and environment travel in files because one argument may not be longer than 128 KiB, and a shell
  * reads a file in one gulp, but a FIFO byte by byte.
  */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, realpathSync, statSync } from "node:fs";
 import { errorCode } from "../../kernel/index.ts";
 
 export interface StepRecord {
@@ -30,8 +30,18 @@ export const longestVariable = 131_071;
 /** All of environment and arguments together; the kernel takes a quarter of the stack limit, 2 MiB by default. */
 export const largestEnvironment = 1_900_000;
 
-/** Names that the shell keeps for itself and would refuse or rewrite. */
-const reserved = new Set(["OPTIND", "PPID", "LINENO"]);
+/** Names that a POSIX shell keeps for itself and would refuse or rewrite, and those that bash adds where it is `sh`. */
+const reserved = {
+  posix: ["OPTIND", "PPID", "LINENO"],
+  bash: ["UID", "EUID", "BASHOPTS", "BASH_VERSINFO", "SHELLOPTS"],
+} as const;
+
+export type SystemShell = "posix" | "bash";
+
+/** What /bin/sh is, which runs the shim: an assignment to a name that it keeps would end the shim. */
+export function systemShell(): SystemShell {
+  return realpathSync("/bin/sh").endsWith("/bash") ? "bash" : "posix";
+}
 
 /**
  * The parentheses redirect in the child alone: the shell outside would write "Killed" into the user's log when the child
@@ -79,12 +89,17 @@ export function quote(text: string): string {
 }
 
 /** Why this environment cannot be handed to a process, or null. */
-export function environmentFault(environment: Readonly<Record<string, string>>, base: number): string | null {
+export function environmentFault(
+  environment: Readonly<Record<string, string>>,
+  base: number,
+  sh: SystemShell,
+): string | null {
+  const kept = new Set<string>([...reserved.posix, ...(sh === "bash" ? reserved.bash : [])]);
   let total = base;
   for (const [name, value] of Object.entries(environment)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
       return `${JSON.stringify(name)} cannot be the name of a variable`;
-    if (reserved.has(name)) return `the variable ${name} belongs to the shell and cannot be set`;
+    if (kept.has(name)) return `the variable ${name} belongs to the shell and cannot be set`;
     if (value.includes("\0")) return `the value of ${name} holds a NUL byte, which no environment can carry`;
     const size = Buffer.byteLength(value) + name.length + 1;
     if (size > longestVariable) {

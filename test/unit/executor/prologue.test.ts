@@ -52,12 +52,20 @@ describe("quoting and limits", () => {
 
   it("allows a variable up to the kernel's limit, and not a byte more", () => {
     const name = "V";
-    expect(environmentFault({ [name]: "x".repeat(131_071 - 2) }, 0)).toBeNull();
-    expect(environmentFault({ [name]: "x".repeat(131_071 - 1) }, 0)).toMatch(/128 KiB/);
-    expect(environmentFault({ [name]: "é".repeat(70_000) }, 0)).toMatch(/140000 bytes/);
+    expect(environmentFault({ [name]: "x".repeat(131_071 - 2) }, 0, "posix")).toBeNull();
+    expect(environmentFault({ [name]: "x".repeat(131_071 - 1) }, 0, "posix")).toMatch(/128 KiB/);
+    expect(environmentFault({ [name]: "é".repeat(70_000) }, 0, "posix")).toMatch(/140000 bytes/);
+  });
+
+  it("refuses what the shell keeps for itself, of bash only where it is the system's", () => {
+    for (const sh of ["posix", "bash"] as const)
+      expect(environmentFault({ PPID: "1" }, 0, sh)).toMatch(/PPID belongs to the shell/);
+    expect(environmentFault({ UID: "1000" }, 0, "posix")).toBeNull();
+    for (const name of ["UID", "EUID", "BASHOPTS", "BASH_VERSINFO", "SHELLOPTS"])
+      expect(environmentFault({ [name]: "1" }, 0, "bash")).toMatch(`${name} belongs to the shell`);
   });
 
   it("counts what the server hands on", () => {
-    expect(environmentFault({ A: "b" }, 1_900_000)).toMatch(/in all/);
+    expect(environmentFault({ A: "b" }, 1_900_000, "posix")).toMatch(/in all/);
   });
 });
