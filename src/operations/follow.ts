@@ -33,6 +33,9 @@ export async function* followRun(
       const rows = await store.transitions.after(runId, seq, pageSize);
       for (const row of rows) yield presentEvent(row);
       seq = rows.at(-1)?.seq ?? seq;
+      // Another process may have asked. Where this one does not carry the run, nothing comes of it; the sweep asks as well.
+      if (rows.some(({ cause }) => cause === "cancel_requested"))
+        orchestrator.advance(runId).catch(() => undefined);
       if (rows.length === pageSize) continue;
       const run = await store.runs.get(runId);
       if (run === null || (isFinalRun(run.status) && seq >= run.seq)) return;

@@ -64,6 +64,20 @@ describe("Ctrl-C", () => {
   });
 });
 
+it("a run that another process cancels is canceled by the one that carries it", async () => {
+  const directory = waits("elsewhere", "echo begun; sleep 300");
+  const running = world.start(["run", directory]);
+  await running.said(/\[build\/waits\] begun/);
+  const asked = await world.shipinator(["cancel", "elsewhere#1"]);
+  expect(asked).toMatchObject({ code: 0, stderr: "" });
+  expect(asked.stdout).toMatch(
+    /is being canceled; what still runs is ended first, by the process that carries it\n$/,
+  );
+  expect((await running.ended).code).toBe(1);
+  expect(await world.status("elsewhere#1")).toMatchObject({ status: "canceled" });
+  await world.quiet();
+});
+
 it("a reader that leaves early (| head) does not keep the run from its end", async () => {
   const directory = world.directory("head", {
     ".shipinator.yaml": `build: { steps: [{ name: a, run: "seq 20000" }, { name: b, run: "touch ${world.root}/after-head" }] }\n`,
