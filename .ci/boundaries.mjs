@@ -125,6 +125,7 @@ export function boundaryConfiguration() {
     ...Object.entries(wings).flatMap(([room, names]) =>
       names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
     ),
+    topOverride("connect.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./find-server.ts", "./main.ts"]),
     topOverride("compose.ts", ["./app.ts", "./serve.ts", "./main.ts"]),
     topOverride("app.ts", ["./serve.ts", "./main.ts"]),
     topOverride("serve.ts", ["./app.ts", "./main.ts"]),

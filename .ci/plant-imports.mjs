@@ -91,7 +91,14 @@ for (const [room, allowed] of Object.entries(rooms)) {
 }
 
 // What lies beside the rooms are single files: their faults stand in one file each, found again by line.
-const top = { "compose.ts": [], "app.ts": [], "serve.ts": [], "find-server.ts": [], "main.ts": [] };
+const top = {
+  "connect.ts": [],
+  "compose.ts": [],
+  "app.ts": [],
+  "serve.ts": [],
+  "find-server.ts": [],
+  "main.ts": [],
+};
 for (const file of Object.keys(top)) {
   for (const room of roomNames) {
     top[file].push(

@@ -8,7 +8,8 @@ import {
   dockerCredentials,
 } from "./artifacts/index.ts";
 import { buildinator } from "./buildinator/index.ts";
-import type { DatabaseConfig, ServerConfig } from "./config/index.ts";
+import type { ServerConfig } from "./config/index.ts";
+import { connect } from "./connect.ts";
 import { deployinator } from "./deployinator/index.ts";
 import type { Inator, JobType } from "./domain/index.ts";
 import { createLocalExecutor, type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
@@ -24,20 +25,12 @@ import {
   type OperationsDeps,
   openAuthentication,
   readSettings,
-  readSettingsFile,
   stepAllowList,
   tidy,
 } from "./operations/index.ts";
 import { createOrchestrator } from "./orchestrator/index.ts";
 import { createSource, type Source, type UrlPolicy } from "./source/index.ts";
-import {
-  type ConnectionSettings,
-  createStore,
-  migrate,
-  type NodeRow,
-  openDatabase,
-  startEmbeddedPostgres,
-} from "./store/index.ts";
+import { createStore, migrate, type NodeRow, openDatabase } from "./store/index.ts";
 import { testinator } from "./testinator/index.ts";
 
 /** What only `main` can read off the process. */
@@ -172,11 +165,13 @@ export function isLoopback(host: string): boolean {
 
 async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDatabase> {
   const { options, config, clock, log, stack } = parts;
-  const settings = config.db === null ? await embedded(parts) : external(config.db);
+  const { settings, explain } = await connect({ host: options.host, config, clock, log, stack });
   const database = stack.use(
     openDatabase(settings, { max: connections[options.mode], applicationName: "shipinator", log }),
   );
-  await migrate(database, { log });
+  await migrate(database, { log }).catch((error: unknown) => {
+    throw explain(error);
+  });
   const store = createStore(database);
   if (options.mode === "serve") stack.use(parts.authentication.listen(settings));
   const { pid } = options.host;
@@ -235,33 +230,6 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
   }
   const leaveForAWhile = () => membership.leaveForAWhile();
   return { store, orchestrator, artifacts, owner, connection: settings, leaveForAWhile };
-}
-
-async function embedded({ options, config, clock, log, stack }: Parts): Promise<ConnectionSettings> {
-  const { uid, gid, kill } = options.host;
-  const server = await startEmbeddedPostgres({
-    dataDir: config.dataDir,
-    ...(config.embedded.user === null ? {} : { user: config.embedded.user }),
-    environment: { uid, gid, kill },
-    clock,
-    log,
-  });
-  stack.use(server);
-  return server.connection;
-}
-
-function external(db: DatabaseConfig): ConnectionSettings {
-  const { host, port, user, name: database, sslMode } = db;
-  const root = db.sslRootCertificate;
-  return {
-    host,
-    port,
-    user,
-    database,
-    sslMode,
-    password: db.password.reveal(),
-    ...(root === null ? {} : { sslRootCertificate: readSettingsFile(root) }),
-  };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A disk without space, as a small tmpfs: needs root and the right to mount. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -25,6 +25,18 @@ const mount = (size: string) =>
 const start = () =>
   startEmbeddedPostgres({ dataDir: disk, environment: thisProcess(), clock: systemClock, log: silentLogger });
 
+/** Command lines of processes that name the directory. */
+const processesOn = (directory: string): readonly string[] =>
+  readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
+      return command.includes(`${directory}/`) ? [command] : [];
+    } catch {
+      return []; // gone meanwhile
+    }
+  });
+
 /** Takes what is left of the disk. */
 function fill(): void {
   try {
@@ -44,6 +56,19 @@ describe("the embedded Postgres on a full disk", () => {
         message: expect.stringContaining("its disk is full"),
       });
       expect(execFileSync("sh", ["-c", `ls ${disk}/postgres`], { encoding: "utf8" })).toBe("");
+    },
+  );
+
+  it.each(["32m", "36m", "38m", "40m", "42m", "44m"])(
+    "of %s runs or says so, and no server is left that nobody is counted on",
+    async (size) => {
+      mount(size);
+      const server = await start().catch((error: unknown) => {
+        expect(error).toMatchObject({ message: expect.stringMatching(/disk (of the database )?is full/) });
+        return null;
+      });
+      await server?.stop();
+      expect(processesOn(disk)).toEqual([]);
     },
   );
 

@@ -2,16 +2,16 @@
  * A Postgres of our own, shared by all processes on one data directory. The first to come starts it, the last to leave
  * stops it, whoever is killed leaves it running for the next; a server that dies under us is started again.
  */
-import { type Clock, createLoop, type Logger } from "../../kernel/index.ts";
+import { type Clock, createLoop, type Logger, Problem } from "../../kernel/index.ts";
 import type { ConnectionSettings } from "../connection-settings.ts";
 import { chooseAccount } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
 import { checkCluster, clusterExists } from "./cluster.ts";
 import { endServer, findRunning, type Joined, joinServer, type LaunchDeps } from "./launch.ts";
-import { type Environment, openPath, prepareLayout } from "./layout.ts";
+import { type Environment, type Layout, openPath, prepareLayout, unusable } from "./layout.ts";
 import { createOwner, HEARTBEAT_MS } from "./owner.ts";
 import { sight, signalServer } from "./postmaster.ts";
-import { boundLog } from "./server-log.ts";
+import { boundLog, complaintsSince, logEnd, tellsOfFullDisk } from "./server-log.ts";
 
 export interface EmbeddedOptions {
   /** The program's data directory, absolute; made when absent. */
@@ -30,6 +30,8 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres extends AsyncDisposable {
   readonly connection: ConnectionSettings;
   readonly facts: EmbeddedFacts;
+  /** What a failure on `connection` comes from, where the server's own log knows better: a full disk ends a server. */
+  explain(error: unknown): unknown;
   stop(): Promise<void>;
 }
 
@@ -58,11 +60,14 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const owner = createOwner(layout.ownerFile, { major: binaries.major, clock, log });
   owner.claim();
   const deps: LaunchDeps = { layout, account, binaries, owner, environment, clock, log };
-  const joined = await joinServer(deps);
+  const explain = explainer(layout);
+  const joined = await joinServer(deps).catch((error: unknown) => {
+    throw explain(error);
+  });
   // The last process of a server that just stopped took the mark along; ours stands from here on.
   owner.claim();
   const { name, uid, gid } = account;
-  return supervise(deps, joined, {
+  return supervise(deps, joined, explain, {
     dataDirectory: layout.data,
     logFile: layout.logFile,
     version: binaries.version,
@@ -72,7 +77,25 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   });
 }
 
-function supervise(deps: LaunchDeps, first: Joined, facts: EmbeddedFacts): EmbeddedPostgres {
+function explainer(layout: Layout): EmbeddedPostgres["explain"] {
+  const begin = logEnd(layout.logFile);
+  return (error) =>
+    error instanceof Problem &&
+    error.code === "database_unavailable" &&
+    complaintsSince(layout.logFile, begin).some(tellsOfFullDisk)
+      ? unusable(layout.dataDir, "its disk is full", {
+          remedy: "Free some space, and try again.",
+          cause: error,
+        })
+      : error;
+}
+
+function supervise(
+  deps: LaunchDeps,
+  first: Joined,
+  explain: EmbeddedPostgres["explain"],
+  facts: EmbeddedFacts,
+): EmbeddedPostgres {
   const { layout, owner, environment, clock, log } = deps;
   const stopping = new AbortController();
   let current: Joined | undefined;
@@ -150,6 +173,7 @@ function supervise(deps: LaunchDeps, first: Joined, facts: EmbeddedFacts): Embed
   const embedded: EmbeddedPostgres = {
     connection: first.settings,
     facts,
+    explain,
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => embedded.stop(),
   };

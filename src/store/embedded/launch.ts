@@ -64,7 +64,11 @@ export async function joinServer(deps: LaunchDeps): Promise<Joined> {
     if (alive === undefined) {
       if (await startIfAbsent(deps)) started = true;
     } else {
-      const joined = await joinReady(deps, alive);
+      const joined = await joinReady(deps, alive).catch(async (error: unknown) => {
+        // Nobody is counted on it who could stop it later.
+        if (started) await stopPostmaster(alive.pid, deps);
+        throw error;
+      });
       if (joined !== undefined) return { ...joined, started };
     }
     if (deps.clock.monotonic() > deadline) throw tooSlow(deps.layout, alive);
@@ -72,10 +76,16 @@ export async function joinServer(deps: LaunchDeps): Promise<Joined> {
   }
 }
 
-/** A session on the server when it runs and takes one; never starts it. */
+/** A session on the server; never starts it. One that recovers from a crash is waited for, until it runs or is gone. */
 export async function findRunning(deps: LaunchDeps): Promise<Joined | undefined> {
-  const { alive } = sight(deps.layout, deps.environment);
-  return alive === undefined ? undefined : await joinReady(deps, alive);
+  const deadline = deps.clock.monotonic() + LONGEST_HANDOVER_MS;
+  for (;;) {
+    const { alive } = sight(deps.layout, deps.environment);
+    if (alive === undefined) return undefined;
+    const joined = await joinReady(deps, alive);
+    if (joined !== undefined || deps.clock.monotonic() > deadline) return joined;
+    await deps.clock.sleep(POLL_MS);
+  }
 }
 
 async function joinReady(deps: LaunchDeps, server: Postmaster): Promise<Joined | undefined> {

@@ -20,6 +20,11 @@ export function openLog(path: string): { fd: number; offset: number } {
   return { fd, offset: fstatSync(fd).size };
 }
 
+/** Where what is logged from now on begins. */
+export function logEnd(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 /** Keeps one older generation. The server appends by descriptor, so the file is emptied, not replaced. */
 export function boundLog(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });

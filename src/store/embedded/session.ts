@@ -79,8 +79,11 @@ async function createDatabase(settings: ConnectionSettings, log: Logger): Promis
   try {
     await client.query(`create database ${pg.escapeIdentifier(settings.database)}`);
   } catch (error) {
-    if (!DUPLICATE.has(errorCode(error) ?? ""))
-      throw new Problem("internal", "The database could not be made.", { cause: error });
+    if (DUPLICATE.has(errorCode(error) ?? "")) return;
+    const known = translateError(error, settings);
+    throw known instanceof Problem
+      ? known
+      : new Problem("internal", "The database could not be made.", { cause: error });
   } finally {
     await client.end();
   }
