@@ -11,7 +11,6 @@ export interface StandstillOptions {
   readonly client: Pick<Client, "why">;
   readonly clock: Clock;
   readonly say: (sentence: string) => void;
-  readonly onError: (error: unknown) => void;
 }
 
 export interface Standstill extends AsyncDisposable {
@@ -19,18 +18,21 @@ export interface Standstill extends AsyncDisposable {
   changed(model: RunModel): void;
 }
 
-export function watchStandstill({ client, clock, say, onError }: StandstillOptions): Standstill {
+export function watchStandstill({ client, clock, say }: StandstillOptions): Standstill {
   const told = new Set<string>();
+  // An answer that is on its way does not hold the end up.
+  const over = Promise.withResolvers<null>();
   let model: RunModel | null = null;
   const loop = createLoop({
     clock,
     everyMs: LOOK_MS,
-    onError,
+    // Who follows the run hears of the same trouble, and tells it once.
+    onError: () => undefined,
     async runOnce(signal) {
       if (model === null || isFinalRun(model.run.status) || isUnderWay(model)) return;
-      const { causes } = await client.why(model.run.id);
-      if (signal.aborted || isUnderWay(model)) return;
-      for (const { code, message } of causes) {
+      const answer = await Promise.race([client.why(model.run.id), over.promise]);
+      if (answer === null || signal.aborted || isUnderWay(model)) return;
+      for (const { code, message } of answer.causes) {
         if (!isWait(code) || told.has(code)) continue;
         told.add(code);
         say(message);
@@ -42,7 +44,10 @@ export function watchStandstill({ client, clock, say, onError }: StandstillOptio
     changed(current) {
       model = current;
     },
-    [Symbol.asyncDispose]: () => loop.stop(),
+    async [Symbol.asyncDispose]() {
+      over.resolve(null);
+      await loop.stop();
+    },
   };
 }
 

@@ -49,7 +49,6 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
     client: session.client,
     clock: deps.clock,
     say: (text) => (live === null ? void out.write(`${noteLine(text)}\n`) : live.print(noteLine(text))),
-    onError: (error) => warn(context, error),
   });
 
   live?.hint("Ctrl-C cancels");
