@@ -393,6 +393,8 @@ describe("the executor's directory", () => {
       `rm -rf "${world.directory}/executor"; echo gone >${sign}; until [ -e ${world.directory}/go ]; do sleep 0.01; done`,
     );
     await world.appears(sign);
+    // The lane's word may come a moment after the step's sign.
+    while ((await world.executor.status(handleOf(spec))).state === "waiting") await systemClock.sleep(5);
     expect(await world.executor.status(handleOf(spec))).toMatchObject({ state: "begun" });
     writeFileSync(`${world.directory}/go`, "");
     expect(await world.ended(spec)).toMatchObject({ began: true, exitCode: 0, reason: null });

@@ -119,7 +119,9 @@ deploy:
     expect(run.jobs.map((job) => job.status)).toEqual(["failed", "skipped"]);
     expect(view).toContain("✗ test/fails: script_failed, exit status 7");
     expect(view).toContain("  | line 9\n  | the true reason\n");
-    expect(view).toMatch(new RegExp(`whole log \\(.*\\): shipinator logs ${run.id} --step test/fails`));
+    expect(view).toMatch(
+      new RegExp(`whole log \\(.*\\): shipinator logs (?:fails#)?${run.number} --step test/fails`),
+    );
     expect(view).toMatch(/✗ run \d+ of fails: failed \(script_failed\)/);
     const report = run.artifacts.find((artifact) => artifact.name === "report.xml");
     expect(readFileSync(report?.storage_path ?? "", "utf8")).toBe("<testsuite/>\n");
