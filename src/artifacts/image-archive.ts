@@ -7,7 +7,7 @@ import { createGunzip } from "node:zlib";
 import { createTarDecoder } from "modern-tar";
 import { errorMessage, Problem } from "../kernel/index.ts";
 import { drain } from "./byte-source.ts";
-import { type ArchiveParts, type ImageArchive, readImage } from "./image-parts.ts";
+import { type ArchiveParts, digestInName, type ImageArchive, type Refuse, readImage } from "./image-parts.ts";
 
 /** An index, a manifest, a configuration: a few hundred bytes to a few KiB; more than this is none. */
 const largestNote = 4 * 1024 * 1024;
@@ -27,8 +27,6 @@ export async function inspectImageArchive(
   const refuse = (fact: string, cause?: unknown) => notAnImage(called, fact, cause);
   return readImage(await listParts(file, refuse, signal), refuse);
 }
-
-type Refuse = (fact: string, cause?: unknown) => Problem;
 
 async function listParts(
   file: string,
@@ -72,10 +70,6 @@ async function listParts(
   }
   return { names, notes };
 }
-
-/** A blob of an OCI layout, or a configuration of `docker save`. */
-const digestInName = (name: string): string | null =>
-  /^(?:blobs\/sha256\/([0-9a-f]{64})|([0-9a-f]{64})\.json)$/.exec(name)?.slice(1).find(Boolean) ?? null;
 
 async function readPart(
   body: ReadableStream<Uint8Array>,

@@ -15,7 +15,11 @@ export interface ArchiveParts {
   readonly notes: ReadonlyMap<string, Buffer>;
 }
 
-type Refuse = (fact: string, cause?: unknown) => Problem;
+export type Refuse = (fact: string, cause?: unknown) => Problem;
+
+/** The digest that a part is named by, in hex: a blob of an OCI layout, or a configuration of `docker save`. */
+export const digestInName = (name: string): string | null =>
+  /^(?:blobs\/sha256\/([0-9a-f]{64})|([0-9a-f]{64})\.json)$/.exec(name)?.slice(1).find(Boolean) ?? null;
 
 /** An index of indexes is allowed, and nobody writes a third. */
 const deepestIndex = 3;
@@ -77,11 +81,8 @@ function fromDocker(parts: ArchiveParts, refuse: Refuse): ImageArchive {
   const [image] = images;
   if (images.length !== 1) throw refuse(`its manifest names ${images.length} images, not one`);
   const configuration = field(image, "Config");
-  const hex = /^(?:blobs\/sha256\/([0-9a-f]{64})|([0-9a-f]{64})\.json)$/
-    .exec(String(configuration))
-    ?.slice(1)
-    .find(Boolean);
-  if (typeof configuration !== "string" || hex === undefined)
+  const hex = digestInName(String(configuration));
+  if (typeof configuration !== "string" || hex === null)
     throw refuse(`its manifest names the configuration ${JSON.stringify(configuration)}`);
   requirePart(parts, configuration, refuse);
   for (const layer of list(field(image, "Layers"))) requirePart(parts, String(layer), refuse);

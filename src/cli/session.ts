@@ -2,7 +2,7 @@
 import { Problem } from "../kernel/index.ts";
 import type { Client, RunSummary } from "../operations/index.ts";
 import { type CommandContext, note } from "./context.ts";
-import type { Session } from "./deps.ts";
+import type { ClientMode, Session } from "./deps.ts";
 import { EXIT } from "./errors.ts";
 import { withInterrupts } from "./interrupts.ts";
 import { runTitle } from "./watch/step-line.ts";
@@ -28,12 +28,12 @@ export async function withReader(
   });
 }
 
-/** A server's client where one was named or is found, else this data directory's own. */
-export async function openReader(context: CommandContext): Promise<Session> {
+/** A server's client where one was named or is found, else one of this data directory, which only looks unless told. */
+export async function openReader(context: CommandContext, mode: ClientMode = "read"): Promise<Session> {
   const { deps, configFile } = context;
   const { chooseServer } = await import("./remote/choose-server.ts");
   const chosen = await chooseServer(context);
-  if (chosen === null) return await deps.openClient({ mode: "read", configFile });
+  if (chosen === null) return await deps.openClient({ mode, configFile });
   const { createRemoteClient } = await import("./remote/remote-client.ts");
   const { createTransport } = await import("./remote/transport.ts");
   const client = createRemoteClient(createTransport({ ...chosen, clock: deps.clock }), deps.clock);

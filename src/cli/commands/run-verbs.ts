@@ -1,57 +1,36 @@
 /** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
-import type { Client, RunDetail, RunEvent } from "../../operations/index.ts";
+import type { RunEvent } from "../../operations/index.ts";
 import { type CommandContext, note, writeJson } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { withReader } from "../session.ts";
+import { openReader, withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName, sanitizeText } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 import { runTitle } from "../watch/step-line.ts";
 import { carry } from "./carry-abandoned.ts";
 
-async function cancel(context: CommandContext, which: string): Promise<number> {
-  const { chooseServer } = await import("../remote/choose-server.ts");
-  if ((await chooseServer(context)) === null) return await cancelHere(context, which);
-  return await withReader(context, async ({ client }) => {
-    const run = await client.get(which);
-    const answer = await client.cancel(run.id, context.deps.login());
-    if (context.format === "text" && answer !== "final")
-      context.out.write(`${runTitle(run)} is being canceled; what still runs is ended first\n`);
-    return await tellCanceled(context, client, run, answer);
-  });
-}
-
 /** Without a server a run that nobody carries stays as it is: who cancels it carries it to its end. */
-async function cancelHere(context: CommandContext, which: string): Promise<number> {
-  const { deps, configFile } = context;
+async function cancel(context: CommandContext, which: string): Promise<number> {
+  const { deps, out, format } = context;
   const says = "is being canceled; what still runs is ended first";
   return await withInterrupts(deps, 2, async (interrupts) => {
-    const session = await deps.openClient({ mode: "run", configFile });
+    const session = await openReader(context, "run");
     try {
-      const { client } = session;
+      const { client, place } = session;
       const run = await client.get(which);
       const answer = await client.cancel(run.id, deps.login());
-      const isAbandoned = (await client.abandoned()).some(({ id }) => id === run.id);
+      const isAbandoned = place === "here" && (await client.abandoned()).some(({ id }) => id === run.id);
       if (isAbandoned) await carry(context, session, { run, interrupts, says });
-      else if (answer !== "final" && context.format === "text")
-        context.out.write(`${runTitle(run)} ${says}, by the process that carries it\n`);
-      return await tellCanceled(context, client, run, answer);
+      else if (answer !== "final" && format === "text")
+        out.write(`${runTitle(run)} ${says}${place === "here" ? ", by the process that carries it" : ""}\n`);
+      if (format === "json") writeJson(context, await client.get(run.id));
+      else if (answer === "final") note(context, `${runTitle(run)} is over already: ${run.status}`);
+      return EXIT.done;
     } finally {
       await session.close();
     }
   });
-}
-
-async function tellCanceled(
-  context: CommandContext,
-  client: Client,
-  run: RunDetail,
-  answer: "requested" | "already" | "final",
-): Promise<number> {
-  if (context.format === "json") writeJson(context, await client.get(run.id));
-  else if (answer === "final") note(context, `${runTitle(run)} is over already: ${run.status}`);
-  return EXIT.done;
 }
 
 export async function retryCommand(
