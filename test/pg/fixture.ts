@@ -11,6 +11,16 @@ export interface Fixture extends AsyncDisposable {
   readonly newRun: NewRun;
 }
 
+/** What a repository says of the commit that a run resolves to, without its jobs. */
+export const resolvedCommit = {
+  gitRef: "refs/heads/main",
+  gitSha: "c".repeat(40),
+  tree: "d".repeat(40),
+  branch: "main",
+  tag: null,
+  config: { build: null, test: null, deploy: null, submodules: false },
+} as const;
+
 export async function createFixture(): Promise<Fixture> {
   const own = await createTestDatabase();
   const database = own.open();

@@ -1,6 +1,6 @@
 /** A disk without space, as a small tmpfs: needs root and the right to mount. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { openDatabase } from "../../src/store/database.ts";
 import { startEmbeddedPostgres } from "../../src/store/embedded/index.ts";
 import { thisProcess } from "../support/postgres-server.ts";
+import { processesOf } from "../support/world-processes.ts";
 
 let disk: string;
 
@@ -24,18 +25,6 @@ const mount = (size: string) =>
   execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size},mode=711`, "tmpfs", disk]);
 const start = () =>
   startEmbeddedPostgres({ dataDir: disk, environment: thisProcess(), clock: systemClock, log: silentLogger });
-
-/** Command lines of processes that name the directory. */
-const processesOn = (directory: string): readonly string[] =>
-  readdirSync("/proc").flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ");
-      return command.includes(`${directory}/`) ? [command] : [];
-    } catch {
-      return []; // gone meanwhile
-    }
-  });
 
 /** Takes what is left of the disk. */
 function fill(): void {
@@ -68,7 +57,7 @@ describe("the embedded Postgres on a full disk", () => {
         return null;
       });
       await server?.stop();
-      expect(processesOn(disk)).toEqual([]);
+      expect(processesOf(disk)).toEqual([]);
     },
   );
 

@@ -60,6 +60,7 @@ function killQuietly(pid: number, signal: NodeJS.Signals): void {
 
 export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
   const directory = mkdtempSync(join(tmpdir(), "shipinator-executor-"));
+  const opened: JobSpec[] = [];
   const logPath = (spec: ExecutionSpec) => join(directory, `${spec.executionId}.log`);
 
   const world: World = {
@@ -68,6 +69,7 @@ export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
     async open(jobOver = {}) {
       const job = jobOf(jobOver);
       await world.executor.open(job);
+      opened.push(job);
       return job;
     },
     path: (job, ...parts) => join(directory, "executor", `${job.jobId}.${job.attempt}`, ...parts),
@@ -109,6 +111,8 @@ export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
     },
     async [Symbol.asyncDispose]() {
       await world.executor.sweep(async () => true);
+      // A step may have removed what the sweep goes by, and still run when its test has failed.
+      for (const job of opened) if (!existsSync(world.path(job))) await world.executor.close(job);
       await world.executor[Symbol.asyncDispose]();
       chmodSync(directory, 0o700);
       rmSync(directory, { recursive: true, force: true });

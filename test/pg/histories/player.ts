@@ -3,7 +3,7 @@ import type { JobType, StepPlan } from "../../../src/domain/index.ts";
 import { createFakeExecutor, fakeOutcomes } from "../../../src/executor/index.ts";
 import type { RunId } from "../../../src/kernel/index.ts";
 import type { NewJob } from "../../../src/store/index.ts";
-import { type Fixture, stepPlan } from "../fixture.ts";
+import { type Fixture, resolvedCommit, stepPlan } from "../fixture.ts";
 import { type Bench, createBench, type Process } from "../orchestrator/bench.ts";
 import type { Action, History, Move } from "./arbitraries.ts";
 import { type AtCancel, differences } from "./compare.ts";
@@ -34,7 +34,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
   const release = `release-${crypto.randomUUID()}`;
   const script = { ...behaviours, probe: { hold: "after" as const } };
   const jobs = plans(stages, release);
-  const repository = createRepository(begins, { ...found, jobs: newJobs(jobs) });
+  const repository = createRepository(begins, { ...resolvedCommit, jobs: newJobs(jobs) });
   const deps = { resolver: repository.resolver };
   const make = () => bench.process({ slots, script, around: truth.around, deps });
   const zombies: Process[] = [];
@@ -227,15 +227,6 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
 
   return { act, end };
 }
-
-const found = {
-  gitRef: "refs/heads/main",
-  gitSha: "c".repeat(40),
-  tree: "d".repeat(40),
-  branch: "main",
-  tag: null,
-  config: { build: null, test: null, deploy: null, submodules: false },
-} as const;
 
 function newJobs(stages: ReturnType<typeof plans>): readonly NewJob[] {
   return Object.entries(stages).map(([type, steps]) => ({ type: type as JobType, steps }));

@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Problem, type RunId } from "../../../src/kernel/index.ts";
 import type { ResolvedRun } from "../../../src/store/index.ts";
-import { createFixture, type Fixture, stepPlan } from "../fixture.ts";
+import { createFixture, type Fixture, resolvedCommit, stepPlan } from "../fixture.ts";
 import { type Bench, createBench, type Process } from "./bench.ts";
 
 let fixture: Fixture;
@@ -12,12 +12,7 @@ beforeAll(async () => {
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const resolved: ResolvedRun = {
-  gitRef: "refs/heads/main",
-  gitSha: "c".repeat(40),
-  tree: "d".repeat(40),
-  branch: "main",
-  tag: null,
-  config: { build: null, test: null, deploy: null, submodules: false },
+  ...resolvedCommit,
   jobs: [{ type: "build", steps: [stepPlan("a")] }],
 };
 
