@@ -49,7 +49,7 @@ export async function compare({ title, rounds, contenders, limits }: Comparison)
     const [shown, allowed] =
       limit.of === undefined
         ? [format(reached).trim(), format(limit.most).trim()]
-        : [`${reached.toFixed(2)}×`, `${limit.most}×`];
+        : [`${reached.toFixed(2)}×`, `${Number(limit.most.toFixed(2))}×`];
     console.log(`  ${holds ? "ok  " : "MISS"} ${what}: ${shown} (at most ${allowed})`);
   }
   return { title, held: limits.length - missed, missed };

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, openApp } from "../src/app.ts";
+import { brandId, type RunId } from "../src/kernel/index.ts";
 
 export interface Workbench extends AsyncDisposable {
   readonly directory: string;
@@ -62,27 +63,41 @@ export function noopPipeline(parent: string, steps: number): string {
 }
 
 /** Accepts a run of the directory and waits for its end; gives milliseconds from accepted to final. */
-export async function runToEnd({ app }: Workbench, directory: string): Promise<number> {
+export async function runToEnd(bench: Workbench, directory: string): Promise<number> {
+  const { accepted, final } = await runOnce(bench, directory);
+  return final - accepted;
+}
+
+interface RunTimes {
+  readonly runId: RunId;
+  /** Milliseconds of `performance.now()`. */
+  readonly accepted: number;
+  readonly final: number;
+}
+
+/** @throws Error when the run does not succeed */
+export async function runOnce({ app }: Workbench, directory: string): Promise<RunTimes> {
   const { orchestrator, store } = await app.open();
   const ended = Promise.withResolvers<number>();
-  let runId = "";
+  let runId: RunId | null = null;
   let last = 0;
   const off = orchestrator.onChange((changed) => {
-    if (runId === "" || changed === runId) last = performance.now();
+    if (runId === null || changed === runId) last = performance.now();
   });
   const { run } = await app.client.trigger(
     { source: { kind: "directory", path: directory, ref: null }, only: null, by: "bench" },
     new AbortController().signal,
   );
-  const start = performance.now();
-  runId = run.id;
+  const accepted = performance.now();
+  const id = brandId<RunId>(run.id);
+  runId = id;
   const look = setInterval(async () => {
-    const now = await store.runs.get(run.id as never);
-    if (now?.status === "success") ended.resolve(last - start);
+    const now = await store.runs.get(id);
+    if (now?.status === "success") ended.resolve(last);
     else if (now?.finished_at) ended.reject(new Error(`the run ended ${now.status}: ${now.failure_message}`));
   }, 20);
   try {
-    return await ended.promise;
+    return { runId: id, accepted, final: await ended.promise };
   } finally {
     clearInterval(look);
     off();
