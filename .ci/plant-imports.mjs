@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { homes, rooms, wings } from "./boundaries.mjs";
+import { homes, isHome, rooms, wings } from "./boundaries.mjs";
 
 const IMPORTS = "lint/style/noRestrictedImports";
 const GLOBALS = "lint/style/noRestrictedGlobals";
@@ -43,8 +43,8 @@ function packageName(name) {
 }
 
 function plantHomes(folder, place) {
-  for (const [name, home] of Object.entries(homes)) {
-    const rule = home === place ? null : IMPORTS;
+  for (const name of Object.keys(homes)) {
+    const rule = isHome(name, place) ? null : IMPORTS;
     plant(folder, `package ${name}`, rule, take(packageName(name)));
     plant(folder, `file of package ${name}`, rule, take(`${packageName(name)}/lib/deep.js`));
   }
@@ -96,6 +96,7 @@ const top = {
   "compose.ts": [],
   "app.ts": [],
   "serve.ts": [],
+  "backups.ts": [],
   "find-server.ts": [],
   "main.ts": [],
 };
@@ -111,7 +112,7 @@ for (const file of Object.keys(top)) {
     for (const wing of names)
       top[file].push([`./${room}/${wing}/index.ts`, false], [`./${room}/${wing}/inner.ts`, true]);
   }
-  for (const [name, home] of Object.entries(homes)) top[file].push([packageName(name), home !== file]);
+  for (const name of Object.keys(homes)) top[file].push([packageName(name), !isHome(name, file)]);
   top[file].push(
     [file === "app.ts" ? "./main.ts" : "./app.ts", file !== "main.ts"],
     ["../test/support/index.ts", true],
