@@ -104,6 +104,10 @@ export function stepPlan(name: string, more: Partial<StepPlan> = {}): StepPlan {
 export const steps = (count: number) =>
   Array.from({ length: count }, (_, index) => stepPlan(`step-${index}`));
 
+/** A run that builds, in so many steps one after another. */
+export const accept = (fixture: Fixture, count = 1) =>
+  fixture.store.runs.accept(fixture.newRun, () => [{ type: "build", steps: steps(count) }]);
+
 /** The snapshot of a run that exists. */
 export async function frontier(store: Store, runId: RunId): Promise<Snapshot> {
   const snapshot = await store.runs.frontier(runId);

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "vitest";
+import { createManualClock } from "./support/clock.ts";
+import { execute } from "./support/execute.ts";
+import { createFakeClient } from "./support/fake-client.ts";
+import { FakeRun } from "./support/fake-run.ts";
+import { finish, start, until } from "./support/harness.ts";
+
+describe("list", () => {
+  it("is a table with absolute times in a pipe", async () => {
+    const { code, stdout, stderr } = await execute(["list"]);
+    expect(stderr).toBe("");
+    expect(stdout).toBe(
+      "RUN  STATUS  PROJECT  REF   COMMIT   STARTED                   TOOK  REASON\n" +
+        " 12  failed  hello    main  1a2b3c4  2026-03-01T12:00:00.000Z  0.0s  script_failed\n",
+    );
+    expect(code).toBe(0);
+  });
+
+  it("fits the terminal, with relative times and one mark for uncommitted changes", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({}, clock, {
+      project: "a-project-with-a-long-name\x1b[2J",
+      git_ref: null,
+      dirty: true,
+    });
+    await clock.advance(7_200_000);
+    const { stdout } = await execute(
+      ["list"],
+      { runs: [run] },
+      { clock, stdout: { isTTY: true, columns: 56 }, environment: { NO_COLOR: "1" } },
+    );
+    expect(stdout).toBe(
+      "RUN  STATUS   PROJECT       REF  COMMIT    STARTED  TOOK\n" +
+        " 12  pending  a-project-w…  -    1a2b3c4+  2h ago      -\n",
+    );
+  });
+
+  it("is an array as JSON, also when it is empty", async () => {
+    const { stdout } = await execute(["list", "-o", "json", "--status", "failed"]);
+    expect(JSON.parse(stdout)).toMatchObject([{ number: 12, status: "failed" }]);
+    expect((await execute(["list", "-o", "json", "--status", "success"])).stdout).toBe("[]\n");
+    expect((await execute(["list"], { runs: [] })).stderr).toBe(
+      "note: no runs yet; this makes one: shipinator run\n",
+    );
+  });
+
+  it("turns pages until it has as many as asked for", async () => {
+    const clock = createManualClock();
+    const runs = Array.from({ length: 250 }, (_, number) => new FakeRun({}, clock, { number }));
+    const { stdout, command } = await execute(["list", "--limit", "230", "-o", "json"], { runs });
+    expect(JSON.parse(stdout)).toHaveLength(230);
+    expect(command.opened).toEqual(["read"]);
+  });
+});
+
+describe("status", () => {
+  it("exits 0 whatever the run's state, and shows all of it", async () => {
+    const { code, stdout } = await execute(["status", "12"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("run 12 of hello (main, commit 1a2b3c4), 2026-03-01T12:00:00.000Z\nid ");
+    expect(stdout).toContain("✗ test/compile: script_failed, exit status 1\n  | no newline at the end\n");
+  });
+
+  it("gives the run as JSON", async () => {
+    expect(JSON.parse((await execute(["status", "-o", "json"])).stdout)).toMatchObject({
+      number: 12,
+      jobs: [{}, {}],
+    });
+  });
+
+  it("refuses a run that does not exist", async () => {
+    const { code, stdout, stderr } = await execute(["status", "99", "-o", "json"]);
+    expect(code).toBe(2);
+    expect(stderr).toBe('error: there is no run "99"\n');
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: "not_found", message: 'there is no run "99"', place: null, remedy: null, details: null },
+    });
+  });
+});
+
+describe("logs", () => {
+  it("prints all steps' lines after their names", async () => {
+    expect((await execute(["logs", "12"])).stdout).toBe(
+      "[build/compile] building\n[test/unit] ok\n[test/compile] no newline at the end\n",
+    );
+  });
+
+  it("prints one step's bytes as they are", async () => {
+    expect((await execute(["logs", "12", "--step", "test/compile"])).stdout).toBe("no newline at the end");
+    expect((await execute(["logs", "12", "--step", "unit"])).stdout).toBe("ok\n");
+  });
+
+  it("says which steps there are when the name is unknown or ambiguous", async () => {
+    const unknown = await execute(["logs", "12", "--step", "nope"]);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toBe(
+      'error: run 12 of hello has no step "nope"\n  Its steps are build/compile, test/unit, test/compile.\n',
+    );
+    const ambiguous = await execute(["logs", "12", "--step", "compile"]);
+    expect(ambiguous.code).toBe(2);
+    expect(ambiguous.stderr).toContain("--step build/compile or --step test/compile");
+  });
+
+  it("keeps colours on a terminal and nothing else of what a step could do to it", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile"] }, clock);
+    run.step("build/compile", "\x1b[2J\x1b[31mred\x1b[0m\x07 plain\n\x1b]0;t\x07x");
+    run.moveRun("success");
+    const { stdout } = await execute(["logs"], { runs: [run] }, { stdout: { isTTY: true } });
+    expect(stdout).toBe(
+      "\x1b[2m[build/compile] \x1b[22m\x1b[31mred\x1b[0m plain\x1b[0m\n\x1b[2m[build/compile] \x1b[22mx\x1b[0m\n",
+    );
+  });
+
+  it("follows one step until it ends, though the run goes on", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile", "image"] }, clock);
+    run.start("build/compile");
+    run.log("build/compile", "a\nb");
+    const command = start({
+      argv: ["logs", "--step", "compile", "-f"],
+      client: createFakeClient({ runs: [run] }),
+      clock,
+    });
+    await until(command, () => command.stdout.text() === "a\nb");
+    run.log("build/compile", "c\n");
+    run.end("build/compile");
+    expect(await finish(command)).toBe(0);
+    expect(command.stdout.text()).toBe("a\nbc\n");
+  });
+
+  it("says that more may come of a run that is not over", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile"] }, clock);
+    run.start("build/compile");
+    run.log("build/compile", "a\n");
+    const { stdout, stderr } = await execute(["logs"], { runs: [run] });
+    expect(stdout).toBe("[build/compile] a\n");
+    expect(stderr).toBe("note: run 12 of hello is not over yet; --follow shows what comes\n");
+  });
+
+  it("ends quietly when nobody reads any more", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile"] }, clock);
+    run.start("build/compile");
+    run.log("build/compile", "a\n");
+    const command = start({ argv: ["logs", "-f"], client: createFakeClient({ runs: [run] }), clock });
+    await until(command, () => command.stdout.text() !== "");
+    command.stdout.leave();
+    expect(await finish(command)).toBe(0);
+    expect(command.stderr.text()).toBe("");
+    expect(command.closed()).toBe(1);
+  });
+});

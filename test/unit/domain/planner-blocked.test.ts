@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { type Evidence, plan, type Snapshot } from "../../../src/domain/index.ts";
+import { newId } from "../../../src/kernel/index.ts";
+import { nothing, snapshot, step } from "./snapshots.ts";
+
+describe("a deploy to a held release", () => {
+  const given = (outcome: "active" | "unknown") =>
+    snapshot({
+      run: { status: "running", phase: "tested" },
+      jobs: { test: "succeeded", deploy: "pending" },
+      steps: [step("deploy", "pending")],
+      deployBlock: { deploymentId: newId(), outcome },
+    });
+
+  it("waits while another is active", () => {
+    expect(plan(given("active"), nothing)).toEqual({ changes: null, intents: [] });
+  });
+
+  it("fails and says how to settle one whose outcome nobody knows", () => {
+    const { changes } = plan(given("unknown"), nothing);
+    expect(changes?.run).toMatchObject({ status: { to: "failed" }, reason: "deploy_unknown" });
+    expect(changes?.run?.message).toContain("shipinator deployments resolve");
+  });
+});
+
+describe("a run that is not resolved", () => {
+  const unresolved = (run: Partial<Snapshot["run"]> = {}) =>
+    snapshot({ run: { resolved: false, ...run }, jobs: {} });
+  const unresolvable = { reason: "config_invalid", message: "there is no file" } as const;
+  const evidence: Evidence = { ...nothing, unresolvable };
+
+  it("is resolved by who carries it, and by nobody else", () => {
+    const given = unresolved();
+    expect(plan(given, nothing)).toEqual({
+      changes: null,
+      intents: [{ kind: "resolve", runId: given.run.id }],
+    });
+    expect(plan(given, nothing, "record")).toEqual({ changes: null, intents: [] });
+  });
+
+  it.each(["carry", "record"] as const)("fails with what is known to be in the way: %s", (mode) => {
+    const { changes, intents } = plan(unresolved(), evidence, mode);
+    expect(changes?.run).toEqual({ status: { from: "pending", to: "failed" }, phase: null, ...unresolvable });
+    expect(intents.map(({ kind }) => kind)).toEqual(["finished"]);
+  });
+
+  it.each(["carry", "record"] as const)("is canceled when it is to be, whatever is known: %s", (mode) => {
+    for (const known of [nothing, evidence]) {
+      const { changes, intents } = plan(unresolved({ cancelRequested: true }), known, mode);
+      expect(changes?.run).toMatchObject({ status: { from: "pending", to: "canceled" }, reason: "canceled" });
+      expect(intents.map(({ kind }) => kind)).toEqual(["finished"]);
+    }
+  });
+
+  it("is left alone when it is over", () => {
+    expect(plan(unresolved({ status: "failed" }), evidence)).toEqual({ changes: null, intents: [] });
+  });
+
+  it("that is resolved takes no notice of an old verdict", () => {
+    const given = snapshot({ steps: [step("a", "pending")] });
+    expect(plan(given, evidence).changes?.run).toMatchObject({ status: { to: "running" } });
+  });
+});

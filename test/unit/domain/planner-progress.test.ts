@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import { plan, type StepView } from "../../../src/domain/index.ts";
+import { execution, nothing, settled, snapshot, step, succeeded } from "./snapshots.ts";
+
+describe("starting", () => {
+  it("starts run, job and the first step, and asks for its submission", () => {
+    const [first, second] = [step("a", "pending"), step("b", "pending", { order: 1 })];
+    const { changes, intents } = plan(snapshot({ steps: [first, second] }), nothing);
+    expect(changes?.run).toMatchObject({
+      status: { from: "pending", to: "running" },
+      phase: { from: "submitted", to: "building" },
+    });
+    expect(changes?.jobs.map((job) => job.path)).toEqual([["pending", "running"]]);
+    expect(changes?.steps).toEqual([{ id: first.id, from: "pending", to: "running" }]);
+    expect(changes?.newExecutions).toMatchObject([{ stepId: first.id, attempt: 1 }]);
+    expect(intents.map((intent) => intent.kind)).toEqual(["submit"]);
+  });
+
+  it("starts a whole parallel group and nothing after it", () => {
+    const group = ["a", "b", "c"].map((name, order) => step(name, "pending", { order, parallelGroup: "g" }));
+    const later = step("d", "pending", { order: 3, parallelGroup: "h" });
+    const { changes } = plan(snapshot({ steps: [...group, later] }), nothing);
+    expect(changes?.steps.map((change) => change.id)).toEqual(group.map((one) => one.id));
+  });
+
+  it("records without starting when it only writes down", () => {
+    expect(plan(snapshot({ steps: [step("a", "pending")] }), nothing, "record")).toEqual({
+      changes: null,
+      intents: [],
+    });
+  });
+});
+
+describe("success", () => {
+  it("finishes a step and starts the next in one change", () => {
+    const [first, second] = [step("a", "running"), step("b", "pending", { order: 1 })];
+    const live = execution(first);
+    const { changes } = plan(
+      snapshot({
+        run: { status: "running", phase: "building" },
+        jobs: { build: "running" },
+        steps: [first, second],
+        executions: [live],
+      }),
+      { settled: [settled(live, succeeded)], begun: [] },
+    );
+    expect(changes?.executions.map((change) => change.path)).toEqual([["pending", "running", "succeeded"]]);
+    expect(changes?.steps.map((change) => [change.id, change.to])).toEqual([
+      [first.id, "succeeded"],
+      [second.id, "running"],
+    ]);
+    expect(changes?.run).toBeNull();
+  });
+
+  it("waits for the rest of a group", () => {
+    const [first, second] = ["a", "b"].map((name, order) =>
+      step(name, "running", { order, parallelGroup: "g" }),
+    ) as [StepView, StepView];
+    const live = [execution(first, "running"), execution(second, "running")] as const;
+    const { changes } = plan(
+      snapshot({
+        run: { status: "running" },
+        jobs: { build: "running" },
+        steps: [first, second],
+        executions: live,
+      }),
+      { settled: [settled(live[0], succeeded)], begun: [] },
+    );
+    expect(changes?.steps.map((change) => change.to)).toEqual(["succeeded"]);
+    expect(changes?.jobs).toEqual([]);
+  });
+
+  it("ends the job and, after the last one, the run", () => {
+    const last = step("a", "running");
+    const live = execution(last, "running");
+    const { changes, intents } = plan(
+      snapshot({
+        run: { status: "running", phase: "testing" },
+        jobs: { build: "succeeded", test: "running" },
+        steps: [last],
+        executions: [live],
+      }),
+      { settled: [settled(live, succeeded)], begun: [] },
+    );
+    expect(changes?.run).toMatchObject({
+      status: { to: "success" },
+      phase: { from: "testing", to: "tested" },
+    });
+    expect(intents.map((intent) => intent.kind)).toEqual(["close", "finished"]);
+  });
+});
