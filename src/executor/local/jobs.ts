@@ -1,4 +1,5 @@
 /** Job attempts on this machine: their directories, their lanes, their opening and their end. */
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
@@ -51,13 +52,16 @@ export function createJobs(deps: JobsDeps): Jobs {
   const closing = new Map<string, Promise<void>>();
   const jobs = new Map<string, Job>();
 
+  // Job attempts are unique, yet a restored backup may share a machine with what it is a copy of.
+  const place = createHash("sha256").update(options.directory).digest("hex").slice(0, 8);
+  const groupsOf = (paths: JobPaths) => `${paths.key}-${place}`;
+
   async function newLane(job: Job, step: string | null): Promise<Lane> {
     const number = job.nextLane++;
     const directory = join(job.paths.lanes, String(number));
-    // Job attempts are unique, yet two servers with copies of one database may share a machine.
     const scope = makeScope(
       deps.ladder(),
-      `${job.paths.key}-${number}-${crypto.randomUUID().slice(0, 8)}`,
+      `${groupsOf(job.paths)}-${number}-${crypto.randomUUID().slice(0, 8)}`,
       options.memoryLimitBytes,
     );
     const lane = await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
@@ -193,7 +197,7 @@ export function createJobs(deps: JobsDeps): Jobs {
   async function endStrays(paths: JobPaths): Promise<void> {
     for (const lane of jobs.get(paths.key)?.lanes ?? []) lane.detach();
     const nobody = { mark: `${paths.lanes}/`, shim: null };
-    for (const group of strayGroups(deps.ladder(), paths.key)) {
+    for (const group of strayGroups(deps.ladder(), groupsOf(paths))) {
       await endLane({ rung: deps.ladder().rung, group, memory: null }, nobody, options);
     }
     await endLane({ rung: "session", group: null, memory: null }, nobody, options);
