@@ -150,23 +150,28 @@ function supervise(
     await heartbeat.stop();
     await recovery;
     const joined = current ?? (await findRunning(deps));
-    if (joined === undefined) return;
-    if (!(await lastToLeave(joined))) {
-      await joined.session.close();
-      return;
-    }
-    owner.release();
-    await endServer(joined, deps);
-    await joined.session.close();
+    if (joined === undefined || (await leave(joined)) !== "broken") return;
+    // It crashed a moment ago, and recovers or ends: who looks away now leaves it to nobody.
+    const recovered = await findRunning(deps);
+    if (recovered !== undefined) await leave(recovered);
   }
 
-  /** A session that breaks at this moment has no server to stop, or one that is stopping. */
-  async function lastToLeave(joined: Joined): Promise<boolean> {
+  async function leave(joined: Joined): Promise<"left" | "broken"> {
+    const last = await lastToLeave(joined);
+    if (last === true) {
+      owner.release();
+      await endServer(joined, deps);
+    }
+    await joined.session.close();
+    return last === "broken" ? last : "left";
+  }
+
+  async function lastToLeave(joined: Joined): Promise<boolean | "broken"> {
     try {
       return await joined.session.leave();
     } catch (error) {
       log.debug({ err: error }, "the embedded Postgres went away before it was stopped");
-      return false;
+      return "broken";
     }
   }
 
