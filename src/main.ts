@@ -43,6 +43,7 @@ const program = createProgram({
   stdout: createWriter(process.stdout),
   stderr,
   readStdin: (limit) => readUpTo(process.stdin, limit),
+  stdin: () => process.stdin,
   files: createFiles(cwd),
   clock: systemClock,
   login,
@@ -59,6 +60,14 @@ const program = createProgram({
   async startServer({ configFile }) {
     const { startServer } = await import("./serve.ts");
     return await startServer({ environment, cwd, home, login, configFile, host, version });
+  },
+  async openBackup({ configFile, signal }) {
+    const { openBackup } = await import("./backups.ts");
+    return await openBackup({ environment, cwd, home, configFile, host, version }, signal);
+  },
+  async restoreBackup({ configFile, bytes, signal }) {
+    const { restoreBackup } = await import("./backups.ts");
+    return await restoreBackup({ environment, cwd, home, configFile, host, version }, bytes, signal);
   },
   onInterrupt(handler) {
     for (const signal of signals) process.on(signal, handler);

@@ -40,6 +40,8 @@ export interface Files {
   /** The first `limit` bytes of a file. @throws Problem not_found, usage */
   read(path: string, limit: number): Promise<Uint8Array>;
   kind(path: string): Promise<FileKind>;
+  /** All of a file. @throws Problem not_found, usage, while it is read */
+  stream(path: string): AsyncIterable<Uint8Array>;
   /** Names in a directory, unsorted. @throws Problem not_found, usage */
   names(path: string): Promise<readonly string[]>;
   /** With its parents, for this account alone; fine when it is there. @throws Problem usage */
@@ -71,6 +73,26 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** A backup that is about to be made. */
+export interface OpenBackup extends AsyncDisposable {
+  readonly dataDir: string;
+  /** To be read once, to its end. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Complete after the last byte. `damage`: what is recorded and could not be kept, a sentence each. */
+  summary(): { readonly artifacts: number; readonly logs: number; readonly damage: readonly string[] };
+}
+
+export interface Restored {
+  readonly dataDir: string;
+  /** When the backup was made, RFC 3339, and by which version of the program. */
+  readonly createdAt: string;
+  readonly program: string;
+  readonly artifacts: number;
+  readonly logs: number;
+  /** Runs that had not ended then. */
+  readonly unfinished: number;
+}
+
 export interface CliDeps {
   /** Without the program's own two. */
   readonly argv: readonly string[];
@@ -80,6 +102,8 @@ export interface CliDeps {
   readonly stderr: Writer;
   /** Standard input, at most so many bytes of it. */
   readonly readStdin: (limit: number) => Promise<Uint8Array>;
+  /** All of standard input. */
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly files: Files;
   readonly clock: Clock;
   /** Who asks, recorded with what is asked. */
@@ -96,6 +120,17 @@ export interface CliDeps {
   }) => Promise<{ readonly url: string; readonly token: string } | null>;
   /** @throws Problem */
   readonly startServer: (options: { readonly configFile: string | null }) => Promise<RunningServer>;
+  /** @throws Problem */
+  readonly openBackup: (options: {
+    readonly configFile: string | null;
+    readonly signal: AbortSignal;
+  }) => Promise<OpenBackup>;
+  /** Into an empty place; what fails leaves it empty. @throws Problem */
+  readonly restoreBackup: (options: {
+    readonly configFile: string | null;
+    readonly bytes: AsyncIterable<Uint8Array>;
+    readonly signal: AbortSignal;
+  }) => Promise<Restored>;
   /** Calls the handler on Ctrl-C and SIGTERM, instead of ending at once, until the returned function is called. */
   readonly onInterrupt: (handler: () => void) => () => void;
 }

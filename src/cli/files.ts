@@ -18,6 +18,7 @@ import type { FileKind, Files, NewFile, PendingFile } from "./deps.ts";
 export function createFiles(cwd: string): Files {
   return {
     read: (path, limit) => readBounded(resolve(cwd, path), path, limit),
+    stream: (path) => streamOf(resolve(cwd, path), path),
     kind: (path) => kindOf(resolve(cwd, path)),
     async names(path) {
       try {
@@ -60,6 +61,15 @@ async function readBounded(path: string, shown: string, limit: number): Promise<
       length += bytesRead;
     }
     return buffer.subarray(0, length);
+  } catch (error) {
+    throw unreadable(error, shown);
+  }
+}
+
+async function* streamOf(path: string, shown: string): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    await using file = await open(path, constants.O_RDONLY);
+    yield* file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 });
   } catch (error) {
     throw unreadable(error, shown);
   }

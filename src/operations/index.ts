@@ -5,7 +5,7 @@ export { type Caller, localCaller, type Scope, scopes } from "./caller.ts";
 export { type Caretaker, createCaretaker } from "./caretaker.ts";
 export type * from "./catalog-wire.ts";
 export type * from "./client.ts";
-export { makeDataDirectory } from "./data-directory.ts";
+export { makeDataDirectory, restoreMark } from "./data-directory.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";
 export { tidy } from "./housekeeping.ts";
 export type { IdempotencyKey, KeptAnswers } from "./kept-answers.ts";

@@ -17,6 +17,8 @@ export interface MigrateOptions {
   readonly log: Logger;
   /** Directory of `.sql` files, applied in the order of their numbers. Default: the program's own. */
   readonly directory?: string;
+  /** Names of the migrations to stop after, for tables that come from there. Default: all. */
+  readonly upTo?: readonly string[];
 }
 
 /** The program's own migrations: the same place seen from `src/store` and from `dist/store`. */
@@ -37,8 +39,29 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
   const state = await readState(database);
   refuseOldServer(state, database.settings);
   refuseNewerDatabase(state, known, database.settings);
-  if (state.names.length === known.length) return [];
-  return await applyPending(database.settings, { ...options, directory }, known);
+  const wanted = options.upTo ?? known;
+  if (wanted.some((name, index) => name !== known[index])) throw unknownSchema(wanted, known);
+  const missing = wanted.length - state.names.length;
+  if (missing < 0) throw beyond(state.names, wanted, database.settings);
+  if (missing === 0) return [];
+  return await applyPending(database.settings, { ...options, directory, missing }, known);
+}
+
+function unknownSchema(wanted: readonly string[], known: readonly string[]): Problem {
+  const unknown = wanted.filter((name) => !known.includes(name));
+  return new Problem(
+    "database_newer",
+    `These tables were made by another Shipinator (${unknown.join(", ") || "in another order"}), and this one does not know them.`,
+    { remedy: "Install that version, or a newer one. Nothing was changed." },
+  );
+}
+
+function beyond(names: readonly string[], wanted: readonly string[], settings: ConnectionSettings): Problem {
+  return new Problem(
+    "conflict",
+    `The database at ${where(settings)} has the schema of ${names.at(-1)} already, and these tables that of ${wanted.at(-1)}.`,
+    { remedy: "Give them a new database." },
+  );
 }
 
 interface State {
@@ -92,7 +115,7 @@ function refuseNewerDatabase(state: State, known: readonly string[], settings: C
 
 async function applyPending(
   settings: ConnectionSettings,
-  options: MigrateOptions & { readonly directory: string },
+  options: MigrateOptions & { readonly directory: string; readonly missing: number },
   known: readonly string[],
 ): Promise<readonly string[]> {
   // Loaded when needed: its import takes longer than all the rest of a start.
@@ -111,6 +134,7 @@ async function applyPending(
       // Files that are not SQL (a README) are none of its business.
       ignorePattern: "(?!.*\\.sql$).*",
       direction: "up",
+      count: options.missing,
       migrationsTable: "pgmigrations",
       advisoryLockMode: "wait",
       singleTransaction: true,

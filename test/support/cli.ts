@@ -25,7 +25,10 @@ export interface Answer {
 export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly input?: string;
+  /** All of standard input; null leaves it open. */
+  readonly input?: string | Uint8Array | null;
+  /** Where standard output goes instead: a descriptor. */
+  readonly stdout?: number;
   /** Another `launch.js` than the checkout's. */
   readonly launcher?: string;
   readonly as?: { readonly uid: number; readonly gid: number };
@@ -112,11 +115,11 @@ export class World implements AsyncDisposable {
     const child = spawn(process.execPath, [options.launcher ?? launcher, ...argv], {
       cwd: options.cwd ?? checkout,
       env: { ...this.environment, ...options.env },
-      stdio: ["pipe", "pipe", "pipe"],
+      stdio: ["pipe", options.stdout ?? "pipe", "pipe"],
       ...options.as,
     });
-    child.stdin.on("error", () => {});
-    child.stdin.end(options.input ?? "");
+    child.stdin?.on("error", () => {});
+    if (options.input !== null) child.stdin?.end(options.input ?? "");
     return follow(child);
   }
 

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type RunState, statesOf } from "../../domain/index.ts";
 import type { CommandContext, OutputFormat } from "../context.ts";
 import { EXIT } from "../errors.ts";
+import { defineBackups } from "./define-backups.ts";
 import { defineDeployments } from "./define-deployments.ts";
 import { defineService } from "./define-service.ts";
 
@@ -43,6 +44,7 @@ export function defineCommands(program: Command, choose: Choose): void {
   };
   defineDeployments(program, choose, shared);
   defineService(program, choose, shared);
+  defineBackups(program, choose, shared);
   program
     .command("version")
     .description("print the version")

@@ -77,6 +77,9 @@ export function createMemoryFiles(content: Map<string, string | Uint8Array>): Fi
       if (found === undefined) throw new Problem("not_found", `there is no file or directory ${path}`);
       return Buffer.from(found).subarray(0, limit);
     },
+    async *stream(path) {
+      yield await this.read(path, Number.MAX_SAFE_INTEGER);
+    },
     async kind(path) {
       if (path === "." || content.has(`${normal(path)}/`)) return "directory";
       return content.has(normal(path)) ? "file" : "absent";
@@ -144,6 +147,9 @@ export function start(options: HarnessOptions): Harness {
     stdout,
     stderr,
     readStdin: async (limit) => Buffer.from(options.stdin ?? "").subarray(0, limit),
+    async *stdin() {
+      yield Buffer.from(options.stdin ?? "");
+    },
     files: createMemoryFiles(files),
     clock,
     login: () => "ada",
@@ -159,6 +165,8 @@ export function start(options: HarnessOptions): Harness {
     },
     findServer: async () => null,
     startServer: () => Promise.reject(new Error("no server in this test")),
+    openBackup: () => Promise.reject(new Error("no backup in this test")),
+    restoreBackup: () => Promise.reject(new Error("no restore in this test")),
     onInterrupt(handler) {
       handlers.add(handler);
       return () => handlers.delete(handler);

@@ -1,0 +1,106 @@
+/** `shipinator backup FILE` and `shipinator restore FILE`: everything of a data directory in one file, and back. */
+import { Problem } from "../../kernel/index.ts";
+import { type CommandContext, note, writeJson } from "../context.ts";
+import type { OpenBackup } from "../deps.ts";
+import { EXIT } from "../errors.ts";
+import { withInterrupts } from "../interrupts.ts";
+import { formatSize } from "../terminal/format.ts";
+import { sanitizeName } from "../terminal/sanitize.ts";
+import { whileWaiting } from "../watch/waiting.ts";
+
+export interface BackupArguments {
+  /** `-` for standard output. */
+  readonly file: string;
+  readonly existing: "never" | "replace";
+}
+
+export async function backupCommand(context: CommandContext, args: BackupArguments): Promise<number> {
+  const { deps, out, configFile } = context;
+  if (args.file === "-" && out.isTTY)
+    throw new Problem("usage", "a backup's bytes would garble this terminal", {
+      remedy: "Redirect stdout, or name a file.",
+    });
+  return await withInterrupts(deps, 1, async ({ asked }) => {
+    const signal = AbortSignal.any([asked, out.gone]);
+    await using backup = await deps.openBackup({ configFile, signal });
+    const size = await whileWaiting(context, { label: "keeping", asked }, () =>
+      args.file === "-" ? toStdout(context, backup) : toFile(context, backup, args),
+    ).catch((error: unknown) => {
+      // Nobody reads any more; where that is a failure, the program's end says so.
+      if (out.gone.aborted) return 0;
+      throw error;
+    });
+    const { artifacts, logs, damage } = backup.summary();
+    for (const sentence of damage) note(context, sentence);
+    if (args.file === "-") return EXIT.done;
+    if (context.format === "json")
+      writeJson(context, { path: args.file, size, data_directory: backup.dataDir, artifacts, logs, damage });
+    else
+      out.write(
+        `${sanitizeName(args.file)}  ${formatSize(size)}  ${count(artifacts, "artifact")}, ${count(logs, "log")}\n`,
+      );
+    return EXIT.done;
+  });
+}
+
+async function toStdout({ out }: CommandContext, { bytes }: OpenBackup): Promise<number> {
+  let size = 0;
+  for await (const chunk of bytes) {
+    out.write(chunk);
+    await out.drained();
+    size += chunk.length;
+  }
+  return size;
+}
+
+async function toFile(
+  { deps }: CommandContext,
+  { bytes }: OpenBackup,
+  { file: path, existing }: BackupArguments,
+): Promise<number> {
+  // It holds logs and artifacts of all projects.
+  const file = await deps.files.create({ path, overwrite: existing, mode: 0o600 });
+  let size = 0;
+  try {
+    for await (const chunk of bytes) {
+      await file.write(chunk);
+      size += chunk.length;
+    }
+    await file.commit();
+  } finally {
+    await file.discard();
+  }
+  return size;
+}
+
+export async function restoreCommand(context: CommandContext, file: string): Promise<number> {
+  const { deps, out, configFile } = context;
+  return await withInterrupts(deps, 1, async ({ asked }) => {
+    const bytes = file === "-" ? deps.stdin() : deps.files.stream(file);
+    const restored = await whileWaiting(context, { label: "restoring", asked }, () =>
+      deps.restoreBackup({ configFile, bytes, signal: asked }),
+    );
+    const { dataDir, createdAt, program, artifacts, logs, unfinished } = restored;
+    if (unfinished > 0)
+      note(
+        context,
+        `${count(unfinished, "run")} had not ended when the backup was made: nothing of that is carried on, and the next command records the end`,
+      );
+    if (context.format === "json")
+      writeJson(context, {
+        data_directory: dataDir,
+        created_at: createdAt,
+        program,
+        artifacts,
+        logs,
+        unfinished,
+      });
+    else
+      out.write(
+        `${sanitizeName(dataDir)}  as of ${createdAt}  ${count(artifacts, "artifact")}, ${count(logs, "log")}\n`,
+      );
+    return EXIT.done;
+  });
+}
+
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`;

@@ -1,0 +1,240 @@
+/** Everything of a data directory in one file, and back in an empty one: by the real command. */
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { RunDetail } from "../../../src/operations/index.ts";
+import { forgetSeed, until, World } from "../../support/cli.ts";
+
+const hello = {
+  ".shipinator.yaml": `
+build:
+  steps:
+    - name: compile
+      run: |
+        printf 'built by %s\\n' "$SHIPINATOR_RUN_NUMBER" >app
+        head -c 5000000 /dev/urandom >big
+        echo compiled
+      outputs:
+        - { type: binary, path: app }
+        - { type: binary, path: big }
+test:
+  steps:
+    - { name: look, run: "grep built app" }
+`,
+};
+
+let source: World;
+let target: World;
+beforeEach(async () => {
+  source = await World.prepared();
+  target = new World();
+});
+afterEach(async () => {
+  await target[Symbol.asyncDispose]();
+  await source[Symbol.asyncDispose]();
+});
+afterAll(forgetSeed);
+
+async function succeed(world: World, ...argv: string[]): Promise<string> {
+  const { code, stdout, stderr } = await world.shipinator(argv);
+  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}`);
+  return stdout;
+}
+
+/** Without what the place gives it. */
+const placeless = (run: RunDetail, { dataDir }: World): unknown =>
+  JSON.parse(JSON.stringify(run).replaceAll(dataDir, "DATA"));
+
+/** A begin is recorded a moment after it. */
+async function untilRecorded(world: World): Promise<void> {
+  for (;;) {
+    const { jobs } = await world.status("1");
+    const steps = jobs.flatMap((job) => job.steps);
+    if (steps.some(({ executions }) => executions.some(({ status }) => status === "running"))) return;
+  }
+}
+
+describe("backup and restore", () => {
+  it("bring back runs, logs and artifacts to the byte, and the next number is the next one", async () => {
+    const repository = source.repository("hello", hello);
+    for (let run = 0; run < 2; run++) expect((await source.run([repository])).code).toBe(0);
+    const file = join(source.root, "backup.tar");
+    expect(await succeed(source, "backup", file)).toMatch(
+      /backup\.tar {2}[\d.]+ MiB {2}4 artifacts, 4 logs\n$/,
+    );
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+
+    const told = JSON.parse(await succeed(target, "restore", file, "-o", "json"));
+    expect(told).toMatchObject({ data_directory: target.dataDir, artifacts: 4, logs: 4, unfinished: 0 });
+    for (const number of ["1", "2"]) {
+      expect(placeless(await target.status(number), target)).toEqual(
+        placeless(await source.status(number), source),
+      );
+      expect(await target.log(number, "compile")).toBe("compiled\n");
+      for (const name of ["app", "big"]) {
+        for (const world of [source, target])
+          await succeed(world, "download", `${number}/${name}`, "--to", join(world.root, name), "--force");
+        expect(readFileSync(join(target.root, name)).equals(readFileSync(join(source.root, name)))).toBe(
+          true,
+        );
+      }
+    }
+    const third = await target.run([repository]);
+    expect(third).toMatchObject({ code: 0, run: { number: 3 } });
+  });
+
+  it("keep the tree that a run was of, though its directory is gone", async () => {
+    const directory = source.directory("gone", hello);
+    expect((await source.run([directory])).code).toBe(0);
+    rmSync(directory, { recursive: true });
+    const file = join(source.root, "backup.tar");
+    await succeed(source, "backup", file);
+    await succeed(target, "restore", file);
+    const mirrors = join(target.dataDir, "mirrors");
+    const [mirror = ""] = readdirSync(mirrors);
+    const [tree = ""] = readdirSync(join(mirrors, mirror, "verbatim"));
+    expect(target.git(join(mirrors, mirror), "ls-tree", "--name-only", tree)).toBe(".shipinator.yaml");
+    target.git(join(mirrors, mirror), "fsck", "--full", "--strict");
+  });
+
+  it("go through a pipe", async () => {
+    const repository = source.repository("hello", hello);
+    await source.run([repository]);
+    const file = join(source.root, "piped.tar");
+    const stdout = openSync(file, "w");
+    expect((await source.shipinator(["backup", "-"], { stdout })).code).toBe(0);
+    closeSync(stdout);
+    const { code } = await target.shipinator(["restore", "-"], { input: readFileSync(file) });
+    expect(code).toBe(0);
+    expect(await target.log("1", "look")).toMatch(/^built by 1/);
+  });
+
+  it("carry nothing on that was under way: what runs goes on where it ran, and only there", async () => {
+    const ledger = join(source.root, "ledger");
+    const directory = source.directory("slow", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - { name: waits, run: "echo begun >>${ledger}; while [ ! -e ${source.root}/go ]; do sleep 0.02; done; echo ended >>${ledger}" }
+    - { name: after, run: "echo after >>${ledger}" }
+`,
+    });
+    const running = source.start(["run", directory]);
+    await until(() => existsSync(ledger));
+    const file = join(source.root, "backup.tar");
+    await succeed(source, "backup", file);
+    const { stderr } = await target.shipinator(["restore", file]);
+    expect(stderr).toContain("1 run had not ended when the backup was made: nothing of that is carried on");
+    // Whoever carries comes first: it ends the run, and starts nothing of it.
+    const resumed = await target.shipinator(["resume"]);
+    expect(resumed.code).toBe(1);
+    const ended = await target.status("1");
+    expect(["canceled", "failed"]).toContain(ended.status);
+    expect(ended.jobs[0]?.steps.map(({ status }) => status)).not.toContain("succeeded");
+    expect(readFileSync(ledger, "utf8")).toBe("begun\n");
+    writeFileSync(join(source.root, "go"), "");
+    expect((await running.ended).code).toBe(0);
+    expect(readFileSync(ledger, "utf8")).toBe("begun\nended\nafter\n");
+  });
+
+  it("leave a deploy that had begun unknown, for a person to settle, and do not repeat it", async () => {
+    const ledger = join(source.root, "ledger");
+    const directory = source.directory("deploys", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - { name: s, run: "echo x >app", outputs: [{ type: binary, path: app }] }
+deploy:
+  artifact: app
+  run: "echo deploy >>${ledger}; while [ ! -e ${source.root}/go ]; do sleep 0.02; done"
+`,
+    });
+    const running = source.start(["run", directory]);
+    await until(() => existsSync(ledger));
+    await untilRecorded(source);
+    const file = join(source.root, "backup.tar");
+    await succeed(source, "backup", file);
+    await succeed(target, "restore", file);
+    await target.shipinator(["resume"]);
+    expect(await target.status("1")).toMatchObject({ status: "failed", failure_reason: "deploy_unknown" });
+    expect(await succeed(target, "deployments")).toContain("unknown");
+    writeFileSync(join(source.root, "go"), "");
+    expect((await running.ended).code).toBe(0);
+    expect(readFileSync(ledger, "utf8")).toBe("deploy\n");
+  });
+
+  it("say what is damaged, and keep the rest", async () => {
+    const repository = source.repository("hello", hello);
+    const { run } = await source.run([repository]);
+    const [app, big] = ["app", "big"].map((name) => run.artifacts.find((one) => one.name === name));
+    if (app === undefined || big === undefined) throw new Error("the run has not its artifacts");
+    chmodSync(app.storage_path, 0o600);
+    writeFileSync(app.storage_path, "other bytes");
+    rmSync(big.storage_path);
+    const file = join(source.root, "backup.tar");
+    const { code, stderr } = await source.shipinator(["backup", file]);
+    expect(code).toBe(0);
+    expect(stderr).toContain(`the bytes of artifact ${app.id} are not those that were stored`);
+    expect(stderr).toContain(`artifact ${big.id} is not in the store: its payload is missing`);
+    await succeed(target, "restore", file);
+    expect((await target.shipinator(["download", "1/app", "--to", "-"])).stderr).toContain("artifact");
+    expect(await target.log("1", "look")).toMatch(/^built by 1/);
+  });
+});
+
+describe("a backup is refused", () => {
+  it("where there is nothing, and over a file that is there", async () => {
+    const absent = await target.shipinator(["backup", join(target.root, "b.tar")]);
+    expect(absent).toMatchObject({ code: 2, stderr: expect.stringContaining("does not exist") });
+    const taken = join(source.root, "taken");
+    writeFileSync(taken, "mine");
+    expect(await source.shipinator(["backup", taken])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("exists already"),
+    });
+    expect(readFileSync(taken, "utf8")).toBe("mine");
+    await succeed(source, "backup", taken, "--force");
+    expect(statSync(taken).size).toBeGreaterThan(1000);
+  });
+});
+
+describe("a restore is refused", () => {
+  it("into a data directory that has something in it, which stays", async () => {
+    const file = join(source.root, "backup.tar");
+    await succeed(source, "backup", file);
+    mkdirSync(target.dataDir);
+    writeFileSync(join(target.dataDir, "mine"), "mine");
+    expect(await target.shipinator(["restore", file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("this is not empty"),
+    });
+    expect(readFileSync(join(target.dataDir, "mine"), "utf8")).toBe("mine");
+  });
+
+  it("where another one was cut short, as is every other command", async () => {
+    const file = join(source.root, "backup.tar");
+    await succeed(source, "backup", file);
+    const restoring = target.start(["restore", "-"], { input: null });
+    restoring.child.stdin?.write(readFileSync(file).subarray(0, 10_000));
+    await until(() => existsSync(join(target.dataDir, "restoring")));
+    const during = await target.shipinator(["list"]);
+    expect(during).toMatchObject({ code: 3, stderr: expect.stringContaining("a backup is being restored") });
+    restoring.child.kill("SIGKILL");
+    await restoring.ended;
+    expect(await target.shipinator(["run", source.directory("any", hello)])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("remove the directory and restore once more"),
+    });
+  });
+});
