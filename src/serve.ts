@@ -67,9 +67,11 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   async function stop(): Promise<void> {
     log.info("stopping");
     forgetAnnouncement(found, announcement);
+    // Not ready from here on, also where the database is away and the next question takes its time.
+    const drained = stopApi(api);
     if (await mayGoOn()) leaveForAWhile();
     await caretaker[Symbol.asyncDispose]();
-    await stopApi(api);
+    await drained;
     await composition.close();
     log.info("stopped");
   }

@@ -4,7 +4,8 @@
  */
 import { readFileSync, type StatWatcher, unwatchFile, watchFile } from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
+import type { Socket } from "node:net";
 import { errorMessage, type Logger, Problem } from "../kernel/index.ts";
 import { refuseConnection } from "./refusals.ts";
 
@@ -31,13 +32,17 @@ const lookMs = 10_000;
 export interface Listener {
   readonly server: Server;
   readonly scheme: "http" | "https";
+  /** Closes the connections on which no request is under way: silent ones, and those whose header lines do not come. */
+  closeQuiet(): void;
   stop(): void;
 }
 
 /** @throws Problem server_config_invalid: a file cannot be read, or holds no certificate or key */
 export function createListener(tls: TlsFiles | null, handler: RequestListener, log: Logger): Listener {
-  if (tls === null)
-    return { server: limited(createServer(limits, handler)), scheme: "http", stop: () => undefined };
+  if (tls === null) {
+    const server = limited(createServer(limits, handler));
+    return { server, scheme: "http", closeQuiet: quietOf(server), stop: () => undefined };
+  }
   const server = createTlsServer({ ...limits, ...readTls(tls), minVersion: "TLSv1.2" }, handler);
   // A client that speaks no TLS, or gives up: its connection is its own matter.
   server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS connection failed"));
@@ -52,7 +57,28 @@ export function createListener(tls: TlsFiles | null, handler: RequestListener, l
       );
     }
   });
-  return { server: limited(server), scheme: "https", stop };
+  return { server: limited(server), scheme: "https", closeQuiet: quietOf(server), stop };
+}
+
+/** Node's own look for idle connections takes one for busy that has sent the half of a line. */
+function quietOf(server: Server): () => void {
+  const underWay = new Map<Socket, number>();
+  const count = (socket: Socket, by: 1 | -1) => {
+    const before = underWay.get(socket);
+    if (before !== undefined) underWay.set(socket, before + by);
+  };
+  const accepted = server instanceof TlsServer ? "secureConnection" : "connection";
+  server.on(accepted, (socket: Socket) => {
+    underWay.set(socket, 0);
+    socket.once("close", () => underWay.delete(socket));
+  });
+  server.prependListener("request", ({ socket }, response) => {
+    count(socket, 1);
+    response.once("close", () => count(socket, -1));
+  });
+  return () => {
+    for (const [socket, requests] of underWay) if (requests === 0) socket.destroy();
+  };
 }
 
 /** Node drops what comes beyond so many; a process has so many file handles at most systems' default. */

@@ -12,7 +12,7 @@ import {
   type RunId,
 } from "../kernel/index.ts";
 import type { Operations } from "../operations/index.ts";
-import { createListener, type TlsFiles } from "./listener.ts";
+import { createListener, type Listener, type TlsFiles } from "./listener.ts";
 import { createLoginLimit, type LoginLimits } from "./login-limit.ts";
 import type { Metrics } from "./metrics.ts";
 import { refuseConnection } from "./refusals.ts";
@@ -42,8 +42,9 @@ export interface Api extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Milliseconds that requests under way have at the end. */
+/** Milliseconds that requests under way have at the end; those of which only a part has come have less. */
 const drainMs = 10_000;
+const arrivingMs = 500;
 const maxBodyBytes = 1_048_576;
 const defaultStreams: StreamLimits = { perCaller: 256, inAll: 2_000 };
 
@@ -54,7 +55,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { operations, version, clock, log } = options;
   const stopping = new AbortController();
   const streams = createEventStreams(clock, stopping.signal, options.streams ?? defaultStreams);
-  let stopListening = () => {};
+  let listener: Listener | undefined;
   let scheme = "http";
   const app: App = Fastify({
     loggerInstance: requestLogger(log),
@@ -68,8 +69,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     requestIdHeader: false,
     routerOptions: { maxParamLength: 1024 },
     serverFactory(handler) {
-      const listener = createListener(options.tls, handler, log);
-      stopListening = listener.stop;
+      listener = createListener(options.tls, handler, log);
       scheme = listener.scheme;
       return listener.server;
     },
@@ -118,10 +118,12 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
   async function stop(): Promise<void> {
     stopping.abort();
-    stopListening();
+    listener?.stop();
     const patience = new AbortController();
     const closing = app.close().finally(() => patience.abort());
-    await clock.sleep(drainMs, patience.signal);
+    await clock.sleep(arrivingMs, patience.signal);
+    if (!patience.signal.aborted) listener?.closeQuiet();
+    await clock.sleep(drainMs - arrivingMs, patience.signal);
     if (!patience.signal.aborted) app.server.closeAllConnections();
     await closing;
   }

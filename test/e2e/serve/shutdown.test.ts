@@ -1,4 +1,5 @@
 /** A server that is told to stop while clients of every kind hold on to it. */
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
 import { dial } from "../../pg/api/wire.ts";
 import { forgetSeed, World } from "../../support/cli.ts";
@@ -44,4 +45,36 @@ it("answers the request that is under way, and tells its client to come no more 
   expect(answer).toMatch(/HTTP\/1\.1 201 /);
   expect(answer.toLowerCase()).toContain("connection: close");
   expect(await stopped).toBe(0);
+});
+
+it("does not wait for requests of which only the half of a line has come", async () => {
+  using halfHead = dial(server, "GET /healthz HT");
+  using halfLines = dial(server, `GET /healthz HTTP/1.1\r\n${head}X-More: `);
+  using kept = dial(server, `GET /healthz HTTP/1.1\r\n${head}\r\nGET /hea`);
+  await kept.said(/alive/);
+  await server.fetch("/healthz");
+  const began = performance.now();
+  expect(await server.stop()).toBe(0);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  for (const { closed } of [halfHead, halfLines, kept]) await closed;
+});
+
+it("ends at once when it is told a second time, whoever holds on", async () => {
+  using slow = dial(
+    server,
+    `POST /v1/projects HTTP/1.1\r\n${head}Authorization: Bearer ${server.token}\r\nContent-Type: application/json\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`,
+  );
+  await slow.said(/100 Continue/);
+  const { child } = server.process;
+  child.kill("SIGTERM");
+  await server.process.said(/stopping/);
+  // What comes within a fifth of a second is the same press.
+  await delay(300);
+  const began = performance.now();
+  child.kill("SIGTERM");
+  expect((await server.process.ended).code).toBe(130);
+  expect(performance.now() - began).toBeLessThan(3_000);
+  await slow.closed;
+  // Its database is left to whoever comes next, as after a kill.
+  expect((await world.shipinator(["list"])).code).toBe(0);
 });
