@@ -18,6 +18,7 @@ export const problems = {
   too_many_requests: [429, 2, "Too much at once"],
   unavailable: [503, 3, "The server is stopping"],
   not_found: [404, 2, "Not found"],
+  method_not_allowed: [405, 2, "The method is not one of this path"],
   ref_not_found: [422, 2, "The ref does not exist"],
   source_refused: [422, 2, "The repository address or ref is refused"],
   source_unavailable: [503, 3, "The repository cannot be reached or read"],

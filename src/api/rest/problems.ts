@@ -63,15 +63,22 @@ function waitOf({ details }: Problem): string {
   return known ? String(details.retry_after) : "5";
 }
 
-export async function sendNotFound(request: FastifyRequest, reply: FastifyReply) {
-  const problem = new Problem(
-    "not_found",
-    `there is nothing at ${request.method} ${request.url.split("?", 1)[0]}`,
-    {
-      remedy: "The routes stand in /openapi.json.",
-    },
-  );
-  return await reply.status(404).type(contentType).send(problemDocument(problem, request));
+/** Also for a path that is there, and takes other methods. */
+export function sendNotFound(methodsOf: (path: string) => readonly string[]) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    const path = request.url.split("?", 1)[0] ?? "/";
+    const allowed = methodsOf(path);
+    const problem =
+      allowed.length === 0
+        ? new Problem("not_found", `there is nothing at ${request.method} ${path}`, {
+            remedy: "The routes stand in /openapi.json.",
+          })
+        : new Problem("method_not_allowed", `${path} does not take ${request.method}`, {
+            remedy: `It takes ${allowed.join(", ")}.`,
+          });
+    if (allowed.length > 0) reply.header("allow", allowed.join(", "));
+    return await reply.status(problem.status).type(contentType).send(problemDocument(problem, request));
+  };
 }
 
 /** What Fastify itself refuses, in our words. */

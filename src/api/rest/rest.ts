@@ -2,6 +2,7 @@
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { Problem } from "../../kernel/index.ts";
 import type { Operations } from "../../operations/index.ts";
+import { collectMethods } from "./allowed-methods.ts";
 import { authorize } from "./authorization.ts";
 import type { App, RestContext, RouteContext } from "./context.ts";
 import { keepAnswers } from "./idempotency.ts";
@@ -28,7 +29,7 @@ export function addRest(app: App, operations: Operations, context: RestContext):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(toText);
   app.setErrorHandler(sendError);
-  app.setNotFoundHandler(sendNotFound);
+  app.setNotFoundHandler(sendNotFound(collectMethods(app)));
   app.addHook("onRequest", async ({ raw }) => {
     // Node takes both, and counts no more than the letters of each header line.
     if (raw.httpVersionMajor < 1)

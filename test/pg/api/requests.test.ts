@@ -64,6 +64,22 @@ describe("a request that is not understood", () => {
     }
   });
 
+  it.each([
+    ["PUT", "/v1/projects", "GET, HEAD, POST"],
+    ["POST", "/v1/pipeline-runs/latest?x=1", "GET, HEAD"],
+    ["GET", "/v1/pipeline-runs/latest/cancel", "POST"],
+    ["DELETE", "/openapi.json", "GET, HEAD"],
+    ["OPTIONS", "/healthz", "GET, HEAD"],
+  ])("by a method that the path does not take: %s %s", async (method, path, allow) => {
+    const answer = await service.ask(method, path);
+    expect([answer.status, answer.json.code, answer.headers.get("allow")]).toEqual([
+      405,
+      "method_not_allowed",
+      allow,
+    ]);
+    expect(answer.json.remedy).toBe(`It takes ${allow}.`);
+  });
+
   it("takes a cursor for its own list alone", async () => {
     for (const name of ["one", "two"]) await service.ask("POST", "/v1/projects", { body: { name } });
     const { json: page } = await service.ask("GET", "/v1/projects?limit=1");

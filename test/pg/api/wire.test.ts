@@ -97,7 +97,7 @@ describe("what is unusual is answered once", () => {
       200,
     ],
     ["OPTIONS of everything", `OPTIONS * HTTP/1.1\r\n${host}${close}\r\n`, 404],
-    ["TRACE", `TRACE /healthz HTTP/1.1\r\n${host}${close}\r\n`, 404],
+    ["TRACE", `TRACE /healthz HTTP/1.1\r\n${host}${close}\r\n`, 405],
     [
       "two tokens",
       `GET /v1/projects HTTP/1.1\r\n${host}Authorization: Bearer a\r\nAuthorization: Bearer b\r\n${close}\r\n`,
