@@ -18,6 +18,7 @@ import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Authentication,
   createResolver,
+  findStepAccount,
   isNodeAlive,
   joinNodes,
   makeDataDirectory,
@@ -25,6 +26,8 @@ import {
   type OperationsDeps,
   openAuthentication,
   readSettings,
+  refuseDatabaseOwner,
+  type StepAccount,
   stepAllowList,
   tidy,
 } from "./operations/index.ts";
@@ -76,6 +79,7 @@ interface Parts {
   readonly urlPolicy: UrlPolicy;
   readonly logs: LogStore;
   readonly authentication: Authentication;
+  readonly account: StepAccount | null;
   readonly stack: AsyncDisposableStack;
 }
 
@@ -96,7 +100,8 @@ export interface Composition {
 export function compose(options: AppOptions, config: ServerConfig, log: Logger): Composition {
   const clock = systemClock;
   const stack = new AsyncDisposableStack();
-  const environment = stepAllowList(options.environment, options.home);
+  const account = findStepAccount(config.local.user, options.host.uid);
+  const environment = stepAllowList(options.environment, options.home, account);
   makeDataDirectory(config.dataDir, options.host.uid, [
     ...["mirrors", "logs", "work"].map((name) => join(config.dataDir, name)),
     config.artifactPath,
@@ -105,8 +110,9 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
   const source = stack.use(
     createSource({
       directory: join(config.dataDir, "mirrors"),
-      environment,
+      environment: stepAllowList(options.environment, options.home),
       config: "person",
+      objects: account === null ? "borrowed" : "copied",
       urls: urlPolicy,
       clock,
       log,
@@ -120,7 +126,18 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
   });
   let opened: Promise<OpenDatabase> | undefined;
   const authentication = openAuthentication({ database: () => open(), clock, log });
-  const parts: Parts = { options, config, clock, log, source, urlPolicy, logs, authentication, stack };
+  const parts: Parts = {
+    options,
+    config,
+    clock,
+    log,
+    source,
+    urlPolicy,
+    logs,
+    authentication,
+    account,
+    stack,
+  };
   const open = () => (opened ??= openParts(parts, executor));
   const executor = createExecutor(parts, environment, async () => (await open()).artifacts);
   let closed: Promise<void> | undefined;
@@ -165,7 +182,18 @@ export function isLoopback(host: string): boolean {
 
 async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDatabase> {
   const { options, config, clock, log, stack } = parts;
-  const { settings, explain } = await connect({ host: options.host, config, clock, log, stack });
+  const {
+    settings,
+    explain,
+    owner: databaseOwner,
+  } = await connect({
+    host: options.host,
+    config,
+    clock,
+    log,
+    stack,
+  });
+  if (parts.account !== null) refuseDatabaseOwner(parts.account, databaseOwner);
   const database = stack.use(
     openDatabase(settings, { max: connections[options.mode], applicationName: "shipinator", log }),
   );
@@ -250,13 +278,14 @@ function startTimeOf(pid: number): string | null {
 }
 
 function createExecutor(
-  { options, config, clock, log, source, logs }: Parts,
+  { options, config, clock, log, source, logs, account }: Parts,
   environment: Readonly<Record<string, string>>,
   artifacts: () => Promise<ArtifactStore>,
 ): LocalExecutor {
   const { kill, platform } = options.host;
   return createLocalExecutor({
     directory: join(config.dataDir, "work"),
+    ...(account === null ? {} : { account }),
     environment,
     clock,
     log,

@@ -6,6 +6,8 @@ import { type ConnectionSettings, type EmbeddedOptions, startEmbeddedPostgres } 
 
 export interface Connected {
   readonly settings: ConnectionSettings;
+  /** Whom the database's files belong to, by uid; null for one of somebody else's. */
+  readonly owner: number | null;
   /** What an error on this connection comes from, where more is known of it. */
   explain(error: unknown): unknown;
 }
@@ -21,7 +23,7 @@ export interface ConnectDeps {
 
 /** @throws Problem data_dir_unusable, environment, database_unavailable, server_config_invalid */
 export async function connect({ host, config, clock, log, stack }: ConnectDeps): Promise<Connected> {
-  if (config.db !== null) return { settings: external(config.db), explain: (error) => error };
+  if (config.db !== null) return { settings: external(config.db), owner: null, explain: (error) => error };
   const { uid, gid, kill } = host;
   const server = await startEmbeddedPostgres({
     dataDir: config.dataDir,
@@ -31,7 +33,7 @@ export async function connect({ host, config, clock, log, stack }: ConnectDeps):
     log,
   });
   stack.use(server);
-  return { settings: server.connection, explain: server.explain };
+  return { settings: server.connection, owner: server.facts.account.uid, explain: server.explain };
 }
 
 function external(db: DatabaseConfig): ConnectionSettings {

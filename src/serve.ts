@@ -6,7 +6,13 @@ import { type Api, startApi } from "./api/index.ts";
 import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { createLogger, errorMessage, Problem } from "./kernel/index.ts";
-import { createCaretaker, createOperations, ensureAdminToken } from "./operations/index.ts";
+import {
+  createCaretaker,
+  createOperations,
+  ensureAdminToken,
+  findStepAccount,
+  type StepAccount,
+} from "./operations/index.ts";
 
 export interface ServeOptions extends Omit<AppOptions, "mode"> {
   readonly version: string;
@@ -98,7 +104,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     url: api.url,
     dataDir: config.dataDir,
     adminTokenFile: tokenFile,
-    warnings: warningsOf(config),
+    warnings: warningsOf(findStepAccount(config.local.user, options.host.uid), options.host.uid),
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => server.stop(),
   };
@@ -134,13 +140,18 @@ function refuseUnsafe(config: ServerConfig, uid: number): void {
       {
         place: "local.user",
         remedy:
-          "Run the server under an account of its own, or say that you know it: SHIPINATOR_LOCAL_USER=root",
+          "Name an account for them in SHIPINATOR_LOCAL_USER, run the server under an account of its own, or say that you know it: SHIPINATOR_LOCAL_USER=root",
       },
     );
 }
 
-function warningsOf({ local }: ServerConfig): readonly string[] {
-  const as = local.user === null ? "under the server's own account" : "as root";
+/** @param account that steps run as, where it is not the server's own */
+function warningsOf(account: StepAccount | null, uid: number): readonly string[] {
+  if (account !== null)
+    return [
+      `steps run as ${account.name}: the server's tokens, database, logs and artifacts are out of their reach, and each other's workspaces are not`,
+    ];
+  const as = uid === 0 ? "as root" : "under the server's own account";
   return [
     `steps run ${as} and can read and change all that the server can, its tokens and database included: let only trusted people push to what it builds`,
   ];

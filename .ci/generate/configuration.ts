@@ -51,6 +51,5 @@ registry:
 
 ## Not carried out yet
 
-\`local.user\` takes \`root\` alone: steps run under the account of
-the command. \`executor\` takes \`local\` alone.
+\`executor\` takes \`local\` alone.
 `);

@@ -41,7 +41,7 @@ export interface ServerConfig {
   readonly local: {
     readonly slots: number;
     /** Null: the program's own account, and nobody has said that it may be root's. */
-    readonly user: "root" | null;
+    readonly user: string | null;
     readonly minFreeBytes: number;
     readonly logCapBytes: number;
     readonly graceSeconds: number;

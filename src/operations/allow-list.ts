@@ -2,6 +2,8 @@
  * What of this process's environment local steps are handed: where programs and certificates are, which language and
  * time zone, how the network is reached, and the targets a person has set up. Never tokens, never ours.
  */
+import type { StepAccount } from "./step-account.ts";
+
 const always = [
   "LANG",
   "LANGUAGE",
@@ -47,14 +49,26 @@ const ofPerson = [
   "NVM_DIR",
 ] as const;
 
+/** With an account of their own they find what the server was given for them, and nothing of its home. */
+const ofServer = [
+  "PATH",
+  "KUBECONFIG",
+  "DOCKER_HOST",
+  "DOCKER_CERT_PATH",
+  "DOCKER_TLS_VERIFY",
+  "GOPROXY",
+] as const;
+
 const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function stepAllowList(
   environment: Readonly<Record<string, string | undefined>>,
   home: string,
+  account: Pick<StepAccount, "name" | "home"> | null = null,
 ): Record<string, string> {
-  const allowed: Record<string, string> = { PATH: fallbackPath, HOME: home };
-  for (const name of [...always, ...ofPerson]) {
+  const allowed: Record<string, string> = { PATH: fallbackPath, HOME: account?.home ?? home };
+  if (account !== null) Object.assign(allowed, { USER: account.name, LOGNAME: account.name });
+  for (const name of [...always, ...(account === null ? ofPerson : ofServer)]) {
     const value = environment[name];
     if (value !== undefined && value !== "") allowed[name] = value;
   }

@@ -15,4 +15,5 @@ export { recordAbandoned } from "./recovery.ts";
 export { createResolver } from "./resolver.ts";
 export { type Operation, type OperationNeeds, operationNeeds } from "./scopes.ts";
 export { readSettings, readSettingsFile } from "./settings.ts";
+export { findStepAccount, refuseDatabaseOwner, type StepAccount } from "./step-account.ts";
 export type * from "./wire.ts";

@@ -1,7 +1,7 @@
 /**
  * A tree from the mirror into an empty directory, by one git process. With a known commit the directory is a shallow
  * clone as scripts expect it (`git describe`, `git rev-parse HEAD`, `git fetch --tags` work); its objects are borrowed
- * from the mirror, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs: a file
+ * from the mirror or copied out of it, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs: a file
  * kept by Git LFS stays its pointer.
  */
 import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
@@ -155,6 +155,28 @@ async function populate(
   );
   if (result.code !== 0) return result;
   if (wanted.commit === null) await rm(gitDirectory, { recursive: true });
+  else if (room.objects === "copied") return await copyObjects(room, gitDirectory, signal);
+  return null;
+}
+
+/** All that the commit needs, out of the mirror into a pack of the checkout's own. Null: done. */
+async function copyObjects(
+  room: Room,
+  gitDirectory: string,
+  signal?: AbortSignal,
+): Promise<GitResult | null> {
+  const result = await room.git.run(
+    {
+      args: ["repack", "-a", "-d", "-q"],
+      cwd: gitDirectory,
+      env: { GIT_DIR: gitDirectory },
+      limitMs: room.limits.localMs,
+      config: "none",
+    },
+    signal,
+  );
+  if (result.code !== 0) return result;
+  await rm(join(gitDirectory, "objects", "info", "alternates"));
   return null;
 }
 

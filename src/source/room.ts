@@ -11,6 +11,7 @@ export interface Room {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: Limits;
+  readonly objects: "borrowed" | "copied";
 }
 
 /** Milliseconds that one git call may take. */

@@ -28,6 +28,11 @@ export interface SourceOptions {
   readonly urls: UrlPolicy;
   readonly clock: Clock;
   readonly log: Logger;
+  /**
+   * Where a checkout's `.git` has its objects: in the mirror, which costs nothing, or its own, for readers who may not
+   * look into the mirrors. Default: borrowed.
+   */
+  readonly objects?: "borrowed" | "copied";
   /** Default 10 min for the network, 10 min for the disk. */
   readonly limits?: Partial<Limits>;
 }
@@ -42,6 +47,7 @@ export function createSource(options: SourceOptions): Source {
     urls: options.urls,
     clock: options.clock,
     log: options.log,
+    objects: options.objects ?? "borrowed",
     limits: { networkMs: 600_000, localMs: 600_000, ...options.limits },
   };
 

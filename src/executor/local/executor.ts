@@ -2,11 +2,12 @@
  * The local executor: steps are processes of this machine, under the server's own account. `submit` prepares files and
  * writes one line; everything that forks belongs to the helper and the shims, which outlive the server.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import type { ExecutionSpec, ExecutionStatus, JobSpec } from "../../domain/index.ts";
 import { errorMessage, Problem } from "../../kernel/index.ts";
 import type { ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
+import { becoming, refuseUnreachable } from "./account.ts";
 import { createAttempts } from "./attempts.ts";
 import { createDeadlines } from "./deadlines.ts";
 import type { Attempt } from "./ending.ts";
@@ -52,6 +53,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
       `${JSON.stringify(options.directory)} cannot hold workspaces: an absolute path without line breaks is needed`,
     );
   }
+  if (options.account !== undefined) refuseUnreachable(options.directory, options.account);
   const ladder = chooseLadder(options.rungs ?? ["cgroup", "freezer", "session"], thisHierarchies());
   try {
     makeHome(options.directory);
@@ -73,7 +75,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   const deadlines = createDeadlines(options.clock);
   const findShell = createShellFinder();
   const sh = systemShell();
-  const helper = createHelper(options.environment);
+  const helper = createHelper(options.environment, options.account);
   const attempts = createAttempts({
     options,
     deadlines,
@@ -105,7 +107,11 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     const inFile =
       spec.shell !== null || Buffer.byteLength(spec.command) > longestArgument || spec.command.includes("\0");
     if (inFile) writeFileSync(paths.script, spec.command);
-    const command = [shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])];
+    if (inFile && options.account !== undefined) chmodSync(paths.script, 0o644);
+    const command = [
+      ...becoming(options.account),
+      ...[shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])],
+    ];
     const logFile = await options.logFile(spec.executionId);
     for (let tries = 0; tries < 3; tries++) {
       const lane = await jobs.acquire(job, paths.name, spec.parallelGroup);
@@ -125,6 +131,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
           logCapBytes: options.logCapBytes,
           shell: command,
         }),
+        { mode: 0o600 },
       );
       const attempt = attempts.track(handle, job, record);
       attempt.lane = lane;

@@ -5,17 +5,22 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { errorMessage, Problem } from "../../kernel/index.ts";
+import type { StepAccount } from "./options.ts";
 import { helperScript, shimScript } from "./scripts.ts";
 
-type Verb = "lane" | "remove";
-type Answer = "made" | "failed" | "removed" | "kept";
+type Verb = "lane" | "remove" | "own";
+type Answer = "made" | "failed" | "removed" | "kept" | "owned";
 
 export interface Helper extends AsyncDisposable {
   /** @throws Problem environment, executor_failed */
   request(verb: Verb, path: string): Promise<Answer>;
 }
 
-export function createHelper(environment: Readonly<Record<string, string>>): Helper {
+/** @param owner whom `own` gives trees to */
+export function createHelper(
+  environment: Readonly<Record<string, string>>,
+  owner?: Pick<StepAccount, "uid" | "gid">,
+): Helper {
   const waiting = new Map<string, PromiseWithResolvers<Answer>>();
   let child: ChildProcess | undefined;
   let gone: Promise<void> = Promise.resolve();
@@ -28,7 +33,8 @@ export function createHelper(environment: Readonly<Record<string, string>>): Hel
   }
 
   function start(): ChildProcess {
-    const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript], {
+    const account = owner === undefined ? "" : `${owner.uid}:${owner.gid}`;
+    const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript, account], {
       cwd: "/",
       detached: true,
       env: { ...environment },
@@ -54,11 +60,9 @@ export function createHelper(environment: Readonly<Record<string, string>>): Hel
       const word = line.slice(0, space);
       const answer = waiting.get(path);
       waiting.delete(path);
-      if (word === "made" || word === "removed" || word === "kept") answer?.resolve(word);
+      if (word === "made" || word === "removed" || word === "kept" || word === "owned") answer?.resolve(word);
       else
-        answer?.reject(
-          new Problem("executor_failed", `a step lane could not be made in ${path}. ${complaint}`.trim()),
-        );
+        answer?.reject(new Problem("executor_failed", `steps cannot be given ${path}. ${complaint}`.trim()));
     });
     return started;
   }

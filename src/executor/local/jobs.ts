@@ -1,6 +1,6 @@
 /** Job attempts on this machine: their directories, their lanes, their opening and their end. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
@@ -99,6 +99,8 @@ export function createJobs(deps: JobsDeps): Jobs {
           ? ({ root: paths.workspace, kind: "workspace" } as const)
           : ({ root: paths.artifacts, kind: "artifacts" } as const);
       for (const input of spec.inputs) await options.restore(input, to);
+      if (options.account !== undefined)
+        for (const path of [paths.workspace, paths.tmp, paths.artifacts]) await helper.request("own", path);
       const lane = await first;
       if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = lane;
       const record: JobRecord = { bootId: machine.bootId, source };
@@ -131,6 +133,9 @@ export function createJobs(deps: JobsDeps): Jobs {
       ]) {
         mkdirSync(each, { mode: 0o700 });
       }
+      if (options.account === undefined) return;
+      // To be walked through, not to be looked into: what is the account's lies below under names that it is told.
+      for (const each of [options.directory, paths.root, paths.steps]) chmodSync(each, 0o711);
     } catch (error) {
       throw new Problem("storage_failed", `the workspace could not be made: ${errorMessage(error)}`, {
         cause: error,

@@ -5,6 +5,15 @@ import type { Clock, ExecutionId, Logger } from "../../kernel/index.ts";
 /** A way to end every process of a lane, the surest first. On the first two no survivor is possible. */
 export type KillRung = "cgroup" | "freezer" | "session";
 
+/** Another account than the server's, which must be root then. Its steps reach nothing of the executor's own. */
+export interface StepAccount {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Absolute path of util-linux' `setpriv`, which becomes the account. */
+  readonly setpriv: string;
+}
+
 export interface LocalPorts {
   /**
    * Checks the tree out into `directory`, which exists and is empty.
@@ -26,6 +35,8 @@ export interface LocalPorts {
 export interface LocalExecutorOptions extends LocalPorts {
   /** Absolute; made when missing, mode 0700. Holds `<job id>.<attempt>/…` and `trash/`. */
   readonly directory: string;
+  /** Who steps run as. Default: the server's own account. */
+  readonly account?: StepAccount;
   /** All that steps get of any environment beside their plan's: an allow-list such as PATH, HOME, LANG, TZ. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;

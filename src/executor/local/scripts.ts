@@ -4,10 +4,10 @@
  */
 
 /**
- * The helper: makes lanes and removes trees on request, so that the server itself never forks (Node forks on its main
+ * The helper: makes lanes, gives trees to the steps' account and removes them on request, so that the server itself never forks (Node forks on its main
  * thread, and slower as its heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
  * `setsid -f` and never `&`: a shell starts background commands with SIGINT and SIGQUIT ignored, and what is ignored at
- * its start no script can get back. $1 is the shim's text.
+ * its start no script can get back. $1 is the shim's text, $2 the steps' account as UID:GID.
  */
 export const helperScript = `
 trap : PIPE
@@ -20,6 +20,10 @@ while IFS= read -r request; do
       SHIPINATOR_LANE=$path setsid -f /bin/sh -c "$1" shipinator-shim "$path" </dev/null >/dev/null && continue
     fi
     printf '%s\\n' "failed $path" ;;
+  own)
+    setsid -f /bin/sh -c '
+      if chown -hR -- "$2" "$1"; then verb=owned; else verb=failed; fi
+      printf "%s\\n" "$verb $1"' shipinator-own "$path" "$2" </dev/null ;;
   remove)
     setsid -f /bin/sh -c '
       rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1" 2>/dev/null; rm -rf -- "$1"; }

@@ -169,7 +169,6 @@ describe("refusals", () => {
     ["SHIPINATOR_LISTEN_ADDRESS", "localhost:99999"],
     ["SHIPINATOR_LOCAL_SLOTS", "-1"],
     ["SHIPINATOR_LOCAL_USER", "a b"],
-    ["SHIPINATOR_LOCAL_USER", "builder"],
     ["SHIPINATOR_LOCAL_LOG_CAP", "64 apples"],
     ["SHIPINATOR_LOCAL_GRACE", "2h"],
     ["SHIPINATOR_LOG_LEVEL", "INFO"],

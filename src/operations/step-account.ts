@@ -1,0 +1,95 @@
+/** The account that steps run as, where it is not the program's own. */
+import { execFileSync } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Problem } from "../kernel/index.ts";
+
+export interface StepAccount {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  /** Absolute path of `setpriv`. */
+  readonly setpriv: string;
+}
+
+/** Where util-linux is, whatever the PATH of whoever started us. */
+const places = ["/usr/bin", "/bin", "/usr/local/bin"];
+
+/**
+ * @param uid of this process
+ * @returns null where steps run as the program itself
+ * @throws Problem server_config_invalid, environment
+ */
+export function findStepAccount(name: string | null, uid: number): StepAccount | null {
+  if (name === null || (name === "root" && uid === 0)) return null;
+  const found = lookUp(name);
+  if (found === null)
+    throw refused(
+      `the account ${JSON.stringify(name)} does not exist on this machine`,
+      "Create it, or name another.",
+    );
+  if (found.uid === uid) return null;
+  if (uid !== 0)
+    throw refused(
+      `only root can run steps as ${JSON.stringify(name)}, and this is uid ${uid}`,
+      "Start the program as root, or leave local.user out.",
+    );
+  return { ...found, name, setpriv: findSetpriv() };
+}
+
+/** @param owner of the embedded database's files. @throws Problem server_config_invalid: steps could change them */
+export function refuseDatabaseOwner({ name, uid }: StepAccount, owner: number | null): void {
+  if (uid === owner)
+    throw refused(
+      `the embedded Postgres runs as ${name} too, so steps could change the database`,
+      "Name another account, or another one for the database in SHIPINATOR_EMBEDDED_USER.",
+    );
+}
+
+function refused(fact: string, remedy: string): Problem {
+  return new Problem("server_config_invalid", fact, { place: "local.user", remedy });
+}
+
+type Entry = Pick<StepAccount, "uid" | "gid" | "home">;
+
+/** /etc/passwd first, for it costs nothing; `getent` also knows accounts from a directory service. */
+function lookUp(name: string): Entry | null {
+  const own = find(readFileSync("/etc/passwd", "utf8"), name);
+  if (own !== null) return own;
+  try {
+    const answer = execFileSync("getent", ["passwd", name], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return find(answer, name);
+  } catch {
+    // It is not there, or knows no such account: either way nobody does.
+    return null;
+  }
+}
+
+function find(passwd: string, name: string): Entry | null {
+  for (const line of passwd.split("\n")) {
+    const [user, , uid, gid, , home = "/"] = line.split(":");
+    if (user === name && uid !== undefined && gid !== undefined)
+      return { uid: Number(uid), gid: Number(gid), home };
+  }
+  return null;
+}
+
+function findSetpriv(): string {
+  for (const place of places) {
+    const path = join(place, "setpriv");
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Looked for in the next place.
+    }
+  }
+  throw new Problem("environment", "steps cannot be run as another account: there is no setpriv", {
+    place: "local.user",
+    remedy: "Install util-linux, or run the server under the account that steps are to have.",
+  });
+}
