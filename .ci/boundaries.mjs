@@ -8,6 +8,7 @@ const BELOW_OPERATIONS = ["kernel", "domain", ...MIDDLE, "orchestrator"];
 /** Room (a folder of src with one face, index.ts) → the rooms whose face it may import. */
 export const rooms = {
   kernel: [],
+  masking: [],
   domain: ["kernel"],
   ...Object.fromEntries(MIDDLE.map((room) => [room, ["kernel", "domain"]])),
   ...Object.fromEntries(INATORS.map((room) => [room, ["kernel", "domain", ...MIDDLE]])),
@@ -128,15 +129,31 @@ export function boundaryConfiguration() {
     ...Object.entries(wings).flatMap(([room, names]) =>
       names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
     ),
+    topOverride("local-executor.ts", [
+      "./connect.ts",
+      "./compose.ts",
+      "./app.ts",
+      "./serve.ts",
+      "./find-server.ts",
+      "./main.ts",
+    ]),
     topOverride("connect.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./find-server.ts", "./main.ts"]),
     topOverride("compose.ts", ["./app.ts", "./serve.ts", "./main.ts"]),
     topOverride("app.ts", ["./serve.ts", "./main.ts"]),
     topOverride("serve.ts", ["./app.ts", "./main.ts"]),
     topOverride("backups.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./find-server.ts", "./main.ts"]),
     topOverride("find-server.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./main.ts"]),
+    topOverride("mask.ts", [
+      "./connect.ts",
+      "./compose.ts",
+      "./app.ts",
+      "./serve.ts",
+      "./find-server.ts",
+      "./main.ts",
+    ]),
     topOverride("main.ts", []),
     {
-      includes: ["src/**", "!src/main.ts", "!src/launch.js"],
+      includes: ["src/**", "!src/main.ts", "!src/mask.ts", "!src/launch.js"],
       linter: { rules: { style: PROCESS } },
     },
   ];

@@ -48,6 +48,7 @@ function appOptions(dataDir: string, environment: Record<string, string>): Param
       platform: process.platform,
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
+      node: process.execPath,
       kill: (pid, signal) => process.kill(pid, signal),
       writeLog: (line) => process.stderr.write(line),
     },

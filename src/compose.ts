@@ -1,23 +1,20 @@
 /** What every way to run Shipinator stands on, put together: database, executor, orchestrator, and what they need. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import {
-  type ArtifactStore,
-  createArtifactStore,
-  createRegistry,
-  dockerCredentials,
-} from "./artifacts/index.ts";
+import { createArtifactStore, createRegistry, dockerCredentials } from "./artifacts/index.ts";
 import { buildinator } from "./buildinator/index.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { connect } from "./connect.ts";
 import { deployinator } from "./deployinator/index.ts";
 import type { Inator, JobType } from "./domain/index.ts";
-import { createLocalExecutor, type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
+import { type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
 import { type Clock, type Logger, systemClock } from "./kernel/index.ts";
+import { openLocalExecutor } from "./local-executor.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Authentication,
   createResolver,
+  createSecretKeys,
   findStepAccount,
   isNodeAlive,
   joinNodes,
@@ -44,6 +41,8 @@ export interface HostProcess {
   readonly gid: number;
   /** `process.kill`. */
   readonly kill: (pid: number, signal: NodeJS.Signals | 0) => true;
+  /** Path of the Node that runs this. */
+  readonly node: string;
   /** Where log lines go when they are asked for. */
   readonly writeLog: (line: string) => void;
 }
@@ -106,6 +105,10 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     ...["mirrors", "logs", "work"].map((name) => join(config.dataDir, name)),
     config.artifactPath,
   ]);
+  const secretKeys = createSecretKeys(
+    config.dataDir,
+    config.secrets.keys?.map((key) => key.reveal()) ?? null,
+  );
   const urlPolicy = { allowLocal: config.git.allowFileUrls, allowHttp: false };
   const source = stack.use(
     createSource({
@@ -139,7 +142,18 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     stack,
   };
   const open = () => (opened ??= openParts(parts, executor));
-  const executor = createExecutor(parts, environment, async () => (await open()).artifacts);
+  const executor = openLocalExecutor({
+    config,
+    host: options.host,
+    environment,
+    account,
+    database: open,
+    source,
+    logs,
+    secretKeys,
+    clock,
+    log,
+  });
   let closed: Promise<void> | undefined;
   const close = () =>
     (closed ??= (async () => {
@@ -161,6 +175,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     localPaths: isLoopback(config.listenAddress.host) ? "allowed" : "refused",
     dataDirectory: config.dataDir,
     isAlive: (node) => isAlive(node, options.mode),
+    secretKeys,
     clock,
     log,
   };
@@ -275,32 +290,4 @@ function isAlive(node: NodeRow, mode: AppOptions["mode"]): boolean {
 function startTimeOf(pid: number): string | null {
   const found = readProcess(pid);
   return found === null || found.zombie ? null : found.start;
-}
-
-function createExecutor(
-  { options, config, clock, log, source, logs, account }: Parts,
-  environment: Readonly<Record<string, string>>,
-  artifacts: () => Promise<ArtifactStore>,
-): LocalExecutor {
-  const { kill, platform } = options.host;
-  return createLocalExecutor({
-    directory: join(config.dataDir, "work"),
-    ...(account === null ? {} : { account }),
-    environment,
-    clock,
-    log,
-    logCapBytes: config.local.logCapBytes,
-    minFreeBytes: config.local.minFreeBytes,
-    kill,
-    platform,
-    async checkout(spec, directory) {
-      const { notes } = await source.checkout(spec, directory);
-      for (const note of notes) log.info({ note }, "checked out");
-    },
-    async restore(artifact, { root, kind }) {
-      const store = await artifacts();
-      await store.restore({ artifact, root, kind: kind === "artifacts" ? "directory" : "workspace" });
-    },
-    logFile: (executionId) => logs.prepare(executionId),
-  });
 }

@@ -30,6 +30,7 @@ const host = {
   platform: process.platform,
   uid: process.getuid?.() ?? 0,
   gid: process.getgid?.() ?? 0,
+  node: process.execPath,
   kill: (pid: number, signal: NodeJS.Signals | 0) => process.kill(pid, signal),
   writeLog: (line: string) => stderr.write(line),
 };

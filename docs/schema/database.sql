@@ -325,6 +325,20 @@ table repositories
   constraint repositories_vcs_provider_check CHECK ((vcs_provider = ANY (ARRAY['git'::text, 'gitea'::text, 'forgejo'::text, 'github'::text, 'gitlab'::text])))
   CREATE INDEX repositories_list ON public.repositories USING btree (created_at, id)
 
+table secrets
+  project_id uuid not null
+  name text not null
+  key_id text not null
+  sealed bytea not null
+  created_by text not null
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  constraint secrets_key_id_check CHECK ((key_id ~ '^[0-9a-f]{16}$'::text))
+  constraint secrets_name_check CHECK ((name ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
+  constraint secrets_pkey PRIMARY KEY (project_id, name)
+  constraint secrets_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+  constraint secrets_sealed_check CHECK (((octet_length(sealed) >= 28) AND (octet_length(sealed) <= 65536)))
+
 table tokens
   id uuid not null
   name text not null

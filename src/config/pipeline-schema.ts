@@ -82,7 +82,9 @@ function buildSchema() {
     .describe("Further attempts of the whole stage when this step fails, 0 to 10.");
   const secrets = z
     .array(z.string().regex(environmentNamePattern, { error: "must be a name such as REGISTRY_PASSWORD" }))
-    .describe("Names of secrets. Not carried out yet: naming one is an error.");
+    .describe(
+      "Names of the project's secrets; each comes as a variable of its name, and is masked in the log.",
+    );
   const path = z
     .string()
     .describe(

@@ -50,6 +50,8 @@ export interface ServerConfig {
   /** Null: the embedded Postgres. */
   readonly db: DatabaseConfig | null;
   readonly git: { readonly allowFileUrls: boolean };
+  /** Null: they are in a file of the data directory. */
+  readonly secrets: { readonly keys: readonly Secret[] | null };
   /** `plainHttp`: `host[:port]` of registries without TLS. */
   readonly registry: { readonly plainHttp: readonly string[] };
 }
@@ -114,6 +116,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     embedded: { user: read(settings.embeddedUser) ?? null },
     db: database(read, [ofFile, ofVariables], problems),
     git: { allowFileUrls: read(settings.gitAllowFileUrls) ?? false },
+    secrets: { keys: read(settings.secretsKeys) ?? null },
     registry: { plainHttp: read(settings.registryPlainHttp) ?? [] },
   };
   if (problems.length > 0) throw problemOf(problems);

@@ -31,6 +31,14 @@ const bad = (message: string, suggestion: string | null = null): Read<never> => 
 
 const anyText = (text: string): Read<string> => (text === "" ? bad("is empty") : good(text));
 const secret = (text: string): Read<Secret> => good(new Secret(text));
+
+/** What is wrong is not shown: it is a key all the same. */
+function keyring(text: string): Read<readonly Secret[]> {
+  const keys = text.split(",").map((key) => key.trim());
+  return keys.every((key) => /^[A-Za-z0-9+/]{43}=$/.test(key))
+    ? good(keys.map((key) => new Secret(key)))
+    : bad("must be one or more keys of 32 bytes in base64, as `openssl rand -base64 32` makes them");
+}
 function path(text: string, base: string): Read<string> {
   // Resolved, it would be the directory of the file that says it.
   if (text === "") return bad("is empty");
@@ -94,10 +102,7 @@ const oneOf =
       : good(found);
   };
 
-/**
- * Steps run under the program's own account; to take another name would be a lie about safety. Root's may be named, so
- * that nobody lets steps run as root without knowing it.
- */
+/** Root's may be named, so that nobody lets steps run as root without knowing it. */
 function stepAccount(text: string): Read<string> {
   return text === "0" ? good("root") : account(text);
 }
@@ -211,6 +216,13 @@ export const settings = {
     account,
     "for root postgres, else nobody",
     "Account of the embedded Postgres when the server runs as root.",
+  ),
+  secretsKeys: define(
+    "secrets.keys",
+    keyring,
+    "a file in the data directory, made at first use",
+    "Keys of stored secrets, 32 bytes in base64 each: the first one seals, all of them open; never shown.",
+    "list",
   ),
   dbHost: define(
     "db.host",

@@ -90,14 +90,7 @@ export function checkCommon(context: RuleContext, path: YamlPath): void {
   checkEnvironment(context, holder);
   checkTemplateAt(context, [...path, "image"]);
   checkReasons(context, holder);
-  if (itemsAt(holder, "secrets").length > 0)
-    context.faults.add(
-      keySpanAt(holder, ["secrets"]),
-      "secrets are not carried out yet, so the step would run without them",
-      {
-        remedy: "Remove `secrets` for now.",
-      },
-    );
+  checkSecrets(context, holder);
 }
 
 function checkTimeout(context: RuleContext, holder: YamlNode, path: YamlPath): void {
@@ -127,6 +120,25 @@ function checkEnvironment(context: RuleContext, holder: YamlNode): void {
         { remedy: "Put the text into a file of the repository, or into `run`." },
       );
     checkTemplate(context, value, text);
+  }
+}
+
+/** A secret comes as a variable of its name. */
+function checkSecrets(context: RuleContext, holder: YamlNode): void {
+  const variables = new Set([...entriesAt(holder, "env")].map(([name]) => name));
+  const seen = new Set<string>();
+  for (const node of itemsAt(holder, "secrets")) {
+    const name = textAt(node);
+    if (name === undefined) continue;
+    if (name === "CI" || name.startsWith("SHIPINATOR_"))
+      context.faults.add(
+        node,
+        `the variable ${quoted(name)} is set by Shipinator, so no secret has its name`,
+      );
+    else if (variables.has(name))
+      context.faults.add(node, `${quoted(name)} is in \`env\` too, and one variable cannot be both`);
+    else if (seen.has(name)) context.faults.add(node, `the secret ${quoted(name)} is named twice`);
+    seen.add(name);
   }
 }
 

@@ -110,6 +110,15 @@ export interface TokenCreated extends TokenDetail {
   readonly token: string;
 }
 
+/** A secret without its value: that is shown to nobody. */
+export interface SecretDetail {
+  readonly project_id: string;
+  readonly name: string;
+  readonly created_by: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
 export interface AuditEntry {
   readonly id: string;
   readonly at: string;

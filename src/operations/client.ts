@@ -16,6 +16,7 @@ import type {
   RepositoryChange,
   RepositoryDetail,
   RepositoryFilter,
+  SecretDetail,
   TokenCreated,
   TokenDetail,
 } from "./catalog-wire.ts";
@@ -101,11 +102,23 @@ export interface TokenClient {
   revoke(id: string): Promise<TokenDetail>;
 }
 
+/** What a project's steps are given when they name it. Nobody reads a value back. */
+export interface SecretClient {
+  /** Makes it, or replaces what was there. `project`: its id. */
+  put(project: string, name: string, value: string): Promise<SecretDetail>;
+  /** By name. */
+  list(project: string): Promise<readonly SecretDetail[]>;
+  remove(project: string, name: string): Promise<void>;
+  /** Seals everything with a new key. */
+  rotate(): Promise<{ readonly resealed: number }>;
+}
+
 export interface Client {
   readonly projects: ProjectClient;
   readonly repositories: RepositoryClient;
   readonly pipelines: PipelineClient;
   readonly tokens: TokenClient;
+  readonly secrets: SecretClient;
   audit(page: PageRequest): Promise<Page<AuditEntry>>;
   /** Validates, accepts and starts a run. What is found before acceptance is a Problem and makes no run. */
   trigger(request: TriggerRequest, signal: AbortSignal): Promise<RunAccepted>;

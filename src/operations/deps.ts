@@ -8,6 +8,7 @@ import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
 import type { ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
 import type { Authenticator } from "./authenticate.ts";
+import type { SecretKeys } from "./secret-keys.ts";
 
 export interface OpenDatabase {
   readonly store: Store;
@@ -42,6 +43,8 @@ export interface OperationsDeps {
   readonly isAlive: (node: NodeRow) => boolean;
   /** Who comes with a token. */
   readonly authenticator: Pick<Authenticator, "authenticate">;
+  /** Of what is sealed in the database. */
+  readonly secretKeys: SecretKeys;
   readonly clock: Clock;
   readonly log: Logger;
 }

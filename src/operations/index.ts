@@ -14,6 +14,8 @@ export { createOperations, type Operations, type Watch } from "./operations.ts";
 export { recordAbandoned } from "./recovery.ts";
 export { createResolver } from "./resolver.ts";
 export { type Operation, type OperationNeeds, operationNeeds } from "./scopes.ts";
+export { createSecretKeys, type SecretKeys } from "./secret-keys.ts";
+export { openSecrets } from "./secrets.ts";
 export { readSettings, readSettingsFile } from "./settings.ts";
 export { findStepAccount, refuseDatabaseOwner, type StepAccount } from "./step-account.ts";
 export type * from "./wire.ts";

@@ -19,6 +19,7 @@ import { presentAuditEntry } from "./present-catalog.ts";
 import { abandonedRuns, takeOver } from "./recovery.ts";
 import { runOperations } from "./run-operations.ts";
 import type { Operation } from "./scopes.ts";
+import { secretOperations } from "./secrets.ts";
 import { tokenOperations } from "./tokens.ts";
 
 /** For metrics: what there is to do, and what this process has recorded. */
@@ -74,6 +75,7 @@ function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
     repositories: repositoryOperations(context),
     pipelines: pipelineOperations(context),
     tokens: tokenOperations(context),
+    secrets: secretOperations(context),
     ...runOperations(context),
     ...deploymentOperations(context),
     audit: (page) =>

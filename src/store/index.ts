@@ -24,6 +24,7 @@ export type { NewRepository, RepositoryStore } from "./repositories.ts";
 export type { ResolvedRun } from "./resolve.ts";
 export type * from "./rows.ts";
 export type { RunListFilter, RunStore, UnfinishedRun } from "./runs.ts";
+export type { SealedSecret, SecretRow, SecretStore } from "./secrets.ts";
 export { type DatabaseSnapshot, openSnapshot, type TableShape } from "./snapshot.ts";
 export type { Statistics } from "./statistics.ts";
 export type { StepStore } from "./steps.ts";

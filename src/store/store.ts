@@ -11,6 +11,7 @@ import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
 import { createProjectStore, type ProjectStore } from "./projects.ts";
 import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
 import { createRunStore, type RunStore } from "./runs.ts";
+import { createSecretStore, type SecretStore } from "./secrets.ts";
 import { readStatistics, type Statistics } from "./statistics.ts";
 import { createStepStore, type StepStore } from "./steps.ts";
 import { createTokenStore, type TokenStore } from "./tokens.ts";
@@ -31,6 +32,7 @@ export interface Store {
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
   readonly idempotency: IdempotencyStore;
+  readonly secrets: SecretStore;
   statistics(): Promise<Statistics>;
   connections: Database["connections"];
 }
@@ -51,6 +53,7 @@ export function createStore(database: Database): Store {
     tokens: createTokenStore(database),
     audit: createAuditStore(database),
     idempotency: createIdempotencyStore(database),
+    secrets: createSecretStore(database),
     statistics: () => readStatistics(database),
     connections: () => database.connections(),
   };

@@ -108,6 +108,15 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
   ],
   "tokens.list": [list((client) => client.tokens.list({ limit: 1000 }))],
   "tokens.revoke": [thing((client, { token }) => client.tokens.revoke(token))],
+  "secrets.put": [thing((client, { project }) => client.secrets.put(project, "KEY", "a value"))],
+  "secrets.list": [thing((client, { project }) => client.secrets.list(project))],
+  "secrets.remove": [
+    thing(async (client, { project }) => {
+      await client.secrets.put(project, "SHORT_LIVED", "a value");
+      await client.secrets.remove(project, "SHORT_LIVED");
+    }),
+  ],
+  "secrets.rotate": [{ about: "new", ask: (client) => client.secrets.rotate() }],
   "audit.list": [list((client) => client.audit({ limit: 1000 }))],
   "local.run": [{ about: "new", ask: (client) => client.abandoned() }],
 };

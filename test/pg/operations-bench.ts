@@ -11,6 +11,7 @@ import {
   type Caller,
   type Client,
   createOperations,
+  createSecretKeys,
   localCaller,
   type Operations,
   openAuthentication,
@@ -102,6 +103,7 @@ export async function createOperationsBench(
     localPaths,
     dataDirectory: directory,
     isAlive: () => true,
+    secretKeys: createSecretKeys(directory, null),
     authenticator: openAuthentication({ ...parts, database }),
   });
   const local = operations.as(localCaller("ada"));
@@ -121,6 +123,7 @@ export async function createOperationsBench(
       const { id: repository } = await local.repositories.create({ project_id: project, clone_url });
       const { id: pipeline } = await local.pipelines.create({ repository_id: repository, name });
       const { id: token } = await local.tokens.create({ name, scope: "read", project_id: project });
+      await local.secrets.put(project, "KEY", `the key of ${name}`);
       const deploy = { target: "local", namespace: name, release: name, kind: "helm" } as const;
       const run = await store.runs.accept(
         { ...fixture.newRun, config: null, pipelineId: pipeline as PipelineId },

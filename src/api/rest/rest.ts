@@ -15,6 +15,7 @@ import { pipelineRoutes } from "./routes/pipelines.ts";
 import { projectRoutes } from "./routes/projects.ts";
 import { repositoryRoutes } from "./routes/repositories.ts";
 import { runRoutes } from "./routes/runs.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { systemRoutes } from "./routes/system.ts";
 
 /** What answers look like is proven by tests over every route; a server spends no time on proving it again. */
@@ -62,4 +63,5 @@ export function addRoutes(app: App, context: RouteContext): void {
   logRoutes(app, context);
   artifactRoutes(app);
   accessRoutes(app);
+  secretRoutes(app);
 }

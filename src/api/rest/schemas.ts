@@ -249,6 +249,16 @@ export const tokenCreated = z
   .object({ ...tokenFields, token: z.string() })
   .meta({ id: "TokenCreated", description: "The only time that the token itself is shown." });
 
+export const secret = z
+  .object({
+    project_id: id,
+    name: z.string(),
+    created_by: z.string(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({ id: "Secret", description: "Without its value, which is shown to nobody." });
+
 export const auditEntry = z
   .object({
     id,

@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import type { Scope } from "../../operations/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
 import type { Shared } from "./define-deployments.ts";
+import { defineSecrets } from "./define-secrets.ts";
 
 const scopes = ["read", "trigger", "admin"] as const satisfies readonly Scope[];
 const RUN_HELP = 'a number, an id or the beginning of one, or "latest"';
@@ -28,9 +29,10 @@ export function defineService(program: Command, choose: Choose, shared: Shared):
   definePipelines(program, choose, withServer);
   defineRuns(program, choose, withServer);
   defineTokens(program, choose, { withServer, parseLimit: shared.parseLimit });
+  defineSecrets(program, choose, withServer);
 }
 
-type WithServer = (command: Command) => Command;
+export type WithServer = (command: Command) => Command;
 
 function definePipelines(program: Command, choose: Choose, withServer: WithServer): void {
   const pipeline = program

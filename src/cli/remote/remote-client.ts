@@ -10,6 +10,8 @@ import type {
   RunAccepted,
   RunDetail,
   RunEvent,
+  SecretClient,
+  SecretDetail,
   TokenClient,
   TriggerRequest,
 } from "../../operations/index.ts";
@@ -150,6 +152,7 @@ function catalog({ json }: Transport): {
   readonly repositories: RepositoryClient;
   readonly pipelines: PipelineClient;
   readonly tokens: TokenClient;
+  readonly secrets: SecretClient;
 } {
   const at = (kind: string, id: string) => `/v1/${kind}/${encodeURIComponent(id)}`;
   return {
@@ -178,6 +181,15 @@ function catalog({ json }: Transport): {
       create: ({ id: _id, ...token }) => json("POST", "/v1/tokens", token),
       list: (page) => json("GET", `/v1/tokens${query({ ...page })}`),
       revoke: (id) => json("DELETE", at("tokens", id)),
+    },
+    secrets: {
+      put: (project, name, value) =>
+        json("PUT", `${at("projects", project)}/secrets/${encodeURIComponent(name)}`, { value }),
+      list: async (project) =>
+        (await json<{ items: SecretDetail[] }>("GET", `${at("projects", project)}/secrets`)).items,
+      remove: (project, name) =>
+        json("DELETE", `${at("projects", project)}/secrets/${encodeURIComponent(name)}`),
+      rotate: () => json("POST", "/v1/secrets/rotate", {}),
     },
   };
 }

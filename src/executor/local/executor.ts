@@ -27,6 +27,7 @@ import {
 } from "./prologue.ts";
 import { thisHierarchies } from "./rungs/hierarchy.ts";
 import { chooseLadder, type Ladder } from "./rungs/ladder.ts";
+import { secretsFor } from "./secrets.ts";
 import { neverBegan } from "./settle.ts";
 
 export interface LocalExecutor extends Executor {
@@ -95,7 +96,9 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   async function start(spec: ExecutionSpec, handle: ExecutionHandle, job: Job): Promise<void> {
     const paths = stepPaths(job.paths, handle);
     const directory = job.source === "tree" ? job.paths.workspace : job.paths.artifacts;
-    const environment = environmentOf(spec, job);
+    const secrets = await secretsFor(spec, options);
+    if (typeof secrets === "string") return refuse(spec, handle, job, secrets);
+    const environment = { ...environmentOf(spec, job), ...secrets };
     const [name = "sh", ...shellArguments] = spec.shell ?? ["sh", "-e"];
     const shell = findShell(name, environment.PATH ?? options.environment.PATH ?? "/usr/bin:/bin", directory);
     const fault =
@@ -112,6 +115,8 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       ...becoming(options.account),
       ...[shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])],
     ];
+    const values = Object.values(secrets);
+    if (values.length > 0) writeFileSync(paths.masked, JSON.stringify(values), { mode: 0o600 });
     const logFile = await options.logFile(spec.executionId);
     for (let tries = 0; tries < 3; tries++) {
       const lane = await jobs.acquire(job, paths.name, spec.parallelGroup);
@@ -129,6 +134,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
           directory,
           environment,
           logCapBytes: options.logCapBytes,
+          pump: values.length > 0 ? [...options.maskingPump, paths.masked] : [],
           shell: command,
         }),
         { mode: 0o600 },

@@ -1,7 +1,7 @@
 /**
  * Where things are below the executor's directory:
  * `<job id>.<attempt>/{workspace,tmp,artifacts}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
- * `steps/<step id>.<attempt>` beside `….{gate,script,drained,cancel,outcome}`; `trash/` for what is being
+ * `steps/<step id>.<attempt>` beside `….{gate,script,masked,drained,cancel,outcome}`; `trash/` for what is being
  * removed. Everything that a restarted server needs is in these files.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -36,6 +36,8 @@ export interface StepPaths {
   readonly gate: string;
   /** The user's script, when it is too long for an argument or its shell is not the default. */
   readonly script: string;
+  /** Values to be masked in the log, where there are any. */
+  readonly masked: string;
   readonly drained: string;
   readonly cancel: string;
   readonly outcome: string;
@@ -64,6 +66,7 @@ export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | 
     file,
     gate: `${file}.gate`,
     script: `${file}.script`,
+    masked: `${file}.masked`,
     drained: `${file}.drained`,
     cancel: `${file}.cancel`,
     outcome: `${file}.outcome`,

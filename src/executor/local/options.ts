@@ -1,5 +1,5 @@
 /** What the local executor is given from outside. It may not import its siblings, so their parts come as ports. */
-import type { InputArtifact, SourceSpec } from "../../domain/index.ts";
+import type { ExecutionSpec, InputArtifact, SourceSpec } from "../../domain/index.ts";
 import type { Clock, ExecutionId, Logger } from "../../kernel/index.ts";
 
 /** A way to end every process of a lane, the surest first. On the first two no survivor is possible. */
@@ -28,6 +28,11 @@ export interface LocalPorts {
     input: InputArtifact,
     to: { readonly root: string; readonly kind: "workspace" | "artifacts" },
   ): Promise<void>;
+  /**
+   * The values of the secrets that the step names, by name.
+   * @throws Problem executor_failed: there is no such secret; environment: it cannot be opened
+   */
+  secrets(spec: Pick<ExecutionSpec, "job" | "secrets">): Promise<Readonly<Record<string, string>>>;
   /** The absolute path of the execution's log, its directory made. The pump appends to it. No newline in it. */
   logFile(executionId: ExecutionId): string | Promise<string>;
 }
@@ -41,6 +46,8 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Program and first arguments of the pump that masks secrets (src/mask.ts). */
+  readonly maskingPump: readonly string[];
   /** Bytes of a log that are stored; the rest is drained and counted. */
   readonly logCapBytes: number;
   /** Below this many free bytes `refusal` says no; 0 never does. */

@@ -1,5 +1,5 @@
 /**
- * The file that the shim sources twice: for cap and log (two parameters), and as the step (three) for environment,
+ * The file that the shim sources twice: for cap, log and pump (two parameters), and as the step (three) for environment,
  * directory, and the user's shell. Its first line is a comment that holds what a restarted server must know
  * of the step. Script and environment travel in files because one argument may not be longer than 128 KiB, and a shell
  * reads a file in one gulp, but a FIFO byte by byte.
@@ -23,6 +23,8 @@ export interface PrologueInput {
   /** Shell, arguments and script, the shell as an absolute path. */
   readonly shell: readonly string[];
   readonly logCapBytes: number;
+  /** The pump's command where secrets are to be masked, but for the cap and the file of what was drained; else empty. */
+  readonly pump: readonly string[];
 }
 
 /** `exec` refuses a longer `NAME=value` (MAX_ARG_STRLEN, with its NUL). */
@@ -52,7 +54,7 @@ export function prologueText(input: PrologueInput): string {
     ([name, value]) => `export ${name}=${quote(value)}\n`,
   );
   return `#${JSON.stringify(input.record)}
-case $# in 2) cap=${input.logCapBytes} log=${quote(input.record.logFile)}; return ;; esac
+case $# in 2) cap=${input.logCapBytes} log=${quote(input.record.logFile)} pump=${quote(input.pump.map(quote).join(" "))}; return ;; esac
 cd ${quote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
 unset OLDPWD
 ${exports.join("")}(${input.shell.map(quote).join(" ")}) 2>&1

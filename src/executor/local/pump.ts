@@ -11,9 +11,10 @@ export function endPump(attempt: Attempt, kill: Signal): number | null {
   const { shim, ...identity } = lane.identity();
   if (shim === null) return 100;
   const pumps = laneProcesses(lane.record.scope, { shim, ...identity }).filter((it) => isPump(it, shim.pid));
-  if (existsSync(attempt.paths.drained) && !attempt.drainAsked) {
+  const hasToTell = existsSync(attempt.paths.drained) || existsSync(attempt.paths.masked);
+  if (hasToTell && !attempt.drainAsked) {
     attempt.drainAsked = true;
-    signalEach(pumps, "SIGUSR1", kill); // dd tells what it has drained so far
+    signalEach(pumps, "SIGUSR1", kill); // it tells what it has drained so far, and stores what it has held back
     return 50;
   }
   signalEach(pumps, "SIGKILL", kill);

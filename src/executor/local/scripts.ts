@@ -44,7 +44,7 @@ done
  * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
  * It does so in a subshell too, so each side sets its own.
  * The pump alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
- * no more progress than an end of file explains.
+ * no more progress than an end of file explains. Where secrets are to be masked, a program of ours stands in its place.
  */
 export const shimScript = `
 trap : PIPE TERM INT HUP
@@ -65,7 +65,7 @@ while :; do
     echo "begun $3" >&8
     set -- "$1" "$2"
     . "$2"
-    printf '%s\\n' "$step" "$cap" "$log"
+    printf '%s\\n' "$step" "$cap" "$log" "$pump"
     set -- "$1" "$2" "$step"
     . "$2" 8>&- 9<&- </dev/null
     ended=$?
@@ -74,11 +74,14 @@ while :; do
   } | {
     trap '' TERM INT HUP
     exec 8>&- 9<&-
-    read -r step && read -r cap && IFS= read -r log || exit 1
+    read -r step && read -r cap && IFS= read -r log && IFS= read -r pump || exit 1
     set -- "$1" "$PWD/steps/$step"
     exec >>"$log"
     pos=0 state=whole
-    while :; do
+    if [ -n "$pump" ]; then
+      eval "SHIPINATOR_PUMP=1 $pump" '"$cap" "$2.drained"'
+      case $? in 0) ;; 3) state=capped ;; 4) state=torn ;; *) state=cut ;; esac
+    else while :; do
       before=$pos
       dd bs=65536 iflag=count_bytes "count=$((cap - pos))" status=none
       ended=$?
@@ -90,7 +93,7 @@ while :; do
         break
       fi
       [ "$((pos - before))" -ge "$(((cap - before) / 65536))" ] && [ "$pos" -gt "$before" ] || break
-    done
+    done; fi
     echo "#log $state" >>"$2"
   } || exit 0
   echo over >&8

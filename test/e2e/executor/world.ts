@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ExecutionSpec, JobSpec, Outcome } from "../../../src/domain/index.ts";
 import {
   createLocalExecutor,
@@ -46,6 +47,9 @@ export function optionsIn(directory: string, over: Partial<LocalExecutorOptions>
     checkout: async (_source, workspace) => writeFileSync(join(workspace, "README"), "checked out\n"),
     restore: async (input, { root }) => writeFileSync(join(root, input.name), input.sha256),
     logFile: (id) => join(directory, `${id}.log`),
+    secrets: async ({ secrets: names }) =>
+      Object.fromEntries(names.map((name) => [name, `value of ${name}`])),
+    maskingPump: [process.execPath, fileURLToPath(new URL("../../../src/mask.ts", import.meta.url))],
     ...over,
   };
 }

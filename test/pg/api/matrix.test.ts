@@ -36,7 +36,7 @@ const list = routeNamed("listProjects");
 const guarded = routes.filter(({ scope }) => scope !== null);
 const order = ["read", "trigger", "admin"];
 /** What concerns all projects, or makes one. */
-const global = new Set(["createProject", "deleteProject", "metrics"]);
+const global = new Set(["createProject", "deleteProject", "metrics", "rotateSecrets"]);
 
 const bodies: Readonly<Record<string, () => unknown>> = {
   createProject: () => ({ name: `p-${Math.random()}` }),
@@ -47,6 +47,8 @@ const bodies: Readonly<Record<string, () => unknown>> = {
   updatePipeline: () => ({ trigger_type: "manual" }),
   createToken: () => ({ name: "made", scope: "read", project_id: own.project }),
   resolveDeployment: () => ({ outcome: "failed" }),
+  putSecret: () => ({ value: "a value" }),
+  rotateSecrets: () => ({}),
 };
 
 function routeNamed(name: string): Route {
@@ -69,7 +71,7 @@ function pathOf({ path }: Route): string {
     deployments: own.deployment,
     tokens: own.token,
   };
-  return path.replace(/\{\w+\}/, names[kind] ?? "nothing");
+  return path.replace("{name}", "KEY").replace(/\{\w+\}/, names[kind] ?? "nothing");
 }
 
 async function askAs(who: string, route: Route): Promise<Answer> {

@@ -169,11 +169,7 @@ describe("deploy", () => {
       "deploy: { run: x, timeout: 2000m }\n",
       '1:28: deploy.timeout must be between 1 second and 24 hours, not "2000m"',
     ],
-    [
-      "secrets",
-      "deploy: { run: x, secrets: [A] }\n",
-      "1:19: secrets are not carried out yet, so the step would run without them",
-    ],
+    ["a secret twice", "deploy: { run: x, secrets: [A, A] }\n", '1:32: the secret "A" is named twice'],
   ])("refuses %s", (_what, text, message) => {
     expect(refuseOnce(text)).toBe(message);
   });

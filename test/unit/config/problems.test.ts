@@ -154,13 +154,15 @@ describe("steps", () => {
     );
   });
 
-  it("says that secrets are not carried out yet, and checks their names", () => {
-    expect(refuseOnce(step("secrets: [TOKEN]"))).toBe(
-      "5:7: secrets are not carried out yet, so the step would run without them",
-    );
-    expect(refuse(step("secrets: [TOKEN, not-a-name]"))[1]).toContain(
-      "must be a name such as REGISTRY_PASSWORD",
-    );
+  it("takes secrets by name, each once and not beside a variable of that name", () => {
+    expect(accept(step("secrets: [TOKEN, OTHER]")).config.build?.steps[0]?.secrets).toEqual([
+      "TOKEN",
+      "OTHER",
+    ]);
+    expect(refuseOnce(step("secrets: [not-a-name]"))).toContain("must be a name such as REGISTRY_PASSWORD");
+    expect(refuseOnce(step("secrets: [TOKEN, TOKEN]"))).toContain('the secret "TOKEN" is named twice');
+    expect(refuseOnce(step("env: { TOKEN: x }\nsecrets: [TOKEN]"))).toContain('"TOKEN" is in `env` too');
+    expect(refuseOnce(step("secrets: [SHIPINATOR_COMMIT]"))).toContain("is set by Shipinator");
     expect(accept(step("secrets: []")).config.build?.steps[0]?.secrets).toEqual([]);
   });
 });

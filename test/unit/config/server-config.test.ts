@@ -41,6 +41,7 @@ describe("defaults", () => {
       embedded: { user: null },
       db: null,
       git: { allowFileUrls: false },
+      secrets: { keys: null },
       registry: { plainHttp: [] },
     });
   });
@@ -78,6 +79,7 @@ db:
   ssl_mode: verify-full
   ssl_root_certificate: ca.pem
 git: { allow_file_urls: true }
+secrets: { keys: ["AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="] }
 registry: { plain_http: ["a:5000", b] }
 `;
 
@@ -95,6 +97,8 @@ registry: { plain_http: ["a:5000", b] }
       git: { allowFileUrls: true },
       registry: { plainHttp: ["a:5000", "b"] },
     });
+    expect(config.secrets.keys?.map((key) => key.reveal())).toEqual([`${"A".repeat(43)}=`]);
+    expect(inspect(config)).not.toContain("AAAA");
     expect(config.db).toMatchObject({
       host: "/run/postgresql",
       port: 5433,

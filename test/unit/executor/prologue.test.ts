@@ -14,6 +14,7 @@ const text = (environment: Record<string, string> = {}) =>
     environment,
     shell: ["/bin/sh", "-e", "-c", "echo '1'"],
     logCapBytes: 9,
+    pump: [],
   });
 
 describe("a step's file", () => {

@@ -18,7 +18,7 @@ export function sessionProcesses(lane: LaneIdentity): ProcessInfo[] {
 }
 
 /**
- * The shim and what serves it: its own children (the two sides of a round) and the pump's dd. They outlive SIGTERM by
+ * The shim and what serves it: its own children (the two sides of a round) and the pump's program. They outlive SIGTERM by
  * construction; everything else in a lane is the user's.
  */
 export function isMachinery(it: ProcessInfo, shim: number): boolean {
@@ -26,13 +26,13 @@ export function isMachinery(it: ProcessInfo, shim: number): boolean {
 }
 
 /**
- * The process that reads the log's pipe. A step whose shell hands over to a dd of the user's (`exec dd`) stands at the
- * same place under the same name; but that one carries what the prologue exports.
+ * The process that reads the log's pipe: dd, or the program that masks secrets, which the shim's variable tells. A step
+ * whose shell hands over to a dd of the user's (`exec dd`) stands at the same place under the same name; but that one
+ * carries what the prologue exports.
  */
 export function isPump(it: ProcessInfo, shim: number): boolean {
-  return (
-    it.command === "dd" &&
-    readProcess(it.parent)?.parent === shim &&
-    !`\0${readEnvironment(it.pid)}`.includes("\0SHIPINATOR_EXECUTION_ID=")
-  );
+  if (readProcess(it.parent)?.parent !== shim) return false;
+  const environment = `\0${readEnvironment(it.pid)}`;
+  const named = it.command === "dd" || environment.includes("\0SHIPINATOR_PUMP=");
+  return named && !environment.includes("\0SHIPINATOR_EXECUTION_ID=");
 }

@@ -60,6 +60,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     repositories: { create: none, get: none, list: none, update: none, remove: none },
     pipelines: { create: none, get: none, list: none, update: none, remove: none },
     tokens: { create: none, list: none, revoke: none },
+    secrets: { put: none, list: none, remove: none, rotate: none },
     audit: none,
     retry: none,
     async why(reference) {

@@ -1,0 +1,58 @@
+/** The commands for what steps are given and nobody reads. */
+import type { Command } from "commander";
+import type { Choose, SharedOptions } from "./define.ts";
+import type { WithServer } from "./define-service.ts";
+
+type SecretOptions = SharedOptions & { readonly project?: string };
+
+const PROJECT_HELP = "the project's name (default: the only one)";
+
+export function defineSecrets(program: Command, choose: Choose, withServer: WithServer): void {
+  const secret = program
+    .command("secret")
+    .description("set, list and remove what steps are given and nobody reads")
+    .helpCommand(false);
+  withServer(
+    secret
+      .command("set")
+      .description("set a secret to what comes from standard input")
+      .argument("<name>", "a variable's name")
+      .option("--project <name>", PROJECT_HELP),
+  ).action((name: string, options: SecretOptions) =>
+    choose(options, async (context) => {
+      const { setSecretCommand } = await import("./secret.ts");
+      return await setSecretCommand(context, name, options.project ?? null);
+    }),
+  );
+  withServer(
+    secret
+      .command("list", { isDefault: true })
+      .alias("ls")
+      .description("list the names of a project's secrets")
+      .option("--project <name>", PROJECT_HELP),
+  ).action((options: SecretOptions) =>
+    choose(options, async (context) => {
+      const { listSecretsCommand } = await import("./secret.ts");
+      return await listSecretsCommand(context, options.project ?? null);
+    }),
+  );
+  withServer(
+    secret
+      .command("remove")
+      .description("remove a secret")
+      .argument("<name>", "its name")
+      .option("--project <name>", PROJECT_HELP),
+  ).action((name: string, options: SecretOptions) =>
+    choose(options, async (context) => {
+      const { removeSecretCommand } = await import("./secret.ts");
+      return await removeSecretCommand(context, name, options.project ?? null);
+    }),
+  );
+  withServer(secret.command("rotate").description("seal all secrets with a new key")).action(
+    (options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { rotateSecretsCommand } = await import("./secret.ts");
+        return await rotateSecretsCommand(context);
+      }),
+  );
+}

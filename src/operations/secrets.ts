@@ -1,0 +1,109 @@
+/** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
+import { Problem, type RunId } from "../kernel/index.ts";
+import type { SecretRow, Store } from "../store/index.ts";
+import { type CallerContext, notThere, visibleProject } from "./catalog.ts";
+import type { SecretDetail } from "./catalog-wire.ts";
+import type { SecretClient } from "./client.ts";
+import { keyId, open, seal } from "./secret-box.ts";
+import type { SecretKeys } from "./secret-keys.ts";
+
+/** In bytes. What is shorter could not be masked in a log without masking half of it. */
+const shortest = 4;
+const longest = 32_768;
+const batch = 100;
+
+export function secretOperations({ deps, caller, guard }: CallerContext): SecretClient {
+  const keys = deps.secretKeys;
+  return {
+    put: (project, name, value) =>
+      guard("secrets.put", async (tell) => {
+        const { store } = await deps.database();
+        const { id } = await visibleProject(store, caller, project);
+        tell({ project: id, entity: null });
+        checkSecretName(name);
+        checkValue(name, value);
+        const sealed = seal(keys.ensure(), { project_id: id, name }, value);
+        return presentSecret(await store.secrets.put({ ...sealed, created_by: caller.name }, tell.done()));
+      }),
+    list: (project) =>
+      guard("secrets.list", async () => {
+        const { store } = await deps.database();
+        const { id } = await visibleProject(store, caller, project);
+        return (await store.secrets.list(id)).map(presentSecret);
+      }),
+    remove: (project, name) =>
+      guard("secrets.remove", async (tell) => {
+        const { store } = await deps.database();
+        const { id } = await visibleProject(store, caller, project);
+        tell({ project: id, entity: null });
+        if (!(await store.secrets.remove(id, name, tell.done()))) throw notThere("secret", name);
+      }),
+    rotate: () =>
+      guard("secrets.rotate", async () => {
+        const { store } = await deps.database();
+        let resealed = 0;
+        await keys.rotate(async (now) => {
+          const [first] = now;
+          if (first === undefined) return;
+          for (;;) {
+            const others = await store.secrets.sealedOtherwise(keyId(first), batch);
+            if (others.length === 0) return;
+            for (const one of others)
+              if (await store.secrets.reseal(one, seal(now, one, open(now, one)))) resealed += 1;
+          }
+        });
+        return { resealed };
+      }),
+  };
+}
+
+/**
+ * The values of the secrets that a step names.
+ * @throws Problem executor_failed: the run's project has no such secret; environment: it cannot be opened
+ */
+export async function openSecrets(
+  store: Pick<Store, "secrets">,
+  keys: SecretKeys,
+  { run, names }: { readonly run: RunId; readonly names: readonly string[] },
+): Promise<Readonly<Record<string, string>>> {
+  const sealed = await store.secrets.ofRun(run, names);
+  const absent = names.find((name) => !sealed.some((one) => one.name === name));
+  if (absent !== undefined)
+    throw new Problem("executor_failed", `the project has no secret ${absent}`, {
+      remedy: `Set it: shipinator secret set ${absent}`,
+    });
+  const ring = keys.present();
+  return Object.fromEntries(sealed.map((one) => [one.name, open(ring, one)]));
+}
+
+function presentSecret(row: SecretRow): SecretDetail {
+  return {
+    project_id: row.project_id,
+    name: row.name,
+    created_by: row.created_by,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+  };
+}
+
+function checkSecretName(name: string): void {
+  const taken = name === "CI" || name.startsWith("SHIPINATOR_");
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !taken) return;
+  throw new Problem("usage", `${JSON.stringify(name)} cannot be the name of a secret`, {
+    place: "name",
+    remedy: "Use a variable's name, such as REGISTRY_PASSWORD; CI and SHIPINATOR_… are taken.",
+  });
+}
+
+function checkValue(name: string, value: string): void {
+  const bytes = Buffer.byteLength(value);
+  const fault =
+    bytes < shortest
+      ? `has ${bytes} bytes, and fewer than ${shortest} cannot be masked in logs`
+      : bytes > longest
+        ? `has ${bytes} bytes, and more than ${longest} are not kept`
+        : /[\0\ud800-\udfff]/u.test(value)
+          ? "holds a character that no variable can carry"
+          : null;
+  if (fault !== null) throw new Problem("usage", `the value of ${name} ${fault}`, { place: "value" });
+}

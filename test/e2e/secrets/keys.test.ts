@@ -1,0 +1,84 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newId, Problem, type ProjectId } from "../../../src/kernel/index.ts";
+import { keyId, open, seal } from "../../../src/operations/secret-box.ts";
+import { createSecretKeys } from "../../../src/operations/secret-keys.ts";
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "shipinator-keys-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const place = { project_id: newId<ProjectId>(), name: "TOKEN" };
+const lines = () => readFileSync(join(directory, "secret-keys"), "utf8").trim().split("\n");
+
+describe("the keys' file", () => {
+  it("is made at the first use, once, for its owner alone", () => {
+    const keys = createSecretKeys(directory, null);
+    expect(keys.present()).toEqual([]);
+    const [first] = keys.ensure();
+    expect(createSecretKeys(directory, null).ensure()).toEqual([first]);
+    expect(first).toHaveLength(32);
+    expect(statSync(join(directory, "secret-keys")).mode & 0o777).toBe(0o600);
+  });
+
+  it("has both keys while everything is sealed anew, and the new one alone afterwards", async () => {
+    const keys = createSecretKeys(directory, null);
+    const [old] = keys.ensure();
+    await keys.rotate(async ([fresh, ...others]) => {
+      expect(others).toEqual([old]);
+      expect(lines()).toHaveLength(2);
+      expect(lines()[0]).toBe(fresh?.toString("base64"));
+    });
+    expect(lines()).toHaveLength(1);
+    expect(keys.present()).not.toContainEqual(old);
+  });
+
+  it("loses no key when the change is cut short, and the next one finishes it", async () => {
+    const keys = createSecretKeys(directory, null);
+    const sealed = seal(keys.ensure(), place, "a value");
+    await expect(keys.rotate(() => Promise.reject(new Error("the power is gone")))).rejects.toThrow("power");
+    expect(lines()).toHaveLength(2);
+    expect(open(keys.present(), sealed)).toBe("a value");
+    let again = sealed;
+    await keys.rotate(async (ring) => {
+      again = seal(ring, place, open(ring, again));
+    });
+    expect(lines()).toHaveLength(1);
+    expect(open(keys.present(), again)).toBe("a value");
+  });
+
+  it.each(["", "no key\n", "AAAA\n", `${"A".repeat(44)}\n`])("is refused with %j in it", (text) => {
+    writeFileSync(join(directory, "secret-keys"), text, { mode: 0o600 });
+    expect(() => createSecretKeys(directory, null).present()).toThrow(/what is in it is no key/);
+    // Nothing is made in its place: what it has sealed would be lost.
+    expect(() => createSecretKeys(directory, null).ensure()).toThrow(Problem);
+  });
+});
+
+describe("a sealed secret", () => {
+  const ring = [Buffer.alloc(32, 1)];
+
+  it("opens where it was sealed for, and nowhere else", () => {
+    const sealed = seal(ring, place, "a välue\n");
+    expect(open(ring, sealed)).toBe("a välue\n");
+    expect(() => open(ring, { ...sealed, name: "OTHER" })).toThrow(/was changed/);
+    expect(() => open(ring, { ...sealed, project_id: newId<ProjectId>() })).toThrow(/was changed/);
+    expect(() => open([Buffer.alloc(32, 2)], sealed)).toThrow(/not among this server's keys/);
+  });
+
+  it("is another each time, and every byte of it counts", () => {
+    const sealed = seal(ring, place, "a value");
+    expect(Buffer.from(sealed.sealed).equals(Buffer.from(seal(ring, place, "a value").sealed))).toBe(false);
+    expect(Buffer.from(sealed.sealed).includes("a value")).toBe(false);
+    for (let at = 0; at < sealed.sealed.length; at++) {
+      const changed = Buffer.from(sealed.sealed);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      expect(() => open(ring, { ...sealed, sealed: changed })).toThrow(/was changed/);
+    }
+    expect(sealed.key_id).toBe(keyId(Buffer.alloc(32, 1)));
+  });
+});

@@ -1,0 +1,163 @@
+/** Secrets from the command line to a step and back nowhere: neither kept nor shown in the clear. */
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { forgetSeed, World } from "../../support/cli.ts";
+import { startServer } from "../../support/server.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = await World.prepared();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+afterAll(forgetSeed);
+
+const value = "kept-S3cret/of+ours 42";
+const forms = [
+  value,
+  encodeURIComponent(value),
+  Buffer.from(value).toString("hex"),
+  Buffer.from(value).toString("base64").slice(0, 24),
+];
+const file = (more = "") => ({
+  ".shipinator.yaml": `
+build:
+  steps:
+    - name: use
+      secrets: [TOKEN]
+      run: |
+        echo "plain $TOKEN"; printf '%s' "$TOKEN" | base64; echo "url $(printf '%s' "$TOKEN" | od -An -tx1 | tr -d ' \\n')"
+        [ "$TOKEN" = '${value.slice(0, 4)}'"${value.slice(4)}" ] && echo the same
+        echo made >app
+      outputs: [{ type: binary, path: app }]
+    - { name: without, run: 'echo "[\${TOKEN-none}]"' }
+${more}`,
+});
+
+async function succeed(argv: readonly string[], input = ""): Promise<string> {
+  const { code, stdout, stderr } = await world.shipinator(argv, { input });
+  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}`);
+  return `${stdout}${stderr}`;
+}
+
+/** Every file below the directory that holds one of these texts. */
+function holding(directory: string, texts: readonly string[]): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    if (!entry.isFile()) return [];
+    const bytes = readFileSync(path);
+    return texts.filter((text) => bytes.includes(text)).map((text) => `${path}: ${text}`);
+  });
+}
+
+describe("a secret", () => {
+  it("reaches the step that names it, and is found nowhere else: not in what is kept, not in what is shown", async () => {
+    const repository = world.repository("app", file());
+    const shown: string[] = [];
+    await succeed(["pipeline", "add", repository]);
+    shown.push(await succeed(["secret", "set", "TOKEN"], `${value}\n`));
+    const { code, log, view } = await world.run([repository]);
+    expect([code, log("build/without")]).toEqual([0, "[none]\n"]);
+    expect(log("build/use")).toMatch(/^plain \*\*\*\n\*\*\*.{0,4}\nurl \*\*\*\nthe same\n$/);
+    shown.push(view);
+    for (const command of [
+      ["secret", "list"],
+      ["secret", "list", "-o", "json"],
+      ["status", "-o", "json"],
+      ["logs"],
+      ["events", "-o", "json"],
+    ])
+      shown.push(await succeed(command));
+    const backup = join(world.root, "backup.tar");
+    await succeed(["backup", backup]);
+    expect(shown.flatMap((text) => forms.filter((form) => text.includes(form)))).toEqual([]);
+    expect(holding(world.dataDir, forms)).toEqual([]);
+    const kept = readFileSync(backup);
+    expect(forms.filter((form) => kept.includes(form))).toEqual([]);
+    expect(statSync(join(world.dataDir, "secret-keys")).mode & 0o777).toBe(0o600);
+  });
+
+  it("that is not there is named before anything begins, with what to do", async () => {
+    const { code, run } = await world.run([world.repository("app", file())]);
+    expect([code, run.failure_reason]).toEqual([1, "start_failed"]);
+    expect(run.failure_message).toContain("the project has no secret TOKEN");
+    expect(run.failure_message).toContain("shipinator secret set TOKEN");
+  });
+
+  it("can be set anew, removed, and sealed with another key; the old key opens nothing more", async () => {
+    const repository = world.repository("app", file());
+    await succeed(["pipeline", "add", repository]);
+    await succeed(["secret", "set", "TOKEN"], "another one");
+    await succeed(["secret", "set", "TOKEN", "--project", "app"], value);
+    const keys = join(world.dataDir, "secret-keys");
+    const before = readFileSync(keys, "utf8");
+    expect(await succeed(["secret", "rotate"])).toContain("1 secret sealed with the new key");
+    expect(readFileSync(keys, "utf8")).not.toContain(before.trim());
+    expect((await world.run([repository])).code).toBe(0);
+
+    const now = readFileSync(keys, "utf8");
+    writeFileSync(keys, before);
+    const { run } = await world.run([repository]);
+    expect(run.failure_message).toContain("the secret TOKEN cannot be opened: it was sealed with the key");
+    writeFileSync(keys, now);
+    await succeed(["secret", "remove", "TOKEN"]);
+    expect((await world.run([repository])).run.failure_message).toContain("the project has no secret TOKEN");
+  });
+
+  it.each([
+    ["too short to be masked", "abc", "fewer than 4"],
+    ["too long", "x".repeat(40_000), "more than 32768"],
+    ["with a NUL", "ab\0cd", "no variable can carry"],
+  ])("is refused when it is %s, and its value is not shown", async (_, given, words) => {
+    await succeed(["pipeline", "add", world.repository("app", file())]);
+    const { code, stderr } = await world.shipinator(["secret", "set", "TOKEN"], { input: given });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(words)]);
+    expect(stderr).not.toContain(given);
+  });
+
+  it("goes through a server as well, which does not give it back", async () => {
+    const repository = world.repository("app", file());
+    const server = await startServer(world);
+    await succeed(["pipeline", "add", repository]);
+    await succeed(["secret", "set", "TOKEN"], value);
+    const { items } = await server.get<{ items: { id: string }[] }>("/v1/projects");
+    const path = `/v1/projects/${items[0]?.id}/secrets`;
+    const listed = await (await server.fetch(path)).text();
+    expect(JSON.parse(listed).items).toMatchObject([{ name: "TOKEN", created_by: "admin" }]);
+    const triggered = await world.shipinator(["trigger", "app", "--follow"]);
+    expect(triggered.code).toBe(0);
+    expect(triggered.stdout).toContain("plain ***");
+    expect(await server.stop()).toBe(0);
+    const { stderr } = await server.process.ended;
+    const texts = [listed, triggered.stdout, triggered.stderr, stderr];
+    expect(texts.flatMap((text) => forms.filter((form) => text.includes(form)))).toEqual([]);
+    expect(holding(world.dataDir, forms)).toEqual([]);
+  });
+});
+
+describe("keys of secrets", () => {
+  it("may be given by the environment: the first seals, all open", async () => {
+    const repository = world.repository("app", file());
+    const [old, fresh] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString("base64"));
+    const run = async (argv: readonly string[], keys: string, input = "") =>
+      await world.shipinator(argv, { input, env: { SHIPINATOR_SECRETS_KEYS: keys } });
+    await succeed(["pipeline", "add", repository]);
+    expect((await run(["secret", "set", "TOKEN"], `${old}`, value)).code).toBe(0);
+    expect((await run(["secret", "rotate"], `${fresh},${old}`)).stdout).toContain("1 secret");
+    expect((await run(["run", repository], `${fresh}`)).code).toBe(0);
+    expect(readdirSync(world.dataDir)).not.toContain("secret-keys");
+    const wrong = await run(["list"], "not-a-key");
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("SHIPINATOR_SECRETS_KEYS")]);
+    expect(wrong.stderr).not.toContain("not-a-key");
+  });
+
+  it("are refused in a file that others can read", async () => {
+    await succeed(["pipeline", "add", world.repository("app", file())]);
+    await succeed(["secret", "set", "TOKEN"], value);
+    const keys = join(world.dataDir, "secret-keys");
+    const { chmodSync } = await import("node:fs");
+    chmodSync(keys, 0o644);
+    const { code, stderr } = await world.shipinator(["secret", "set", "TOKEN"], { input: value });
+    expect([code, stderr]).toEqual([3, expect.stringContaining("others may know the keys")]);
+  });
+});
