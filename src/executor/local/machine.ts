@@ -50,9 +50,20 @@ export function allPids(): number[] {
   return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
 }
 
-/** The environment that a process was started with; empty when it may not be read or is gone. */
-export function readEnvironment(pid: number): string {
-  return readProc(`/proc/${pid}/environ`) ?? "";
+/** The environment that a process was started with; null when it may not be read or is gone. */
+export function readEnvironment(pid: number): string | null {
+  return readProc(`/proc/${pid}/environ`);
+}
+
+/**
+ * Whether it is becoming another program at this moment: then its environment reads as empty, for a program's beginning as
+ * long as its pages come from a disk. One that was started without any environment has a place for it all the same.
+ */
+export function isExecuting(pid: number): boolean {
+  const stat = readProc(`/proc/${pid}/stat`);
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
+  const [memory, environmentStart] = [fields[20], fields[47]];
+  return memory !== undefined && memory !== "0" && environmentStart === "0";
 }
 
 /** Null when the process is gone or belongs to somebody else. */

@@ -60,7 +60,7 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly memoryLimitBytes?: number;
   /** How long a grandchild may hold the log's pipe after its step's exit. Default 2,000 ms. */
   readonly holdMs?: number;
-  /** `process.kill`; a process that is gone already is no error. */
+  /** `process.kill`. */
   readonly kill: (pid: number, signal: "SIGTERM" | "SIGKILL" | "SIGUSR1") => void;
   /** `process.platform`; anything but `linux` is refused. */
   readonly platform: string;

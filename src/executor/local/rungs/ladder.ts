@@ -1,7 +1,7 @@
 /** The kill ladder: which rung a lane gets, how its processes are listed, ended, and proven to be gone. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { assertNever, type Clock, Problem } from "../../../kernel/index.ts";
+import { assertNever, type Clock, errorCode, Problem } from "../../../kernel/index.ts";
 import { type ProcessInfo, readProcess } from "../machine.ts";
 import type { KillRung } from "../options.ts";
 import {
@@ -12,7 +12,7 @@ import {
   readGroupFile,
   removeGroup,
 } from "./hierarchy.ts";
-import { sessionProcesses } from "./session.ts";
+import { scanSession, sessionProcesses } from "./session.ts";
 
 /** What a lane is held by; part of `lane.json`. */
 export interface LaneScope {
@@ -95,11 +95,13 @@ export async function endLane(
   deps: { readonly clock: Clock; readonly kill: Signal },
 ): Promise<void> {
   const until = deps.clock.monotonic() + 60_000;
+  const clearBy = deps.clock.monotonic() + unclearMs;
   let quiet = 0;
   for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
-    const struck = strike(scope, lane, deps.kill);
+    const blow = { kill: deps.kill, doubts: deps.clock.monotonic() < clearBy };
+    const struck = strike(scope, lane, blow);
     // A shim that nobody heard may wait at its FIFOs, where it has not joined its group yet: only its mark finds it.
-    const strays = lane.shim === null && scope.rung !== "session" && strikeMarked(lane, deps.kill);
+    const strays = lane.shim === null && scope.rung !== "session" && strikeMarked(lane, blow);
     if (struck || strays) quiet = 0;
     else quiet++;
     // A group's emptiness is proof; a scan of /proc can miss a process that forks while it is read, so it counts twice.
@@ -123,8 +125,17 @@ export async function endLane(
   }
 }
 
+interface Blow {
+  readonly kill: Signal;
+  /** Whether a process of which nothing can be told yet counts as one of the lane's. */
+  readonly doubts: boolean;
+}
+
+/** So long a process may take to become another program, and be waited for. */
+const unclearMs = 2_000;
+
 /** One blow. @returns whether anything was still alive. */
-function strike(scope: LaneScope, lane: LaneIdentity, kill: Signal): boolean {
+function strike(scope: LaneScope, lane: LaneIdentity, blow: Blow): boolean {
   const { group, rung } = scope;
   switch (rung) {
     case "cgroup": {
@@ -135,30 +146,36 @@ function strike(scope: LaneScope, lane: LaneIdentity, kill: Signal): boolean {
     case "freezer": {
       if (group === null || groupPids(group).length === 0) return false;
       for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "FROZEN");
-      signalEach(laneProcesses(scope, lane), "SIGKILL", kill);
+      signalEach(laneProcesses(scope, lane), "SIGKILL", blow.kill);
       for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "THAWED");
       return true;
     }
     case "session":
-      return strikeMarked(lane, kill);
+      return strikeMarked(lane, blow);
     default:
       return assertNever(rung, "rung");
   }
 }
 
-function strikeMarked(lane: LaneIdentity, kill: Signal): boolean {
-  const found = sessionProcesses(lane);
+/** What becomes another program while it is looked at shows no mark: then it is looked at again. */
+function strikeMarked(lane: LaneIdentity, { kill, doubts }: Blow): boolean {
+  const { found, unclear } = scanSession(lane);
   signalEach(found, "SIGKILL", kill);
-  return found.length > 0;
+  return found.length > 0 || (doubts && unclear > 0);
 }
 
 const isPopulated = (group: string) =>
   /^populated 1$/m.test(readGroupFile(join(group, "cgroup.events")) ?? "");
 
-/** Signals those processes that are still the ones that were listed. */
+/** Signals those processes that are still the ones that were listed; one may end between the look and the signal. */
 export function signalEach(listed: readonly ProcessInfo[], signal: SignalName, kill: Signal): void {
   for (const it of listed) {
-    if (readProcess(it.pid)?.start === it.start) kill(it.pid, signal);
+    if (readProcess(it.pid)?.start !== it.start) continue;
+    try {
+      kill(it.pid, signal);
+    } catch (error) {
+      if (errorCode(error) !== "ESRCH") throw error;
+    }
   }
 }
 

@@ -1,20 +1,31 @@
 /** The last rung: what belongs to a lane by its session or by the mark in its environment, found by reading /proc. */
-import { allPids, type ProcessInfo, readEnvironment, readProcess } from "../machine.ts";
+import { allPids, isExecuting, type ProcessInfo, readEnvironment, readProcess } from "../machine.ts";
 import type { LaneIdentity } from "./ladder.ts";
 
 /**
  * A session id counts only while the shim that leads it lives and is the one we started: afterwards the number may be
  * somebody else's. A process that cleared its environment and left the session is not found here.
  */
-export function sessionProcesses(lane: LaneIdentity): ProcessInfo[] {
+export const sessionProcesses = (lane: LaneIdentity): ProcessInfo[] => scanSession(lane).found;
+
+/** `unclear`: processes that show no environment now, and may be the lane's a moment later. */
+export function scanSession(lane: LaneIdentity): {
+  readonly found: ProcessInfo[];
+  readonly unclear: number;
+} {
   const leader = lane.shim === null ? null : readProcess(lane.shim.pid);
   const session = leader !== null && leader.start === lane.shim?.start ? leader.pid : null;
   const mark = `\0SHIPINATOR_LANE=${Buffer.from(lane.mark).toString("latin1")}`;
-  return allPids().flatMap((pid) => {
+  let unclear = 0;
+  const found = allPids().flatMap((pid) => {
     const it = readProcess(pid);
     if (it === null || it.zombie) return [];
-    return it.session === session || `\0${readEnvironment(pid)}\0`.includes(mark) ? [it] : [];
+    if (it.session === session) return [it];
+    const environment = readEnvironment(pid);
+    if (environment === "" && isExecuting(pid)) unclear += 1;
+    return `\0${environment ?? ""}\0`.includes(mark) ? [it] : [];
   });
+  return { found, unclear };
 }
 
 /**
@@ -32,7 +43,7 @@ export function isMachinery(it: ProcessInfo, shim: number): boolean {
  */
 export function isPump(it: ProcessInfo, shim: number): boolean {
   if (readProcess(it.parent)?.parent !== shim) return false;
-  const environment = `\0${readEnvironment(it.pid)}`;
+  const environment = `\0${readEnvironment(it.pid) ?? ""}`;
   const named = it.command === "dd" || environment.includes("\0SHIPINATOR_PUMP=");
   return named && !environment.includes("\0SHIPINATOR_EXECUTION_ID=");
 }
