@@ -4,7 +4,7 @@ import { Problem } from "../kernel/index.ts";
 import { defineCommands } from "./commands/define.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
-import { EXIT, toJson } from "./errors.ts";
+import { EXIT, errorDocument } from "./errors.ts";
 import { createStyle } from "./terminal/style.ts";
 
 export type ParsedArguments =
@@ -36,7 +36,7 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
   const program = createCommander(deps);
   defineCommands(program, ({ output, config, server, token }, run) => {
     const options = {
-      format: output ?? "text",
+      format: output ?? "table",
       configFile: config ?? null,
       server: server ?? null,
       token: token ?? null,
@@ -52,10 +52,9 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: "answered", code: EXIT.done };
-    // A person has been told; a program that asked for JSON reads it there, as every other error.
-    if (asksForJson(deps.argv)) {
-      const problem = new Problem("usage", error.message.replace(/^error: /, ""));
-      deps.stdout.write(`${JSON.stringify({ error: toJson(problem) }, null, 2)}\n`);
+    // A person has been told; a program that asked for data reads it there, as every other error.
+    if (asksForData(deps.argv)) {
+      deps.stdout.write(errorDocument(new Problem("usage", error.message.replace(/^error: /, ""))));
     }
     return { kind: "answered", code: EXIT.usage };
   }
@@ -63,12 +62,11 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
 }
 
 /** Of words that could not be understood, hence by their look. */
-function asksForJson(argv: readonly string[]): boolean {
+function asksForData(argv: readonly string[]): boolean {
   return argv.some(
     (word, at) =>
-      word === "--output=json" ||
-      word === "-ojson" ||
-      (["-o", "--output"].includes(word) && argv[at + 1] === "json"),
+      /^(?:--output=|-o)(?:json|yaml)$/.test(word) ||
+      (["-o", "--output"].includes(word) && /^(?:json|yaml)$/.test(argv[at + 1] ?? "")),
   );
 }
 

@@ -1,8 +1,11 @@
 /** What every command is given: the outside world, and how this invocation wants its answer. */
+import { Problem } from "../kernel/index.ts";
 import type { CliDeps, Writer } from "./deps.ts";
 import { createStyle, type Style } from "./terminal/style.ts";
 
-export type OutputFormat = "text" | "json";
+/** `table` is for people, in whatever form a command has; the others are data: all of it, or what things are named by. */
+export const outputFormats = ["table", "json", "yaml", "name"] as const;
+export type OutputFormat = (typeof outputFormats)[number];
 
 export interface CommandContext {
   readonly deps: CliDeps;
@@ -25,7 +28,7 @@ export interface GlobalOptions {
   readonly token: string | null;
 }
 
-export const noOptions: GlobalOptions = { format: "text", configFile: null, server: null, token: null };
+export const noOptions: GlobalOptions = { format: "table", configFile: null, server: null, token: null };
 
 export function createContext(deps: CliDeps, options: GlobalOptions): CommandContext {
   return {
@@ -42,7 +45,26 @@ export function note({ deps, errStyle }: Pick<CommandContext, "deps" | "errStyle
   deps.stderr.write(`${errStyle.yellow("note:")} ${text}\n`);
 }
 
-/** One JSON document, indented, on stdout. */
-export function writeJson({ out }: Pick<CommandContext, "out">, value: unknown): void {
-  out.write(`${JSON.stringify(value, null, 2)}\n`);
+/** Whether a program reads the answer. */
+export const asData = ({ format }: Pick<CommandContext, "format">): boolean => format !== "table";
+
+/** One document on stdout; with `name` a line for each thing. @throws Problem usage: it has no names */
+export async function writeData(
+  { out, format }: Pick<CommandContext, "out" | "format">,
+  value: unknown,
+): Promise<void> {
+  if (format === "name") out.write([value].flat().map(nameOf).join(""));
+  else if (format === "yaml") out.write((await import("../config/index.ts")).yamlText(value));
+  else out.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** What another command takes for it: its id where it has one. */
+function nameOf(value: unknown): string {
+  const fields: Readonly<Record<string, unknown>> = { ...(typeof value === "object" ? value : {}) };
+  const name = [fields.id, fields.name, fields.seq, fields.run_id, fields.path].find(
+    (one) => typeof one === "string" || typeof one === "number",
+  );
+  if (name === undefined)
+    throw new Problem("usage", "what this command answers has no names", { remedy: "Ask for -o json." });
+  return `${name}\n`;
 }

@@ -1,7 +1,6 @@
-/** How an error reaches a person (stderr, always) and a program (stdout, with `-o json`). */
+/** How an error reaches a person (stderr, always) and a program (stdout, with `-o json` and `-o yaml`). */
 import { errorMessage, Problem } from "../kernel/index.ts";
 import type { CommandContext } from "./context.ts";
-import { writeJson } from "./context.ts";
 import { sanitizeText } from "./terminal/sanitize.ts";
 
 export const EXIT = { done: 0, failed: 1, usage: 2, environment: 3, interrupted: 130 } as const;
@@ -19,7 +18,7 @@ export function reportError(context: CommandContext, error: unknown): number {
   const head = isRendered(problem) ? first : `${errStyle.red("error:")} ${first}`;
   deps.stderr.write(`${[head, ...rest].join("\n")}\n`);
   if (debug) deps.stderr.write(`${stackOf(error)}\n`);
-  if (format === "json") writeJson(context, { error: toJson(problem) });
+  if (format === "json" || format === "yaml") context.out.write(errorDocument(problem));
   return problem.exitCode;
 }
 
@@ -49,7 +48,11 @@ function stackOf(error: unknown): string {
   return error.cause === undefined ? own : `${own}\ncaused by: ${stackOf(error.cause)}`;
 }
 
-export function toJson(problem: Problem): Readonly<Record<string, unknown>> {
+/** JSON, which is YAML too. */
+export const errorDocument = (problem: Problem): string =>
+  `${JSON.stringify({ error: toJson(problem) }, null, 2)}\n`;
+
+function toJson(problem: Problem): Readonly<Record<string, unknown>> {
   return {
     code: problem.code,
     message: problem.message,

@@ -17,3 +17,4 @@ export {
   type ServerConfigInput,
 } from "./server-config.ts";
 export { describeServerConfig, type ListenAddress, type SettingDescription } from "./server-settings.ts";
+export { yamlText } from "./yaml-text.ts";

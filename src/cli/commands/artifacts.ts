@@ -1,6 +1,6 @@
 /** `shipinator artifacts RUN`: what a run has made. */
 import type { ArtifactDetail } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { formatSize } from "../terminal/format.ts";
@@ -23,7 +23,7 @@ export async function artifactsCommand(context: CommandContext, which: string): 
   const { out, style } = context;
   return await withReader(context, async ({ client }) => {
     const run = await client.get(which);
-    if (context.format === "json") writeJson(context, run.artifacts);
+    if (asData(context)) await writeData(context, run.artifacts);
     else if (run.artifacts.length === 0) note(context, "this run has made no artifacts");
     else {
       const shape = columns(out.isTTY ? "rounded" : "exact");

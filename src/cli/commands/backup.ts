@@ -1,6 +1,6 @@
 /** `shipinator backup FILE` and `shipinator restore FILE`: everything of a data directory in one file, and back. */
 import { Problem } from "../../kernel/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import type { OpenBackup } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
@@ -33,8 +33,15 @@ export async function backupCommand(context: CommandContext, args: BackupArgumen
     const { artifacts, logs, damage } = backup.summary();
     for (const sentence of damage) note(context, sentence);
     if (args.file === "-") return EXIT.done;
-    if (context.format === "json")
-      writeJson(context, { path: args.file, size, data_directory: backup.dataDir, artifacts, logs, damage });
+    if (asData(context))
+      await writeData(context, {
+        path: args.file,
+        size,
+        data_directory: backup.dataDir,
+        artifacts,
+        logs,
+        damage,
+      });
     else
       out.write(
         `${sanitizeName(args.file)}  ${formatSize(size)}  ${count(artifacts, "artifact")}, ${count(logs, "log")}\n`,
@@ -86,8 +93,8 @@ export async function restoreCommand(context: CommandContext, file: string): Pro
         context,
         `${count(unfinished, "run")} had not ended when the backup was made: nothing of that is carried on, and the next command records the end`,
       );
-    if (context.format === "json")
-      writeJson(context, {
+    if (asData(context))
+      await writeData(context, {
         data_directory: dataDir,
         created_at: createdAt,
         program,

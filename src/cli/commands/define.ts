@@ -1,8 +1,9 @@
 /** The tree of commands: names, arguments, options, help. Each command's code is loaded when it is asked for. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import { type RunState, statesOf } from "../../domain/index.ts";
-import type { CommandContext, OutputFormat } from "../context.ts";
+import { type CommandContext, type OutputFormat, outputFormats } from "../context.ts";
 import { EXIT } from "../errors.ts";
+import type { Shell } from "./completion.ts";
 import { defineBackups } from "./define-backups.ts";
 import { defineDeployments } from "./define-deployments.ts";
 import { defineService } from "./define-service.ts";
@@ -46,6 +47,17 @@ export function defineCommands(program: Command, choose: Choose): void {
   defineService(program, choose, shared);
   defineBackups(program, choose, shared);
   program
+    .command("completion")
+    .description("print what a shell needs to complete commands and options")
+    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"] satisfies Shell[]))
+    .action((shell: Shell) =>
+      choose({}, async ({ out }) => {
+        const { completionScript } = await import("./completion.ts");
+        out.write(completionScript(shell, program));
+        return EXIT.done;
+      }),
+    );
+  program
     .command("version")
     .description("print the version")
     .action(() =>
@@ -57,7 +69,7 @@ export function defineCommands(program: Command, choose: Choose): void {
 }
 
 function outputOption(): Option {
-  return new Option("-o, --output <format>", "form of the answer").choices(["text", "json"]).default("text");
+  return new Option("-o, --output <format>", "form of the answer").choices(outputFormats).default("table");
 }
 
 function serverOption(): Option {

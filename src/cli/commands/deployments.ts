@@ -1,6 +1,6 @@
 /** `shipinator deployments list` and `… resolve`: what went to which target, and a person's word about what is unknown. */
 import type { DeploymentDetail } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
@@ -21,7 +21,7 @@ export async function listDeploymentsCommand(context: CommandContext, limit: num
       deployments.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor !== null && deployments.length < limit);
-    if (context.format === "json") writeJson(context, deployments);
+    if (asData(context)) await writeData(context, deployments);
     else if (deployments.length === 0) note(context, "nothing has been deployed yet");
     else context.out.write(render(context, deployments));
     return EXIT.done;
@@ -40,7 +40,7 @@ export async function resolveDeploymentCommand(
   const { deps, out } = context;
   return await withReader(context, async ({ client }) => {
     const resolved = await client.resolveDeployment(deployment, outcome, deps.login());
-    if (context.format === "json") writeJson(context, resolved);
+    if (asData(context)) await writeData(context, resolved);
     else
       out.write(
         `deployment ${resolved.id} to ${placeOf(resolved)} is settled as ${outcome}; the next one is free to go\n`,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { Problem } from "../../kernel/index.ts";
 import type { ArtifactDetail, Client } from "../../operations/index.ts";
-import { type CommandContext, writeJson } from "../context.ts";
+import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
@@ -34,7 +34,7 @@ export async function downloadCommand(context: CommandContext, args: DownloadArg
     }
     const path = await targetOf(deps.files, artifact, args.to ?? ".");
     await save({ files: deps.files, client, artifact, path, overwrite: args.existing, signal });
-    if (context.format === "json") writeJson(context, { ...artifact, path });
+    if (asData(context)) await writeData(context, { ...artifact, path });
     else out.write(`${sanitizeName(path)}  ${formatSize(artifact.size)}  sha256:${artifact.checksum}\n`);
     return EXIT.done;
   });

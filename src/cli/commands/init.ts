@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { filesThatMatter, proposePipelineFile } from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import { type CommandContext, writeJson } from "../context.ts";
+import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { shellWord } from "../terminal/format.ts";
@@ -23,7 +23,7 @@ const MAX_CONTENT = 256 * 1024;
 const foreign = new Set(["node_modules", "vendor", "target", "dist", "build", "venv", "__pycache__"]);
 
 export async function initCommand(context: CommandContext, args: InitArguments): Promise<number> {
-  const { deps, out, style, format } = context;
+  const { deps, out, style } = context;
   const { files } = deps;
   const { directory } = args;
   const kind = await files.kind(directory);
@@ -44,7 +44,7 @@ export async function initCommand(context: CommandContext, args: InitArguments):
   } finally {
     await file.discard();
   }
-  if (format === "json") writeJson(context, { path, reason });
+  if (asData(context)) await writeData(context, { path, reason });
   else {
     const where = directory === "." ? "" : ` ${shellWord(directory)}`;
     out.write(

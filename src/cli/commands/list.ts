@@ -1,7 +1,7 @@
 /** `shipinator list`: the newest runs on this data directory. */
 import type { RunState } from "../../domain/index.ts";
 import type { RunSummary } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { elapsed, formatAge, formatDuration } from "../terminal/format.ts";
@@ -29,7 +29,7 @@ export async function listCommand(context: CommandContext, args: ListArguments):
       runs.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor !== null && runs.length < args.limit);
-    if (context.format === "json") writeJson(context, runs);
+    if (asData(context)) await writeData(context, runs);
     else if (runs.length === 0) note(context, "no runs yet; this makes one: shipinator run");
     else context.out.write(renderRuns(context, runs));
     return EXIT.done;

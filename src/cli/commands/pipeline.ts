@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { Problem } from "../../kernel/index.ts";
 import type { Client, PipelineDetail, ProjectDetail, RepositoryDetail } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
@@ -23,7 +23,7 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
     const project = await ensureProject(client, args.project ?? own);
     const repository = await ensureRepository(client, project, url);
     const pipeline = await ensurePipeline(client, repository, args.name ?? own);
-    if (context.format === "json") writeJson(context, pipeline);
+    if (asData(context)) await writeData(context, pipeline);
     else {
       const name = sanitizeName(pipeline.name);
       out.write(`pipeline ${name} of project ${sanitizeName(project.name)}\n`);
@@ -39,7 +39,7 @@ export async function listPipelinesCommand(context: CommandContext): Promise<num
   const { out, style } = context;
   return await withReader(context, async ({ client }) => {
     const pipelines = await all((cursor) => client.pipelines.list({ limit: 200, cursor }));
-    if (context.format === "json") writeJson(context, pipelines);
+    if (asData(context)) await writeData(context, pipelines);
     else if (pipelines.length === 0)
       note(context, "no pipelines yet; this makes one: shipinator pipeline add");
     else

@@ -1,6 +1,6 @@
 /** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
 import type { RunEvent } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { openReader, withReader } from "../session.ts";
@@ -12,7 +12,7 @@ import { carry } from "./carry-abandoned.ts";
 
 /** Without a server a run that nobody carries stays as it is: who cancels it carries it to its end. */
 async function cancel(context: CommandContext, which: string): Promise<number> {
-  const { deps, out, format } = context;
+  const { deps, out } = context;
   const says = "is being canceled; what still runs is ended first";
   return await withInterrupts(deps, 2, async (interrupts) => {
     const session = await openReader(context, "run");
@@ -22,9 +22,9 @@ async function cancel(context: CommandContext, which: string): Promise<number> {
       const answer = await client.cancel(run.id, deps.login());
       const isAbandoned = place === "here" && (await client.abandoned()).some(({ id }) => id === run.id);
       if (isAbandoned) await carry(context, session, { run, interrupts, says });
-      else if (answer !== "final" && format === "text")
+      else if (answer !== "final" && !asData(context))
         out.write(`${runTitle(run)} ${says}${place === "here" ? ", by the process that carries it" : ""}\n`);
-      if (format === "json") writeJson(context, await client.get(run.id));
+      if (asData(context)) await writeData(context, await client.get(run.id));
       else if (answer === "final") note(context, `${runTitle(run)} is over already: ${run.status}`);
       return EXIT.done;
     } finally {
@@ -41,7 +41,7 @@ export async function retryCommand(
   return await withReader(context, async ({ client, place }) => {
     if (place === "here") return refuseHere(context);
     const { run } = await client.retry({ run: which, what, by: deps.login() });
-    if (context.format === "json") writeJson(context, run);
+    if (asData(context)) await writeData(context, run);
     else out.write(`${runTitle(run)} is accepted\n  follow it with: shipinator logs ${run.id} --follow\n`);
     return EXIT.done;
   });
@@ -57,7 +57,7 @@ async function why(context: CommandContext, which: string): Promise<number> {
   const { out } = context;
   return await withReader(context, async ({ client }) => {
     const answer = await client.why(which);
-    if (context.format === "json") writeJson(context, answer);
+    if (asData(context)) await writeData(context, answer);
     else out.write(`${answer.status}: ${sanitizeText(answer.summary)}\n`);
     return EXIT.done;
   });
@@ -74,7 +74,7 @@ async function events(context: CommandContext, which: string): Promise<number> {
       if (event.seq >= run.seq) break;
     }
     enough.abort();
-    if (context.format === "json") writeJson(context, seen);
+    if (asData(context)) await writeData(context, seen);
     else
       out.write(
         renderTable<RunEvent>(

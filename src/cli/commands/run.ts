@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { isFinalRun, type JobType, jobTypes } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { Client, RunDetail, RunSummary, TriggerRequest } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
@@ -36,7 +36,7 @@ export async function runCommand(context: CommandContext, args: RunArguments): P
       session.client.trigger(request, asked),
     );
     const shown = await showRun({ context, session, run, notes, interrupts });
-    if (context.format === "json") writeJson(context, shown.run);
+    if (asData(context)) await writeData(context, shown.run);
     return shown.code;
   });
 }
@@ -56,7 +56,7 @@ export async function resumeCommand(context: CommandContext, which: string | nul
       if (interrupts.asked.aborted) break;
     }
     // What was asked for by name is one; whatever waits is a list, also when it is none.
-    if (context.format === "json") writeJson(context, which === null ? ended : ended[0]);
+    if (asData(context)) await writeData(context, which === null ? ended : ended[0]);
     return code;
   });
 }

@@ -1,7 +1,7 @@
 /** `shipinator secret set|list|remove|rotate`. */
 import { Problem } from "../../kernel/index.ts";
 import type { Client, ProjectDetail, SecretDetail } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
@@ -25,7 +25,7 @@ export async function setSecretCommand(
   return await withReader(context, async ({ client }) => {
     const { id, name: called } = await projectOf(client, project);
     const secret = await client.secrets.put(id, name, value);
-    if (context.format === "json") writeJson(context, secret);
+    if (asData(context)) await writeData(context, secret);
     else out.write(`secret ${sanitizeName(name)} of project ${sanitizeName(called)}\n`);
     return EXIT.done;
   });
@@ -38,7 +38,7 @@ export async function listSecretsCommand(context: CommandContext, project: strin
     const secrets = await client.secrets.list(id);
     const now = deps.clock.now();
     const when = (time: string) => (out.isTTY ? formatAge(time, now) : time);
-    if (context.format === "json") writeJson(context, secrets);
+    if (asData(context)) await writeData(context, secrets);
     else if (secrets.length === 0)
       note(
         context,
@@ -69,7 +69,7 @@ export async function removeSecretCommand(
   return await withReader(context, async ({ client }) => {
     const { id, name: called } = await projectOf(client, project);
     await client.secrets.remove(id, name);
-    if (context.format === "json") writeJson(context, { project_id: id, name });
+    if (asData(context)) await writeData(context, { project_id: id, name });
     else out.write(`project ${sanitizeName(called)} has no secret ${sanitizeName(name)} any more\n`);
     return EXIT.done;
   });
@@ -79,7 +79,7 @@ export async function rotateSecretsCommand(context: CommandContext): Promise<num
   const { out } = context;
   return await withReader(context, async ({ client }) => {
     const { resealed } = await client.secrets.rotate();
-    if (context.format === "json") writeJson(context, { resealed });
+    if (asData(context)) await writeData(context, { resealed });
     else out.write(`${resealed} secret${resealed === 1 ? "" : "s"} sealed with the new key\n`);
     return EXIT.done;
   });

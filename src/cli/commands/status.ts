@@ -1,5 +1,5 @@
 /** `shipinator status RUN`: one run, now. Exits 0 whatever its state. */
-import { type CommandContext, writeJson } from "../context.ts";
+import { asData, type CommandContext, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { runReference, withReader } from "../session.ts";
 import { renderSummary } from "../summary.ts";
@@ -10,8 +10,8 @@ export async function statusCommand(context: CommandContext, which: string): Pro
   const { deps, out, style } = context;
   return await withReader(context, async ({ client }) => {
     const run = await client.get(which);
-    if (context.format === "json") {
-      writeJson(context, run);
+    if (asData(context)) {
+      await writeData(context, run);
       return EXIT.done;
     }
     const now = deps.clock.now();

@@ -1,7 +1,7 @@
 /** `shipinator token create|list|revoke`. */
 import { Problem } from "../../kernel/index.ts";
 import type { Client, Scope, TokenDetail } from "../../operations/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
@@ -27,7 +27,7 @@ export async function createTokenCommand(
     const project_id = args.project === null ? null : await projectId(client, args.project);
     const { name, scope, expires } = args;
     const made = await client.tokens.create({ name, scope, project_id, expires_at: expires });
-    if (context.format === "json") writeJson(context, made);
+    if (asData(context)) await writeData(context, made);
     else {
       out.write(`${made.token}\n`);
       note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}`);
@@ -42,7 +42,7 @@ export async function listTokensCommand(context: CommandContext, limit: number):
     const { items } = await client.tokens.list({ limit });
     const now = deps.clock.now();
     const when = (time: string | null) => (time === null ? "-" : out.isTTY ? formatAge(time, now) : time);
-    if (context.format === "json") writeJson(context, items);
+    if (asData(context)) await writeData(context, items);
     else if (items.length === 0) note(context, "no tokens yet; this makes one: shipinator token create NAME");
     else
       out.write(
@@ -73,7 +73,7 @@ export async function revokeTokenCommand(context: CommandContext, id: string): P
   const { out } = context;
   return await withReader(context, async ({ client }) => {
     const revoked = await client.tokens.revoke(id);
-    if (context.format === "json") writeJson(context, revoked);
+    if (asData(context)) await writeData(context, revoked);
     else out.write(`token ${sanitizeName(revoked.name)} holds no more\n`);
     return EXIT.done;
   });

@@ -1,7 +1,7 @@
 /** `shipinator trigger PIPELINE`: a run on the server; with `--follow` shown to its end. */
 import { isFinalRun } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import { type CommandContext, writeJson } from "../context.ts";
+import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
@@ -33,7 +33,7 @@ export async function triggerCommand(context: CommandContext, args: TriggerArgum
         interrupts.asked,
       );
       if (show === "accepted") {
-        if (context.format === "json") writeJson(context, run);
+        if (asData(context)) await writeData(context, run);
         else
           out.write(`${runTitle(run)} is accepted\n  follow it with: shipinator logs ${run.id} --follow\n`);
         return EXIT.done;
@@ -43,7 +43,7 @@ export async function triggerCommand(context: CommandContext, args: TriggerArgum
       const now = deps.clock.now();
       const { client } = session;
       progress.write(`\n${await renderSummary({ run: final, client, reference: final.id, style, now })}`);
-      if (context.format === "json") writeJson(context, final);
+      if (asData(context)) await writeData(context, final);
       if (interrupts.asked.aborted || !isFinalRun(final.status)) return EXIT.interrupted;
       return final.status === "success" ? EXIT.done : EXIT.failed;
     } finally {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type PipelineProblem, parsePipelineFile, renderPipelineProblems } from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import { type CommandContext, note, writeJson } from "../context.ts";
+import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { count, shellWord } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
@@ -13,13 +13,13 @@ import { PIPELINE_FILE } from "./pipeline-file.ts";
 const READ_LIMIT = 256 * 1024 + 1;
 
 export async function validateCommand(context: CommandContext, target: string): Promise<number> {
-  const { deps, out, style, format } = context;
+  const { deps, out, style } = context;
   const { bytes, name } = await load(context, target);
   const parsed = parsePipelineFile(bytes, name);
-  if (format === "json") writeJson(context, parsed.ok ? [] : parsed.problems.map(toJson));
+  if (asData(context)) await writeData(context, parsed.ok ? [] : parsed.problems.map(toJson));
   if (parsed.ok) {
     for (const text of parsed.notes) note(context, sanitizeName(text));
-    if (format === "text") out.write(`${style.green(style.marks.ok)} ${sanitizeName(name)} is valid\n`);
+    if (!asData(context)) out.write(`${style.green(style.marks.ok)} ${sanitizeName(name)} is valid\n`);
     return EXIT.done;
   }
   const { problems } = parsed;

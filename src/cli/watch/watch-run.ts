@@ -1,7 +1,7 @@
 /** Carries one run before a person's eyes: head, live or plain view, Ctrl-C. The summary is the caller's. */
 import { isFinalRun } from "../../domain/index.ts";
 import type { RunDetail } from "../../operations/index.ts";
-import type { CommandContext } from "../context.ts";
+import { asData, type CommandContext } from "../context.ts";
 import type { Session, Writer } from "../deps.ts";
 import { warn } from "../errors.ts";
 import type { Interrupts } from "../interrupts.ts";
@@ -21,12 +21,12 @@ export interface WatchOptions {
   readonly interrupts: Interrupts;
 }
 
-/** Where progress is shown: beside the answer, so that `-o json` keeps stdout for its one document. */
+/** Where progress is shown: beside the answer, so that data keeps stdout for its one document. */
 export function progressStream({ deps, format }: CommandContext): {
   readonly out: Writer;
   readonly style: Style;
 } {
-  const out = format === "json" ? deps.stderr : deps.stdout;
+  const out = asData({ format }) ? deps.stderr : deps.stdout;
   return { out, style: createStyle(out, deps.environment) };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { createManualClock } from "./support/clock.ts";
 import { execute } from "./support/execute.ts";
 import { createFakeClient } from "./support/fake-client.ts";
@@ -33,6 +34,17 @@ describe("list", () => {
       "RUN  STATUS   PROJECT       REF  COMMIT    STARTED  TOOK\n" +
         " 12  pending  a-project-w…  -    1a2b3c4+  2h ago      -\n",
     );
+  });
+
+  it("is the same as YAML, and by name a line for each run that commands take", async () => {
+    const runs = [new FakeRun({}, createManualClock(), {})];
+    const json = JSON.parse((await execute(["list", "-o", "json"], { runs })).stdout);
+    const { stdout: yaml } = await execute(["list", "-o", "yaml"], { runs });
+    expect(yaml).toMatch(/^- id: /);
+    expect(parse(yaml)).toEqual(json);
+    expect((await execute(["list", "-o", "name"], { runs })).stdout).toBe(`${json[0].id}\n`);
+    expect((await execute(["list", "-o", "name", "--status", "success"])).stdout).toBe("");
+    expect(parse((await execute(["list", "-o", "yaml", "--status", "success"])).stdout)).toEqual([]);
   });
 
   it("is an array as JSON, also when it is empty", async () => {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { finish, start } from "./support/harness.ts";
+import { parse } from "yaml";
+import { writeData } from "../../../src/cli/context.ts";
+import { createMemoryWriter, finish, start } from "./support/harness.ts";
 
 async function execute(argv: readonly string[], files: Readonly<Record<string, string>> = {}, stdin = "") {
   const command = start({ argv, files: new Map(Object.entries(files)), stdin });
@@ -37,6 +39,26 @@ describe("usage", () => {
     expect((await execute(["help", "logs"])).stdout).toContain("--follow");
   });
 
+  it("tells a program that asked for YAML of an error in YAML", async () => {
+    for (const argv of [
+      ["validate", "nowhere", "-o", "yaml"],
+      ["list", "--statsu", "-o", "yaml"],
+    ]) {
+      const { code, stdout } = await execute(argv);
+      expect([code, parse(stdout)]).toEqual([
+        2,
+        { error: expect.objectContaining({ message: expect.any(String) }) },
+      ]);
+    }
+  });
+
+  it("says where an answer has no names", async () => {
+    const out = createMemoryWriter();
+    await writeData({ out, format: "name" }, [{ id: "a", name: "b" }, { name: "c" }]);
+    expect(out.text()).toBe("a\nc\n");
+    await expect(writeData({ out, format: "name" }, { resealed: 1 })).rejects.toThrow("has no names");
+  });
+
   it.each([
     [["rnu"], "error: unknown command 'rnu'\n(Did you mean run?)\n"],
     [["list", "--statsu", "failed"], "error: unknown option '--statsu'\n(Did you mean --status?)\n"],
@@ -45,7 +67,7 @@ describe("usage", () => {
     [["list", "--limit", "1e3"], "It is a whole number from 1 to 999999."],
     [["run", "a", "b"], "error: too many arguments for 'run'. Expected 1 argument but got 2"],
     [["run", "--ref"], "error: option '--ref <ref>' argument missing\n"],
-    [["run", "-o", "yaml"], "Allowed choices are text, json."],
+    [["run", "-o", "xml"], "Allowed choices are table, json, yaml, name."],
     [["run", "--only", "biuld"], 'error: --only names a stage that does not exist: "biuld"\n'],
     [["run", ""], "error: the path to run is empty\n"],
     [["download"], "error: missing required argument 'artifact'\n"],
