@@ -122,7 +122,9 @@ describe("the embedded server", () => {
     const directory = join(await newDirectory(), "a".repeat(60), "b".repeat(60));
     const holder = startHolder(directory);
     const other = startHolder(directory);
-    expect((await holder.answer()).ready?.pid).toBe((await other.answer()).ready?.pid);
+    const [first, second] = [await holder.answer(), await other.answer()];
+    expect([first.problem, second.problem]).toEqual([undefined, undefined]);
+    expect(first.ready?.pid).toBe(second.ready?.pid);
     expect(await holder.tell("row")).toEqual({ rows: 1 });
     expect(await other.tell("row")).toEqual({ rows: 2 });
     await holder.tell("stop");
