@@ -32,12 +32,19 @@ export function makeDataDirectory(dataDir: string, uid: number, own: readonly st
 /** With its parents. Node's own recursive mkdir never returns where a parent exists that cannot have children (/proc). */
 function makeDirectory(path: string, mode: number): void {
   try {
+    makeOne(path, mode);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    makeDirectory(dirname(path), mode);
+    makeOne(path, mode);
+  }
+}
+
+/** Another process may have made it just now: two first commands at once have one home. */
+function makeOne(path: string, mode: number): void {
+  try {
     mkdirSync(path, { mode });
   } catch (error) {
-    const code = errorCode(error);
-    if (code === "EEXIST" && statSync(path).isDirectory()) return;
-    if (code !== "ENOENT" || existsSync(dirname(path))) throw error;
-    makeDirectory(dirname(path), mode);
-    mkdirSync(path, { mode });
+    if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
   }
 }

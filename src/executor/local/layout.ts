@@ -91,7 +91,12 @@ export function makeHome(directory: string): void {
 function makeDirectory(path: string): void {
   if (existsSync(path)) return;
   makeDirectory(dirname(path));
-  mkdirSync(path, { mode: 0o700 });
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process on this data directory was quicker.
+    if (errorCode(error) !== "EEXIST") throw error;
+  }
 }
 
 /** A file's text, or null when it or its directory is not there. */

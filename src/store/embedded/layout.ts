@@ -74,12 +74,20 @@ export function prepareLayout(dataDir: string, environment: Environment): Layout
 /** Node's own recursive `mkdir` never returns where nothing can be made, as in /proc. */
 function makeDirectory(path: string, mode: number): void {
   try {
-    mkdirSync(path, { mode });
+    makeOne(path, mode);
   } catch (error) {
-    if (errorCode(error) === "EEXIST" && statSync(path).isDirectory()) return;
     if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
     makeDirectory(dirname(path), mode);
+    makeOne(path, mode);
+  }
+}
+
+/** Another process may have made it just now. */
+function makeOne(path: string, mode: number): void {
+  try {
     mkdirSync(path, { mode });
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
   }
 }
 
