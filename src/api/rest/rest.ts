@@ -9,6 +9,7 @@ import { keepAnswers } from "./idempotency.ts";
 import { sendError, sendNotFound } from "./problems.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { pipelineRoutes } from "./routes/pipelines.ts";
@@ -55,6 +56,7 @@ export function addRest(app: App, operations: Operations, context: RestContext):
 
 export function addRoutes(app: App, context: RouteContext): void {
   systemRoutes(app, context);
+  docsRoutes(app);
   projectRoutes(app);
   repositoryRoutes(app);
   pipelineRoutes(app);

@@ -14,7 +14,7 @@ export async function serveCommand(context: CommandContext): Promise<number> {
       `${errStyle.bold("shipinator")} ${deps.version} serves on ${server.url}`,
       `  data         ${server.dataDir}`,
       `  admin token  ${server.adminTokenFile}`,
-      `  the API      ${server.url}/openapi.json`,
+      `  the API      ${server.url}/docs`,
     ];
     deps.stderr.write(`${lines.join("\n")}\n`);
     for (const warning of server.warnings) note(context, warning);
