@@ -51,6 +51,7 @@ function appOptions(dataDir: string, environment: Record<string, string>): Param
       node: process.execPath,
       kill: (pid, signal) => process.kill(pid, signal),
       writeLog: (line) => process.stderr.write(line),
+      logForm: "json",
     },
   };
 }

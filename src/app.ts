@@ -46,5 +46,7 @@ async function closeOnFailure(work: Promise<unknown>, close: () => Promise<void>
 
 /** A command's own log is for the curious: where log_level is set, on standard error. */
 function openLog({ host }: AppOptions, { logLevel: level }: ServerConfig): Logger {
-  return level === null ? silentLogger : createLogger({ level, destination: { write: host.writeLog } });
+  return level === null
+    ? silentLogger
+    : createLogger({ level, destination: { write: host.writeLog }, form: host.logForm });
 }

@@ -8,7 +8,7 @@ import { connect } from "./connect.ts";
 import { deployinator } from "./deployinator/index.ts";
 import type { Inator, JobType } from "./domain/index.ts";
 import { type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
-import { type Clock, type Logger, systemClock } from "./kernel/index.ts";
+import { type Clock, type LogForm, type Logger, systemClock } from "./kernel/index.ts";
 import { openLocalExecutor } from "./local-executor.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
@@ -45,6 +45,7 @@ export interface HostProcess {
   readonly node: string;
   /** Where log lines go when they are asked for. */
   readonly writeLog: (line: string) => void;
+  readonly logForm: LogForm;
 }
 
 export interface AppOptions {

@@ -1,8 +1,8 @@
 /** The one place that reads the process: what the command line needs of it is handed on as parameters. */
 import { readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
-import { createFiles, createProgram, createWriter, readUpTo } from "./cli/index.ts";
-import { systemClock } from "./kernel/index.ts";
+import { createFiles, createProgram, createStyle, createWriter, readUpTo } from "./cli/index.ts";
+import { type LogForm, systemClock } from "./kernel/index.ts";
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 const environment = process.env;
@@ -25,6 +25,11 @@ function readVersion(): string {
     : "unknown";
 }
 
+function logForm(): LogForm {
+  if (!stderr.isTTY) return "json";
+  return createStyle(stderr, environment).color ? "colored" : "plain";
+}
+
 const host = {
   pid: process.pid,
   platform: process.platform,
@@ -33,6 +38,8 @@ const host = {
   node: process.execPath,
   kill: (pid: number, signal: NodeJS.Signals | 0) => process.kill(pid, signal),
   writeLog: (line: string) => stderr.write(line),
+  // As a person sees it; whatever reads it from a pipe or a file gets JSON.
+  logForm: logForm(),
 };
 const home = environment.HOME ?? homedir();
 const version = readVersion();

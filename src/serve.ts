@@ -40,6 +40,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   const log = createLogger({
     level: config.logLevel ?? "info",
     destination: { write: options.host.writeLog },
+    form: options.host.logForm,
   });
   const composition = compose(appOptions, config, log);
   try {

@@ -17,7 +17,14 @@ export {
   type StepId,
   type TokenId,
 } from "./ids.ts";
-export { createLogger, type LogFields, type Logger, type LogLevel, silentLogger } from "./log.ts";
+export {
+  createLogger,
+  type LogFields,
+  type LogForm,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from "./log.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
 export { assertNever } from "./never.ts";
 export {

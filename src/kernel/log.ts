@@ -25,7 +25,16 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" |
 
 const load = createRequire(import.meta.url);
 
-export function createLogger(options: { level: LogLevel; destination?: DestinationStream }): Logger {
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  readonly destination?: DestinationStream;
+  /** `json` (the default): an object a line, for programs. For people on a terminal, in colors or without. */
+  readonly form?: LogForm;
+}
+
+export type LogForm = "json" | "colored" | "plain";
+
+export function createLogger(options: LoggerOptions): Logger {
   const { pino }: typeof import("pino") = load("pino");
   const settings = {
     level: options.level,
@@ -33,8 +42,25 @@ export function createLogger(options: { level: LogLevel; destination?: Destinati
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: shownError },
   };
-  return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
+  const { destination, form = "json" } = options;
+  if (destination === undefined) return pino(settings);
+  return pino(settings, form === "json" ? destination : readable(destination, form));
 }
+
+/** A line for a person: time, level and sentence first, then what it is about. */
+function readable(destination: DestinationStream, form: "colored" | "plain"): DestinationStream {
+  const { prettyFactory }: typeof import("pino-pretty") = load("pino-pretty");
+  const pretty = prettyFactory({
+    colorize: form === "colored",
+    translateTime: "SYS:HH:MM:ss",
+    singleLine: true,
+    errorLikeObjectKeys: ["err"],
+  });
+  return { write: (line) => destination.write(pretty(line.replaceAll(controls, "\ufffd"))) };
+}
+
+/** Of a JSON text, as they are and escaped, but for line ends and tabs: what somebody sent does not drive the terminal. */
+const controls = /\\u00(?:[01][0-9a-f]|7f)|[\x7f-\x9f]/g;
 
 /**
  * What of an error is written down: never what libraries hang on it, a database client with its settings among it.

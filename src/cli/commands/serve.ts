@@ -2,14 +2,12 @@
 import { type CommandContext, note } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { whileWaiting } from "../watch/waiting.ts";
 
 export async function serveCommand(context: CommandContext): Promise<number> {
   const { deps, configFile, errStyle } = context;
   return await withInterrupts(deps, 1, async ({ asked }) => {
-    const server = await whileWaiting(context, { label: "starting", asked }, () =>
-      deps.startServer({ configFile }),
-    );
+    // Without a line that moves: the server's log begins on the same terminal meanwhile.
+    const server = await deps.startServer({ configFile });
     const lines = [
       `${errStyle.bold("shipinator")} ${deps.version} serves on ${server.url}`,
       `  data         ${server.dataDir}`,
