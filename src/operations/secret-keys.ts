@@ -1,6 +1,7 @@
 /**
  * Where the keys of secrets are: in the configuration, or in `secret-keys` in the data directory, one to a line, which is
- * made at its first use and which its owner alone may read.
+ * made at its first use and which its owner alone may read. Changes are made by one process at a time: see
+ * `SecretStore.alone`.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -17,7 +18,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
-import type { Keyring } from "./secret-box.ts";
+import { type Keyring, keyId } from "./secret-box.ts";
 
 export interface SecretKeys {
   /** Those that there are; none where no secret was ever set here. @throws Problem data_dir_unusable */
@@ -25,10 +26,12 @@ export interface SecretKeys {
   /** At least one. @throws Problem data_dir_unusable */
   ensure(): Keyring;
   /**
-   * Changes the key in three steps, so that a crash between them loses nothing: a new one comes first beside the old ones,
-   * `reseal` seals everything with it, then the old ones go. With configured keys `reseal` alone is done.
+   * A new key comes first, beside the old ones: the first step of a change, which may be the last without loss. Configured
+   * keys are given as they are.
    */
-  rotate(reseal: (keys: Keyring) => Promise<void>): Promise<void>;
+  renew(): Keyring;
+  /** The last step: what seals nothing goes, but for the first. Configured keys stay. @param inUse ids of keys */
+  prune(inUse: ReadonlySet<string>): void;
 }
 
 /** @param given 32 bytes in base64 each, from the configuration; null: they are in the file */
@@ -36,7 +39,7 @@ export function createSecretKeys(dataDir: string, given: readonly string[] | nul
   const path = join(dataDir, "secret-keys");
   if (given !== null) {
     const keys = given.map(decode);
-    return { present: () => keys, ensure: () => keys, rotate: (reseal) => reseal(keys) };
+    return { present: () => keys, ensure: () => keys, renew: () => keys, prune: () => {} };
   }
   const ensure = (): Keyring => {
     const keys = read(path);
@@ -47,12 +50,15 @@ export function createSecretKeys(dataDir: string, given: readonly string[] | nul
   return {
     present: () => read(path),
     ensure,
-    async rotate(reseal) {
-      const before = ensure();
-      const fresh = randomBytes(32);
-      write(path, [fresh, ...before]);
-      await reseal([fresh, ...before]);
-      write(path, [fresh]);
+    renew() {
+      const keys = [randomBytes(32), ...ensure()];
+      write(path, keys);
+      return keys;
+    },
+    prune(inUse) {
+      const keys = read(path);
+      const kept = keys.filter((key, index) => index === 0 || inUse.has(keyId(key)));
+      if (kept.length < keys.length) write(path, kept);
     },
   };
 }

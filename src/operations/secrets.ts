@@ -10,7 +10,6 @@ import type { SecretKeys } from "./secret-keys.ts";
 /** In bytes. What is shorter could not be masked in a log without masking half of it. */
 const shortest = 4;
 const longest = 32_768;
-const batch = 100;
 
 export function secretOperations({ deps, caller, guard }: CallerContext): SecretClient {
   const keys = deps.secretKeys;
@@ -22,8 +21,9 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
         tell({ project: id, entity: null });
         checkSecretName(name);
         checkValue(name, value);
-        const sealed = seal(keys.ensure(), { project_id: id, name }, value);
-        return presentSecret(await store.secrets.put({ ...sealed, created_by: caller.name }, tell.done()));
+        const place = { project_id: id, name };
+        const secret = { ...place, created_by: caller.name, seal: () => seal(keys.ensure(), place, value) };
+        return presentSecret(await store.secrets.put(secret, tell.done()));
       }),
     list: (project) =>
       guard("secrets.list", async () => {
@@ -41,17 +41,15 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
     rotate: () =>
       guard("secrets.rotate", async () => {
         const { store } = await deps.database();
-        let resealed = 0;
-        await keys.rotate(async (now) => {
-          const [first] = now;
-          if (first === undefined) return;
-          for (;;) {
-            const others = await store.secrets.sealedOtherwise(keyId(first), batch);
-            if (others.length === 0) return;
-            for (const one of others)
-              if (await store.secrets.reseal(one, seal(now, one, open(now, one)))) resealed += 1;
-          }
+        const resealed = await store.secrets.alone(async (all) => {
+          const ring = keys.renew();
+          const [first] = ring;
+          const others = first === undefined ? [] : await all.sealedOtherwise(keyId(first));
+          for (const one of others) await all.replace(seal(ring, one, open(ring, one)));
+          return others.length;
         });
+        // Not before that is committed; by who comes later, where this process ends in between.
+        await store.secrets.alone(async (all) => keys.prune(new Set(await all.keysInUse())));
         return { resealed };
       }),
   };
@@ -62,6 +60,15 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
  * @throws Problem executor_failed: the run's project has no such secret; environment: it cannot be opened
  */
 export async function openSecrets(
+  store: Pick<Store, "secrets">,
+  keys: SecretKeys,
+  { run, names }: { readonly run: RunId; readonly names: readonly string[] },
+): Promise<Readonly<Record<string, string>>> {
+  // A change of keys may have come between the two looks: then both are another a moment later.
+  return await readSecrets(store, keys, { run, names }).catch(() => readSecrets(store, keys, { run, names }));
+}
+
+async function readSecrets(
   store: Pick<Store, "secrets">,
   keys: SecretKeys,
   { run, names }: { readonly run: RunId; readonly names: readonly string[] },
