@@ -94,8 +94,6 @@ export async function restoreBackup(
   const tablePath = restoreMark(dataDir);
   mark(tablePath);
   try {
-    for (const path of [artifactPath, ...["mirrors", "logs", "work"].map((name) => join(dataDir, name))])
-      mkdirSync(path, { recursive: true, mode: 0o700 });
     const files = await restoreFiles({
       bytes,
       artifactPath,

@@ -88,6 +88,8 @@ export interface Composition {
   readonly log: Logger;
   readonly clock: Clock;
   readonly deps: OperationsDeps;
+  /** Who steps run as, where it is not the program's own account. */
+  readonly account: StepAccount | null;
   /** Opens the database at the first call. */
   open(): Promise<OpenDatabase>;
   /** Ends the following of what still runs, which goes on; nothing can be carried afterwards. */
@@ -185,7 +187,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     await (await open()).orchestrator.stop();
     await executor[Symbol.asyncDispose]();
   };
-  return { config, log, clock, deps, open, letGo, close };
+  return { config, log, clock, deps, account, open, letGo, close };
 }
 
 export function settingsOf(options: AppOptions): ServerConfig {

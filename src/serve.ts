@@ -6,13 +6,7 @@ import { type Api, startApi } from "./api/index.ts";
 import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { createLogger, errorMessage, Problem } from "./kernel/index.ts";
-import {
-  createCaretaker,
-  createOperations,
-  ensureAdminToken,
-  findStepAccount,
-  type StepAccount,
-} from "./operations/index.ts";
+import { createCaretaker, createOperations, ensureAdminToken, type StepAccount } from "./operations/index.ts";
 
 export interface ServeOptions extends Omit<AppOptions, "mode"> {
   readonly version: string;
@@ -52,7 +46,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
 }
 
 async function start(composition: Composition, options: ServeOptions): Promise<Server> {
-  const { config, deps, log, clock } = composition;
+  const { config, deps, account, log, clock } = composition;
   const { store, owner, leaveForAWhile } = await composition.open();
   const tokenFile = join(config.dataDir, adminTokenFile);
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
@@ -105,7 +99,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     url: api.url,
     dataDir: config.dataDir,
     adminTokenFile: tokenFile,
-    warnings: warningsOf(findStepAccount(config.local.user, options.host.uid), options.host.uid),
+    warnings: warningsOf(account, options.host.uid),
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => server.stop(),
   };

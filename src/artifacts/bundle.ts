@@ -2,10 +2,11 @@
 
 import fs from "node:fs/promises";
 import path from "node:path";
-import { createTarPacker, type TarHeader } from "modern-tar";
+import type { TarHeader } from "modern-tar";
 import { type ContainedFile, openContained, readContainedLink } from "./contained-file.ts";
 import { outputRefused } from "./failures.ts";
 import { archiveMode, linkStaysInside, safeSegments } from "./paths.ts";
+import { type TarWriter, tarStream } from "./tar-stream.ts";
 
 const chunkBytes = 1 << 20;
 
@@ -17,31 +18,17 @@ interface Bundle {
   readonly prefix: string;
 }
 
-type Writer = Pick<ReturnType<typeof createTarPacker>["controller"], "add">;
-
 /** The archive's bytes. Opens one file at a time; every descriptor is closed when the iteration ends. */
 export async function* packBundle(
   bundle: Bundle,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const { readable, controller } = createTarPacker();
-  const packed = (async () => {
-    try {
-      for (const file of sorted(bundle.files)) {
-        signal?.throwIfAborted();
-        await packOne(controller, bundle, file);
-      }
-      controller.finalize();
-    } catch (error) {
-      // Reaches the reader below through the stream.
-      controller.error(error);
+  yield* tarStream(async (archive) => {
+    for (const file of sorted(bundle.files)) {
+      signal?.throwIfAborted();
+      await packOne(archive, bundle, file);
     }
-  })();
-  try {
-    yield* readable;
-  } finally {
-    await packed;
-  }
+  });
 }
 
 /** By code unit, which is the same everywhere; each name once. */
@@ -49,7 +36,7 @@ function sorted(files: readonly string[]): readonly string[] {
   return [...new Set(files)].sort((a, b) => (a < b ? -1 : 1));
 }
 
-async function packOne(archive: Writer, { root, prefix }: Bundle, file: string): Promise<void> {
+async function packOne(archive: TarWriter, { root, prefix }: Bundle, file: string): Promise<void> {
   const name = prefix === "" ? file : file.slice(prefix.length + 1);
   if (safeSegments(name) === null) throw outputRefused(file, "its name leads out of the workspace");
   const target = await readContainedLink(root, file);
@@ -72,7 +59,7 @@ async function isDirectory(file: string): Promise<boolean> {
 }
 
 async function add(
-  archive: Writer,
+  archive: TarWriter,
   header: TarHeader & { readonly mode: number },
   content?: ContainedFile,
 ): Promise<void> {

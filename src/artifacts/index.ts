@@ -6,6 +6,7 @@ export { inspectImageArchive } from "./image-archive.ts";
 export type { ImageArchive } from "./image-parts.ts";
 export { createRegistry, type Registry, type RegistryOptions } from "./registry.ts";
 export { createArtifactStore } from "./store.ts";
+export { tarStream } from "./tar-stream.ts";
 export type {
   ArtifactReference,
   ArtifactStore,

@@ -4,29 +4,10 @@ import {
   type Outcome,
   plan,
   type Snapshot,
-  type StepPlan,
   type StepView,
 } from "../../../src/domain/index.ts";
 import { type ExecutionId, type JobId, newId, type RunId, type StepId } from "../../../src/kernel/index.ts";
-
-const stepPlan: StepPlan = {
-  name: "a",
-  parallelGroup: null,
-  image: null,
-  command: "true",
-  shell: null,
-  env: {},
-  secrets: [],
-  source: "tree",
-  inputs: [],
-  outputs: [],
-  timeoutSeconds: 60,
-  graceSeconds: 1,
-  retry: null,
-  deploy: null,
-};
-
-const nothing = { settled: [], begun: [] };
+import { nothing, stepPlan } from "./snapshots.ts";
 
 function snapshot(
   run: Partial<Snapshot["run"]>,
