@@ -1,7 +1,8 @@
 /** The data directory and what lies directly below it. */
-import { existsSync, mkdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { errorMessage, Problem } from "../kernel/index.ts";
+import { makeDirectory } from "../store/index.ts";
 
 /** What a restore unpacks first and removes last: while it is there, the rest is not whole. */
 export const restoreMark = (dataDir: string): string => join(dataDir, "restoring");
@@ -26,25 +27,5 @@ export function makeDataDirectory(dataDir: string, uid: number, own: readonly st
       remedy: "Name another one with SHIPINATOR_DATA_DIR.",
       cause: error,
     });
-  }
-}
-
-/** With its parents. Node's own recursive mkdir never returns where a parent exists that cannot have children (/proc). */
-function makeDirectory(path: string, mode: number): void {
-  try {
-    makeOne(path, mode);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
-    makeDirectory(dirname(path), mode);
-    makeOne(path, mode);
-  }
-}
-
-/** Another process may have made it just now: two first commands at once have one home. */
-function makeOne(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { mode });
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
   }
 }

@@ -7,7 +7,12 @@ export type { NewAuditEntry } from "./audit.ts";
 export type { ConnectionSettings, SslMode } from "./connection-settings.ts";
 export { type Database, type DatabaseOptions, openDatabase, type Queryable } from "./database.ts";
 export type { DeploymentStore } from "./deployments.ts";
-export { type EmbeddedOptions, type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded/index.ts";
+export {
+  type EmbeddedOptions,
+  type EmbeddedPostgres,
+  makeDirectory,
+  startEmbeddedPostgres,
+} from "./embedded/index.ts";
 export type { ExecutionStore, ExecutionWork, LogState } from "./executions.ts";
 export type { IdempotencyRequest, IdempotencyStore, Reservation } from "./idempotency.ts";
 export type { JobStore } from "./jobs.ts";

@@ -3,10 +3,11 @@
  * the server; inside it `data` (and the socket) belong to the account that Postgres runs under, which must be able to
  * walk there: as root the two directories above it get mode 0711, everything else keeps its own.
  */
-import { chmodSync, lstatSync, mkdirSync, realpathSync, statSync } from "node:fs";
+import { chmodSync, lstatSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../../kernel/index.ts";
 import type { Account } from "./account.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 export interface Layout {
   /** The data directory of the whole program, resolved. */
@@ -69,26 +70,6 @@ export function prepareLayout(dataDir: string, environment: Environment): Layout
     logFile: join(home, "postgres.log"),
     ownerFile: join(real, "owner.json"),
   };
-}
-
-/** Node's own recursive `mkdir` never returns where nothing can be made, as in /proc. */
-function makeDirectory(path: string, mode: number): void {
-  try {
-    makeOne(path, mode);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
-    makeDirectory(dirname(path), mode);
-    makeOne(path, mode);
-  }
-}
-
-/** Another process may have made it just now. */
-function makeOne(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { mode });
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
-  }
 }
 
 /** Lets the account walk to PGDATA: opens what is ours, and says what to do about the rest. */

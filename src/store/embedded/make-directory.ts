@@ -1,0 +1,24 @@
+/** Directories that several processes may make at the same moment. */
+import { mkdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { errorCode } from "../../kernel/index.ts";
+
+/** With its parents. Node's own recursive `mkdir` never returns where nothing can be made, as in /proc. */
+export function makeDirectory(path: string, mode: number): void {
+  try {
+    makeOne(path, mode);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    makeDirectory(dirname(path), mode);
+    makeOne(path, mode);
+  }
+}
+
+/** Another process may have made it just now. */
+function makeOne(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
+  }
+}
