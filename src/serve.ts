@@ -60,6 +60,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     clock,
     log,
   });
+  composition.listening(api.url);
   const found = join(config.dataDir, serverFile);
   const announcement = `${JSON.stringify({ url: api.url, pid: options.host.pid, version: options.version })}\n`;
   writeFileSync(found, announcement, { mode: 0o600 });

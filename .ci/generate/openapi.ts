@@ -24,13 +24,22 @@ await app.register(swagger, {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     components: {
-      securitySchemes: { token: { type: "http", scheme: "bearer", description: "shp_…, made by an admin." } },
+      securitySchemes: {
+        token: { type: "http", scheme: "bearer", description: "shp_…, made by an admin." },
+        execution: {
+          type: "http",
+          scheme: "bearer",
+          description: "she_…, given to the executor of an attempt.",
+        },
+      },
     },
   },
   transform: (route) => {
     const shown = jsonSchemaTransform(route);
     const access = route.route.config?.access ?? "open";
     if (access === "open") return { ...shown, schema: { ...shown.schema, security: [] } };
+    if (access === "execution")
+      return { ...shown, schema: { ...shown.schema, security: [{ execution: [] }] } };
     const { scope } = operationNeeds[access];
     return { ...shown, schema: { ...shown.schema, security: [{ token: [] }], "x-scope": scope } };
   },

@@ -81,6 +81,75 @@ table deployments
   CREATE TRIGGER deployments_move BEFORE UPDATE ON public.deployments FOR EACH ROW WHEN (((old.outcome <> new.outcome) AND (((((((old.outcome <> 'active'::text) OR (new.outcome <> 'succeeded'::text)) AND ((old.outcome <> 'active'::text) OR (new.outcome <> 'failed'::text))) AND ((old.outcome <> 'active'::text) OR (new.outcome <> 'unknown'::text))) AND ((old.outcome <> 'active'::text) OR (new.outcome <> 'canceled'::text))) AND ((old.outcome <> 'unknown'::text) OR (new.outcome <> 'succeeded'::text))) AND ((old.outcome <> 'unknown'::text) OR (new.outcome <> 'failed'::text))))) EXECUTE FUNCTION refuse_change('the deployment''s outcome does not move there')
   CREATE TRIGGER deployments_no_truncate BEFORE TRUNCATE ON public.deployments FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
 
+table execution_evidence
+  id bigint not null
+  execution_id uuid not null
+  said_by text
+  report jsonb not null
+  created_at timestamp with time zone not null default now()
+  constraint execution_evidence_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES execution_reports(execution_id) ON DELETE CASCADE
+  constraint execution_evidence_pkey PRIMARY KEY (id)
+  CREATE INDEX execution_evidence_execution_id_idx ON public.execution_evidence USING btree (execution_id)
+
+table execution_reports
+  execution_id uuid not null
+  attempt integer not null
+  run_id uuid not null
+  job_id uuid not null
+  job_attempt integer not null
+  spec jsonb not null
+  submitted_at timestamp with time zone not null default now()
+  launched_at timestamp with time zone
+  claimed_by text
+  claimed_at timestamp with time zone
+  begun_at timestamp with time zone
+  heard_at timestamp with time zone
+  stop_cause text
+  stop_grace_seconds integer
+  final_status text
+  report jsonb
+  reported_at timestamp with time zone
+  closed_reason text
+  closed_at timestamp with time zone
+  sealed_at timestamp with time zone
+  log_complete boolean
+  constraint execution_reports_attempt_check CHECK ((attempt >= 1))
+  constraint execution_reports_check CHECK (((claimed_by IS NULL) = (claimed_at IS NULL)))
+  constraint execution_reports_check1 CHECK (((begun_at IS NULL) OR (claimed_at IS NOT NULL)))
+  constraint execution_reports_check2 CHECK (((stop_cause IS NULL) = (stop_grace_seconds IS NULL)))
+  constraint execution_reports_check3 CHECK ((((final_status IS NULL) = (report IS NULL)) AND ((report IS NULL) = (reported_at IS NULL))))
+  constraint execution_reports_check4 CHECK (((final_status IS NULL) OR (claimed_at IS NOT NULL)))
+  constraint execution_reports_check5 CHECK (((closed_reason IS NULL) = (closed_at IS NULL)))
+  constraint execution_reports_check6 CHECK (((final_status IS NULL) OR (closed_at IS NULL)))
+  constraint execution_reports_check7 CHECK (((final_status <> 'success'::text) OR (begun_at IS NOT NULL)))
+  constraint execution_reports_check8 CHECK (((sealed_at IS NULL) = (log_complete IS NULL)))
+  constraint execution_reports_check9 CHECK (((sealed_at IS NULL) OR (final_status IS NOT NULL) OR (closed_at IS NOT NULL)))
+  constraint execution_reports_closed_reason_check CHECK ((closed_reason = ANY (ARRAY['canceled'::text, 'timed_out'::text, 'unschedulable'::text, 'start_failed'::text, 'executor_lost'::text])))
+  constraint execution_reports_final_status_check CHECK ((final_status = ANY (ARRAY['success'::text, 'failed'::text, 'canceled'::text])))
+  constraint execution_reports_job_attempt_check CHECK ((job_attempt >= 1))
+  constraint execution_reports_pkey PRIMARY KEY (execution_id)
+  constraint execution_reports_run_id_fkey FOREIGN KEY (run_id) REFERENCES pipeline_runs(id) ON DELETE CASCADE
+  constraint execution_reports_stop_cause_check CHECK ((stop_cause = ANY (ARRAY['canceled'::text, 'timed_out'::text])))
+  CREATE INDEX execution_reports_job_id_idx ON public.execution_reports USING btree (job_id, job_attempt)
+  CREATE INDEX execution_reports_run_id_idx ON public.execution_reports USING btree (run_id)
+  CREATE INDEX execution_reports_unsealed_idx ON public.execution_reports USING btree (COALESCE(reported_at, closed_at)) WHERE ((sealed_at IS NULL) AND ((reported_at IS NOT NULL) OR (closed_at IS NOT NULL)))
+  CREATE TRIGGER guard_execution_report BEFORE UPDATE ON public.execution_reports FOR EACH ROW EXECUTE FUNCTION guard_execution_report()
+
+table execution_uploads
+  execution_id uuid not null
+  name text not null
+  artifact_id uuid not null
+  checksum text not null
+  size bigint not null
+  storage_path text not null
+  metadata jsonb not null
+  created_at timestamp with time zone not null default now()
+  constraint execution_uploads_artifact_id_key UNIQUE (artifact_id)
+  constraint execution_uploads_checksum_check CHECK ((checksum ~ '^[0-9a-f]{64}$'::text))
+  constraint execution_uploads_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES execution_reports(execution_id) ON DELETE CASCADE
+  constraint execution_uploads_pkey PRIMARY KEY (execution_id, name)
+  constraint execution_uploads_size_check CHECK ((size >= 0))
+
 table executions with (fillfactor=80)
   id uuid not null
   job_step_id uuid not null
@@ -691,6 +760,27 @@ begin
       raise exception 'execution % is % and its outcome never changes again', old.id, old.status
         using errcode = 'SH001';
     end if;
+  end if;
+  return new;
+end
+
+function guard_execution_report() returns trigger language plpgsql
+
+-- What was said once stays, and what has ended is over.
+begin
+  if old.final_status is not null and (new.final_status, new.report, new.closed_at)
+      is distinct from (old.final_status, old.report, old.closed_at)
+    or old.closed_at is not null and (new.closed_reason, new.closed_at, new.final_status)
+      is distinct from (old.closed_reason, old.closed_at, old.final_status)
+    or old.claimed_by is not null and new.claimed_by is distinct from old.claimed_by
+    or old.begun_at is not null and new.begun_at is distinct from old.begun_at
+    or (old.final_status is not null or old.closed_at is not null)
+      and (new.claimed_by, new.begun_at) is distinct from (old.claimed_by, old.begun_at)
+    or old.stop_cause is not null and new.begun_at is distinct from old.begun_at
+    or (new.execution_id, new.attempt, new.spec) is distinct from (old.execution_id, old.attempt, old.spec)
+  then
+    raise exception 'the report of execution % contradicts what is recorded', old.execution_id
+      using errcode = 'check_violation', table = 'execution_reports';
   end if;
   return new;
 end

@@ -3,10 +3,11 @@
  * seconds, a body within a minute, and a connection that says nothing is let go.
  */
 import { readFileSync, type StatWatcher, unwatchFile, watchFile } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { errorMessage, type Logger, Problem } from "../kernel/index.ts";
+import { createBodyDeadlines } from "./body-deadlines.ts";
 import { refuseConnection } from "./refusals.ts";
 
 export interface TlsFiles {
@@ -17,14 +18,17 @@ export interface TlsFiles {
 const limits = {
   /** Milliseconds for the request's header lines. */
   headersTimeout: 15_000,
-  /** Milliseconds for the whole request; answers may take as long as they need. */
-  requestTimeout: 60_000,
+  /** Bodies have deadlines of their own: see body-deadlines.ts. Answers may take as long as they need. */
+  requestTimeout: 0,
   keepAliveTimeout: 65_000,
   maxHeaderSize: 16_384,
   /** Looks for what is late this often. */
   connectionsCheckingInterval: 2_000,
   noDelay: true,
 } as const;
+
+/** Milliseconds for a whole request. */
+const requestMs = 60_000;
 
 /** How often the certificate's files are looked at. */
 const lookMs = 10_000;
@@ -34,15 +38,21 @@ export interface Listener {
   readonly scheme: "http" | "https";
   /** Closes the connections on which no request is under way: silent ones, and those whose header lines do not come. */
   closeQuiet(): void;
+  /** This request's body may take as long as whoever reads it likes. */
+  readonly liftDeadline: (request: IncomingMessage) => void;
   stop(): void;
 }
 
 /** @throws Problem server_config_invalid: a file cannot be read, or holds no certificate or key */
 export function createListener(tls: TlsFiles | null, handler: RequestListener, log: Logger): Listener {
-  if (tls === null) {
-    const server = limited(createServer(limits, handler));
-    return { server, scheme: "http", closeQuiet: quietOf(server), stop: () => undefined };
-  }
+  const deadlines = createBodyDeadlines(requestMs);
+  const limited = (server: Server) => {
+    limit(server);
+    server.prependListener("request", deadlines.watch);
+    return { server, closeQuiet: quietOf(server), liftDeadline: deadlines.lift };
+  };
+  if (tls === null)
+    return { ...limited(createServer(limits, handler)), scheme: "http", stop: () => undefined };
   const server = createTlsServer({ ...limits, ...readTls(tls), minVersion: "TLSv1.2" }, handler);
   // A client that speaks no TLS, or gives up: its connection is its own matter.
   server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS connection failed"));
@@ -57,7 +67,7 @@ export function createListener(tls: TlsFiles | null, handler: RequestListener, l
       );
     }
   });
-  return { server: limited(server), scheme: "https", closeQuiet: quietOf(server), stop };
+  return { ...limited(server), scheme: "https", stop };
 }
 
 /** Node's own look for idle connections takes one for busy that has sent the half of a line. */
@@ -84,7 +94,7 @@ function quietOf(server: Server): () => void {
 /** Node drops what comes beyond so many; a process has so many file handles at most systems' default. */
 const mostConnections = 4_096;
 
-function limited(server: Server): Server {
+function limit(server: Server): void {
   server.maxConnections = mostConnections;
   // Else Node passes over the lines beyond a number of them. They are bounded by their size.
   server.maxHeadersCount = 0;
@@ -94,7 +104,6 @@ function limited(server: Server): Server {
   server.on("connect", (_request, socket) =>
     refuseConnection(new Problem("usage", "the server is no proxy"), socket),
   );
-  return server;
 }
 
 function readTls({ certificate, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {

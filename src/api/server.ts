@@ -93,6 +93,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     ready: () => operations.ready(),
     metrics: async () => (await metrics()).read(),
     stopping: stopping.signal,
+    liftDeadline: (request) => listener?.liftDeadline(request),
   });
   app.addHook("onResponse", async (request, reply) => {
     const { method, url, id } = request;

@@ -16,5 +16,6 @@ export {
   type ServerConfig,
   type ServerConfigInput,
 } from "./server-config.ts";
-export { describeServerConfig, type ListenAddress, type SettingDescription } from "./server-settings.ts";
+export { describeServerConfig, type SettingDescription } from "./server-settings.ts";
+export type { ListenAddress } from "./setting-readers.ts";
 export { yamlText } from "./yaml-text.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { defaultDataDirectory, type LogLevel, Problem } from "../kernel/index.ts";
 import { Secret } from "./secret.ts";
-import { type ListenAddress, type Setting, settings } from "./server-settings.ts";
+import { type Setting, settings } from "./server-settings.ts";
 import {
   type ConfigFile,
   fromEnvironment,
@@ -10,6 +10,7 @@ import {
   type Given,
   type SourceProblem,
 } from "./server-sources.ts";
+import type { ListenAddress } from "./setting-readers.ts";
 
 export interface DatabaseConfig {
   /** A host, or a directory with a socket. */
@@ -34,7 +35,7 @@ export interface ServerConfig {
     readonly files: { readonly certificate: string; readonly key: string } | null;
     readonly proxy: boolean;
   };
-  readonly executor: "local";
+  readonly executor: "local" | "remote";
   readonly parallelLimit: number;
   /** Null: nothing was said, so nothing is logged. */
   readonly logLevel: LogLevel | null;
@@ -46,6 +47,17 @@ export interface ServerConfig {
     readonly logCapBytes: number;
     readonly graceSeconds: number;
   };
+  readonly remote: {
+    /** Program and arguments; null only where the executor is another. */
+    readonly launch: readonly string[] | null;
+    /** Null: where the server listens. */
+    readonly url: string | null;
+    readonly slots: number;
+    readonly pendingSeconds: number;
+    readonly silenceSeconds: number;
+  };
+  /** Null: it is in a file of the data directory. */
+  readonly callbacks: { readonly key: Secret | null };
   readonly embedded: { readonly user: string | null };
   /** Null: the embedded Postgres. */
   readonly db: DatabaseConfig | null;
@@ -98,13 +110,15 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
   }
 
   const dataDir = read(settings.dataDir) ?? defaultDataDir(environment, machine, problems);
+  const executor = read(settings.executor) ?? "local";
+  const remoteSlots = read(settings.remoteSlots) ?? 16;
   const config: ServerConfig = {
     dataDir,
     artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
     tls: { files: tlsFiles(read, [ofVariables, ofFile], problems), proxy: read(settings.tlsProxy) ?? false },
-    executor: read(settings.executor) ?? "local",
-    parallelLimit: read(settings.parallelLimit) ?? machine.cores,
+    executor,
+    parallelLimit: read(settings.parallelLimit) ?? (executor === "remote" ? remoteSlots : machine.cores),
     logLevel: read(settings.logLevel) ?? null,
     local: {
       slots: read(settings.localSlots) ?? machine.cores,
@@ -113,12 +127,27 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
       logCapBytes: read(settings.localLogCap) ?? 64 * 2 ** 20,
       graceSeconds: read(settings.localGrace) ?? 10,
     },
+    remote: {
+      launch: read(settings.remoteLaunch) ?? null,
+      url: read(settings.remoteUrl) ?? null,
+      slots: remoteSlots,
+      pendingSeconds: read(settings.remotePending) ?? 600,
+      silenceSeconds: read(settings.remoteSilence) ?? 120,
+    },
+    callbacks: { key: read(settings.callbacksKey) ?? null },
     embedded: { user: read(settings.embeddedUser) ?? null },
     db: database(read, [ofFile, ofVariables], problems),
     git: { allowFileUrls: read(settings.gitAllowFileUrls) ?? false },
     secrets: { keys: read(settings.secretsKeys) ?? null },
     registry: { plainHttp: read(settings.registryPlainHttp) ?? [] },
   };
+  const said = ofVariables.get(settings.executor.key) ?? ofFile.get(settings.executor.key);
+  if (config.executor === "remote" && config.remote.launch === null && said !== undefined)
+    problems.push({
+      source: said.source,
+      message: "executor remote needs remote.launch: a program that starts executors",
+      suggestion: null,
+    });
   if (problems.length > 0) throw problemOf(problems);
   return config;
 }

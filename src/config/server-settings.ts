@@ -1,14 +1,25 @@
 /** The table of the server's settings: key, how its text is read, default, meaning. The variable's name follows. */
-import { isAbsolute, resolve } from "node:path";
-import { quoted } from "./faults.ts";
-import { nearest } from "./nearest.ts";
-import { Secret } from "./secret.ts";
-import { parseDuration, parseSize } from "./units.ts";
-
-export type Read<T> =
-  | { readonly ok: true; readonly value: T }
-  /** `message` is the predicate of a sentence that begins with the setting. */
-  | { readonly ok: false; readonly message: string; readonly suggestion: string | null };
+import {
+  account,
+  anyText,
+  callbackKey,
+  callbackUrl,
+  commandLine,
+  databaseHost,
+  duration,
+  executor,
+  flag,
+  hostList,
+  integer,
+  keyring,
+  listenAddress,
+  oneOf,
+  path,
+  type Read,
+  secret,
+  size,
+  stepAccount,
+} from "./setting-readers.ts";
 
 export interface Setting<T> {
   /** Dotted, as in the file. */
@@ -20,120 +31,6 @@ export interface Setting<T> {
   /** In words for the documentation. */
   readonly fallback: string;
   readonly meaning: string;
-}
-
-const good = <T>(value: T): Read<T> => ({ ok: true, value });
-const bad = (message: string, suggestion: string | null = null): Read<never> => ({
-  ok: false,
-  message,
-  suggestion,
-});
-
-const anyText = (text: string): Read<string> => (text === "" ? bad("is empty") : good(text));
-const secret = (text: string): Read<Secret> => good(new Secret(text));
-
-/** What is wrong is not shown: it is a key all the same. */
-function keyring(text: string): Read<readonly Secret[]> {
-  const keys = text.split(",").map((key) => key.trim());
-  return keys.every((key) => /^[A-Za-z0-9+/]{43}=$/.test(key))
-    ? good(keys.map((key) => new Secret(key)))
-    : bad("must be one or more keys of 32 bytes in base64, as `openssl rand -base64 32` makes them");
-}
-function path(text: string, base: string): Read<string> {
-  // Resolved, it would be the directory of the file that says it.
-  if (text === "") return bad("is empty");
-  return text.startsWith("~")
-    ? bad('must be a path, and "~" is not expanded here')
-    : good(isAbsolute(text) ? text : resolve(base, text));
-}
-
-/** What is not one is not shown: people put a whole address here, the password in it. */
-function databaseHost(text: string): Read<string> {
-  if (text === "") return bad("is empty");
-  return isAbsolute(text) || /^[A-Za-z0-9_.:-]+$/.test(text)
-    ? good(text)
-    : bad("must be the name or address of a host, or the absolute directory of a socket, and nothing else");
-}
-
-function account(text: string): Read<string> {
-  return /^[A-Za-z_][A-Za-z0-9_.-]{0,30}\$?$|^\d{1,10}$/.test(text)
-    ? good(text)
-    : bad(`must be the name or number of an account, not ${quoted(text)}`);
-}
-
-const integer =
-  (least: number, most: number) =>
-  (text: string): Read<number> => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return good(value);
-    const link = text.startsWith("tcp://")
-      ? "; this one comes from a Kubernetes Service of that name: set enableServiceLinks: false in the pod"
-      : "";
-    return bad(`must be a whole number from ${least} to ${most}, not ${quoted(text)}${link}`);
-  };
-
-function size(text: string): Read<number> {
-  const bytes = parseSize(text);
-  return bytes === null
-    ? bad(`must be a size such as "64MiB" or a number of bytes, not ${quoted(text)}`)
-    : good(bytes);
-}
-
-const duration =
-  (least: number, most: number) =>
-  (text: string): Read<number> => {
-    const seconds = parseDuration(text);
-    return seconds === null || seconds < least || seconds > most
-      ? bad(`must be a duration such as "10s" from ${least} to ${most} seconds, not ${quoted(text)}`)
-      : good(seconds);
-  };
-
-function flag(text: string): Read<boolean> {
-  if (text === "true") return good(true);
-  return text === "false" ? good(false) : bad(`must be true or false, not ${quoted(text)}`);
-}
-
-const oneOf =
-  <const T extends string>(words: readonly T[]) =>
-  (text: string): Read<T> => {
-    const found = words.find((word) => word === text);
-    return found === undefined
-      ? bad(`must be one of ${words.join(", ")}, not ${quoted(text)}`, nearest(text, words))
-      : good(found);
-  };
-
-/** Root's may be named, so that nobody lets steps run as root without knowing it. */
-function stepAccount(text: string): Read<string> {
-  return text === "0" ? good("root") : account(text);
-}
-
-function executor(text: string): Read<"local"> {
-  return text === "kubernetes"
-    ? bad("is kubernetes, which is not carried out yet; the only executor is local")
-    : oneOf(["local"])(text);
-}
-
-export interface ListenAddress {
-  /** Without the brackets of an IPv6 address. */
-  readonly host: string;
-  readonly port: number;
-}
-
-function listenAddress(text: string): Read<ListenAddress> {
-  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host === undefined || port > 65535
-    ? bad(`must be host:port such as "127.0.0.1:8080" or "[::1]:8080", not ${quoted(text)}`)
-    : good({ host, port });
-}
-
-function hostList(text: string): Read<readonly string[]> {
-  const hosts = text.split(",").map((host) => host.trim());
-  const wrong = hosts.find((host) => !/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/.test(host));
-  return wrong === undefined
-    ? good(hosts)
-    : bad(`must name registries as host or host:port, not ${quoted(wrong)}`);
 }
 
 function define<T>(
@@ -177,7 +74,7 @@ export const settings = {
   parallelLimit: define(
     "parallel_limit",
     integer(1, 1000),
-    "number of cores",
+    "number of cores; with the executor remote its slots",
     "How many steps of one run may run at the same time.",
   ),
   logLevel: define(
@@ -223,6 +120,43 @@ export const settings = {
     "a file in the data directory, made at first use",
     "Keys of stored secrets, 32 bytes in base64 each: the first one seals, all of them open; never shown.",
     "list",
+  ),
+  callbacksKey: define(
+    "callbacks.key",
+    callbackKey,
+    "a file in the data directory, made at first use",
+    "Key of the tokens that executors elsewhere report with, 32 bytes in base64; the same on all servers of one database; never shown.",
+  ),
+  remoteLaunch: define(
+    "remote.launch",
+    commandLine,
+    "none",
+    "Program and arguments that start an executor elsewhere; called with `launch` or `release` and a line of JSON.",
+    "list",
+  ),
+  remoteUrl: define(
+    "remote.url",
+    callbackUrl,
+    "where the server listens",
+    "Address under which executors elsewhere reach this server.",
+  ),
+  remoteSlots: define(
+    "remote.slots",
+    integer(1, 10_000),
+    "16",
+    "How many steps run elsewhere at the same time, of this server's runs.",
+  ),
+  remotePending: define(
+    "remote.pending",
+    duration(1, 86_400),
+    "10m",
+    "Time in which an executor must come for what it was started for.",
+  ),
+  remoteSilence: define(
+    "remote.silence",
+    duration(1, 86_400),
+    "2m",
+    "An executor that reports nothing for so long is lost.",
   ),
   dbHost: define(
     "db.host",

@@ -65,6 +65,8 @@ export interface JobSpec {
   readonly jobId: JobId;
   readonly jobType: JobType;
   readonly attempt: number;
+  /** What the run is carried out by; absent in a question that stands beside the run's jobs. */
+  readonly executorType?: string;
   readonly source: SourceSpec | null;
   readonly inputs: readonly InputArtifact[];
   /** The steps in order, so that what they need can be made beforehand. */

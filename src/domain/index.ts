@@ -18,6 +18,7 @@ export { mirrorName } from "./mirror-name.ts";
 export * from "./pipeline-config.ts";
 export { maxInPlaceAttempts, type PlanMode, plan } from "./planner.ts";
 export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";
+export * from "./report.ts";
 export type * from "./snapshot.ts";
 export { buildOutputs, fillEnvironment, judge, planStep, stepEnvironment } from "./stage-plan.ts";
 export * from "./states.ts";

@@ -11,6 +11,7 @@ export const outputTypes = ["binary", "oci_image", "helm_chart", "manifest"] as 
 export type OutputType = (typeof outputTypes)[number];
 export const testArtifactTypes = ["coverage", "test_report"] as const;
 export type TestArtifactType = (typeof testArtifactTypes)[number];
+export const artifactTypes = [...outputTypes, ...testArtifactTypes] as const;
 export type ArtifactType = OutputType | TestArtifactType;
 
 export interface OutputConfig {

@@ -1,3 +1,4 @@
+export { createExecutorByType, type ExecutorsByType } from "./by-type.ts";
 export {
   createFakeExecutor,
   createFakeWorld,

@@ -1,6 +1,13 @@
 /** The executor interface. See `Executor` for the lifecycle; implementations live in a folder each. */
-import type { ExecutionSpec, ExecutionStatus, JobSpec, OutputSpec, StepPlan } from "../domain/index.ts";
-import type { ExecutionId, JobId } from "../kernel/index.ts";
+import type {
+  ArtifactMetadata,
+  ExecutionSpec,
+  ExecutionStatus,
+  JobSpec,
+  OutputSpec,
+  StepPlan,
+} from "../domain/index.ts";
+import type { ArtifactId, ExecutionId, JobId } from "../kernel/index.ts";
 
 /** Names one attempt at a step. (stepId, attempt) is the identity; the rest says where it lives. */
 export interface ExecutionHandle {
@@ -33,6 +40,19 @@ export type FoundOutput =
   | { readonly output: OutputSpec; readonly kind: "ref"; readonly ref: string }
   | {
       readonly output: OutputSpec;
+      /** In the artifact store already, verified: the executor sent it there itself. */
+      readonly kind: "stored";
+      readonly stored: {
+        readonly artifactId: ArtifactId;
+        /** Lower-case hex. */
+        readonly sha256: string;
+        readonly size: number;
+        readonly storagePath: string;
+        readonly metadata: ArtifactMetadata;
+      };
+    }
+  | {
+      readonly output: OutputSpec;
       readonly kind: "missing";
       readonly reason: "artifact_missing" | "artifact_corrupt";
       /** One sentence: what was looked for, what was found instead. */
@@ -46,7 +66,7 @@ export type FoundOutput =
  * the caller. Nothing here decides about runs.
  */
 export interface Executor extends AsyncDisposable {
-  /** `executor_type` in the database: `local`, `kubernetes`, `fake`. */
+  /** `executor_type` in the database: `local`, `remote`, `fake`. */
   readonly type: string;
   /**
    * Makes the workspace of a job attempt: checkout of its source tree, inputs restored and verified.
@@ -62,8 +82,9 @@ export interface Executor extends AsyncDisposable {
   /** What is known; re-attaches after a restart. Never infers "not begun" from absence: it takes the gate. */
   status(handle: ExecutionHandle): Promise<ExecutionStatus>;
   /**
-   * Terminate, grace, kill, prove that nothing is left; before begin it takes the gate. Idempotent; resolves when the
-   * execution has ended by this or any cause, after which `status` says `ended`.
+   * Terminate, grace, kill, prove that nothing is left; before begin it takes the gate. Idempotent. Resolves when the
+   * execution has ended by this or any cause, after which `status` says `ended`; where it runs elsewhere, when that it
+   * is to end is written down, and its end comes as any other.
    */
   cancel(handle: ExecutionHandle, cause: CancelCause, graceSeconds: number): Promise<void>;
   /** Looks up the declared outputs of an ended execution in its workspace. */

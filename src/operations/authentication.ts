@@ -8,8 +8,12 @@ export interface Authentication extends Pick<Authenticator, "authenticate"> {
   /**
    * Begins to listen on a connection of its own, for the caller to stop. Before that, and while the connection is down,
    * nothing is remembered and every request asks the database.
+   * @param others what else is to be heard on that connection
    */
-  listen(connection: ConnectionSettings): Listener;
+  listen(
+    connection: ConnectionSettings,
+    others: Readonly<Record<string, (payload: string) => void>>,
+  ): Listener;
 }
 
 export interface AuthenticationDeps {
@@ -27,10 +31,10 @@ export function openAuthentication({ database, clock, log }: AuthenticationDeps)
   });
   return {
     authenticate: authenticator.authenticate,
-    listen(settings) {
+    listen(settings, others) {
       const listener = createListener({
         settings,
-        channels: { [tokenChannel]: authenticator.forget },
+        channels: { ...others, [tokenChannel]: authenticator.forget },
         onUp: authenticator.forgetAll,
         clock,
         log,

@@ -3,6 +3,7 @@
  * partitions, forgets old answers. Each is a loop of its own; one that fails is tried again at its next turn.
  */
 import { createLoop, errorMessage, type Loop } from "../kernel/index.ts";
+import { lateMs } from "./callbacks.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { abandonedRuns, takeOver } from "./recovery.ts";
 
@@ -21,6 +22,7 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
     loop("taking over runs", recoverMs, () => recover(deps)),
     loop("making partitions", 24 * hourMs, makePartitions),
     loop("forgetting old answers", hourMs, forgetAnswers),
+    loop("sealing what is waited for no more", hourMs, sealOverdue),
   ];
 
   function loop(what: string, everyMs: number, runOnce: () => Promise<void>): Loop {
@@ -37,6 +39,24 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
   async function forgetAnswers(): Promise<void> {
     const { store } = await deps.database();
     while ((await store.idempotency.purge(purgeBatch)) === purgeBatch);
+  }
+
+  /** What executors elsewhere did not send within their day, and what they sent for nothing. */
+  async function sealOverdue(): Promise<void> {
+    const { store, artifacts } = await deps.database();
+    for (;;) {
+      const overdue = await store.reports.overdue(lateMs, purgeBatch);
+      for (const id of overdue) {
+        await deps.logs.seal(id);
+        await store.reports.seal(id, false);
+      }
+      if (overdue.length < purgeBatch) break;
+    }
+    for (;;) {
+      const orphans = await store.reports.takeOrphans(purgeBatch);
+      for (const id of orphans) await artifacts.remove(id);
+      if (orphans.length < purgeBatch) return;
+    }
   }
 
   return {

@@ -46,6 +46,8 @@ export interface LogInfo {
   /** Bytes over the cap that were not kept; null while it is written. */
   readonly dropped: number | null;
   readonly state: "open" | "ended";
+  /** The executor wrote more, or other bytes, than have come from it. */
+  readonly log_incomplete: boolean;
 }
 
 /** A log's next bytes as the step wrote them, and their offset. */

@@ -8,6 +8,8 @@ import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
 import type { ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
 import type { Authenticator } from "./authenticate.ts";
+import type { ExecutionTokens } from "./execution-token.ts";
+import type { ReportHints } from "./report-hints.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 
 export interface OpenDatabase {
@@ -45,6 +47,11 @@ export interface OperationsDeps {
   readonly authenticator: Pick<Authenticator, "authenticate">;
   /** Of what is sealed in the database. */
   readonly secretKeys: SecretKeys;
+  /** Of what is carried out elsewhere. */
+  readonly executionTokens: Pick<ExecutionTokens, "read">;
+  readonly hints: Pick<ReportHints, "tell">;
+  /** Bytes of a step's log that are kept. */
+  readonly logCapBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
 }

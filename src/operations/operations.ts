@@ -4,9 +4,11 @@
  */
 
 import type { ChangeSet } from "../domain/index.ts";
-import { brandId, type RunId } from "../kernel/index.ts";
+import { brandId, Problem, type RunId } from "../kernel/index.ts";
 import type { Statistics, Store } from "../store/index.ts";
 import { createAuditWriter } from "./audit-writer.ts";
+import type { CallbackClient } from "./callback-wire.ts";
+import { callbackClient } from "./callbacks.ts";
 import type { Caller } from "./caller.ts";
 import { pipelineOperations, present, projectOperations, repositoryOperations } from "./catalog.ts";
 import type { Client } from "./client.ts";
@@ -33,6 +35,8 @@ export interface Operations {
   as(caller: Caller): Client;
   /** Who holds this token. @throws Problem unauthorized */
   authenticate(token: string, requestId: string | null): Promise<Caller>;
+  /** What the holder of an execution's token may say. @throws Problem unauthorized, or forbidden for a person's token */
+  executor(token: string, requestId: string | null): Promise<CallbackClient>;
   /** Whether the caller may do this at all, before anything else of the request is looked at. @throws forbidden */
   allow(caller: Caller, operation: Operation): Promise<void>;
   readonly idempotency: KeptAnswers;
@@ -49,6 +53,12 @@ export function createOperations(deps: OperationsDeps): Operations {
   return {
     as: (caller) => clientOf(deps, caller, createGuard(caller, audit)),
     authenticate: (token, requestId) => deps.authenticator.authenticate(token, requestId),
+    async executor(token, requestId) {
+      const name = deps.executionTokens.read(token);
+      if (name !== null) return callbackClient(deps, name);
+      await deps.authenticator.authenticate(token, requestId);
+      throw new Problem("forbidden", "a callback takes the token of its execution alone");
+    },
     allow: (caller, operation) => allow(caller, operation, audit),
     idempotency: keepAnswersIn(async () => (await deps.database()).store.idempotency),
     watch: {

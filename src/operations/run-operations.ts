@@ -106,12 +106,15 @@ export function runOperations(context: CallerContext): RunOperations {
     },
     logInfo: (executionId) =>
       guard("logs.read", async () => {
-        const { id, status, log_dropped } = await visibleExecution(executionId);
-        const state = isFinalExecution(status) ? "ended" : "open";
+        const { id, status, log_dropped, executor_type } = await visibleExecution(executionId);
+        const ended = isFinalExecution(status);
+        const { store } = await deps.database();
+        const report = ended && executor_type === "remote" ? await store.reports.get(id) : null;
         return {
           bytes: await deps.logs.size(id),
-          dropped: state === "ended" ? (log_dropped ?? 0) : null,
-          state,
+          dropped: ended ? (log_dropped ?? 0) : null,
+          state: ended ? "ended" : "open",
+          log_incomplete: report !== null && report.log_complete !== true,
         };
       }),
     executionOf: (stepId) =>

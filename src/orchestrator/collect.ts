@@ -46,6 +46,7 @@ async function collectOne(
   const { name, type, required } = found.output;
   if (found.kind === "missing")
     return { name, type, found: false, required, reason: found.reason, message: found.message };
+  if (found.kind === "stored") return { name, type, found: true, ...found.stored };
   try {
     return found.kind === "ref"
       ? await collectRef(deps, found, signal)

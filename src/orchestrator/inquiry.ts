@@ -76,7 +76,7 @@ async function outcomeOf(
       if (status.state === "unknown") throw new Problem("executor_failed", "the question has vanished");
       if (stopping.aborted) return null;
       if (clock.monotonic() > deadline) await executor.cancel(handle, "timed_out", graceSeconds);
-      else await clock.sleep(lookMs, AbortSignal.any([nap.signal, stopping]));
+      await clock.sleep(lookMs, AbortSignal.any([nap.signal, stopping]));
     }
   } finally {
     over.abort();

@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { resolve as absolute } from "node:path";
 import type { Clock, Logger } from "../kernel/index.ts";
+import { archive } from "./archive.ts";
 import { checkout } from "./checkout.ts";
 import { createGit } from "./git.ts";
 import { snapshotCommit } from "./local-commit.ts";
@@ -79,6 +80,17 @@ export function createSource(options: SourceOptions): Source {
     snapshotCommit: (request, signal) => during((both) => snapshotCommit(room, request, both), signal),
     checkout: (spec, target, signal) =>
       during((both) => checkout(room, spec, absolute(target), both), signal),
+    async *archive(spec, signal) {
+      const over = Promise.withResolvers<void>();
+      const ended = during(async () => await over.promise, undefined);
+      try {
+        const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+        yield* archive(room, spec, either);
+      } finally {
+        over.resolve();
+        await ended;
+      }
+    },
     readFile: (at, path, maxBytes, signal) =>
       during((both) => readFileAt(room, at, path, maxBytes, both), signal),
     async [Symbol.asyncDispose]() {

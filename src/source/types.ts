@@ -95,6 +95,11 @@ export interface Source extends AsyncDisposable {
    */
   checkout(spec: SourceSpec, targetDirectory: string, signal?: AbortSignal): Promise<CheckedOut>;
   /**
+   * What `checkout` makes, as a tar that needs no mirror: names relative to the workspace, links as links. A failure comes
+   * before the first byte. @throws as `checkout`
+   */
+  archive(spec: SourceSpec, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
    * The bytes of one file, null when the tree has nothing at `path`.
    * @throws Problem source_refused: a symlink, a directory, or more than `maxBytes`
    */

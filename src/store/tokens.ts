@@ -57,9 +57,6 @@ export interface FileTokens {
   replace(token: NewToken): Promise<void>;
 }
 
-/** Where a token's id is notified when it is revoked or removed (migrations/0005). */
-export const tokenChannel = "shipinator_tokens";
-
 const columns = `row.id, row.name, row.scope, row.project_id, row.created_by, row.created_at, row.expires_at,
   row.revoked_at`;
 

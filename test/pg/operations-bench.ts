@@ -2,15 +2,26 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createArtifactStore } from "../../src/artifacts/index.ts";
+import { type ArtifactStore, createArtifactStore } from "../../src/artifacts/index.ts";
 import { buildinator } from "../../src/buildinator/index.ts";
+import type { ExecutionSpec } from "../../src/domain/index.ts";
 import { createFakeExecutor, createFakeWorld } from "../../src/executor/index.ts";
-import { type PipelineId, Problem, type RunId, silentLogger, systemClock } from "../../src/kernel/index.ts";
-import { createLogStore } from "../../src/logs/index.ts";
+import {
+  brandId,
+  type ExecutionId,
+  type PipelineId,
+  Problem,
+  type RunId,
+  silentLogger,
+  systemClock,
+} from "../../src/kernel/index.ts";
+import { createLogStore, type LogStore } from "../../src/logs/index.ts";
 import {
   type Caller,
   type Client,
+  createExecutionTokens,
   createOperations,
+  createReportHints,
   createSecretKeys,
   localCaller,
   type Operations,
@@ -19,6 +30,7 @@ import {
 } from "../../src/operations/index.ts";
 import { createOrchestrator } from "../../src/orchestrator/index.ts";
 import { createSource } from "../../src/source/index.ts";
+import { jobOf, specOf } from "../unit/executor/specs.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
 export interface OperationsBench extends AsyncDisposable {
@@ -26,10 +38,19 @@ export interface OperationsBench extends AsyncDisposable {
   readonly operations: Operations;
   /** At the terminal of the server's machine. */
   readonly local: Client;
+  readonly artifacts: ArtifactStore;
+  readonly logs: LogStore;
   /** A token that was made for it, as it comes in with a request. */
   caller(scope: Scope, project: string | null): Promise<Caller>;
   /** A project with a repository, a pipeline, and a run that deployed and made an artifact. */
   team(name: string): Promise<Team>;
+  /** An execution of that run, handed out. */
+  handOut(run: string, more?: Partial<ExecutionSpec>): Promise<HandedOut>;
+}
+
+export interface HandedOut {
+  readonly id: ExecutionId;
+  readonly token: string;
 }
 
 export interface Team {
@@ -42,6 +63,9 @@ export interface Team {
   readonly artifact: string;
   readonly deployment: string;
   readonly token: string;
+  /** An execution that is handed out and not claimed, and its token. */
+  readonly attempt: string;
+  readonly attemptToken: string;
 }
 
 export async function createOperationsBench(
@@ -89,12 +113,14 @@ export async function createOperationsBench(
     connection: fixture.database.settings,
     leaveForAWhile: () => {},
   });
+  const executionTokens = createExecutionTokens(directory, null);
+  const logs = createLogStore({ ...parts, base: join(directory, "logs"), capBytes: 1024 });
   const operations = createOperations({
     ...parts,
     database,
     mode: "run",
     source,
-    logs: createLogStore({ ...parts, base: join(directory, "logs"), capBytes: 1024 }),
+    logs,
     executor,
     inators,
     refusal: async () => null,
@@ -104,14 +130,27 @@ export async function createOperationsBench(
     dataDirectory: directory,
     isAlive: () => true,
     secretKeys: createSecretKeys(directory, null),
+    executionTokens,
+    hints: createReportHints(),
+    logCapBytes: 1024,
     authenticator: openAuthentication({ ...parts, database }),
   });
   const local = operations.as(localCaller("ada"));
+
+  async function handOut(run: string, more: Partial<ExecutionSpec> = {}): Promise<HandedOut> {
+    const job = jobOf({ runId: brandId<RunId>(run), source: null });
+    const spec = specOf(job, "make", more);
+    await store.reports.submit(spec);
+    return { id: spec.executionId, token: executionTokens.of(spec) };
+  }
 
   return {
     fixture,
     operations,
     local,
+    handOut,
+    artifacts,
+    logs,
     async caller(scope, project) {
       const name = `${scope} of ${project ?? "all"}`;
       const { token } = await local.tokens.create({ name, scope, project_id: project });
@@ -134,7 +173,17 @@ export async function createOperationsBench(
       );
       const ends = { build: "succeeded", deploy: "lost" } as const;
       while (await advance(fixture, run.id, { ends, artifacts: { build: ["app"] } }));
-      return { project, repository, pipeline, run: run.id, token, ...(await partsOf(fixture, run.id)) };
+      const { id: attempt, token: attemptToken } = await handOut(run.id, { outputs: [app] });
+      return {
+        project,
+        repository,
+        pipeline,
+        run: run.id,
+        token,
+        attempt,
+        attemptToken,
+        ...(await partsOf(fixture, run.id)),
+      };
     },
     async [Symbol.asyncDispose]() {
       await orchestrator.stop();
@@ -144,6 +193,8 @@ export async function createOperationsBench(
     },
   };
 }
+
+const app = { name: "app", type: "binary", path: "bin/app", ref: null, required: true } as const;
 
 async function partsOf({ store }: Fixture, run: RunId) {
   const [step] = await store.steps.ofRun(run);

@@ -216,7 +216,7 @@ describe("a server that remembers tokens", () => {
     const authentication = openAuthentication({ ...parts, database: async () => ({ store: counted }) });
     return {
       authentication,
-      listener: authentication.listen(database.settings),
+      listener: authentication.listen(database.settings, {}),
       looks: () => looks,
     };
   }

@@ -1,7 +1,7 @@
 /** Deny by default: a route that does not say it is open needs a bearer token, whose scope is looked at before its body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { errorCode, Problem } from "../../kernel/index.ts";
-import type { Caller, Operations } from "../../operations/index.ts";
+import type { Operations } from "../../operations/index.ts";
 import type { LoginLimit } from "../login-limit.ts";
 
 export function authorize(app: FastifyInstance, operations: Operations, logins: LoginLimit): void {
@@ -13,7 +13,16 @@ export function authorize(app: FastifyInstance, operations: Operations, logins: 
     if (request.is404 || access === "open") return;
     if (access === undefined)
       throw new Problem("internal", `the route ${request.routeOptions.url} names no access`);
-    const { credential, caller } = await login(request);
+    if (access === "execution") {
+      const { credential, found } = await login(request, operations.executor);
+      if (pathId(request) !== found.executionId)
+        throw new Problem("not_found", "the token is not that of this execution");
+      request.callbacks = found;
+      request.callerKey = found.executionId;
+      request.credential = credential;
+      return;
+    }
+    const { credential, found: caller } = await login(request, operations.authenticate);
     await operations.allow(caller, access);
     request.client = operations.as(caller);
     request.callerKey = caller.tokenId ?? caller.name;
@@ -21,12 +30,13 @@ export function authorize(app: FastifyInstance, operations: Operations, logins: 
   });
 
   /** Looked at first, and the limit after it, so that nobody is locked out by what others behind his address do. */
-  async function login(
+  async function login<Found>(
     request: FastifyRequest,
-  ): Promise<{ readonly credential: string; readonly caller: Caller }> {
+    find: (token: string, requestId: string) => Promise<Found>,
+  ): Promise<{ readonly credential: string; readonly found: Found }> {
     try {
       const credential = bearer(request);
-      return { credential, caller: await operations.authenticate(credential, request.id) };
+      return { credential, found: await find(credential, request.id) };
     } catch (error) {
       if (errorCode(error) !== "unauthorized") throw error;
       const wait = logins.failed(request.ip);
@@ -37,6 +47,10 @@ export function authorize(app: FastifyInstance, operations: Operations, logins: 
       });
     }
   }
+}
+
+function pathId({ params }: FastifyRequest): unknown {
+  return typeof params === "object" && params !== null && "id" in params ? params.id : null;
 }
 
 function bearer(request: FastifyRequest): string {

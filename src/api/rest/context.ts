@@ -10,19 +10,23 @@ import type {
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 
-import type { Client, Operation } from "../../operations/index.ts";
+import type { CallbackClient, Client, Operation } from "../../operations/index.ts";
 import type { LoginLimit } from "../login-limit.ts";
 
-/** `open`: for everybody; else the operation whose scope it needs. */
-export type Access = "open" | Operation;
+/** `open`: for everybody; `execution`: for the holder of its token; else the operation whose scope it needs. */
+export type Access = "open" | "execution" | Operation;
 
 declare module "fastify" {
   interface FastifyContextConfig {
     access?: Access;
+    /** The handler reads the body, and cares for its pace. */
+    body?: "stream";
   }
   interface FastifyRequest {
     /** Of the caller; only behind the authorization. */
     client: Client;
+    /** Of the execution in the path; only where the access is `execution`. */
+    callbacks: CallbackClient;
     /** Whose Idempotency-Keys these are. */
     callerKey: string;
     /** What the caller was let in with. */
@@ -65,4 +69,6 @@ export interface RouteContext {
 
 export interface RestContext extends RouteContext {
   readonly logins: LoginLimit;
+  /** The body may take longer than others. */
+  liftDeadline(request: IncomingMessage): void;
 }

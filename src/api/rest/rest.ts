@@ -9,6 +9,7 @@ import { keepAnswers } from "./idempotency.ts";
 import { sendError, sendNotFound } from "./problems.ts";
 import { accessRoutes } from "./routes/access.ts";
 import { artifactRoutes } from "./routes/artifacts.ts";
+import { callbackRoutes } from "./routes/callbacks.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { logRoutes } from "./routes/logs.ts";
@@ -41,6 +42,9 @@ export function addRest(app: App, operations: Operations, context: RestContext):
     if (raw.rawHeaders.length > 2 * mostHeaders)
       throw new Problem("headers_too_large", `the request has more than ${mostHeaders} header lines`);
   });
+  app.addHook("onRequest", async ({ raw, routeOptions }) => {
+    if (routeOptions.config.body === "stream") context.liftDeadline(raw);
+  });
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
     // The next request is to go to another server, or to this one's successor.
@@ -66,4 +70,5 @@ export function addRoutes(app: App, context: RouteContext): void {
   artifactRoutes(app);
   accessRoutes(app);
   secretRoutes(app);
+  callbackRoutes(app);
 }

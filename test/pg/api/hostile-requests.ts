@@ -89,6 +89,8 @@ export function requests(names: readonly string[], tokens: readonly string[]): f
         fc.uuid(),
         fc.constant("k".repeat(300)),
       ),
+      "executor-id": fc.constantFrom("one", "two", "", "a b"),
+      "content-digest": fc.constantFrom("sha-256=:x:", `sha-256=:${"A".repeat(43)}=:`, ""),
       "x-request-id": fc.constantFrom("mine", "", "a b", "x".repeat(200)),
       expect: fc.constantFrom("100-continue"),
       "x-forwarded-for": fc.constantFrom("1.2.3.4", "nonsense"),
@@ -122,7 +124,9 @@ export function requests(names: readonly string[], tokens: readonly string[]): f
       { maxKeys: 3 },
     );
     const bodies =
-      operation.body === null ? fc.constant(null) : near(operation.body).map((body) => JSON.stringify(body));
+      operation.body === null
+        ? fc.oneof(fc.constant(null), operation.hasBody ? anyText : fc.constant(null))
+        : near(operation.body).map((body) => JSON.stringify(body));
     const spoilt = fc.oneof(
       anyJson.map((body) => JSON.stringify(body)),
       anyText,
@@ -155,7 +159,7 @@ export function requests(names: readonly string[], tokens: readonly string[]): f
         const sent = method === "GET" || method === "HEAD" || body === undefined ? null : body;
         return {
           method,
-          path: `${prefix}${operation.path.replace(/\{\w+\}/, id)}${text === "" ? "" : `?${text}`}`,
+          path: `${prefix}${operation.path.replace(/\{\w+\}/, id).replace("{name}", "app")}${text === "" ? "" : `?${text}`}`,
           headers: {
             ...(token === null ? {} : { authorization: `Bearer ${token}` }),
             ...(sent === null ? {} : { "content-type": "application/json" }),
@@ -232,6 +236,8 @@ export async function campaign(service: Service, count: number): Promise<void> {
     await token("admin", null),
     await token("admin", theirs.project),
     await token("trigger", null),
+    ours.attemptToken,
+    theirs.attemptToken,
   ];
   const names = [...Object.values(ours), ...Object.values(theirs), "ours", "latest", "1", "#1"];
   using sender = createSender(service);

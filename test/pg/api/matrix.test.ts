@@ -28,12 +28,17 @@ beforeAll(async () => {
   tokens.set("admin", await make("admin", team.project));
   tokens.set("global read", await make("read", null));
   tokens.set("global admin", await make("admin", null));
+  tokens.set("own execution", team.attemptToken);
+  tokens.set("other execution", other.attemptToken);
+  tokens.set("forged execution", `${team.attemptToken.slice(0, -4)}AAAA`);
+  tokens.set("other attempt", team.attemptToken.replace("_1_", "_2_"));
   await vi.waitFor(async () => expect((await askAs("expired", list)).status).toBe(401), { timeout: 5_000 });
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
 const list = routeNamed("listProjects");
-const guarded = routes.filter(({ scope }) => scope !== null);
+const ofExecutions = routes.filter(({ scope }) => scope === "execution");
+const guarded = routes.filter(({ scope }) => scope !== null && scope !== "execution");
 const order = ["read", "trigger", "admin"];
 /** What concerns all projects, or makes one. */
 const global = new Set(["createProject", "deleteProject", "metrics", "rotateSecrets"]);
@@ -58,7 +63,7 @@ function routeNamed(name: string): Route {
 }
 
 /** The team's own things, by what the path is about. */
-function pathOf({ path }: Route): string {
+function pathOf({ path, scope }: Route): string {
   const kind = path.split("/")[2] ?? "";
   const names: Record<string, string | undefined> = {
     projects: own.project,
@@ -66,7 +71,7 @@ function pathOf({ path }: Route): string {
     pipelines: own.pipeline,
     "pipeline-runs": own.run,
     "job-steps": own.step,
-    executions: own.execution,
+    executions: scope === "execution" ? own.attempt : own.execution,
     artifacts: own.artifact,
     deployments: own.deployment,
     tokens: own.token,
@@ -81,6 +86,32 @@ async function askAs(who: string, route: Route): Promise<Answer> {
     ...(body === undefined ? {} : { body }),
   });
 }
+
+describe("every route of an execution", () => {
+  const invalid = ["none", "malformed", "unknown", "revoked", "expired", "forged execution", "other attempt"];
+
+  it("is there", () => expect(ofExecutions.length).toBe(8));
+
+  it.each(ofExecutions)("$method $path takes the token of its execution alone", async (route) => {
+    for (const who of invalid) {
+      const answer = await askAs(who, route);
+      expect([who, answer.status, answer.json.code]).toEqual([who, 401, "unauthorized"]);
+      expect(route.fault(answer)).toBeNull();
+    }
+    for (const who of ["read", "trigger", "admin", "global read", "global admin", "other project"]) {
+      const answer = await askAs(who, route);
+      expect([who, answer.status, answer.json.code]).toEqual([who, 403, "forbidden"]);
+      expect(route.fault(answer)).toBeNull();
+    }
+    const answer = await askAs("other execution", route);
+    expect([answer.status, route.fault(answer)]).toEqual([404, null]);
+  });
+
+  it.each(guarded)("$method $path does not take an execution's token", async (route) => {
+    const answer = await askAs("own execution", route);
+    expect([answer.status, route.fault(answer)]).toEqual([401, null]);
+  });
+});
 
 describe("every route", () => {
   it("is in the document with the scope that it needs, or is open", () => {

@@ -80,7 +80,8 @@ export interface Route {
   /** With `{name}` for parameters. */
   readonly path: string;
   readonly operationId: string;
-  readonly scope: "read" | "trigger" | "admin" | null;
+  /** Null: it is open. */
+  readonly scope: "read" | "trigger" | "admin" | "execution" | null;
   readonly hasBody: boolean;
   readonly query: readonly string[];
   /** Why this answer is none of the route's, or null. */
@@ -97,6 +98,7 @@ export interface Operation extends Route {
 interface Described {
   readonly operationId: string;
   readonly "x-scope"?: "read" | "trigger" | "admin";
+  readonly security?: readonly Readonly<Record<string, unknown>>[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Content>> };
   readonly parameters?: readonly { readonly in: string; readonly name: string }[];
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>;
@@ -123,7 +125,7 @@ function routeOf(path: string, method: string, operation: Described): Operation 
     method,
     path,
     operationId: operation.operationId,
-    scope: operation["x-scope"] ?? null,
+    scope: operation["x-scope"] ?? (operation.security?.[0]?.execution === undefined ? null : "execution"),
     pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]*")}$`),
     body: operation.requestBody?.content["application/json"]?.schema ?? null,
     hasBody: operation.requestBody !== undefined,

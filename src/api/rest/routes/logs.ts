@@ -78,6 +78,7 @@ export function logRoutes(app: App, { streams }: RouteContext): void {
       .header("accept-ranges", "bytes")
       .header("content-length", end - start)
       .header("x-log-state", info.state);
+    if (info.log_incomplete) reply.header("x-log-incomplete", "true");
     if (info.dropped !== null) reply.header("x-log-dropped", info.dropped);
     if (slice !== null) reply.status(206).header("content-range", `bytes ${start}-${end - 1}/${info.bytes}`);
     if (method === "HEAD") return await reply.send(Readable.from([]));

@@ -118,7 +118,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     async logInfo(executionId) {
       const log = withExecution(executionId).logOf(executionId);
       const bytes = log.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-      return { bytes, dropped: 0, state: log.ended ? "ended" : "open" };
+      return { bytes, dropped: 0, state: log.ended ? "ended" : "open", log_incomplete: false };
     },
     executionOf: none,
     async logTail(executionId, lines) {
