@@ -41,6 +41,8 @@ export const homes = {
   "prom-client": "api",
   "fastify-*": "api",
   "@fastify/*": "api",
+  "@connectrpc/*": "api",
+  "@bufbuild/*": "api",
   "node:process": "main.ts",
   process: "main.ts",
 };

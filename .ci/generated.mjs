@@ -20,6 +20,11 @@ const generators = [
     ["node", ".ci/generate/json-schema.ts"],
   ],
   ["docs/schema/openapi.json", "the API", ["node", ".ci/generate/openapi.ts"]],
+  ...["v1/shipinator", "grpc/health/v1/health", "grpc/reflection/v1/reflection"].map((proto) => [
+    `src/api/rpc/generated/${proto.split("/").at(-1)}.ts`,
+    "code of RPC",
+    ["node", ".ci/generate/rpc.mjs", proto],
+  ]),
 ];
 
 function content(file, command) {

@@ -50,6 +50,7 @@ await app.register((routes, _options, done) => {
   addRoutes(routes.withTypeProvider<ZodTypeProvider>(), {
     streams: {
       count: 0,
+      admit: () => () => undefined,
       open: () => {
         throw new Error("nothing is served here");
       },

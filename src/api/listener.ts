@@ -1,13 +1,14 @@
 /**
- * The listening server: HTTP/1.1, with the protections that Node has set where they belong. Header lines must come within
+ * The listening server: HTTP/1.1 and HTTP/2, with the protections that Node has set where they belong. Header lines must come within
  * seconds, a body within a minute, and a connection that says nothing is let go.
  */
 import { readFileSync, type StatWatcher, unwatchFile, watchFile } from "node:fs";
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { errorMessage, type Logger, Problem } from "../kernel/index.ts";
 import { createBodyDeadlines } from "./body-deadlines.ts";
+import { servePeeledHttp2 } from "./protocols.ts";
 import { refuseConnection } from "./refusals.ts";
 
 export interface TlsFiles {
@@ -30,6 +31,9 @@ const limits = {
 /** Milliseconds for a whole request. */
 const requestMs = 60_000;
 
+/** Milliseconds that an HTTP/2 connection without a stream may stay. */
+const idleMs = 65_000;
+
 /** How often the certificate's files are looked at. */
 const lookMs = 10_000;
 
@@ -38,8 +42,12 @@ export interface Listener {
   readonly scheme: "http" | "https";
   /** Closes the connections on which no request is under way: silent ones, and those whose header lines do not come. */
   closeQuiet(): void;
+  /** Tells HTTP/2 connections to go elsewhere; what is under way on them may end. */
+  drain(): void;
+  /** Ends every HTTP/2 connection, and those that have said nothing yet. */
+  closeHttp2(): void;
   /** This request's body may take as long as whoever reads it likes. */
-  readonly liftDeadline: (request: IncomingMessage) => void;
+  readonly liftDeadline: (request: object) => void;
   stop(): void;
 }
 
@@ -49,11 +57,33 @@ export function createListener(tls: TlsFiles | null, handler: RequestListener, l
   const limited = (server: Server) => {
     limit(server);
     server.prependListener("request", deadlines.watch);
-    return { server, closeQuiet: quietOf(server), liftDeadline: deadlines.lift };
+    const closeQuiet = quietOf(server);
+    const watched: RequestListener = (request, response) => {
+      deadlines.watch(request, response);
+      handler(request, response);
+    };
+    const protocols = servePeeledHttp2(server, watched, {
+      firstByteMs: limits.headersTimeout,
+      idleMs,
+      maxHeaderBytes: limits.maxHeaderSize,
+    });
+    return {
+      server,
+      drain: protocols.drain,
+      closeHttp2: protocols.closeAll,
+      closeQuiet() {
+        closeQuiet();
+        protocols.closeQuiet();
+      },
+      liftDeadline: deadlines.lift,
+    };
   };
   if (tls === null)
     return { ...limited(createServer(limits, handler)), scheme: "http", stop: () => undefined };
-  const server = createTlsServer({ ...limits, ...readTls(tls), minVersion: "TLSv1.2" }, handler);
+  const server = createTlsServer(
+    { ...limits, ...readTls(tls), minVersion: "TLSv1.2", ALPNProtocols: ["h2", "http/1.1"] },
+    handler,
+  );
   // A client that speaks no TLS, or gives up: its connection is its own matter.
   server.on("tlsClientError", (error) => log.debug({ err: error }, "a TLS connection failed"));
   const stop = watch(tls, () => {

@@ -20,6 +20,7 @@ import type { App } from "./rest/context.ts";
 import { createEventStreams, type StreamLimits } from "./rest/event-streams.ts";
 import { sendError } from "./rest/problems.ts";
 import { addRest } from "./rest/rest.ts";
+import { mountRpc } from "./rpc/mount.ts";
 
 export interface ApiOptions {
   readonly address: { readonly host: string; readonly port: number };
@@ -86,14 +87,26 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     return loading;
   }
 
+  const logins = createLoginLimit(clock, options.logins ?? defaultLogins);
+  const liftDeadline: Listener["liftDeadline"] = (request) => listener?.liftDeadline(request);
+  mountRpc(app, {
+    operations,
+    logins,
+    admit: (caller) => streams.admit(caller),
+    ready: async () => !stopping.signal.aborted && (await operations.ready()),
+    stopping: stopping.signal,
+    liftDeadline,
+    clock,
+    log,
+  });
   addRest(app, operations, {
     streams,
-    logins: createLoginLimit(clock, options.logins ?? defaultLogins),
+    logins,
     version,
     ready: () => operations.ready(),
     metrics: async () => (await metrics()).read(),
     stopping: stopping.signal,
-    liftDeadline: (request) => listener?.liftDeadline(request),
+    liftDeadline,
   });
   app.addHook("onResponse", async (request, reply) => {
     const { method, url, id } = request;
@@ -120,12 +133,14 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   async function stop(): Promise<void> {
     stopping.abort();
     listener?.stop();
+    listener?.drain();
     const patience = new AbortController();
     const closing = app.close().finally(() => patience.abort());
     await clock.sleep(arrivingMs, patience.signal);
     if (!patience.signal.aborted) listener?.closeQuiet();
     await clock.sleep(drainMs - arrivingMs, patience.signal);
     if (!patience.signal.aborted) app.server.closeAllConnections();
+    listener?.closeHttp2();
     await closing;
   }
 }

@@ -46,6 +46,8 @@ export type App = FastifyInstance<
 
 export interface Streams {
   readonly count: number;
+  /** A place among the streams, of RPC too; the function gives it back. @throws Problem too_many_requests, unavailable */
+  admit(caller: string): () => void;
   /** Ends with the client, with the server's stop, or when the reader does not read. */
   open(request: FastifyRequest, reply: FastifyReply): EventStream;
 }
@@ -70,5 +72,5 @@ export interface RouteContext {
 export interface RestContext extends RouteContext {
   readonly logins: LoginLimit;
   /** The body may take longer than others. */
-  liftDeadline(request: IncomingMessage): void;
+  liftDeadline(request: object): void;
 }

@@ -57,17 +57,21 @@ export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: 
     get count() {
       return total;
     },
-    open(request, reply): EventStream {
+    admit(caller) {
       if (stopping.aborted)
         throw new Problem("unavailable", "the server is stopping", { remedy: "Come again." });
-      take(request.callerKey);
+      take(caller);
+      return () => give(caller);
+    },
+    open(request, reply): EventStream {
+      const leave = this.admit(request.callerKey);
       const response = reply.raw;
       const over = new AbortController();
       const end = () => {
         if (over.signal.aborted) return;
         over.abort();
         stopping.removeEventListener("abort", comeAgain);
-        give(request.callerKey);
+        leave();
         if (!response.writableEnded) response.end();
       };
       const comeAgain = () => {

@@ -56,6 +56,8 @@ export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Operatio
 function keyOf(request: FastifyRequest): IdempotencyKey | null {
   const header = request.headers["idempotency-key"];
   if (request.method !== "POST" || header === undefined) return null;
+  // Without a caller there is nobody whose key it is; RPC keeps its answers itself.
+  if (request.routeOptions.config.access === "open") return null;
   if (typeof header !== "string" || !shape.test(header))
     throw new Problem("usage", "Idempotency-Key must be 1 to 255 visible ASCII characters", {
       place: "Idempotency-Key",

@@ -48,7 +48,7 @@ export function addRest(app: App, operations: Operations, context: RestContext):
   app.addHook("onSend", async (request, reply) => {
     reply.header("x-request-id", request.id);
     // The next request is to go to another server, or to this one's successor.
-    if (context.stopping.aborted) reply.header("connection", "close");
+    if (context.stopping.aborted && request.raw.httpVersionMajor === 1) reply.header("connection", "close");
     // A client that takes nothing holds memory, and a payload's file: it is let go. Asked of the socket, which sees what
     // is taken; afterwards Node sets the time that an idle connection may stay.
     reply.raw.setTimeout(stalledMs, () => reply.raw.destroy());

@@ -38,6 +38,8 @@ describe("defaults", () => {
       parallelLimit: 4,
       logLevel: null,
       local: { slots: 4, user: null, minFreeBytes: 268_435_456, logCapBytes: 67_108_864, graceSeconds: 10 },
+      remote: { launch: null, url: null, slots: 16, pendingSeconds: 600, silenceSeconds: 120 },
+      callbacks: { key: null },
       embedded: { user: null },
       db: null,
       git: { allowFileUrls: false },
@@ -69,6 +71,8 @@ executor: local
 parallel_limit: 3
 log_level: debug
 local: { slots: 2, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
+remote: { launch: [bin/start, "a b"], url: "https://ci.example.com/", slots: 100, pending: 1m, silence: 30s }
+callbacks: { key: "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB=" }
 embedded: { user: postgres }
 db:
   host: /run/postgresql
@@ -93,12 +97,20 @@ registry: { plain_http: ["a:5000", b] }
       parallelLimit: 3,
       logLevel: "debug",
       local: { slots: 2, user: null, minFreeBytes: 2 ** 30, logCapBytes: 1_500_000, graceSeconds: 60 },
+      remote: {
+        launch: ["/etc/bin/start", "a b"],
+        url: "https://ci.example.com",
+        slots: 100,
+        pendingSeconds: 60,
+        silenceSeconds: 30,
+      },
       embedded: { user: "postgres" },
       git: { allowFileUrls: true },
       registry: { plainHttp: ["a:5000", "b"] },
     });
     expect(config.secrets.keys?.map((key) => key.reveal())).toEqual([`${"A".repeat(43)}=`]);
-    expect(inspect(config)).not.toContain("AAAA");
+    expect(config.callbacks.key?.reveal()).toBe(`${"B".repeat(43)}=`);
+    expect(inspect(config)).not.toMatch(/AAAA|BBBB/);
     expect(config.db).toMatchObject({
       host: "/run/postgresql",
       port: 5433,
@@ -109,6 +121,18 @@ registry: { plain_http: ["a:5000", b] }
     });
     expect(config.db?.password.reveal()).toBe("0123");
     for (const { key } of describeServerConfig()) expect(file).toContain(`${key.split(".").at(-1)}:`);
+  });
+
+  it("take the executor that the steps run with, and what it needs", () => {
+    const launch = { SHIPINATOR_EXECUTOR: "remote", SHIPINATOR_REMOTE_LAUNCH: "start,a" };
+    expect(load(launch)).toMatchObject({
+      executor: "remote",
+      parallelLimit: 16,
+      remote: { launch: ["start", "a"] },
+    });
+    expect(problem({ SHIPINATOR_EXECUTOR: "remote" }).message).toContain(
+      "SHIPINATOR_EXECUTOR: executor remote needs remote.launch",
+    );
   });
 
   it("are variables over the file", () => {
@@ -155,7 +179,7 @@ describe("refusals", () => {
       '/etc/shipinator.yaml:3:9: db.port must be a whole number from 1 to 65535, not "y"',
       "/etc/shipinator.yaml:4:8: local must be a mapping",
       '/etc/shipinator.yaml:5:1: unknown key "locl"',
-      "/etc/shipinator.yaml:6:11: executor is kubernetes, which is not carried out yet; the only executor is local",
+      "/etc/shipinator.yaml:6:11: executor is kubernetes, which is not carried out yet; the executors are local and remote",
       "/etc/shipinator.yaml:7:1: log_level is empty",
       'SHIPINATOR_LISTEN_ADDRESS: listen_address must be host:port such as "127.0.0.1:8080" or "[::1]:8080", not "8080"',
       "SHIPINATOR_DB_POTR: is no variable of Shipinator, so it would be ignored; did you mean SHIPINATOR_DB_PORT?",

@@ -2,7 +2,6 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { FinalReport } from "../../../domain/index.ts";
 import { Problem } from "../../../kernel/index.ts";
 import type { CallbackClient, Download } from "../../../operations/index.ts";
 import { answers, forms } from "../answers.ts";
@@ -21,12 +20,12 @@ import {
 } from "../callback-schemas.ts";
 import type { App } from "../context.ts";
 import { collect, paced } from "../paced.ts";
+import { mostLogBytes, reportStatus } from "../report-status.ts";
 import { idParameter } from "../schemas.ts";
 
 const tags = ["callbacks"];
 const config = { access: "execution" } as const;
 const streamed = { access: "execution", body: "stream" } as const;
-const mostLogBytes = 4_194_304;
 const namedParameters = z.object({ id: z.string().max(64), name: z.string().max(256) });
 
 export function callbackRoutes(app: App): void {
@@ -91,20 +90,7 @@ export function callbackRoutes(app: App): void {
       body: report,
       response: answers({ 200: reported }),
     },
-    async handler(request) {
-      const { callbacks, body } = request;
-      if (body.status === "running") {
-        refuseDetails(body);
-        const { stop } = await callbacks.heartbeat(by(request));
-        // One that is to end does not begin any more, and is told so.
-        if (stop === null) await callbacks.begin(by(request));
-        return { acknowledged: true, log_offset: 0, stop };
-      }
-      return {
-        ...(await callbacks.report(by(request), finalReport({ ...body, status: body.status }))),
-        stop: null,
-      };
-    },
+    handler: (request) => reportStatus(request.callbacks, by(request), request.body),
   });
   downloads(app);
   // Bodies here are bytes, whatever they are said to be.
@@ -261,28 +247,4 @@ function lengthOf(header: string | undefined): number {
   throw new Problem("usage", "an upload says how long it is: there is no Content-Length", {
     place: "headers.content-length",
   });
-}
-
-function finalReport(body: z.infer<typeof report> & { readonly status: FinalReport["status"] }): FinalReport {
-  return {
-    status: body.status,
-    exit_code: body.exit_code ?? null,
-    reason: body.reason ?? null,
-    message: body.message ?? null,
-    logs_uri: body.logs_uri ?? null,
-    log_bytes: body.log_bytes ?? null,
-    log_sha256: body.log_sha256 ?? null,
-    artifacts: (body.artifacts ?? []).map((one) =>
-      typeof one === "string" ? { id: one, sha256: null } : one,
-    ),
-  };
-}
-
-/** What a step that runs cannot say yet would be accepted and ignored. */
-function refuseDetails({ status, ...details }: z.infer<typeof report>): void {
-  const [name] = Object.entries(details).find(([, value]) => value !== undefined && value !== null) ?? [];
-  if (name !== undefined)
-    throw new Problem("usage", `${name} belongs to a final state, and the status is ${status}`, {
-      place: `body.${name}`,
-    });
 }

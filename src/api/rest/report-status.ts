@@ -1,0 +1,50 @@
+/** A report's status in an executor's words, as REST and RPC take it. */
+import type { z } from "zod";
+import type { FinalReport } from "../../domain/index.ts";
+import { Problem } from "../../kernel/index.ts";
+import type { CallbackClient } from "../../operations/index.ts";
+import type { report, reported } from "./callback-schemas.ts";
+
+/** Of one call. */
+export const mostLogBytes = 4_194_304;
+
+type Report = z.infer<typeof report>;
+
+export async function reportStatus(
+  callbacks: CallbackClient,
+  by: string | null,
+  body: Report,
+): Promise<z.infer<typeof reported>> {
+  const { status } = body;
+  if (status !== "running")
+    return { ...(await callbacks.report(by, finalReport({ ...body, status }))), stop: null };
+  refuseDetails(body);
+  const { stop } = await callbacks.heartbeat(by);
+  // One that is to end does not begin any more, and is told so.
+  if (stop === null) await callbacks.begin(by);
+  return { acknowledged: true, log_offset: 0, stop };
+}
+
+function finalReport(body: Report & { readonly status: FinalReport["status"] }): FinalReport {
+  return {
+    status: body.status,
+    exit_code: body.exit_code ?? null,
+    reason: body.reason ?? null,
+    message: body.message ?? null,
+    logs_uri: body.logs_uri ?? null,
+    log_bytes: body.log_bytes ?? null,
+    log_sha256: body.log_sha256 ?? null,
+    artifacts: (body.artifacts ?? []).map((one) =>
+      typeof one === "string" ? { id: one, sha256: null } : one,
+    ),
+  };
+}
+
+/** What a step that runs cannot say yet would be accepted and ignored. */
+function refuseDetails({ status, ...details }: Report): void {
+  const [name] = Object.entries(details).find(([, value]) => value !== undefined && value !== null) ?? [];
+  if (name !== undefined)
+    throw new Problem("usage", `${name} belongs to a final state, and the status is ${status}`, {
+      place: `body.${name}`,
+    });
+}

@@ -1,0 +1,114 @@
+/** All services as one handler of Node's requests. Loaded with the first RPC: who makes none does not pay for it. */
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { type Clock, type Logger, Problem } from "../../kernel/index.ts";
+import type { Operations } from "../../operations/index.ts";
+import type { LoginLimit } from "../login-limit.ts";
+import { artifactService } from "./artifacts.ts";
+import { createCallers, type Peer, peerOf, valuesOf } from "./callers.ts";
+import { toConnectError } from "./errors.ts";
+import { executorService } from "./executors.ts";
+import { Health } from "./generated/health.ts";
+import { ServerReflection } from "./generated/reflection.ts";
+import { ArtifactService, ExecutorService, PipelineService } from "./generated/shipinator.ts";
+import { healthService } from "./health.ts";
+import { type AdmitStream, pipelineService } from "./pipelines.ts";
+import { reflectionService } from "./reflection.ts";
+
+export interface RpcDeps {
+  readonly operations: Operations;
+  readonly logins: LoginLimit;
+  readonly admit: AdmitStream;
+  readonly ready: () => Promise<boolean>;
+  /** Aborts when the server stops: streams end, and are told to come again. */
+  readonly stopping: AbortSignal;
+  /** Who sent this request. */
+  readonly peerOf: (request: NodeRequest) => Peer;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export type RpcHandler = ReturnType<typeof connectNodeAdapter>;
+type NodeRequest = Parameters<RpcHandler>[0];
+
+/** Of one message; uploads come in many. */
+const mostMessageBytes = 8 * 1_048_576;
+
+export function createRpcHandler(deps: RpcDeps): RpcHandler {
+  const { operations, admit, stopping, clock } = deps;
+  const callers = createCallers(operations, deps.logins);
+  const own = [PipelineService, ArtifactService, ExecutorService];
+  const ending = new AbortController();
+  stopping.addEventListener("abort", () =>
+    ending.abort(new ConnectError("the server is stopping; come again", Code.Unavailable)),
+  );
+  return connectNodeAdapter({
+    readMaxBytes: mostMessageBytes,
+    // What is not known would be accepted and ignored.
+    jsonOptions: { ignoreUnknownFields: false },
+    shutdownSignal: ending.signal,
+    interceptors: [untilDeadline, problemsAsErrors(deps)],
+    contextValues: (request) => valuesOf(deps.peerOf(request)),
+    routes(router) {
+      router.service(PipelineService, pipelineService(callers, admit));
+      router.service(ArtifactService, artifactService(callers, admit));
+      router.service(ExecutorService, executorService(callers));
+      router.service(
+        Health,
+        healthService({ services: new Set(own.map(({ typeName }) => typeName)), ready: deps.ready, clock }),
+      );
+      router.service(ServerReflection, reflectionService([...own, Health, ServerReflection]));
+    },
+  });
+}
+
+/** A caller whose time is over, or who has gone, is not kept waiting by work that cannot be cut short. */
+const untilDeadline: Interceptor = (next) => async (request) => {
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(request.signal.reason);
+  if (request.signal.aborted) abort();
+  request.signal.addEventListener("abort", abort, { once: true });
+  over.catch(() => undefined);
+  try {
+    return await Promise.race([next(request), over]);
+  } finally {
+    request.signal.removeEventListener("abort", abort);
+  }
+};
+
+function problemsAsErrors({ log }: RpcDeps): Interceptor {
+  return (next) => async (request) => {
+    const { requestId } = peerOf({ values: request.contextValues });
+    const translate = (error: unknown) => {
+      const problem = error instanceof ConnectError ? null : Problem.from(error);
+      if (problem?.code === "internal" && !request.signal.aborted)
+        log.error({ err: error, request_id: requestId, rpc: request.url }, "a call failed inside the server");
+      // What an aborted signal made fail has its reason there.
+      if (request.signal.aborted && request.signal.reason instanceof ConnectError)
+        return request.signal.reason;
+      return toConnectError(error, requestId);
+    };
+    try {
+      const response = await next(request);
+      return response.stream
+        ? { ...response, message: translated(response.message, request.signal, translate) }
+        : response;
+    } catch (error) {
+      throw translate(error);
+    }
+  };
+}
+
+/** What follows something ends quietly when its signal aborts; to the caller that is no end, but the reason. */
+async function* translated<T>(
+  source: AsyncIterable<T>,
+  signal: AbortSignal,
+  translate: (error: unknown) => Error,
+): AsyncGenerator<T> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw translate(error);
+  }
+  if (signal.aborted) throw translate(signal.reason);
+}

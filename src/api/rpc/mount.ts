@@ -1,0 +1,52 @@
+/** RPC on the port of REST: its paths go to the handler, which is loaded with the first of them. */
+import { Problem } from "../../kernel/index.ts";
+import type { App } from "../rest/context.ts";
+import type { RpcDeps, RpcHandler } from "./handler.ts";
+
+/** `/package.Service/Method` */
+const paths = ["/shipinator.v1.:service/:method", "/grpc.:service/:method"];
+/** Bodies that may take long, as long as they keep coming. */
+const uploads = new Set(["/shipinator.v1.ArtifactService/UploadArtifact"]);
+
+export interface MountOptions extends Omit<RpcDeps, "peerOf"> {
+  readonly liftDeadline: (request: object) => void;
+}
+
+export function mountRpc(app: App, options: MountOptions): void {
+  const peers = new WeakMap<object, { readonly ip: string; readonly requestId: string }>();
+  let loading: Promise<RpcHandler> | undefined;
+  const load = () => {
+    loading ??= import("./handler.ts").then(({ createRpcHandler }) =>
+      createRpcHandler({
+        ...options,
+        peerOf: (request) => peers.get(request) ?? { ip: "", requestId: "" },
+      }),
+    );
+    return loading;
+  };
+  app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    // The handler reads the body itself.
+    scope.addContentTypeParser("*", (_request, _payload, parsed) => parsed(null));
+    for (const url of paths)
+      scope.route({
+        method: ["POST", "GET"],
+        url,
+        exposeHeadRoute: false,
+        config: { access: "open" },
+        schema: { hide: true },
+        async handler(request, reply) {
+          const { raw, id: requestId, ip } = request;
+          if (raw.headers.host === undefined && raw.headers[":authority"] === undefined)
+            throw new Problem("usage", "the request names no host");
+          const handle = await load();
+          peers.set(raw, { ip, requestId });
+          if (uploads.has(request.url.split("?", 1)[0] ?? "")) options.liftDeadline(raw);
+          reply.hijack();
+          reply.raw.setHeader("x-request-id", requestId);
+          handle(raw, reply.raw);
+        },
+      });
+    done();
+  });
+}

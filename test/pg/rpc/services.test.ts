@@ -1,0 +1,354 @@
+/** The services in every protocol: REST's answers, errors and rights. */
+import { createHash } from "node:crypto";
+import { toJson } from "@bufbuild/protobuf";
+import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  ArtifactService,
+  ExecutorService,
+  PipelineService,
+  ProblemSchema,
+  RunSchema,
+} from "../../../src/api/rpc/generated/shipinator.ts";
+import { newId } from "../../../src/kernel/index.ts";
+import { type Service, startService } from "../api/service.ts";
+import type { Team } from "../operations-bench.ts";
+import { bearer, protocols } from "./rpc.ts";
+
+let service: Service;
+let team: Team;
+let other: Team;
+let admin: string;
+const tokens: Record<string, string> = {};
+
+beforeAll(async () => {
+  service = await startService();
+  const { bench } = service;
+  [team, other] = [await bench.team("ours"), await bench.team("theirs")];
+  const make = async (name: string, scope: "read" | "trigger" | "admin", project_id: string | null) => {
+    tokens[name] = (await bench.local.tokens.create({ name, scope, project_id })).token;
+  };
+  await make("admin", "admin", null);
+  await make("read", "read", team.project);
+  await make("trigger", "trigger", team.project);
+  await make("other project", "admin", other.project);
+  admin = tokens.admin ?? "";
+  await bench.artifacts.put({
+    id: team.artifact as never,
+    name: "app",
+    type: "binary",
+    metadata: { form: "file", path: "app" },
+    source: (async function* () {})(),
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+async function errorOf(work: Promise<unknown>): Promise<ConnectError> {
+  return await work.then(
+    () => {
+      throw new Error("it was answered");
+    },
+    (error: unknown) => ConnectError.from(error),
+  );
+}
+
+const problemOf = (error: ConnectError) => error.findDetails(ProblemSchema)[0];
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** A message without what is not set, and REST's answer without null: their fields are then the same. */
+const bare = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value), (key, said) => {
+    // Times and long integers have their own form in protobuf's JSON.
+    const one = typeof said === "string" && /^\d+$/.test(said) ? Number(said) : said;
+    if (one === null || (Array.isArray(one) && one.length === 0) || one === false || one === 0)
+      return undefined;
+    return typeof one === "string" && key.endsWith("_at") ? new Date(one).toISOString() : one;
+  });
+
+describe.each(Object.entries(protocols))("%s", (_name, make) => {
+  let transport: Transport;
+  beforeAll(() => {
+    transport = make(service.api.url);
+  });
+  const pipelines = () => createClient(PipelineService, transport);
+  const artifacts = () => createClient(ArtifactService, transport);
+  const executors = () => createClient(ExecutorService, transport);
+
+  it("shows a run as REST does, field by field", async () => {
+    const { run } = await pipelines().getRun({ run: team.run }, bearer(admin));
+    if (run === undefined) throw new Error("no run");
+    const rest = await service.ask("GET", `/v1/pipeline-runs/${team.run}`);
+    const json = toJson(RunSchema, run, { useProtoFieldName: true });
+    const { json: expected } = rest;
+    for (const artifact of expected.artifacts) delete artifact.metadata;
+    const shown = bare(json) as { artifacts: { metadata?: unknown }[] };
+    for (const artifact of shown.artifacts) delete artifact.metadata;
+    expect(shown).toEqual(bare(expected));
+  });
+
+  it("lists, filters and turns pages", async () => {
+    const first = await pipelines().listPipelines({ limit: 1 }, bearer(admin));
+    expect([first.items.length, typeof first.nextCursor]).toEqual([1, "string"]);
+    const second = await pipelines().listPipelines(
+      { limit: 1, ...(first.nextCursor === undefined ? {} : { cursor: first.nextCursor }) },
+      bearer(admin),
+    );
+    expect(second.items[0]?.id).not.toBe(first.items[0]?.id);
+    const runs = await pipelines().listRuns({ project: "ours", status: "failed" }, bearer(admin));
+    expect(runs.items.map(({ id }) => id)).toEqual([team.run]);
+    const { pipeline } = await pipelines().getPipeline({ pipeline: "ours" }, bearer(admin));
+    expect(pipeline?.id).toBe(team.pipeline);
+    const { items } = await artifacts().listArtifacts({ run: team.run }, bearer(admin));
+    expect(items.map(({ id }) => id)).toEqual([team.artifact]);
+    const { why } = await pipelines().explainRun({ run: team.run }, bearer(admin));
+    expect(why).toMatchObject({ runId: team.run, status: "failed" });
+  });
+
+  it("streams what is recorded of a run to its end, from where it is asked", async () => {
+    const events = await all(pipelines().watchRun({ run: team.run }, bearer(admin)));
+    const rest = await service.ask("GET", `/v1/pipeline-runs/${team.run}/events`);
+    expect(events.map(({ transition: one }) => [Number(one?.seq), one?.entity, one?.to, one?.cause])).toEqual(
+      rest.json.items.map((one: { seq: number; entity: string; to: string; cause: string }) => [
+        one.seq,
+        one.entity,
+        one.to,
+        one.cause,
+      ]),
+    );
+    const late = await all(pipelines().watchRun({ run: team.run, after: 3n }, bearer(admin)));
+    expect(late[0]?.transition?.seq).toBe(4n);
+  });
+
+  it("says what is wrong with the whole problem, in the same words as REST", async () => {
+    const error = await errorOf(pipelines().getRun({ run: newId() }, bearer(admin)));
+    const rest = await service.ask(
+      "GET",
+      `/v1/pipeline-runs/${problemOf(error)?.detail.match(/[0-9a-f-]{36}/)?.[0]}`,
+    );
+    expect(error.code).toBe(Code.NotFound);
+    expect(problemOf(error)).toMatchObject({
+      code: "not_found",
+      status: 404,
+      detail: rest.json.detail,
+      title: rest.json.title,
+    });
+    expect(problemOf(error)?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+    for (const [request, place] of [
+      [{ run: "no run/" }, "run"],
+      [{ run: "" }, "run"],
+    ] as const) {
+      const wrong = await errorOf(pipelines().getRun(request, bearer(admin)));
+      expect([wrong.code, problemOf(wrong)?.place]).toEqual([Code.InvalidArgument, place]);
+    }
+    const limit = await errorOf(pipelines().listRuns({ limit: 0 }, bearer(admin)));
+    expect(limit.code).toBe(Code.InvalidArgument);
+    const status = await errorOf(pipelines().listRuns({ status: "broken" }, bearer(admin)));
+    expect(problemOf(status)?.place).toBe("status");
+    const log = await errorOf(
+      all(pipelines().readLog({ offset: -1n, executionId: team.execution }, bearer(admin))),
+    );
+    expect(log.code).toBe(Code.InvalidArgument);
+  });
+
+  it("does once what is asked with one idempotency-key", async () => {
+    const headers = { ...bearer(admin).headers, "idempotency-key": newId() };
+    const first = await pipelines().triggerRun({ pipeline: "ours" }, { headers });
+    const again = await pipelines().triggerRun({ pipeline: "ours" }, { headers });
+    expect(again.run?.id).toBe(first.run?.id);
+    const mismatch = await errorOf(pipelines().triggerRun({ pipeline: "theirs" }, { headers }));
+    expect(problemOf(mismatch)?.code).toBe("idempotency_mismatch");
+    const fresh = await pipelines().triggerRun({ pipeline: "ours" }, bearer(admin));
+    expect(fresh.run?.id).not.toBe(again.run?.id);
+  });
+
+  it("ends a stream when its caller goes, and a call when its time is over", async () => {
+    const { run } = await pipelines().triggerRun({ pipeline: "ours" }, bearer(admin));
+    const gone = new AbortController();
+    const seen: unknown[] = [];
+    const error = await errorOf(
+      (async () => {
+        const watching = pipelines().watchRun(
+          { run: run?.id ?? "" },
+          { ...bearer(admin), signal: gone.signal },
+        );
+        for await (const event of watching) {
+          seen.push(event);
+          gone.abort();
+        }
+      })(),
+    );
+    expect([error.code, seen.length > 0]).toEqual([Code.Canceled, true]);
+    const late = await errorOf(
+      all(pipelines().watchRun({ run: run?.id ?? "" }, { ...bearer(admin), timeoutMs: 200 })),
+    );
+    expect(late.code).toBe(Code.DeadlineExceeded);
+    const { run: canceled } = await pipelines().cancelRun({ run: run?.id ?? "" }, bearer(admin));
+    expect(canceled?.cancelRequestedAt).toBeDefined();
+  });
+
+  it("carries an attempt from its claim to its end", async () => {
+    const app = { name: "app", type: "binary", path: "bin/app", ref: null, required: true } as const;
+    const { id: executionId, token } = await service.bench.handOut(team.run, {
+      outputs: [app],
+      secrets: ["KEY"],
+    });
+    const mine = bearer(token);
+    const by = { executionId, executorId: "pod" };
+    const claim = await executors().claimExecution(by, mine);
+    expect(claim).toMatchObject({
+      executionId,
+      command: "make",
+      secrets: { KEY: "the key of ours" },
+      outputs: [{ name: "app", path: "bin/app", required: true }],
+    });
+    expect(claim.source).toBeUndefined();
+    const theirs = await errorOf(executors().claimExecution({ ...by, executorId: "other" }, mine));
+    expect([theirs.code, problemOf(theirs)?.status]).toEqual([Code.FailedPrecondition, 409]);
+    expect((await executors().beginExecution(by, mine)).begunAt).toBeDefined();
+    expect((await executors().heartbeatExecution(by, mine)).stop).toBeUndefined();
+    const line = new TextEncoder().encode("hello\n");
+    expect(await executors().appendLog({ ...by, offset: 0n, data: line }, mine)).toMatchObject({
+      offset: 6n,
+      full: false,
+    });
+    const bytes = Buffer.alloc(300_000, "x");
+    const parts = (async function* () {
+      const header = { ...by, name: "app", sha256: sha256(bytes), size: BigInt(bytes.length), mode: 0o755 };
+      yield { part: { case: "header" as const, value: header } };
+      for (let at = 0; at < bytes.length; at += 100_000)
+        yield { part: { case: "data" as const, value: bytes.subarray(at, at + 100_000) } };
+    })();
+    const kept = await artifacts().uploadArtifact(parts, mine);
+    expect(kept).toMatchObject({ name: "app", sha256: sha256(bytes), size: 300_000n });
+    const ended = await executors().reportExecution(
+      {
+        ...by,
+        status: "success",
+        exitCode: 0,
+        logBytes: 6n,
+        logSha256: sha256(line),
+        artifacts: [{ id: kept.id, sha256: kept.sha256 }],
+      },
+      mine,
+    );
+    expect(ended).toMatchObject({ acknowledged: true, logOffset: 6n });
+    const source = await errorOf(all(executors().getSource(by, mine)));
+    expect(source.code).toBe(Code.NotFound);
+    const log = await service.bench.logs.tail(executionId, 5, 100);
+    expect(Buffer.from(log).toString()).toBe("hello\n");
+  });
+
+  it("takes no upload that is none", async () => {
+    const { id: executionId, token } = await service.bench.handOut(team.run, { outputs: [] });
+    const header = { executionId, executorId: "pod", name: "app", sha256: "0".repeat(64), size: 1n };
+    const send = (...parts: readonly unknown[]) =>
+      errorOf(
+        artifacts().uploadArtifact(
+          (async function* () {
+            yield* parts as never[];
+          })(),
+          bearer(token),
+        ),
+      );
+    const data = { part: { case: "data", value: new Uint8Array(1) } };
+    for (const parts of [[], [data], [{ part: { case: "header", value: { ...header, sha256: "x" } } }]])
+      expect((await send(...parts)).code).toBe(Code.InvalidArgument);
+    expect((await send({ part: { case: "header", value: header } }, data)).code).toBe(
+      Code.FailedPrecondition,
+    );
+  });
+});
+
+describe("rights", () => {
+  const transport = () => (protocols.gRPC ?? (() => assertNever()))(service.api.url);
+  const assertNever = (): never => {
+    throw new Error("no protocol");
+  };
+  const ours = () => ({ run: team.run });
+  type Call = readonly [name: string, scope: "read" | "trigger", call: (headers: object) => Promise<unknown>];
+  const pipelines = () => createClient(PipelineService, transport());
+  const artifacts = () => createClient(ArtifactService, transport());
+  const executors = () => createClient(ExecutorService, transport());
+  const calls: readonly Call[] = [
+    ["ListPipelines", "read", (h) => pipelines().listPipelines({}, h)],
+    ["GetPipeline", "read", (h) => pipelines().getPipeline({ pipeline: team.pipeline }, h)],
+    ["TriggerRun", "trigger", (h) => pipelines().triggerRun({ pipeline: team.pipeline }, h)],
+    ["ListRuns", "read", (h) => pipelines().listRuns({}, h)],
+    ["GetRun", "read", (h) => pipelines().getRun(ours(), h)],
+    ["CancelRun", "trigger", (h) => pipelines().cancelRun(ours(), h)],
+    ["RetryRun", "trigger", (h) => pipelines().retryRun(ours(), h)],
+    ["ExplainRun", "read", (h) => pipelines().explainRun(ours(), h)],
+    ["WatchRun", "read", (h) => all(pipelines().watchRun(ours(), h))],
+    ["ReadLog", "read", (h) => all(pipelines().readLog({ executionId: team.execution }, h))],
+    ["GetArtifact", "read", (h) => artifacts().getArtifact({ id: team.artifact }, h)],
+    ["ListArtifacts", "read", (h) => artifacts().listArtifacts(ours(), h)],
+    ["DownloadArtifact", "read", (h) => all(artifacts().downloadArtifact({ id: team.artifact }, h))],
+  ];
+  const by = () => ({ executionId: team.attempt, executorId: "x" });
+  const ofExecutions: readonly (readonly [string, (headers: object) => Promise<unknown>])[] = [
+    ["ClaimExecution", (h) => executors().claimExecution(by(), h)],
+    ["BeginExecution", (h) => executors().beginExecution(by(), h)],
+    ["HeartbeatExecution", (h) => executors().heartbeatExecution(by(), h)],
+    ["ReportExecution", (h) => executors().reportExecution({ ...by(), status: "failed" }, h)],
+    ["AppendLog", (h) => executors().appendLog(by(), h)],
+    ["GetSource", (h) => all(executors().getSource(by(), h))],
+    ["GetInput", (h) => all(executors().getInput(by(), h))],
+    [
+      "UploadArtifact",
+      (h) =>
+        artifacts().uploadArtifact(
+          (async function* () {
+            yield { part: { case: "header" as const, value: { ...by(), name: "a" } } };
+          })(),
+          h,
+        ),
+    ],
+  ];
+
+  it("covers every method of every service", () => {
+    const methods = [PipelineService, ArtifactService, ExecutorService].flatMap((one) =>
+      one.methods.map(({ name }) => name),
+    );
+    expect([...calls, ...ofExecutions].map(([name]) => name).toSorted()).toEqual(methods.toSorted());
+  });
+
+  it.each(calls)("%s needs its scope, in its project", async (_name, scope, call) => {
+    for (const headers of [
+      {},
+      { authorization: "Bearer shp_short" },
+      { authorization: `Bearer shp_${"A".repeat(43)}` },
+    ])
+      expect((await errorOf(call({ headers }))).code).toBe(Code.Unauthenticated);
+    expect((await errorOf(call(bearer(team.attemptToken)))).code).toBe(Code.Unauthenticated);
+    if (scope === "trigger")
+      expect((await errorOf(call(bearer(tokens.read ?? "")))).code).toBe(Code.PermissionDenied);
+    const answer = await call(bearer(tokens["other project"] ?? "")).then(
+      (found) => JSON.stringify(found, (_, one) => (typeof one === "bigint" ? Number(one) : one)),
+      (error: unknown) => ConnectError.from(error).code,
+    );
+    if (typeof answer === "string") expect(answer).not.toContain(team.project);
+    else expect(answer).toBe(Code.NotFound);
+    const mine = await call(bearer(tokens[scope] ?? "")).then(
+      () => null,
+      (error: unknown) => ConnectError.from(error).code,
+    );
+    expect([Code.Unauthenticated, Code.PermissionDenied]).not.toContain(mine);
+  });
+
+  it.each(ofExecutions)("%s takes the token of its execution alone", async (_name, call) => {
+    expect((await errorOf(call({ headers: {} }))).code).toBe(Code.Unauthenticated);
+    expect((await errorOf(call(bearer(`${team.attemptToken.slice(0, -4)}AAAA`)))).code).toBe(
+      Code.Unauthenticated,
+    );
+    for (const scope of ["read", "trigger", "admin", "other project"])
+      expect((await errorOf(call(bearer(tokens[scope] ?? "")))).code).toBe(Code.PermissionDenied);
+    expect((await errorOf(call(bearer(other.attemptToken)))).code).toBe(Code.NotFound);
+  });
+});
