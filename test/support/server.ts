@@ -25,8 +25,10 @@ export async function startServer(
   world: World,
   port = 0,
   env: Readonly<Record<string, string>> = {},
+  launcher?: string,
 ): Promise<TestServer> {
   const running = world.start(["serve"], {
+    ...(launcher === undefined ? {} : { launcher }),
     env: { ...serverEnvironment, SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${port}`, ...env },
   });
   await running.said(/serves on (http\S+)/);
