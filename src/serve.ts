@@ -5,8 +5,16 @@ import { join } from "node:path";
 import { type Api, startApi } from "./api/index.ts";
 import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import type { ServerConfig } from "./config/index.ts";
+import { isFinalRun } from "./domain/index.ts";
 import { createLogger, errorMessage, Problem } from "./kernel/index.ts";
-import { createCaretaker, createOperations, ensureAdminToken, type StepAccount } from "./operations/index.ts";
+import {
+  createCaretaker,
+  createOperations,
+  ensureAdminToken,
+  localCaller,
+  type Operations,
+  type StepAccount,
+} from "./operations/index.ts";
 
 export interface ServeOptions extends Omit<AppOptions, "mode"> {
   readonly version: string;
@@ -52,15 +60,17 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
   const caretaker = createCaretaker(deps);
   await caretaker.start();
+  const operations = createOperations(deps);
   const api = await startApi({
     address: config.listenAddress,
     tls: config.tls.files,
-    operations: createOperations(deps),
+    operations,
     version: options.version,
     clock,
     log,
   });
   composition.listening(api.url);
+  const traces = await openTraces(composition, operations, options.version);
   const found = join(config.dataDir, serverFile);
   const announcement = `${JSON.stringify({ url: api.url, pid: options.host.pid, version: options.version })}\n`;
   writeFileSync(found, announcement, { mode: 0o600 });
@@ -74,6 +84,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     if (await mayGoOn()) leaveForAWhile();
     await caretaker[Symbol.asyncDispose]();
     await drained;
+    await traces?.[Symbol.asyncDispose]();
     await composition.close();
     log.info("stopped");
   }
@@ -105,6 +116,23 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     [Symbol.asyncDispose]: () => server.stop(),
   };
   return server;
+}
+
+/** Loaded where it is asked for: it costs nothing else. */
+async function openTraces(
+  { config, log }: Composition,
+  operations: Operations,
+  version: string,
+): Promise<AsyncDisposable | null> {
+  const endpoint = config.telemetry.otlpEndpoint;
+  if (endpoint === null) return null;
+  const { startTraces } = await import("./telemetry/index.ts");
+  const client = operations.as(localCaller("traces"));
+  const traces = startTraces({ endpoint, version, read: (run) => client.get(run), log });
+  await operations.watch.onRecorded(({ run }, runId) => {
+    if (run?.status && isFinalRun(run.status.to)) traces.ended(runId);
+  });
+  return traces;
 }
 
 /** Another server may have taken the place of one that was slow to stop. */

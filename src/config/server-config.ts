@@ -56,6 +56,8 @@ export interface ServerConfig {
     readonly pendingSeconds: number;
     readonly silenceSeconds: number;
   };
+  /** Null: nothing is sent. */
+  readonly telemetry: { readonly otlpEndpoint: string | null };
   /** Null: it is in a file of the data directory. */
   readonly callbacks: { readonly key: Secret | null };
   readonly embedded: { readonly user: string | null };
@@ -133,6 +135,9 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
       slots: remoteSlots,
       pendingSeconds: read(settings.remotePending) ?? 600,
       silenceSeconds: read(settings.remoteSilence) ?? 120,
+    },
+    telemetry: {
+      otlpEndpoint: read(settings.otlpEndpoint) ?? (environment.OTEL_EXPORTER_OTLP_ENDPOINT || null),
     },
     callbacks: { key: read(settings.callbacksKey) ?? null },
     embedded: { user: read(settings.embeddedUser) ?? null },

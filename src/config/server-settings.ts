@@ -158,6 +158,12 @@ export const settings = {
     "2m",
     "An executor that reports nothing for so long is lost.",
   ),
+  otlpEndpoint: define(
+    "telemetry.otlp_endpoint",
+    callbackUrl,
+    "OTEL_EXPORTER_OTLP_ENDPOINT, else none",
+    "Address of an OpenTelemetry collector (OTLP over HTTP); a server sends each run that has ended as a trace.",
+  ),
   dbHost: define(
     "db.host",
     databaseHost,

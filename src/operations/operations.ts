@@ -28,7 +28,7 @@ import { tokenOperations } from "./tokens.ts";
 export interface Watch {
   statistics(): Promise<Statistics>;
   connections(): Promise<ReturnType<Store["connections"]>>;
-  onRecorded(listener: (changes: ChangeSet) => void): Promise<void>;
+  onRecorded(listener: (changes: ChangeSet, runId: RunId) => void): Promise<void>;
 }
 
 export interface Operations {

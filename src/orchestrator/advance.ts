@@ -57,7 +57,7 @@ interface Parts {
   readonly resolving: Resolving;
   readonly workspaces: Workspaces;
   readonly changed: (runId: RunId, seq: number) => void;
-  readonly recorded: (changes: ChangeSet) => void;
+  readonly recorded: (changes: ChangeSet, runId: RunId) => void;
   /** Another run's turn has come. */
   readonly again: (runId: RunId) => void;
   readonly stopping: AbortSignal;
@@ -145,7 +145,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     for (const { executionId } of evidence.settled) drop(run, executionId);
     perform(snapshot, decision);
     tell(snapshot.run.id, applied.seq);
-    parts.recorded(decision.changes);
+    parts.recorded(decision.changes, snapshot.run.id);
     if (decision.changes.executions.some((change) => change.outcome !== null)) wakeWaiting(snapshot);
     if (decision.intents.some((intent) => intent.kind === "finished")) {
       release(snapshot.run.id);

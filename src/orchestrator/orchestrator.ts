@@ -20,7 +20,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const stopping = new AbortController();
   const { signal } = stopping;
   const listeners = new Set<(runId: RunId, seq: number) => void>();
-  const recorders = new Set<(changes: ChangeSet) => void>();
+  const recorders = new Set<(changes: ChangeSet, runId: RunId) => void>();
   const workspaces = createWorkspaces(deps, signal);
   const dispatcher = createDispatcher(deps, (subject) => attempts.start(subject));
   const attempts = createAttempts(
@@ -43,8 +43,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     changed(runId, seq) {
       for (const listener of listeners) listener(runId, seq);
     },
-    recorded(changes) {
-      for (const recorder of recorders) recorder(changes);
+    recorded(changes, runId) {
+      for (const recorder of recorders) recorder(changes, runId);
     },
     again: (runId) => void advanceOrTell(runId),
   });

@@ -59,8 +59,8 @@ export interface Orchestrator extends AsyncDisposable {
   resolveError(runId: RunId): string | null;
   /** Calls back after each change of a run that this process made, with the run's new seq. Must not throw. */
   onChange(listener: (runId: RunId, seq: number) => void): () => void;
-  /** Calls back with what each advance of this process has recorded. Must not throw. */
-  onRecorded(listener: (changes: ChangeSet) => void): () => void;
+  /** Calls back with what each advance of this process has recorded of a run. Must not throw. */
+  onRecorded(listener: (changes: ChangeSet, runId: RunId) => void): () => void;
   /**
    * Stops advancing, when what is under way has been carried through: an advance that was committed is performed, an
    * opening or an ending is waited for. What runs goes on and is re-attached by whoever carries the run next; a job
