@@ -4,6 +4,7 @@ import { benchCli } from "./cli.ts";
 import { benchCompletions } from "./completions.ts";
 import type { Outcome } from "./harness.ts";
 import { benchLogs } from "./logs.ts";
+import { benchReaders } from "./readers.ts";
 import { benchService } from "./service.ts";
 import { benchSteps } from "./steps.ts";
 
@@ -14,6 +15,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   artifacts: benchArtifacts,
   completions: benchCompletions,
   service: benchService,
+  readers: benchReaders,
 };
 
 const words = process.argv.slice(2);

@@ -3,7 +3,8 @@ import type { Clock, Logger } from "../kernel/index.ts";
 import { extentOf, readInto } from "./segments.ts";
 import type { WatchDirectory } from "./types.ts";
 
-const chunkBytes = 256 * 1024;
+/** Small enough that nobody waits for the turn of one who reads much. */
+const chunkBytes = 64 * 1024;
 /** Followers mostly stand at the same place; laggards read for themselves. Bounds the memory of a followed log. */
 const sharedLooks = 4;
 

@@ -1,6 +1,9 @@
 /** What goes on: a run's transitions and an execution's log, until they end. */
 import { isFinalExecution, isFinalRun } from "../domain/index.ts";
-import { brandId, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
+import { brandId, type Clock, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
+import type { LogStore } from "../logs/index.ts";
+import type { Orchestrator } from "../orchestrator/index.ts";
+import type { ExecutionStore } from "../store/index.ts";
 import type { LogChunk, LogRequest } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { presentEvent } from "./present.ts";
@@ -49,8 +52,18 @@ export async function* followRun(
   }
 }
 
+/** What following a log takes. */
+export interface FollowLogDeps {
+  readonly database: () => Promise<{
+    readonly store: { readonly executions: Pick<ExecutionStore, "get"> };
+    readonly orchestrator: Pick<Orchestrator, "onChange">;
+  }>;
+  readonly logs: Pick<LogStore, "follow">;
+  readonly clock: Clock;
+}
+
 export async function* followLog(
-  deps: OperationsDeps,
+  deps: FollowLogDeps,
   request: LogRequest,
   signal: AbortSignal,
 ): AsyncIterable<LogChunk> {
@@ -61,7 +74,7 @@ export async function* followLog(
   const ended = new AbortController();
   const watch = new AbortController();
   if (!request.follow || isFinalExecution(execution.status)) ended.abort();
-  else void endOf(deps, executionId, AbortSignal.any([signal, watch.signal])).then(() => ended.abort());
+  else void sharedEnd(deps, executionId, AbortSignal.any([signal, watch.signal])).then(() => ended.abort());
   try {
     yield* deps.logs.follow(executionId, { offset: request.offset, signal, ended: ended.signal });
   } finally {
@@ -69,16 +82,51 @@ export async function* followLog(
   }
 }
 
+interface EndWatch {
+  readonly end: Promise<void>;
+  readonly over: AbortController;
+  followers: number;
+}
+
+const endWatches = new WeakMap<FollowLogDeps, Map<ExecutionId, EndWatch>>();
+
+/** As `endOf`; all who follow one execution ask the database together. */
+async function sharedEnd(deps: FollowLogDeps, id: ExecutionId, signal: AbortSignal): Promise<void> {
+  const watches = endWatches.get(deps) ?? new Map<ExecutionId, EndWatch>();
+  endWatches.set(deps, watches);
+  let watch = watches.get(id);
+  if (watch === undefined) {
+    const over = new AbortController();
+    watch = { end: endOf(deps, id, over.signal), over, followers: 0 };
+    watches.set(id, watch);
+  }
+  const shared = watch;
+  shared.followers += 1;
+  const gone = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => gone.resolve(), { once: true });
+  if (signal.aborted) gone.resolve();
+  try {
+    await Promise.race([shared.end, gone.promise]);
+  } finally {
+    shared.followers -= 1;
+    if (shared.followers === 0) {
+      watches.delete(id);
+      shared.over.abort();
+    }
+  }
+}
+
 /** Resolves when the execution is final, or on abort. */
-async function endOf(deps: OperationsDeps, id: ExecutionId, signal: AbortSignal): Promise<void> {
+async function endOf(deps: FollowLogDeps, id: ExecutionId, signal: AbortSignal): Promise<void> {
   const { store, orchestrator } = await deps.database();
   let nap = new AbortController();
   const off = orchestrator.onChange(() => nap.abort());
   try {
     while (!signal.aborted) {
       nap = new AbortController();
-      const execution = await store.executions.get(id);
-      if (execution === null || isFinalExecution(execution.status)) return;
+      // While the database is away the log is followed as it is; the next look asks again.
+      const execution = await store.executions.get(id).catch(() => undefined);
+      if (execution === null || (execution !== undefined && isFinalExecution(execution.status))) return;
       await deps.clock.sleep(lookMs, AbortSignal.any([nap.signal, signal]));
       await deps.clock.sleep(gatherMs, signal);
     }

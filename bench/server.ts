@@ -1,0 +1,57 @@
+/** A real `serve` to measure, and a repository for it. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const launcher = fileURLToPath(new URL("../src/launch.js", import.meta.url));
+
+export interface BenchServer extends AsyncDisposable {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  ask<T>(method: string, path: string, body?: unknown): Promise<T>;
+  rss(): number;
+}
+
+export async function startServer(directory: string): Promise<BenchServer> {
+  const dataDir = join(directory, "data");
+  const env = {
+    ...process.env,
+    SHIPINATOR_DATA_DIR: dataDir,
+    SHIPINATOR_LISTEN_ADDRESS: "127.0.0.1:0",
+    SHIPINATOR_LOG_LEVEL: "warn",
+    ...(process.getuid?.() === 0 ? { SHIPINATOR_LOCAL_USER: "root" } : {}),
+  };
+  const child = spawn(process.execPath, [launcher, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
+  for await (const chunk of child.stderr) if (String(chunk).includes("serves on")) break;
+  const { url }: { url: string } = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
+  const headers = { authorization: `Bearer ${readFileSync(join(dataDir, "admin-token"), "utf8").trim()}` };
+  return {
+    url,
+    headers,
+    async ask(method, path, body) {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: { ...headers, "content-type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      if (!response.ok) throw new Error(`${response.status} of ${path}: ${await response.text()}`);
+      return JSON.parse(await response.text());
+    },
+    rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) >> 10,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    },
+  };
+}
+
+export function makeRepository(directory: string, file: string): void {
+  mkdirSync(directory);
+  writeFileSync(join(directory, ".shipinator.yaml"), file);
+  const git = (...args: string[]) => execFileSync("git", ["-C", directory, ...args], { stdio: "ignore" });
+  git("init", "-b", "main");
+  git("add", "--all");
+  git("-c", "user.name=a", "-c", "user.email=a@example.test", "commit", "-m", "first");
+}

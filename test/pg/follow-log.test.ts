@@ -1,0 +1,98 @@
+/** Following a log while the database goes and comes, and by many at once. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { type ExecutionId, Problem, silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { createLogStore, type LogStore } from "../../src/logs/index.ts";
+import { type FollowLogDeps, followLog } from "../../src/operations/follow.ts";
+import { accept, advance, createFixture, type Fixture, frontier } from "./fixture.ts";
+
+let fixture: Fixture;
+let directory: string;
+let logs: LogStore;
+let execution: ExecutionId;
+let finish: () => Promise<unknown>;
+let looks: number;
+let isAway: boolean;
+
+beforeAll(async () => {
+  fixture = await createFixture();
+  directory = mkdtempSync(join(tmpdir(), "sh-follow-"));
+  logs = createLogStore({ base: directory, capBytes: 1e6, clock: systemClock, log: silentLogger });
+});
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+beforeEach(async () => {
+  [looks, isAway] = [0, false];
+  const { id } = await accept(fixture);
+  await advance(fixture, id, { ends: {} });
+  const found = (await fixture.store.executions.ofRun(id))[0];
+  if (found === undefined) throw new Error("nothing runs");
+  execution = found.id;
+  finish = async () => {
+    while (await advance(fixture, id, { ends: { "step-0": "succeeded" } }));
+    expect((await frontier(fixture.store, id)).run.status).toBe("success");
+  };
+  await logs.append(execution, 0, Buffer.from("first "));
+});
+
+const deps: FollowLogDeps = {
+  clock: systemClock,
+  logs: { follow: (id, request) => logs.follow(id, request) },
+  database: async () => ({
+    store: {
+      executions: {
+        async get(id) {
+          looks += 1;
+          if (isAway) throw new Problem("database_unavailable", "the database is away");
+          return await fixture.store.executions.get(id);
+        },
+      },
+    },
+    orchestrator: { onChange: () => () => undefined },
+  }),
+};
+
+/** All of it as text, and what has come so far. */
+function follow(): { readonly all: Promise<string>; readonly soFar: () => string } {
+  let text = "";
+  const never = new AbortController();
+  const all = (async () => {
+    const request = { executionId: execution, offset: 0, follow: true };
+    for await (const { bytes } of followLog(deps, request, never.signal))
+      text += Buffer.from(bytes).toString();
+    return text;
+  })();
+  return { all, soFar: () => text };
+}
+
+const until = async (what: () => boolean) => {
+  while (!what()) await systemClock.sleep(5, new AbortController().signal);
+};
+
+it("goes on over an absence of the database, and ends with its execution", async () => {
+  const { all, soFar } = follow();
+  await until(() => soFar() === "first ");
+  isAway = true;
+  const before = looks;
+  await until(() => looks > before + 1);
+  await logs.append(execution, 6, Buffer.from("second "));
+  await until(() => soFar() === "first second ");
+  isAway = false;
+  await logs.append(execution, 13, Buffer.from("last"));
+  await finish();
+  expect(await all).toBe("first second last");
+});
+
+it("asks for many what it asks for one", async () => {
+  const followers = Array.from({ length: 50 }, follow);
+  await until(() => followers.every(({ soFar }) => soFar() === "first "));
+  const before = looks;
+  await systemClock.sleep(1_200, new AbortController().signal);
+  expect(looks - before).toBeLessThan(6);
+  await finish();
+  expect(new Set(await Promise.all(followers.map(({ all }) => all)))).toEqual(new Set(["first "]));
+});
