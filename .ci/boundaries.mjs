@@ -133,6 +133,15 @@ export function boundaryConfiguration() {
     ...Object.entries(wings).flatMap(([room, names]) =>
       names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
     ),
+    topOverride("processes.ts", [
+      "./connect.ts",
+      "./executors.ts",
+      "./compose.ts",
+      "./app.ts",
+      "./serve.ts",
+      "./find-server.ts",
+      "./main.ts",
+    ]),
     topOverride("executors.ts", [
       "./connect.ts",
       "./compose.ts",

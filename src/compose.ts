@@ -7,7 +7,7 @@ import type { ServerConfig } from "./config/index.ts";
 import { connect } from "./connect.ts";
 import { deployinator } from "./deployinator/index.ts";
 import type { Inator, JobType } from "./domain/index.ts";
-import { readProcess, thisMachine } from "./executor/local/index.ts";
+import { thisMachine } from "./executor/local/index.ts";
 import { type Executors, openExecutors } from "./executors.ts";
 import { type Clock, type LogForm, type Logger, systemClock } from "./kernel/index.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
@@ -18,7 +18,6 @@ import {
   createResolver,
   createSecretKeys,
   findStepAccount,
-  isNodeAlive,
   joinNodes,
   makeDataDirectory,
   type OpenDatabase,
@@ -32,8 +31,9 @@ import {
   tidy,
 } from "./operations/index.ts";
 import { createOrchestrator } from "./orchestrator/index.ts";
+import { isAlive, startTimeOf } from "./processes.ts";
 import { createSource, type Source, type UrlPolicy } from "./source/index.ts";
-import { createStore, migrate, type NodeRow, openDatabase, reportChannel } from "./store/index.ts";
+import { createStore, migrate, openDatabase, reportChannel } from "./store/index.ts";
 import { testinator } from "./testinator/index.ts";
 
 /** What only `main` can read off the process. */
@@ -293,21 +293,4 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
   }
   const leaveForAWhile = () => membership.leaveForAWhile();
   return { store, orchestrator, artifacts, owner, connection: settings, leaveForAWhile };
-}
-
-/**
- * A server that announced its absence is alive to everybody until that is over, but to a server that comes after it: that
- * one knows whether the process is still there.
- */
-function isAlive(node: NodeRow, mode: AppOptions["mode"]): boolean {
-  const now = systemClock.now();
-  if (mode !== "serve" && node.ended_at === null && node.away_until !== null && node.away_until > now)
-    return true;
-  return isNodeAlive(node, thisMachine(), startTimeOf, now);
-}
-
-/** @returns null when there is no such process, or only its remains */
-function startTimeOf(pid: number): string | null {
-  const found = readProcess(pid);
-  return found === null || found.zombie ? null : found.start;
 }
