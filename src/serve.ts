@@ -111,7 +111,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     url: api.url,
     dataDir: config.dataDir,
     adminTokenFile: tokenFile,
-    warnings: warningsOf(account, options.host.uid),
+    warnings: warningsOf(config.executor, account, options.host.uid),
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => server.stop(),
   };
@@ -170,7 +170,15 @@ function refuseUnsafe(config: ServerConfig, uid: number): void {
 }
 
 /** @param account that steps run as, where it is not the server's own */
-function warningsOf(account: StepAccount | null, uid: number): readonly string[] {
+function warningsOf(
+  executor: ServerConfig["executor"],
+  account: StepAccount | null,
+  uid: number,
+): readonly string[] {
+  if (executor === "remote")
+    return [
+      "steps run elsewhere; the program that starts executors runs under the server's account and is given the token of each attempt",
+    ];
   if (account !== null)
     return [
       `steps run as ${account.name}: the server's tokens, database, logs and artifacts are out of their reach, and each other's workspaces are not`,

@@ -1,6 +1,11 @@
 /** All services as one handler of Node's requests. Loaded with the first RPC: who makes none does not pay for it. */
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { Code, ConnectError, createConnectRouter, type Interceptor } from "@connectrpc/connect";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
 import { type Clock, type Logger, Problem } from "../../kernel/index.ts";
 import type { Operations } from "../../operations/index.ts";
 import type { LoginLimit } from "../login-limit.ts";
@@ -22,14 +27,19 @@ export interface RpcDeps {
   readonly ready: () => Promise<boolean>;
   /** Aborts when the server stops: streams end, and are told to come again. */
   readonly stopping: AbortSignal;
-  /** Who sent this request. */
-  readonly peerOf: (request: NodeRequest) => Peer;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-export type RpcHandler = ReturnType<typeof connectNodeAdapter>;
-type NodeRequest = Parameters<RpcHandler>[0];
+type NodeServerRequest = Parameters<typeof universalRequestFromNodeRequest>[0];
+type NodeServerResponse = Parameters<typeof universalResponseToNodeResponse>[1];
+
+export interface RpcHandler {
+  /** Whether there is a method at this path. */
+  knows(path: string): boolean;
+  /** Answers it, whatever comes of it. */
+  handle(request: NodeServerRequest, response: NodeServerResponse, peer: Peer): Promise<void>;
+}
 
 /** Of one message; uploads come in many. */
 const mostMessageBytes = 8 * 1_048_576;
@@ -42,24 +52,36 @@ export function createRpcHandler(deps: RpcDeps): RpcHandler {
   stopping.addEventListener("abort", () =>
     ending.abort(new ConnectError("the server is stopping; come again", Code.Unavailable)),
   );
-  return connectNodeAdapter({
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: mostMessageBytes,
     // What is not known would be accepted and ignored.
     jsonOptions: { ignoreUnknownFields: false },
     shutdownSignal: ending.signal,
     interceptors: [untilDeadline, problemsAsErrors(deps)],
-    contextValues: (request) => valuesOf(deps.peerOf(request)),
-    routes(router) {
-      router.service(PipelineService, pipelineService(callers, admit));
-      router.service(ArtifactService, artifactService(callers, admit));
-      router.service(ExecutorService, executorService(callers));
-      router.service(
-        Health,
-        healthService({ services: new Set(own.map(({ typeName }) => typeName)), ready: deps.ready, clock }),
-      );
-      router.service(ServerReflection, reflectionService([...own, Health, ServerReflection]));
-    },
   });
+  const services = new Set(own.map(({ typeName }) => typeName));
+  router.service(PipelineService, pipelineService(callers, admit));
+  router.service(ArtifactService, artifactService(callers, admit));
+  router.service(ExecutorService, executorService(callers));
+  router.service(Health, healthService({ services, ready: deps.ready, clock }));
+  router.service(ServerReflection, reflectionService([...own, Health, ServerReflection]));
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  return {
+    knows: (path) => handlers.has(path),
+    async handle(request, response, peer) {
+      const handler = handlers.get((request.url ?? "").split("?", 1)[0] ?? "");
+      if (handler === undefined) throw new Problem("internal", `no method is at ${request.url}`);
+      try {
+        const asked = universalRequestFromNodeRequest(request, response, undefined, valuesOf(peer));
+        await handler(asked).then((answer) => universalResponseToNodeResponse(answer, response));
+      } catch (error) {
+        // Mostly a caller who has gone; what failed in a service has been answered and told.
+        deps.log.debug({ err: error, request_id: peer.requestId }, "a call was not answered to its end");
+        response.destroy();
+      }
+    },
+  };
 }
 
 /** A caller whose time is over, or who has gone, is not kept waiting by work that cannot be cut short. */

@@ -8,20 +8,14 @@ const paths = ["/shipinator.v1.:service/:method", "/grpc.:service/:method"];
 /** Bodies that may take long, as long as they keep coming. */
 const uploads = new Set(["/shipinator.v1.ArtifactService/UploadArtifact"]);
 
-export interface MountOptions extends Omit<RpcDeps, "peerOf"> {
+export interface MountOptions extends RpcDeps {
   readonly liftDeadline: (request: object) => void;
 }
 
 export function mountRpc(app: App, options: MountOptions): void {
-  const peers = new WeakMap<object, { readonly ip: string; readonly requestId: string }>();
   let loading: Promise<RpcHandler> | undefined;
   const load = () => {
-    loading ??= import("./handler.ts").then(({ createRpcHandler }) =>
-      createRpcHandler({
-        ...options,
-        peerOf: (request) => peers.get(request) ?? { ip: "", requestId: "" },
-      }),
-    );
+    loading ??= import("./handler.ts").then(({ createRpcHandler }) => createRpcHandler(options));
     return loading;
   };
   app.register((scope, _options, done) => {
@@ -39,12 +33,13 @@ export function mountRpc(app: App, options: MountOptions): void {
           const { raw, id: requestId, ip } = request;
           if (raw.headers.host === undefined && raw.headers[":authority"] === undefined)
             throw new Problem("usage", "the request names no host");
-          const handle = await load();
-          peers.set(raw, { ip, requestId });
-          if (uploads.has(request.url.split("?", 1)[0] ?? "")) options.liftDeadline(raw);
+          const path = request.url.split("?", 1)[0] ?? "";
+          const rpc = await load();
+          if (!rpc.knows(path)) throw new Problem("not_found", `there is no method ${path}`);
+          if (uploads.has(path)) options.liftDeadline(raw);
           reply.hijack();
           reply.raw.setHeader("x-request-id", requestId);
-          handle(raw, reply.raw);
+          await rpc.handle(raw, reply.raw, { ip, requestId });
         },
       });
     done();

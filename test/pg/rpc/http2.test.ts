@@ -255,3 +255,14 @@ it("serves clients that are none of ours", async () => {
   expect(await ask(team.run, null)).toBe(status.UNAUTHENTICATED);
   client.close();
 });
+
+it("has no method that is none", async () => {
+  for (const path of [
+    "/shipinator.v1.PipelineService/Nothing",
+    "/shipinator.v1.Nothing/GetRun",
+    "/grpc.x/y",
+  ]) {
+    const answer = await service.ask("POST", path, { body: {} });
+    expect([path, answer.status, answer.json.code]).toEqual([path, 404, "not_found"]);
+  }
+});
