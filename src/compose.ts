@@ -195,6 +195,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     executionTokens,
     hints,
     logCapBytes: config.local.logCapBytes,
+    artifactMaxBytes: config.artifactMaxBytes,
     clock,
     log,
   };

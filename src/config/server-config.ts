@@ -29,6 +29,8 @@ export interface ServerConfig {
   readonly dataDir: string;
   /** Absolute. */
   readonly artifactPath: string;
+  /** Of one that is uploaded. */
+  readonly artifactMaxBytes: number;
   readonly listenAddress: ListenAddress;
   readonly tls: {
     /** Absolute paths of PEM files; null: no TLS here. */
@@ -117,6 +119,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
   const config: ServerConfig = {
     dataDir,
     artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
+    artifactMaxBytes: read(settings.artifactMaxSize) ?? 16 * 2 ** 30,
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
     tls: { files: tlsFiles(read, [ofVariables, ofFile], problems), proxy: read(settings.tlsProxy) ?? false },
     executor,

@@ -56,6 +56,12 @@ export const settings = {
     "artifacts in the data directory",
     "Directory of the artifact store.",
   ),
+  artifactMaxSize: define(
+    "artifact_max_size",
+    size,
+    "16GiB",
+    "Largest output that an executor elsewhere may upload.",
+  ),
   listenAddress: define("listen_address", listenAddress, "127.0.0.1:8080", "Where the server listens."),
   tlsCertificate: define(
     "tls.certificate",

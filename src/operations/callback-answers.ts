@@ -11,6 +11,7 @@ export interface CallbackDeps {
   readonly database: () => Promise<Pick<OpenDatabase, "store" | "artifacts" | "owner">>;
   readonly logs: Pick<LogStore, "append" | "digest" | "seal" | "size">;
   readonly logCapBytes: number;
+  readonly artifactMaxBytes: number;
   readonly source: { archive(spec: SourceSpec, signal?: AbortSignal): AsyncIterable<Uint8Array> };
   readonly secretKeys: SecretKeys;
   /** Hears, in this process, of every execution that a callback has changed. */

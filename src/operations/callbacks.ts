@@ -147,6 +147,12 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
       const declared = row.spec.outputs.find((one) => one.name === output);
       if (declared === undefined || declared.path === null)
         throw new Problem("not_found", `the step declares no output ${output} that has a path`);
+      if (size > deps.artifactMaxBytes)
+        throw new Problem(
+          "payload_too_large",
+          `the output ${output} has ${size} bytes, and at most ${deps.artifactMaxBytes} are taken`,
+          { remedy: "Make it smaller, or raise artifact_max_size on the server." },
+        );
       const { store, artifacts } = await deps.database();
       const sameAs = (kept: { checksum: string }) => {
         if (kept.checksum === sha256) return;

@@ -52,6 +52,8 @@ export interface OperationsDeps {
   readonly hints: Pick<ReportHints, "tell">;
   /** Bytes of a step's log that are kept. */
   readonly logCapBytes: number;
+  /** Of an output that is uploaded. */
+  readonly artifactMaxBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
 }

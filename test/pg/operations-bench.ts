@@ -133,6 +133,7 @@ export async function createOperationsBench(
     executionTokens,
     hints: createReportHints(),
     logCapBytes: 1024,
+    artifactMaxBytes: 1_000_000,
     authenticator: openAuthentication({ ...parts, database }),
   });
   const local = operations.as(localCaller("ada"));

@@ -292,6 +292,7 @@ describe("an output", () => {
     await claimAndBegin();
     expect(shown(await upload("x", {}, "other"))).toEqual([404, "not_found"]);
     expect(shown(await upload("x", { headers: {} }))).toEqual([400, "usage"]);
+    expect(shown(await upload("x".repeat(1_000_001)))).toEqual([413, "payload_too_large"]);
     const digest = `sha-256=:${sha256("y").toString("base64")}:`;
     expect(shown(await upload("x", { headers: { "content-digest": digest } }))).toEqual([400, "usage"]);
     expect(await store().uploads(execution.id)).toEqual([]);

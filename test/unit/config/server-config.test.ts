@@ -32,6 +32,7 @@ describe("defaults", () => {
     expect(load({})).toEqual({
       dataDir: "/home/ada/.local/share/shipinator",
       artifactPath: "/home/ada/.local/share/shipinator/artifacts",
+      artifactMaxBytes: 17_179_869_184,
       listenAddress: { host: "127.0.0.1", port: 8080 },
       tls: { files: null, proxy: false },
       executor: "local",
@@ -66,6 +67,7 @@ describe("sources", () => {
   const file = `# all of them
 data_dir: data
 artifact_path: /artifacts
+artifact_max_size: 1MiB
 listen_address: "[::1]:9000"
 tls: { certificate: cert.pem, key: /tls/key.pem, proxy: true }
 executor: local
@@ -94,6 +96,7 @@ registry: { plain_http: ["a:5000", b] }
     expect(config).toMatchObject({
       dataDir: "/etc/data",
       artifactPath: "/artifacts",
+      artifactMaxBytes: 2 ** 20,
       listenAddress: { host: "::1", port: 9000 },
       tls: { files: { certificate: "/etc/cert.pem", key: "/tls/key.pem" }, proxy: true },
       parallelLimit: 3,
