@@ -126,6 +126,9 @@ const PROCESS = {
   },
 };
 
+/** What puts everything together: its parts know nothing of it. */
+const COMPOSITION = ["./compose.ts", "./app.ts", "./serve.ts", "./find-server.ts", "./main.ts"];
+
 /** The text of boundaries.json: one override a line, so that a change of the table reads as one in the diff. */
 export function boundaryConfiguration() {
   const overrides = [
@@ -133,32 +136,9 @@ export function boundaryConfiguration() {
     ...Object.entries(wings).flatMap(([room, names]) =>
       names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
     ),
-    topOverride("processes.ts", [
-      "./connect.ts",
-      "./executors.ts",
-      "./compose.ts",
-      "./app.ts",
-      "./serve.ts",
-      "./find-server.ts",
-      "./main.ts",
-    ]),
-    topOverride("executors.ts", [
-      "./connect.ts",
-      "./compose.ts",
-      "./app.ts",
-      "./serve.ts",
-      "./find-server.ts",
-      "./main.ts",
-    ]),
-    topOverride("local-executor.ts", [
-      "./connect.ts",
-      "./executors.ts",
-      "./compose.ts",
-      "./app.ts",
-      "./serve.ts",
-      "./find-server.ts",
-      "./main.ts",
-    ]),
+    topOverride("processes.ts", ["./connect.ts", "./executors.ts", ...COMPOSITION]),
+    topOverride("executors.ts", ["./connect.ts", ...COMPOSITION]),
+    topOverride("local-executor.ts", ["./connect.ts", "./executors.ts", ...COMPOSITION]),
     topOverride("connect.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./find-server.ts", "./main.ts"]),
     topOverride("compose.ts", ["./app.ts", "./serve.ts", "./main.ts"]),
     topOverride("app.ts", ["./serve.ts", "./main.ts"]),

@@ -4,10 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { Problem } from "../../kernel/index.ts";
 import type { IdempotencyKey, Operations } from "../../operations/index.ts";
+import { checkIdempotencyKey, keyRefused } from "../idempotency-key.ts";
 
-const shape = /^[\x21-\x7e]{1,255}$/;
+const headerName = "Idempotency-Key";
 
 export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Operations, "idempotency">): void {
   const held = new WeakMap<FastifyRequest, IdempotencyKey>();
@@ -27,13 +27,8 @@ export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Operatio
           .header("idempotency-replayed", "true")
           .send(reservation.answer);
       case "mismatch":
-        throw new Problem("idempotency_mismatch", "this Idempotency-Key was used for another request", {
-          remedy: "Use a fresh key for each thing that is to be done once.",
-        });
       case "busy":
-        throw new Problem("conflict", "the first request with this Idempotency-Key is still under way", {
-          remedy: "Repeat it in a moment.",
-        });
+        throw keyRefused(reservation.kind, headerName);
     }
   });
 
@@ -58,10 +53,7 @@ function keyOf(request: FastifyRequest): IdempotencyKey | null {
   if (request.method !== "POST" || header === undefined) return null;
   // Without a caller there is nobody whose key it is; RPC keeps its answers itself.
   if (request.routeOptions.config.access === "open") return null;
-  if (typeof header !== "string" || !shape.test(header))
-    throw new Problem("usage", "Idempotency-Key must be 1 to 255 visible ASCII characters", {
-      place: "Idempotency-Key",
-    });
+  checkIdempotencyKey(header, headerName);
   const { body, method, url } = request;
   const asked = JSON.stringify([method, url, body ?? null]);
   return {

@@ -6,7 +6,7 @@ import {
   createContextValues,
   type HandlerContext,
 } from "@connectrpc/connect";
-import { errorCode, Problem } from "../../kernel/index.ts";
+import { Problem } from "../../kernel/index.ts";
 import type {
   CallbackClient,
   Caller,
@@ -15,6 +15,8 @@ import type {
   Operation,
   Operations,
 } from "../../operations/index.ts";
+import { checkIdempotencyKey, keyRefused } from "../idempotency-key.ts";
+import { type LoginAttempt, login } from "../login.ts";
 import type { LoginLimit } from "../login-limit.ts";
 import { plain } from "./errors.ts";
 
@@ -52,52 +54,32 @@ export interface Callers {
   ): Promise<Answer | unknown>;
 }
 
-const keyShape = /^[\x21-\x7e]{1,255}$/;
+const keyName = "idempotency-key";
 
 export function createCallers(operations: Operations, logins: LoginLimit): Callers {
-  async function login<Found>(
-    context: HandlerContext,
-    find: (token: string, requestId: string) => Promise<Found>,
-  ): Promise<{ readonly credential: string; readonly found: Found }> {
-    const { ip, requestId } = peerOf(context);
-    try {
-      const credential = /^Bearer +([\x21-\x7e]{1,512})$/i.exec(
-        context.requestHeader.get("authorization") ?? "",
-      )?.[1];
-      if (credential === undefined)
-        throw new Problem("unauthorized", "no token was sent", {
-          remedy: "Send `authorization: Bearer TOKEN` in the metadata.",
-        });
-      return { credential, found: await find(credential, requestId) };
-    } catch (error) {
-      if (errorCode(error) !== "unauthorized") throw error;
-      const wait = logins.failed(ip);
-      if (wait === null) throw error;
-      throw new Problem("too_many_requests", "too many requests from this address had no valid token", {
-        remedy: `Wait ${wait} s, then send a token that is neither expired nor revoked.`,
-        details: { retry_after: wait },
-      });
-    }
+  function attemptOf(context: HandlerContext): LoginAttempt {
+    return { header: context.requestHeader.get("authorization") ?? undefined, ...peerOf(context) };
   }
 
   return {
     async enter(context, operation) {
-      const { credential, found: caller } = await login<Caller>(context, operations.authenticate);
+      const { credential, found: caller } = await login<Caller>(
+        attemptOf(context),
+        logins,
+        operations.authenticate,
+      );
       await operations.allow(caller, operation);
       return { client: operations.as(caller), callerKey: caller.tokenId ?? caller.name, credential };
     },
     async executor(context, executionId) {
-      const { found } = await login(context, operations.executor);
+      const { found } = await login(attemptOf(context), logins, operations.executor);
       if (found.executionId === executionId) return found;
       throw new Problem("not_found", "the token is not that of this execution");
     },
     async once(context, { callerKey, credential }, request, work) {
-      const key = context.requestHeader.get("idempotency-key");
+      const key = context.requestHeader.get(keyName);
       if (key === null) return await work(undefined);
-      if (!keyShape.test(key))
-        throw new Problem("usage", "idempotency-key must be 1 to 255 visible ASCII characters", {
-          place: "idempotency-key",
-        });
+      checkIdempotencyKey(key, keyName);
       const asked = JSON.stringify([context.service.typeName, context.method.name, request]);
       const requestSha256 = createHash("sha256").update(asked).digest("hex");
       return await kept(operations, { caller: callerKey, credential, key, requestSha256 }, work);
@@ -115,13 +97,8 @@ async function kept<Answer>(
     case "replay":
       return reservation.answer;
     case "mismatch":
-      throw new Problem("idempotency_mismatch", "this idempotency-key was used for another request", {
-        remedy: "Use a fresh key for each thing that is to be done once.",
-      });
     case "busy":
-      throw new Problem("conflict", "the first request with this idempotency-key is still under way", {
-        remedy: "Repeat it in a moment.",
-      });
+      throw keyRefused(reservation.kind, keyName);
     case "new":
       try {
         const answer = await work(reservation.resourceId);

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { jobTypes } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { Client, Operation } from "../../operations/index.ts";
+import { cancelRun } from "../cancel-run.ts";
 import { pageQuery, runParameter, runStatus } from "../rest/schemas.ts";
 import type { Callers, Entered } from "./callers.ts";
 import { plain } from "./errors.ts";
@@ -121,14 +122,7 @@ export function pipelineService(callers: Callers, admit: AdmitStream): ServiceIm
     },
     async cancelRun(request, context) {
       const client = await enter(context, "runs.cancel");
-      const { id } = await client.get(runOf(request));
-      const answer = await client.cancel(id, "");
-      if (answer !== "final" && request.now) await client.insist(id);
-      const run = await client.get(id);
-      if (answer === "final" && run.status !== "canceled")
-        throw new Problem("conflict", `the run is over already: ${run.status}`, {
-          remedy: "There is nothing to cancel.",
-        });
+      const run = await cancelRun(client, runOf(request), request.now ? "now" : "in time");
       return message(CancelRunResponseSchema, { run });
     },
     async retryRun(request, context) {

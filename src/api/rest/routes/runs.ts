@@ -1,6 +1,6 @@
 /** `/v1/pipeline-runs` */
 import { z } from "zod";
-import { Problem } from "../../../kernel/index.ts";
+import { cancelRun } from "../../cancel-run.ts";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
 import {
@@ -107,14 +107,7 @@ export function runRoutes(app: App): void {
       response: answers({ 202: runDetail }),
     },
     async handler({ client, params, body }, reply) {
-      const { id } = await client.get(params.run);
-      const answer = await client.cancel(id, "");
-      if (answer !== "final" && body?.now === true) await client.insist(id);
-      const run = await client.get(id);
-      if (answer === "final" && run.status !== "canceled")
-        throw new Problem("conflict", `the run is over already: ${run.status}`, {
-          remedy: "There is nothing to cancel.",
-        });
+      const run = await cancelRun(client, params.run, body?.now === true ? "now" : "in time");
       return await reply.status(202).send(run);
     },
   });
