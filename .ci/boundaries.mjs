@@ -139,6 +139,7 @@ export function boundaryConfiguration() {
     topOverride("processes.ts", ["./connect.ts", "./executors.ts", ...COMPOSITION]),
     topOverride("executors.ts", ["./connect.ts", ...COMPOSITION]),
     topOverride("local-executor.ts", ["./connect.ts", "./executors.ts", ...COMPOSITION]),
+    topOverride("logins.ts", ["./connect.ts", "./executors.ts", "./local-executor.ts", ...COMPOSITION]),
     topOverride("connect.ts", ["./compose.ts", "./app.ts", "./serve.ts", "./find-server.ts", "./main.ts"]),
     topOverride("compose.ts", ["./app.ts", "./serve.ts", "./main.ts"]),
     topOverride("app.ts", ["./serve.ts", "./main.ts"]),

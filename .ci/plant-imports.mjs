@@ -95,6 +95,7 @@ const top = {
   "processes.ts": [],
   "executors.ts": [],
   "local-executor.ts": [],
+  "logins.ts": [],
   "connect.ts": [],
   "compose.ts": [],
   "app.ts": [],

@@ -1,7 +1,7 @@
 /** What every way to run Shipinator stands on, put together: database, executor, orchestrator, and what they need. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { createArtifactStore, createRegistry, dockerCredentials } from "./artifacts/index.ts";
+import { createArtifactStore, createRegistry } from "./artifacts/index.ts";
 import { buildinator } from "./buildinator/index.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { connect } from "./connect.ts";
@@ -10,6 +10,7 @@ import type { Inator, JobType } from "./domain/index.ts";
 import { thisMachine } from "./executor/local/index.ts";
 import { type Executors, openExecutors } from "./executors.ts";
 import { type Clock, type LogForm, type Logger, systemClock } from "./kernel/index.ts";
+import { cloneCredentials, registryCredentials } from "./logins.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Authentication,
@@ -26,6 +27,7 @@ import {
   type ReportHints,
   readSettings,
   refuseDatabaseOwner,
+  type SecretKeys,
   type StepAccount,
   stepAllowList,
   tidy,
@@ -81,6 +83,7 @@ interface Parts {
   readonly source: Source;
   readonly urlPolicy: UrlPolicy;
   readonly logs: LogStore;
+  readonly secretKeys: SecretKeys;
   readonly authentication: Authentication;
   readonly hints: ReportHints;
   readonly account: StepAccount | null;
@@ -123,6 +126,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
       directory: join(config.dataDir, "mirrors"),
       environment: stepAllowList(options.environment, options.home),
       config: "person",
+      credentials: cloneCredentials({ database: () => open(), secretKeys, dataDir: config.dataDir }),
       objects: account === null ? "borrowed" : "copied",
       urls: urlPolicy,
       clock,
@@ -147,6 +151,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     source,
     urlPolicy,
     logs,
+    secretKeys,
     authentication,
     hints,
     account,
@@ -266,7 +271,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
       registry: createRegistry({
         plainHttp: config.registry.plainHttp,
         timeoutMs: registryTimeoutMs,
-        credentials: dockerCredentials(options.environment.DOCKER_CONFIG ?? join(options.home, ".docker")),
+        credentials: registryCredentials({ store, secretKeys: parts.secretKeys, ...options }),
       }),
       inators,
       resolver: createResolver({

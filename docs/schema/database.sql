@@ -379,6 +379,20 @@ table projects
   constraint projects_pkey PRIMARY KEY (id)
   CREATE INDEX projects_list ON public.projects USING btree (created_at, id)
 
+table registry_logins
+  project_id uuid not null
+  host text not null
+  username text not null
+  secret text not null
+  created_by text not null
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
+  constraint registry_logins_host_check CHECK ((((octet_length(host) >= 1) AND (octet_length(host) <= 259)) AND (host = lower(host))))
+  constraint registry_logins_pkey PRIMARY KEY (project_id, host)
+  constraint registry_logins_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+  constraint registry_logins_secret_check CHECK ((secret ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
+  constraint registry_logins_username_check CHECK (((octet_length(username) >= 1) AND (octet_length(username) <= 256)))
+
 table repositories
   id uuid not null
   project_id uuid not null
@@ -387,7 +401,12 @@ table repositories
   default_branch text
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
+  clone_secret text
+  clone_username text
+  constraint repositories_check CHECK (((clone_username IS NULL) OR (clone_secret IS NOT NULL)))
+  constraint repositories_clone_secret_check CHECK ((clone_secret ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
   constraint repositories_clone_url_check CHECK (((octet_length(clone_url) >= 1) AND (octet_length(clone_url) <= 2048)))
+  constraint repositories_clone_username_check CHECK (((octet_length(clone_username) >= 1) AND (octet_length(clone_username) <= 256)))
   constraint repositories_pkey PRIMARY KEY (id)
   constraint repositories_project_id_clone_url_key UNIQUE (project_id, clone_url)
   constraint repositories_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id)

@@ -2,22 +2,22 @@
  * Asks an OCI registry for the digest that it holds under a reference (OCI distribution specification 1.1, "pulling
  * manifests"; token flow of the Docker registry v2 API). HTTPS, except for loopback hosts and hosts declared as plain.
  */
-import { errorMessage, Problem } from "../kernel/index.ts";
+import { errorMessage, Problem, type RunId } from "../kernel/index.ts";
 
 export interface RegistryOptions {
   /** `host[:port]` of registries that speak plain HTTP. */
   readonly plainHttp: readonly string[];
   readonly timeoutMs: number;
-  /** `host[:port]` → `user:password`, base64, as in Docker's configuration. */
-  readonly credentials: (host: string) => Promise<string | null>;
+  /** `user:password` of a run's project for `host[:port]`, base64, as in Docker's configuration. */
+  readonly credentials: (host: string, run: RunId) => Promise<string | null>;
 }
 
 export interface Registry {
   /**
-   * `sha256:…` of the manifest or index under `ref`.
+   * `sha256:…` of the manifest or index under `ref`, asked as the run's project.
    * @throws Problem artifact_missing when the registry does not hold it, environment when it cannot be asked
    */
-  digest(ref: string, signal: AbortSignal): Promise<string>;
+  digest(ref: string, run: RunId, signal: AbortSignal): Promise<string>;
 }
 
 export interface ImageReference {
@@ -38,13 +38,27 @@ const dockerHub = "registry-1.docker.io";
 const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 const repositoryPattern = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 
+/**
+ * A registry's `host[:port]` as its logins are kept: lower case, Docker Hub by the name of its registry.
+ * @throws Problem usage
+ */
+export function registryHost(text: string): string {
+  const host = text.toLowerCase();
+  if (/^(?:index\.)?docker\.io$/.test(host)) return dockerHub;
+  if (hostPattern.test(host) && host.length <= 259) return host;
+  throw new Problem("usage", `${JSON.stringify(text)} is not the host of a registry`, {
+    place: "host",
+    remedy: "Give host[:port], as it stands before the first slash of an image reference.",
+  });
+}
+
 /** Splits `[host[:port]/]repository[:tag][@digest]`; without a host, or with `docker.io`, it is Docker Hub's. */
 export function parseImageReference(ref: string): ImageReference {
   const match = /^(?:([^/]+)\/)?([^@]*?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(ref);
   const [, first, rest = "", tag, digest] = match ?? [];
   const named = first !== undefined && (/[.:]/.test(first) || first === "localhost") ? first : null;
   const path = named !== null || first === undefined ? rest : `${first}/${rest}`;
-  const host = named === null || /^(?:index\.)?docker\.io$/.test(named) ? dockerHub : named;
+  const host = named === null || /^(?:index\.)?docker\.io$/.test(named) ? dockerHub : named.toLowerCase();
   const repository = host !== dockerHub || path.includes("/") ? path : `library/${path}`;
   if (match === null || !hostPattern.test(host) || !repositoryPattern.test(repository))
     throw new Problem(
@@ -101,10 +115,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   return {
-    async digest(ref, signal) {
+    async digest(ref, run, signal) {
       const image = parseImageReference(ref);
       const { host } = image;
-      const stored = await options.credentials(host);
+      const stored = await options.credentials(host, run);
       const basic = stored === null ? null : `Basic ${stored}`;
       let answer = await ask(image, basic, signal);
       if (answer.status === 401) {
@@ -119,7 +133,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         throw new Problem("environment", `the registry ${host} answered ${answer.status} for ${ref}`, {
           remedy:
             answer.status === 401 || answer.status === 403
-              ? `log in first: docker login ${host} (credential helpers are not asked)`
+              ? `give the project a login: shipinator registry set ${host} --username USER --secret NAME`
               : "look at the registry's log",
         });
       const digest = answer.headers.get("docker-content-digest");

@@ -1,5 +1,5 @@
 /** What an executor is asked to do and what it answers. Stored as jsonb, so plain data only. */
-import type { ArtifactId, ExecutionId, JobId, RunId, StepId } from "../kernel/index.ts";
+import type { ArtifactId, ExecutionId, JobId, RepositoryId, RunId, StepId } from "../kernel/index.ts";
 import type { ArtifactType, JobType } from "./pipeline-config.ts";
 import type { FailureReason } from "./reasons.ts";
 
@@ -82,6 +82,8 @@ export interface SourceSpec {
   /** Names the mirror (`mirrorName`). */
   readonly repositoryId: string;
   readonly cloneUrl: string;
+  /** The repository whose clone credential git is given; null or absent: what git has by itself. */
+  readonly credential?: RepositoryId | null;
   readonly commit: string | null;
   readonly tree: string;
   readonly submodules: boolean;

@@ -30,6 +30,10 @@ export interface RepositoryDetail {
   /** Without credentials: those are secrets. */
   readonly clone_url: string;
   readonly default_branch: string | null;
+  /** Name of the project's secret that git is given to read it; null: none, and what git has by itself holds. */
+  readonly clone_secret: string | null;
+  /** Null: what hosts of this kind take together with a token. */
+  readonly clone_username: string | null;
   readonly created_at: string;
   readonly updated_at: string;
 }
@@ -41,12 +45,16 @@ export interface NewRepositoryRequest {
   readonly clone_url: string;
   readonly vcs_provider?: VcsProvider | undefined;
   readonly default_branch?: string | null | undefined;
+  readonly clone_secret?: string | null | undefined;
+  readonly clone_username?: string | null | undefined;
 }
 
 export interface RepositoryChange {
   readonly clone_url?: string | undefined;
   readonly vcs_provider?: VcsProvider | undefined;
   readonly default_branch?: string | null | undefined;
+  readonly clone_secret?: string | null | undefined;
+  readonly clone_username?: string | null | undefined;
 }
 
 export interface RepositoryFilter extends PageRequest {
@@ -117,6 +125,24 @@ export interface SecretDetail {
   readonly created_by: string;
   readonly created_at: string;
   readonly updated_at: string;
+}
+
+/** As whom a project asks a registry. The password is the project's secret of that name. */
+export interface RegistryLogin {
+  readonly project_id: string;
+  /** `host[:port]`, lower case; Docker Hub is `registry-1.docker.io`. */
+  readonly host: string;
+  readonly username: string;
+  readonly secret: string;
+  readonly created_by: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface NewRegistryLogin {
+  readonly username: string;
+  /** Name of the project's secret that is the password. */
+  readonly secret: string;
 }
 
 export interface AuditEntry {

@@ -16,6 +16,7 @@ import type { Page as Rows, Store } from "../store/index.ts";
 import { givenAddress } from "./address.ts";
 import { type Caller, sees } from "./caller.ts";
 import type { PipelineClient, ProjectClient, RepositoryClient } from "./client.ts";
+import { changedCredential, givenCredential } from "./clone-credential.ts";
 import type { OperationsDeps } from "./deps.ts";
 import type { Guard } from "./guard.ts";
 import { checkName, checkText, givenId } from "./names.ts";
@@ -109,16 +110,19 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
       clone_url,
       vcs_provider = "git",
       default_branch = null,
+      ...credential
     }) =>
       guard("repositories.create", async (tell) => {
         const { store } = await deps.database();
         const { id: projectId } = await visibleProject(store, caller, project_id);
         tell({ project: projectId, entity: id });
+        const cloneUrl = checkAddress(clone_url);
         const repository = {
           id: givenId<RepositoryId>(id),
           projectId,
           vcsProvider: vcs_provider,
-          cloneUrl: checkAddress(clone_url),
+          cloneUrl,
+          credential: givenCredential(cloneUrl, credential),
           defaultBranch: checkBranch(default_branch),
         };
         const row = await store.repositories.create(repository, tell.done());
@@ -137,13 +141,16 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
             : { projectId: (await visibleProject(store, caller, project_id)).id };
         return present(await store.repositories.list(filter, page), presentRepository);
       }),
-    update: (id, { clone_url, vcs_provider, default_branch }) =>
+    update: (id, { clone_url, vcs_provider, default_branch, ...asked }) =>
       guard("repositories.update", async (tell) => {
         const { store } = await deps.database();
         const found = await visibleRepository(store, caller, id);
         tell({ project: found.project_id, entity: id });
+        const cloneUrl = clone_url === undefined ? found.clone_url : checkAddress(clone_url);
+        const credential = changedCredential(found, cloneUrl, asked);
         const change = {
-          ...(clone_url === undefined ? {} : { cloneUrl: checkAddress(clone_url) }),
+          ...(clone_url === undefined ? {} : { cloneUrl }),
+          ...(credential === undefined ? {} : { credential }),
           ...(vcs_provider === undefined ? {} : { vcsProvider: vcs_provider }),
           ...(default_branch === undefined ? {} : { defaultBranch: checkBranch(default_branch) }),
         };

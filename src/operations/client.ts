@@ -6,6 +6,7 @@ import type {
   AuditEntry,
   NewPipelineRequest,
   NewProjectRequest,
+  NewRegistryLogin,
   NewRepositoryRequest,
   NewTokenRequest,
   PipelineChange,
@@ -13,6 +14,7 @@ import type {
   PipelineFilter,
   ProjectChange,
   ProjectDetail,
+  RegistryLogin,
   RepositoryChange,
   RepositoryDetail,
   RepositoryFilter,
@@ -115,12 +117,22 @@ export interface SecretClient {
   rotate(): Promise<{ readonly resealed: number }>;
 }
 
+/** As whom a project asks registries that are not public. */
+export interface RegistryClient {
+  /** Makes it, or replaces what was there for that host. `project`: its id; `host`: `host[:port]`. */
+  put(project: string, host: string, login: NewRegistryLogin): Promise<RegistryLogin>;
+  /** By host. */
+  list(project: string): Promise<readonly RegistryLogin[]>;
+  remove(project: string, host: string): Promise<void>;
+}
+
 export interface Client {
   readonly projects: ProjectClient;
   readonly repositories: RepositoryClient;
   readonly pipelines: PipelineClient;
   readonly tokens: TokenClient;
   readonly secrets: SecretClient;
+  readonly registries: RegistryClient;
   audit(page: PageRequest): Promise<Page<AuditEntry>>;
   /** Validates, accepts and starts a run. What is found before acceptance is a Problem and makes no run. */
   trigger(request: TriggerRequest, signal: AbortSignal): Promise<RunAccepted>;

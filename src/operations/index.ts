@@ -6,6 +6,7 @@ export { type Caller, localCaller, type Scope, scopes } from "./caller.ts";
 export { type Caretaker, createCaretaker } from "./caretaker.ts";
 export type * from "./catalog-wire.ts";
 export type * from "./client.ts";
+export { openCloneCredential, openRegistryLogin } from "./credentials.ts";
 export { makeDataDirectory, restoreMark } from "./data-directory.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";
 export { createExecutionTokens, type ExecutionTokens } from "./execution-token.ts";

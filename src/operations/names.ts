@@ -42,3 +42,13 @@ export function givenId<T extends AnyId>(id: string): T {
     remedy: "Leave it out, or give a fresh UUID.",
   });
 }
+
+/** A variable's name, as steps are given it. @throws Problem usage */
+export function checkSecretName(name: string, place: string): string {
+  const taken = name === "CI" || name.startsWith("SHIPINATOR_");
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !taken) return name;
+  throw new Problem("usage", `${JSON.stringify(name)} cannot be the name of a secret`, {
+    place,
+    remedy: "Use a variable's name, such as REGISTRY_PASSWORD; CI and SHIPINATOR_… are taken.",
+  });
+}

@@ -19,6 +19,7 @@ import { type KeptAnswers, keepAnswersIn } from "./kept-answers.ts";
 import { presentRun } from "./present.ts";
 import { presentAuditEntry } from "./present-catalog.ts";
 import { abandonedRuns, takeOver } from "./recovery.ts";
+import { registryOperations } from "./registries.ts";
 import { runOperations } from "./run-operations.ts";
 import type { Operation } from "./scopes.ts";
 import { secretOperations } from "./secrets.ts";
@@ -86,6 +87,7 @@ function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
     pipelines: pipelineOperations(context),
     tokens: tokenOperations(context),
     secrets: secretOperations(context),
+    registries: registryOperations(context),
     ...runOperations(context),
     ...deploymentOperations(context),
     audit: (page) =>

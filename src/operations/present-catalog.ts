@@ -21,7 +21,11 @@ export const presentProject = (row: ProjectRow): ProjectDetail => dated(row);
 
 export const presentRepository = (row: RepositoryRow): RepositoryDetail => dated(row);
 
-export function presentPipeline({ default_branch: _branch, ...row }: PipelineSummaryRow): PipelineDetail {
+export function presentPipeline({
+  default_branch: _branch,
+  clone_secret: _secret,
+  ...row
+}: PipelineSummaryRow): PipelineDetail {
   return dated(row);
 }
 

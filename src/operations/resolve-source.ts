@@ -1,6 +1,7 @@
 /** From what was asked for to one tree in a mirror: a directory, an address, or a registered pipeline's repository. */
 import { basename, isAbsolute, resolve as resolvePath } from "node:path";
 import { mirrorName } from "../domain/index.ts";
+import type { RepositoryId } from "../kernel/index.ts";
 import { checkRef, checkUrl, type WorkingTree } from "../source/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import type { TriggerRequest } from "./wire.ts";
@@ -42,7 +43,7 @@ async function resolveDirectory(
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
   const directory = resolvePath(asked.path);
-  const mirror = mirrorName(directory);
+  const mirror = mirrorName(directory, null);
   const found =
     asked.ref === null
       ? await deps.source.snapshotWorkingTree(
@@ -73,7 +74,7 @@ async function resolveRepository(
 ): Promise<ResolvedSource> {
   const cloneUrl = checkUrl(asked.url, deps.urlPolicy);
   const ref = asked.ref === null ? null : checkRef(asked.ref);
-  const mirror = mirrorName(cloneUrl);
+  const mirror = mirrorName(cloneUrl, null);
   const found = await deps.source.resolve({ repositoryId: mirror, cloneUrl, ref }, signal);
   const name = repositoryName(cloneUrl);
   return {
@@ -110,6 +111,8 @@ export interface PipelineSource {
   readonly name: string;
   readonly project: string;
   readonly cloneUrl: string;
+  /** The repository, where it has a clone credential of its own. */
+  readonly credential: RepositoryId | null;
   /** As it was registered; null: the one that the repository itself names. */
   readonly defaultBranch: string | null;
 }
@@ -121,8 +124,8 @@ export async function resolvePipelineSource(
   asked: { readonly ref: string | null; readonly sha: string | null },
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
-  const { cloneUrl, defaultBranch } = pipeline;
-  const mirror = mirrorName(cloneUrl);
+  const { cloneUrl, credential, defaultBranch } = pipeline;
+  const mirror = mirrorName(cloneUrl, credential);
   const { sha } = asked;
   // A commit needs no branch, and is called by none that nobody named.
   const named = asked.ref ?? (sha === null && defaultBranch !== null ? fullName(defaultBranch) : null);
@@ -136,7 +139,8 @@ export async function resolvePipelineSource(
     return { ...found, ...label, ...names, ...kept, place: `${cloneUrl} at ${at.ref}` };
   }
   const commit = sha === null ? {} : { sha };
-  const request = { repositoryId: mirror, cloneUrl: checkUrl(cloneUrl, deps.urlPolicy), ref, ...commit };
+  const address = { cloneUrl: checkUrl(cloneUrl, deps.urlPolicy), credential };
+  const request = { repositoryId: mirror, ...address, ref, ...commit };
   const found = await deps.source.resolve(request, signal);
   const place = `${cloneUrl} at ${found.commit.slice(0, 12)}`;
   return { ...found, ...names, ...kept, submodules: false, place };

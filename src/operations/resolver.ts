@@ -13,6 +13,7 @@ export function createResolver(
         name: run.pipeline,
         project: run.project,
         cloneUrl: run.clone_url,
+        credential: run.clone_secret === null ? null : run.repository_id,
         defaultBranch: run.default_branch,
       };
       const asked = { ref: run.git_ref, sha: run.git_sha };

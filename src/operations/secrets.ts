@@ -1,9 +1,10 @@
 /** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
 import { Problem, type RunId } from "../kernel/index.ts";
-import type { SecretRow, Store } from "../store/index.ts";
+import type { SealedSecret, SecretRow, Store } from "../store/index.ts";
 import { type CallerContext, notThere, visibleProject } from "./catalog.ts";
 import type { SecretDetail } from "./catalog-wire.ts";
 import type { SecretClient } from "./client.ts";
+import { checkSecretName } from "./names.ts";
 import { keyId, open, seal } from "./secret-box.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 
@@ -19,7 +20,7 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
         const { store } = await deps.database();
         const { id } = await visibleProject(store, caller, project);
         tell({ project: id, entity: null });
-        checkSecretName(name);
+        checkSecretName(name, "name");
         checkValue(name, value);
         const place = { project_id: id, name };
         const secret = { ...place, created_by: caller.name, seal: () => seal(keys.ensure(), place, value) };
@@ -64,23 +65,26 @@ export async function openSecrets(
   keys: SecretKeys,
   { run, names }: { readonly run: RunId; readonly names: readonly string[] },
 ): Promise<Readonly<Record<string, string>>> {
-  // A change of keys may have come between the two looks: then both are another a moment later.
-  return await readSecrets(store, keys, { run, names }).catch(() => readSecrets(store, keys, { run, names }));
+  const opened = await openSealed(keys, () => store.secrets.ofRun(run, names));
+  const absent = names.find((name) => !Object.hasOwn(opened, name));
+  if (absent === undefined) return opened;
+  throw new Problem("executor_failed", `the project has no secret ${absent}`, {
+    remedy: `Set it: shipinator secret set ${absent}`,
+  });
 }
 
-async function readSecrets(
-  store: Pick<Store, "secrets">,
+/** By name. @throws Problem environment: one of them cannot be opened */
+export async function openSealed(
   keys: SecretKeys,
-  { run, names }: { readonly run: RunId; readonly names: readonly string[] },
+  read: () => Promise<readonly SealedSecret[]>,
 ): Promise<Readonly<Record<string, string>>> {
-  const sealed = await store.secrets.ofRun(run, names);
-  const absent = names.find((name) => !sealed.some((one) => one.name === name));
-  if (absent !== undefined)
-    throw new Problem("executor_failed", `the project has no secret ${absent}`, {
-      remedy: `Set it: shipinator secret set ${absent}`,
-    });
-  const ring = keys.present();
-  return Object.fromEntries(sealed.map((one) => [one.name, open(ring, one)]));
+  const once = async () => {
+    const sealed = await read();
+    const ring = keys.present();
+    return Object.fromEntries(sealed.map((one) => [one.name, open(ring, one)]));
+  };
+  // A change of keys may have come between the two looks: then both are another a moment later.
+  return await once().catch(once);
 }
 
 function presentSecret(row: SecretRow): SecretDetail {
@@ -91,15 +95,6 @@ function presentSecret(row: SecretRow): SecretDetail {
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
   };
-}
-
-function checkSecretName(name: string): void {
-  const taken = name === "CI" || name.startsWith("SHIPINATOR_");
-  if (/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name) && !taken) return;
-  throw new Problem("usage", `${JSON.stringify(name)} cannot be the name of a secret`, {
-    place: "name",
-    remedy: "Use a variable's name, such as REGISTRY_PASSWORD; CI and SHIPINATOR_… are taken.",
-  });
 }
 
 function checkValue(name: string, value: string): void {

@@ -59,6 +59,7 @@ async function acceptPipeline(
       name: pipeline.name,
       project: pipeline.project,
       cloneUrl: pipeline.clone_url,
+      credential: pipeline.clone_secret === null ? null : pipeline.repository_id,
       defaultBranch: pipeline.default_branch,
     };
     const source = await resolvePipelineSource(deps, named, { ref, sha }, signal);

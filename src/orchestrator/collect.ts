@@ -2,17 +2,18 @@
 import type { ArtifactStore } from "../artifacts/index.ts";
 import type { CollectedOutput, OutputSpec } from "../domain/index.ts";
 import type { FoundOutput } from "../executor/index.ts";
-import { type ArtifactId, newId, Problem } from "../kernel/index.ts";
+import { type ArtifactId, newId, Problem, type RunId } from "../kernel/index.ts";
 
 /** Asks a registry what it holds under a reference. */
 export interface RegistryClient {
-  /** `sha256:…` of the manifest. @throws Problem artifact_missing, or environment when the registry is away */
-  digest(ref: string, signal: AbortSignal): Promise<string>;
+  /** `sha256:…` of the manifest, asked as the run's project. @throws Problem artifact_missing, or environment when the registry is away */
+  digest(ref: string, run: RunId, signal: AbortSignal): Promise<string>;
 }
 
 export interface CollectDeps {
   readonly artifacts: Pick<ArtifactStore, "putFiles" | "put">;
   readonly registry: RegistryClient;
+  readonly run: RunId;
 }
 
 /**
@@ -81,7 +82,7 @@ async function collectRef(
 ): Promise<CollectedOutput> {
   const { name, type } = found.output;
   const { ref } = found;
-  const imageDigest = await deps.registry.digest(ref, signal);
+  const imageDigest = await deps.registry.digest(ref, deps.run, signal);
   const id = newId<ArtifactId>();
   const metadata = { form: "image_ref", path: null, ref, imageDigest } as const;
   const note = new TextEncoder().encode(`${JSON.stringify({ ref, digest: imageDigest })}\n`);

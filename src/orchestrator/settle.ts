@@ -58,5 +58,7 @@ async function collect(
   stopping: AbortSignal,
 ): Promise<readonly CollectedOutput[]> {
   const spec = await workspaces.describe(attempt.subject);
-  return await collectOutputs(deps, await deps.executor.outputs(spec, wanted), stopping);
+  const { artifacts, registry, executor } = deps;
+  const found = await executor.outputs(spec, wanted);
+  return await collectOutputs({ artifacts, registry, run: spec.job.runId }, found, stopping);
 }

@@ -166,7 +166,9 @@ async function describeJob({ store }: OrchestratorDeps, { job, step }: Subject):
       "artifact_missing",
       `the artifact ${absent.name} of this run does not exist, so nothing was deployed`,
     );
-  // The mirror is named by where it came from, not by the repository's row.
-  const source = spec.source && { ...spec.source, repositoryId: mirrorName(spec.source.cloneUrl) };
-  return { ...spec, source };
+  // The mirror is named by where it came from and what opened it, not by the repository's row.
+  const { source } = spec;
+  if (source === null) return spec;
+  const repositoryId = mirrorName(source.cloneUrl, source.credential ?? null);
+  return { ...spec, source: { ...source, repositoryId } };
 }

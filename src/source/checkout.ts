@@ -73,7 +73,7 @@ async function prepare(target: string): Promise<void> {
   throw new Problem("data_dir_unusable", `The directory ${quote(target)} for a checkout is not empty`);
 }
 
-type Wanted = Pick<SourceSpec, "commit" | "tree" | "cloneUrl">;
+type Wanted = Pick<SourceSpec, "commit" | "tree" | "cloneUrl" | "credential">;
 
 async function checkoutTree(
   room: Room,
@@ -111,7 +111,8 @@ async function refetch(
 ): Promise<void> {
   if (wanted.commit === null) throw treeGone(wanted.tree);
   const url = checkUrl(wanted.cloneUrl, room.urls);
-  await fetchCommit(room, mirror, { url, commit: wanted.commit, ref: null }, lends, signal);
+  const { commit, credential = null } = wanted;
+  await fetchCommit(room, mirror, { url, credential, commit, ref: null }, lends, signal);
 }
 
 function refused(failed: GitResult, tree: string): Problem {

@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
+import { lend, type Remote } from "./credential.ts";
 import type { GitResult } from "./git.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
 import {
@@ -21,12 +22,14 @@ import type { Room } from "./room.ts";
 import { takeOver, writesAside } from "./take-over.ts";
 import { quote } from "./url.ts";
 
-export interface FetchRequest {
-  readonly url: string;
+export interface FetchRequest extends Remote {
   readonly commit: string;
   /** Full name of a ref that has the commit at its tip, for servers that give no commit by id. */
   readonly ref: string | null;
 }
+
+/** With the name of the credential that git was given. */
+type Fetched = GitResult & { readonly lent: string | null };
 
 /**
  * What the mirror lends to a fetch: `known`, its commits are offered so that the remote sends only what is new;
@@ -44,7 +47,8 @@ export async function fetchCommit(
 ): Promise<{ commit: string; tree: string }> {
   const failed = await tryFetch(room, mirror, request, lends, signal);
   if (failed !== null) {
-    if (lends === "nothing" || !looksCorrupt(failed.stderr)) throw explainGit(failed, quote(request.url));
+    if (lends === "nothing" || !looksCorrupt(failed.stderr))
+      throw explainGit(failed, quote(request.url), failed.lent);
     room.log.warn({ mirror: mirror.path }, "the mirror is damaged; the commit is fetched anew");
     return fetchCommit(room, mirror, request, "nothing", signal);
   }
@@ -81,17 +85,17 @@ async function tryFetch(
   request: FetchRequest,
   lends: Lends,
   signal?: AbortSignal,
-): Promise<GitResult | null> {
-  const byId = await fetchInto(room, mirror, lends, ["--depth=1"], request.url, [request.commit], signal);
+): Promise<Fetched | null> {
+  const byId = await fetchInto(room, mirror, lends, ["--depth=1"], request, [request.commit], signal);
   if (byId.code === 0) return null;
   if (byId.code === 137 || !refusesIds(byId.stderr)) return byId;
   if (request.ref !== null) {
     const refspec = `+${request.ref}:refs/fetched/tip`;
-    const byRef = await fetchInto(room, mirror, lends, ["--depth=1"], request.url, [refspec], signal);
+    const byRef = await fetchInto(room, mirror, lends, ["--depth=1"], request, [refspec], signal);
     if (byRef.code === 0 && (await peel(room, mirror, request.commit, signal)) !== null) return null;
   }
   const everything = ["+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/fetched/tags/*"];
-  const whole = await fetchInto(room, mirror, "nothing", [], request.url, everything, signal);
+  const whole = await fetchInto(room, mirror, "nothing", [], request, everything, signal);
   if (whole.code !== 0) return whole;
   if ((await peel(room, mirror, request.commit, signal)) === null)
     throw refNotFound(request.commit, quote(request.url), []);
@@ -110,10 +114,11 @@ async function fetchInto(
   mirror: Mirror,
   lends: Lends,
   options: readonly string[],
-  url: string,
+  remote: Remote,
   refspecs: readonly string[],
   signal?: AbortSignal,
-): Promise<GitResult> {
+): Promise<Fetched> {
+  await using lent = await lend(room, remote);
   await using place = await privatePlace(mirror);
   const objects = join(place.path, "objects");
   const env = lends === "known" ? writesAside(objects, mirror) : { GIT_OBJECT_DIRECTORY: objects };
@@ -124,6 +129,7 @@ async function fetchInto(
     {
       args: [
         ...networkConfig,
+        ...lent.args,
         "-c",
         "fetch.unpackLimit=1",
         "-c",
@@ -136,18 +142,18 @@ async function fetchInto(
         "--no-recurse-submodules",
         ...options,
         "--end-of-options",
-        url,
+        remote.url,
         ...refspecs,
       ],
       cwd: place.path,
-      env: { GIT_DIR: place.path, ...env },
+      env: { GIT_DIR: place.path, ...env, ...lent.env },
       limitMs: room.limits.networkMs,
       config: "person",
     },
     signal,
   );
   if (result.code === 0) await takeOver(objects, mirror);
-  return result;
+  return { ...result, lent: lent.name };
 }
 
 async function furnish(path: string, mirror: Mirror, lends: Lends): Promise<void> {

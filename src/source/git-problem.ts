@@ -6,6 +6,8 @@ interface Explanation {
   readonly code: ProblemCode;
   readonly say: (what: string, reason: string) => string;
   readonly remedy?: string;
+  /** What a credential that is not accepted looks like, too. */
+  readonly refuses?: true;
 }
 
 const unreachable = "Check the address and this machine's network, and try again.";
@@ -36,7 +38,8 @@ const explanations: readonly Explanation[] = [
       /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|returned error: 40[13]/i,
     code: "source_unavailable",
     say: (what) => `${what} wants credentials, and git has none that it accepts`,
-    remedy: "Give git a credential helper (`git help credentials`) or use ssh with a key.",
+    remedy: "Give the repository a clone credential, or git a credential helper (`git help credentials`).",
+    refuses: true,
   },
   {
     pattern:
@@ -45,6 +48,7 @@ const explanations: readonly Explanation[] = [
     say: (what) => `ssh was not let in to ${what}`,
     remedy:
       "Check the ssh key and known_hosts of the account that runs Shipinator: `ssh -T HOST` shows more.",
+    refuses: true,
   },
   {
     pattern: /Could not resolve host|Name or service not known|Temporary failure in name resolution/i,
@@ -65,6 +69,7 @@ const explanations: readonly Explanation[] = [
     code: "source_unavailable",
     say: (what) => `There is no git repository at ${what}`,
     remedy: "Check the address; a private repository looks like this too when credentials are missing.",
+    refuses: true,
   },
   {
     pattern: /unknown option|is not a git command|unknown switch|usage: git/,
@@ -77,6 +82,7 @@ const explanations: readonly Explanation[] = [
 export function explainGit(
   failed: { readonly stderr: string; readonly code: number },
   what: string,
+  credential: string | null = null,
 ): Problem {
   const reason = firstReason(failed.stderr) ?? `git ended with status ${failed.code}`;
   const known = explanations.find(({ pattern }) => pattern.test(failed.stderr));
@@ -84,15 +90,20 @@ export function explainGit(
     return new Problem("source_unavailable", `git could not read ${what}: ${reason}`, {
       details: { git: reason },
     });
-  return new Problem(known.code, known.say(what, reason), {
-    ...(known.remedy === undefined ? {} : { remedy: known.remedy }),
+  const lent = credential !== null && known.refuses === true;
+  const remedy = lent
+    ? "See that the secret opens the repository for reading, and set it anew if not."
+    : known.remedy;
+  const fact = known.say(what, reason);
+  return new Problem(known.code, lent ? `${fact} (it was given the secret ${credential})` : fact, {
+    ...(remedy === undefined ? {} : { remedy }),
     details: { git: reason },
   });
 }
 
 /** True where stored objects, not the request, are at fault: fetching them anew can help. */
 export function looksCorrupt(stderr: string): boolean {
-  return /corrupt|bad object|bad tree|unable to read (?:tree|sha1|blob|object|[0-9a-f]{40})|missing (?:blob|tree|commit|object)|loose object|inflate|(?:packfile|pack|index file) .*(?:too small|too short|does not match|cannot|truncated|is invalid)|non-existent|not a tree object|did not receive expected object|pack has \d+ unresolved|cannot read|failed to unpack tree|not a git repository|Could not read|invalid object|unable to find|not a valid object|error building trees|unable to unpack|object file .* is empty|unable to open object|garbage at end|not our ref/i.test(
+  return /corrupt|bad object|bad tree|unable to read (?:tree|sha1|blob|object|[0-9a-f]{40})|missing (?:blob|tree|commit|object)|loose object|inflate|(?:packfile|pack|index file) .*(?:too small|too short|does not match|cannot|truncated|is invalid)|non-existent|not a tree object|did not receive expected object|pack has \d+ unresolved|cannot read|failed to unpack tree|not a git repository|Could not read(?! (?:username|password))|invalid object|unable to find|not a valid object|error building trees|unable to unpack|object file .* is empty|unable to open object|garbage at end|not our ref/i.test(
     stderr,
   );
 }

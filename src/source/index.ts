@@ -1,3 +1,4 @@
+export type { CloneCredential } from "./credential.ts";
 export { checkRef, isCommitId } from "./ref.ts";
 export { createSource, type SourceOptions } from "./source.ts";
 export type {
@@ -10,4 +11,4 @@ export type {
   WorkingTree,
   WorkingTreeRequest,
 } from "./types.ts";
-export { checkUrl } from "./url.ts";
+export { checkUrl, isSameHost, isSshAddress } from "./url.ts";

@@ -1,5 +1,7 @@
 /** What a remote has: its refs, and which of them a person means. */
 import { Problem } from "../kernel/index.ts";
+import { lend, type Remote } from "./credential.ts";
+import { explainGit } from "./git-problem.ts";
 import { isAbbreviatedId, isCommitId, refNotFound, shortName } from "./ref.ts";
 import type { Room } from "./room.ts";
 import { quote } from "./url.ts";
@@ -17,16 +19,20 @@ export interface ChosenCommit {
   readonly ref: string | null;
 }
 
-export async function listRemote(room: Room, url: string, signal?: AbortSignal): Promise<RemoteRefs> {
+export async function listRemote(room: Room, remote: Remote, signal?: AbortSignal): Promise<RemoteRefs> {
+  const { url } = remote;
+  await using lent = await lend(room, remote);
   const call = {
-    args: [...networkConfig, "ls-remote", "--symref", "--quiet", "--end-of-options", url],
+    args: [...networkConfig, ...lent.args, "ls-remote", "--symref", "--quiet", "--end-of-options", url],
     cwd: room.directory,
     // No repository around the mirrors may lend its configuration.
-    env: { GIT_CEILING_DIRECTORIES: room.directory },
+    env: { GIT_CEILING_DIRECTORIES: room.directory, ...lent.env },
     limitMs: room.limits.networkMs,
     config: "person",
   } as const;
-  const { stdout } = await room.git.expect(call, quote(url), signal);
+  const result = await room.git.run(call, signal);
+  if (result.code !== 0) throw explainGit(result, quote(url), lent.name);
+  const { stdout } = result;
   return parseRemote(stdout.toString("utf8"));
 }
 

@@ -18,14 +18,15 @@ export async function resolveSource(
   const ref = request.ref === null ? null : checkRef(request.ref);
   const sha = request.sha === undefined ? undefined : checkId(request.sha);
 
-  const remote = needsRemote(ref, sha) ? await listRemote(room, url, signal) : null;
+  const { credential = null } = request;
+  const remote = needsRemote(ref, sha) ? await listRemote(room, { url, credential }, signal) : null;
   const chosen = sha === undefined ? choose(remote, ref, url) : { commit: sha, ref: labelOf(remote, ref) };
   const mirror = mirrorAt(room.directory, request.repositoryId, formatOf(chosen.commit));
   await openMirror(mirror, room.clock);
   const known = await treeOfCommit(mirror, chosen.commit);
   const found =
     known === null
-      ? await fetchCommit(room, mirror, { url, ...chosen }, "known", signal)
+      ? await fetchCommit(room, mirror, { url, credential, ...chosen }, "known", signal)
       : { commit: chosen.commit, tree: known };
   const defaultBranch = remote?.headRef ?? null;
   return {

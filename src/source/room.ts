@@ -1,5 +1,6 @@
 /** What every operation of the room is given. */
 import type { Clock, Logger } from "../kernel/index.ts";
+import type { Credentials } from "./credential.ts";
 import type { Git } from "./git.ts";
 import type { UrlPolicy } from "./types.ts";
 
@@ -12,6 +13,9 @@ export interface Room {
   readonly log: Logger;
   readonly limits: Limits;
   readonly objects: "borrowed" | "copied";
+  readonly credentials: Credentials | null;
+  /** What starts ssh, as git has it by itself. */
+  readonly ssh: string;
 }
 
 /** Milliseconds that one git call may take. */

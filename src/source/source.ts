@@ -4,6 +4,7 @@ import { resolve as absolute } from "node:path";
 import type { Clock, Logger } from "../kernel/index.ts";
 import { archive } from "./archive.ts";
 import { checkout } from "./checkout.ts";
+import type { Credentials } from "./credential.ts";
 import { createGit } from "./git.ts";
 import { snapshotCommit } from "./local-commit.ts";
 import { unusable } from "./mirror.ts";
@@ -34,8 +35,16 @@ export interface SourceOptions {
    * look into the mirrors. Default: borrowed.
    */
   readonly objects?: "borrowed" | "copied";
+  /** The credentials of repositories that have one of their own. Absent: there are none. */
+  readonly credentials?: Credentials;
   /** Default 10 min for the network, 10 min for the disk. */
   readonly limits?: Partial<Limits>;
+}
+
+/** As git does: a command line, or else a program. */
+function sshOf({ GIT_SSH_COMMAND, GIT_SSH }: Readonly<Record<string, string>>): string {
+  if (GIT_SSH_COMMAND !== undefined && GIT_SSH_COMMAND !== "") return GIT_SSH_COMMAND;
+  return GIT_SSH === undefined || GIT_SSH === "" ? "ssh" : `'${GIT_SSH.replace(/'/g, "'\\''")}'`;
 }
 
 export function createSource(options: SourceOptions): Source {
@@ -49,6 +58,8 @@ export function createSource(options: SourceOptions): Source {
     clock: options.clock,
     log: options.log,
     objects: options.objects ?? "borrowed",
+    credentials: options.credentials ?? null,
+    ssh: sshOf(options.environment),
     limits: { networkMs: 600_000, localMs: 600_000, ...options.limits },
   };
 

@@ -1,13 +1,12 @@
 /** Submodules of a checkout, where the file asks for them: each a repository of its own, under the same address rules. */
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { SourceSpec } from "../domain/index.ts";
+import { mirrorName, type SourceSpec } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
 import { fetchCommit } from "./fetch.ts";
 import { formatOf, type Mirror, mirrorAt, openMirror, treeOfCommit } from "./mirror.ts";
 import type { Room } from "./room.ts";
 import type { CheckedOut } from "./types.ts";
-import { checkUrl, quote, resolveSubmoduleUrl } from "./url.ts";
+import { checkUrl, isSameHost, quote, resolveSubmoduleUrl } from "./url.ts";
 
 const maxDepth = 10;
 
@@ -38,13 +37,30 @@ export async function checkoutSubmodules(
         "source_refused",
         `Submodules are nested more than ${maxDepth} deep at ${quote(submodule.path)}`,
       );
-    const repositoryId = `submodules/${createHash("sha256").update(url).digest("hex").slice(0, 32)}`;
+    // What opens a repository opens those of its host that it names; other hosts do not get to see it.
+    const credential = spec.credential != null && isSameHost(url, spec.cloneUrl) ? spec.credential : null;
+    const repositoryId = `submodules/${mirrorName(url, credential)}`;
     const own = mirrorAt(room.directory, repositoryId, formatOf(submodule.commit));
     await openMirror(own, room.clock);
     const tree =
       (await treeOfCommit(own, submodule.commit)) ??
-      (await fetchCommit(room, own, { url, commit: submodule.commit, ref: null }, "known", signal)).tree;
-    const inner = { repositoryId, cloneUrl: url, commit: submodule.commit, tree, submodules: true };
+      (
+        await fetchCommit(
+          room,
+          own,
+          { url, credential, commit: submodule.commit, ref: null },
+          "known",
+          signal,
+        )
+      ).tree;
+    const inner = {
+      repositoryId,
+      cloneUrl: url,
+      credential,
+      commit: submodule.commit,
+      tree,
+      submodules: true,
+    };
     const done = await checkout(inner, join(target, submodule.path), depth + 1);
     notes.push(
       `Submodule ${quote(submodule.path)} is at ${submodule.commit.slice(0, 12)} of ${url}`,

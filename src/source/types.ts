@@ -1,5 +1,6 @@
 /** The face of the room `source`: what can be asked about repositories, commits, trees and working directories. */
 import type { SourceSpec } from "../domain/index.ts";
+import type { RepositoryId } from "../kernel/index.ts";
 
 /** Which addresses are accepted beside https and ssh. */
 export interface UrlPolicy {
@@ -12,6 +13,8 @@ export interface UrlPolicy {
 export interface ResolveRequest {
   readonly repositoryId: string;
   readonly cloneUrl: string;
+  /** The repository whose clone credential git is given; null or absent: what git has by itself. */
+  readonly credential?: RepositoryId | null;
   /** A branch, a tag, `refs/…`, a full commit id; null is the remote's HEAD. A branch wins over a tag of its name. */
   readonly ref: string | null;
   /** When known, this commit is taken (40 or 64 hex digits) and `ref` is only its label. */

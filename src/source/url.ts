@@ -131,6 +131,21 @@ function checkScpLike(url: string): string {
   return url.replace(/\/+$/, "");
 }
 
+const isScpLike = (url: string) => !scheme.test(url) && scpLike.test(url);
+
+/** Of an address in its canonical spelling. */
+export const isSshAddress = (url: string): boolean => url.startsWith("ssh://") || isScpLike(url);
+
+/** Whether what opens the first address may be shown to the host of the second one; both in canonical spelling. */
+export const isSameHost = (one: string, other: string): boolean => hostOf(one) === hostOf(other);
+
+/** With its scheme and port; a directory is itself. */
+function hostOf(url: string): string {
+  if (isScpLike(url)) return `ssh://${scpLike.exec(url)?.[2] ?? ""}`.toLowerCase();
+  const { protocol, host } = URL.parse(url) ?? { protocol: "", host: url };
+  return `${protocol}//${host}`;
+}
+
 /** A submodule's address: `./x` and `../x` are relative to the repository's own, as git has it. Not yet checked. */
 export function resolveSubmoduleUrl(base: string, url: string): string {
   if (!url.startsWith("./") && !url.startsWith("../")) return url;

@@ -30,7 +30,8 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
   case when r.tree is null or not exists (
       select from job_steps s where s.job_id = j.id and s.plan ->> 'source' = 'tree'
     ) then null
-    else json_build_object('repositoryId', p.repository_id, 'cloneUrl', o.clone_url, 'commit', r.git_sha,
+    else json_build_object('repositoryId', p.repository_id, 'cloneUrl', o.clone_url,
+      'credential', case when o.clone_secret is null then null else o.id end, 'commit', r.git_sha,
       'tree', r.tree, 'submodules', coalesce((c.config ->> 'submodules')::boolean, false)) end as source,
   coalesce((
     select json_agg(json_build_object('name', w.name, 'type', a.artifact_type, 'path', w.path, 'artifactId', a.id,

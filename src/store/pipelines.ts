@@ -48,7 +48,7 @@ export interface PipelineListFilter {
 const columns = "row.id, row.repository_id, row.name, row.trigger_type, row.created_at, row.updated_at";
 
 const summaryColumns = `${columns}, project.id as project_id, project.name as project, repository.clone_url,
-  repository.default_branch`;
+  repository.default_branch, repository.clone_secret`;
 const summaryTables = `pipelines row
   join repositories repository on repository.id = row.repository_id
   join projects project on project.id = repository.project_id`;

@@ -14,6 +14,14 @@ export interface NewRepository {
   /** At most 2,048 bytes. */
   readonly cloneUrl: string;
   readonly defaultBranch: string | null;
+  readonly credential?: CloneCredentialName | null;
+}
+
+/** Which of the project's secrets git is given, and as whose. */
+export interface CloneCredentialName {
+  readonly secret: string;
+  /** Null: what hosts take for a token. */
+  readonly username: string | null;
 }
 
 export interface RepositoryStore {
@@ -39,10 +47,11 @@ export interface RepositoryChange {
   readonly cloneUrl?: string;
   readonly vcsProvider?: VcsProvider;
   readonly defaultBranch?: string | null;
+  readonly credential?: CloneCredentialName | null;
 }
 
-const columns = `row.id, row.project_id, row.vcs_provider, row.clone_url, row.default_branch, row.created_at,
-  row.updated_at`;
+const columns = `row.id, row.project_id, row.vcs_provider, row.clone_url, row.default_branch,
+  row.clone_secret, row.clone_username, row.created_at, row.updated_at`;
 
 export function createRepositoryStore(database: Database): RepositoryStore {
   const find = async (projectId: ProjectId, cloneUrl: string) => {
@@ -75,39 +84,56 @@ export function createRepositoryStore(database: Database): RepositoryStore {
       );
       return made[0] ?? (await find(projectId, cloneUrl)) ?? vanished("repository", cloneUrl);
     },
-    async create({ id, projectId, vcsProvider, cloneUrl, defaultBranch }, audit) {
+    async create({ id, projectId, vcsProvider, cloneUrl, defaultBranch, credential = null }, audit) {
       refuseUnstorable(cloneUrl, "clone_url");
       refuseUnstorable(defaultBranch ?? "", "default_branch");
+      refuseUnstorable(credential?.username ?? "", "clone_username");
+      const [secret, username] = [credential?.secret ?? null, credential?.username ?? null];
       const inserting = withAudit(database, audit, async (queryable) => {
         const [made] = await queryable.query<RepositoryRow>(
-          `insert into repositories as row (id, project_id, vcs_provider, clone_url, default_branch)
-           values ($1::uuid, $2::uuid, $3::text, $4::text, $5::text)
+          `insert into repositories as row
+             (id, project_id, vcs_provider, clone_url, default_branch, clone_secret, clone_username)
+           values ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text)
            on conflict (id) do nothing
            returning ${columns}`,
-          [id, projectId, vcsProvider, cloneUrl, defaultBranch],
+          [id, projectId, vcsProvider, cloneUrl, defaultBranch, secret, username],
         );
         const there = made ?? (await get(id, queryable)) ?? vanished("repository", cloneUrl);
         const same =
           there.project_id === projectId &&
           there.vcs_provider === vcsProvider &&
           there.clone_url === cloneUrl &&
-          there.default_branch === defaultBranch;
+          there.default_branch === defaultBranch &&
+          there.clone_secret === secret &&
+          there.clone_username === username;
         if (!same) throw taken("repository", id);
         return there;
       });
       return await uniquely(`a repository ${cloneUrl} in this project`, inserting);
     },
-    async update(id, { cloneUrl, vcsProvider, defaultBranch }, audit) {
+    async update(id, { cloneUrl, vcsProvider, defaultBranch, credential }, audit) {
       refuseUnstorable(cloneUrl ?? "", "clone_url");
       refuseUnstorable(defaultBranch ?? "", "default_branch");
+      refuseUnstorable(credential?.username ?? "", "clone_username");
       const updating = withAudit(database, audit, (queryable) =>
         queryable.query<RepositoryRow>(
           `update repositories row
          set clone_url = coalesce($2::text, row.clone_url), vcs_provider = coalesce($3::text, row.vcs_provider),
-           default_branch = case when $4::boolean then $5::text else row.default_branch end, updated_at = now()
+           default_branch = case when $4::boolean then $5::text else row.default_branch end,
+           clone_secret = case when $6::boolean then $7::text else row.clone_secret end,
+           clone_username = case when $6::boolean then $8::text else row.clone_username end, updated_at = now()
          where row.id = $1::uuid
          returning ${columns}`,
-          [id, cloneUrl ?? null, vcsProvider ?? null, defaultBranch !== undefined, defaultBranch ?? null],
+          [
+            id,
+            cloneUrl ?? null,
+            vcsProvider ?? null,
+            defaultBranch !== undefined,
+            defaultBranch ?? null,
+            credential !== undefined,
+            credential?.secret ?? null,
+            credential?.username ?? null,
+          ],
         ),
       );
       return (await uniquely(`a repository ${cloneUrl} in this project`, updating))[0] ?? null;

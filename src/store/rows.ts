@@ -41,6 +41,9 @@ export interface RepositoryRow {
   readonly vcs_provider: VcsProvider;
   readonly clone_url: string;
   readonly default_branch: string | null;
+  /** Name of the project's secret that git is given; null: none, and what git has by itself holds. */
+  readonly clone_secret: string | null;
+  readonly clone_username: string | null;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
@@ -89,6 +92,7 @@ export interface PipelineSummaryRow extends PipelineRow {
   readonly project: string;
   readonly clone_url: string;
   readonly default_branch: string | null;
+  readonly clone_secret: string | null;
 }
 
 export interface PipelineConfigRow {
@@ -105,6 +109,7 @@ export interface RunRow {
   readonly repository_id: RepositoryId;
   readonly clone_url: string;
   readonly default_branch: string | null;
+  readonly clone_secret: string | null;
   readonly project_id: ProjectId;
   readonly project: string;
   readonly number: number;

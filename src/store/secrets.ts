@@ -36,6 +36,8 @@ export interface SecretStore {
   remove(project: ProjectId, name: string, audit?: NewAuditEntry): Promise<boolean>;
   /** Those of the run's project that are called so. */
   ofRun(run: RunId, names: readonly string[]): Promise<readonly SealedSecret[]>;
+  /** Those of the project that are called so. */
+  named(project: ProjectId, names: readonly string[]): Promise<readonly SealedSecret[]>;
   /** One at a time of all processes, and with no `put` beside it. What it writes is written when `work` resolves. */
   alone<T>(work: (secrets: AllSecrets) => Promise<T>): Promise<T>;
 }
@@ -93,6 +95,11 @@ export function createSecretStore(database: Database): SecretStore {
          join secrets s on s.project_id = r.project_id
          where r.id = $1::uuid and s.name = any ($2::text[])`,
         [run, names],
+      ),
+    named: (project, names) =>
+      database.query<SealedSecret>(
+        `select ${sealedColumns} from secrets s where s.project_id = $1::uuid and s.name = any ($2::text[])`,
+        [project, names],
       ),
     alone: (work) =>
       database.transaction(async (transaction) => {

@@ -9,6 +9,7 @@ import { createJobStore, type JobStore } from "./jobs.ts";
 import { createNodeStore, type NodeStore } from "./nodes.ts";
 import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
 import { createProjectStore, type ProjectStore } from "./projects.ts";
+import { createRegistryLoginStore, type RegistryLoginStore } from "./registry-logins.ts";
 import { createReportStore, type ReportStore } from "./reports.ts";
 import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
 import { createRunStore, type RunStore } from "./runs.ts";
@@ -34,6 +35,7 @@ export interface Store {
   readonly audit: AuditStore;
   readonly idempotency: IdempotencyStore;
   readonly secrets: SecretStore;
+  readonly registryLogins: RegistryLoginStore;
   readonly reports: ReportStore;
   statistics(): Promise<Statistics>;
   connections: Database["connections"];
@@ -56,6 +58,7 @@ export function createStore(database: Database): Store {
     audit: createAuditStore(database),
     idempotency: createIdempotencyStore(database),
     secrets: createSecretStore(database),
+    registryLogins: createRegistryLoginStore(database),
     reports: createReportStore(database),
     statistics: () => readStatistics(database),
     connections: () => database.connections(),

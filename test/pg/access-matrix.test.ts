@@ -30,6 +30,8 @@ interface Use {
 const thing = (ask: Use["ask"]): Use => ({ about: "thing", ask });
 const list = (ask: Use["ask"]): Use => ({ about: "list", ask });
 
+const login = { username: "team", secret: "KEY" };
+
 /** Metrics are no operation of a client: the routes' matrix has them. */
 const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>> = {
   "projects.create": [{ about: "new", ask: (client) => client.projects.create({ name: fresh() }) }],
@@ -117,6 +119,14 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
     }),
   ],
   "secrets.rotate": [{ about: "new", ask: (client) => client.secrets.rotate() }],
+  "registries.put": [thing((client, { project }) => client.registries.put(project, "registry.test", login))],
+  "registries.list": [thing((client, { project }) => client.registries.list(project))],
+  "registries.remove": [
+    thing(async (client, { project }) => {
+      await client.registries.put(project, "short.test", login);
+      await client.registries.remove(project, "short.test");
+    }),
+  ],
   "audit.list": [list((client) => client.audit({ limit: 1000 }))],
   "local.run": [{ about: "new", ask: (client) => client.abandoned() }],
 };

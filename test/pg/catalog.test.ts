@@ -86,6 +86,39 @@ describe("projects", () => {
   });
 });
 
+describe("logins for registries", () => {
+  it("are kept by host however it is spelled, and Docker Hub by the name of its registry", async () => {
+    const id = await project();
+    const login = { username: "robot", secret: "KEY" };
+    await local.registries.put(id, "Registry.Example:5000", login);
+    await local.registries.put(id, "registry.example:5000", { ...login, username: "other" });
+    await local.registries.put(id, "docker.io", login);
+    const kept = (await local.registries.list(id)).map(({ host, username }) => [host, username]);
+    expect(kept).toEqual([
+      ["registry-1.docker.io", "robot"],
+      ["registry.example:5000", "other"],
+    ]);
+    await local.registries.remove(id, "index.docker.io");
+    await expect(local.registries.remove(id, "docker.io")).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it.each([
+    ["https://registry.example", {}, "is not the host"],
+    ["registry.example/team", {}, "is not the host"],
+    ["", {}, "is not the host"],
+    ["a\0b", {}, "is not the host"],
+    [`${"a".repeat(260)}`, {}, "is not the host"],
+    ["registry.example", { username: "a:b" }, "cannot be the user name"],
+    ["registry.example", { username: "" }, "cannot be the user name"],
+    ["registry.example", { username: "\udc00" }, "surrogate"],
+    ["registry.example", { secret: "CI" }, "cannot be the name"],
+  ])("are not made for %j with %j", async (host, asked, words) => {
+    const login = { username: "robot", secret: "KEY", ...asked };
+    const message = expect.stringContaining(words);
+    await expect(local.registries.put(team.project, host, login)).rejects.toMatchObject({ message });
+  });
+});
+
 describe("repositories", () => {
   it("keep the address in its canonical spelling", async () => {
     const made = await local.repositories.create({
@@ -128,6 +161,55 @@ describe("repositories", () => {
       expect(JSON.stringify(error) + String(error)).not.toContain("s3cr3t");
     }
     expect(JSON.stringify(await local.audit({ limit: 1000 }))).not.toContain("s3cr3t");
+  });
+
+  it("name the secret that opens them, for the host that it was given for", async () => {
+    const project_id = await project();
+    const opened = { clone_secret: "GIT_TOKEN", clone_username: "robot" };
+    const { id } = await local.repositories.create({ project_id, clone_url: address(), ...opened });
+    expect(await local.repositories.get(id)).toMatchObject(opened);
+    const moved = address();
+    expect(await local.repositories.update(id, { clone_url: moved })).toMatchObject({
+      clone_url: moved,
+      ...opened,
+    });
+    const other = { clone_secret: "OTHER", clone_username: null };
+    expect(await local.repositories.update(id, { clone_secret: "OTHER" })).toMatchObject(other);
+    expect(await local.repositories.update(id, { clone_username: "robot" })).toMatchObject({
+      ...other,
+      clone_username: "robot",
+    });
+    for (const clone_url of [
+      "https://elsewhere.example/a",
+      "https://git.example:8443/a",
+      "ssh://git@git.example/a",
+    ])
+      await expect(local.repositories.update(id, { clone_url })).rejects.toMatchObject({
+        code: "usage",
+        message: expect.stringContaining("which would be sent the secret OTHER"),
+      });
+    const named = { clone_url: "https://elsewhere.example/a", clone_secret: "THEIRS" };
+    expect(await local.repositories.update(id, named)).toMatchObject({ ...named, clone_username: null });
+    const none = { clone_secret: null, clone_username: null };
+    expect(await local.repositories.update(id, { clone_secret: null })).toMatchObject(none);
+    expect(await local.repositories.update(id, { default_branch: "main" })).toMatchObject(none);
+  });
+
+  it.each([
+    [{ clone_username: "robot" }, "opens nothing"],
+    [{ clone_secret: "no name" }, "cannot be the name"],
+    [{ clone_secret: "SHIPINATOR_TOKEN" }, "cannot be the name"],
+    [{ clone_secret: "KEY", clone_username: "a\nb" }, "no user name"],
+    [{ clone_secret: "KEY", clone_username: "\ud800" }, "surrogate"],
+    [{ clone_secret: "KEY", clone_username: "" }, "no user name"],
+    [{ clone_secret: "KEY", clone_username: "x".repeat(257) }, "no user name"],
+    [{ clone_secret: "KEY", clone_username: "git", clone_url: "git@git.example:a" }, "names its user itself"],
+  ])("are not opened by %j", async (asked, words) => {
+    const message = expect.stringContaining(words);
+    const repository = { project_id: team.project, clone_url: address(), ...asked };
+    await expect(local.repositories.create(repository)).rejects.toMatchObject({ message });
+    if ("clone_url" in asked) return;
+    await expect(local.repositories.update(team.repository, asked)).rejects.toMatchObject({ message });
   });
 
   it.each(["-x", "a b", "a..b", "", "@{u}"])("have no default branch %j", async (default_branch) => {

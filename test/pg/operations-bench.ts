@@ -164,6 +164,7 @@ export async function createOperationsBench(
       const { id: pipeline } = await local.pipelines.create({ repository_id: repository, name });
       const { id: token } = await local.tokens.create({ name, scope: "read", project_id: project });
       await local.secrets.put(project, "KEY", `the key of ${name}`);
+      await local.registries.put(project, "registry.test", { username: name, secret: "KEY" });
       const deploy = { target: "local", namespace: name, release: name, kind: "helm" } as const;
       const run = await store.runs.accept(
         { ...fixture.newRun, config: null, pipelineId: pipeline as PipelineId },

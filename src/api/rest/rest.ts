@@ -15,6 +15,7 @@ import { eventRoutes } from "./routes/events.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { pipelineRoutes } from "./routes/pipelines.ts";
 import { projectRoutes } from "./routes/projects.ts";
+import { registryRoutes } from "./routes/registries.ts";
 import { repositoryRoutes } from "./routes/repositories.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { secretRoutes } from "./routes/secrets.ts";
@@ -70,5 +71,6 @@ export function addRoutes(app: App, context: RouteContext): void {
   artifactRoutes(app);
   accessRoutes(app);
   secretRoutes(app);
+  registryRoutes(app);
   callbackRoutes(app);
 }

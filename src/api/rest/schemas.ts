@@ -58,6 +58,8 @@ export const repository = z
     vcs_provider: z.enum(["git", "gitea", "forgejo", "github", "gitlab"]),
     clone_url: z.string(),
     default_branch: z.string().nullable(),
+    clone_secret: z.string().nullable(),
+    clone_username: z.string().nullable(),
     created_at: time,
     updated_at: time,
   })
@@ -258,6 +260,21 @@ export const secret = z
     updated_at: time,
   })
   .meta({ id: "Secret", description: "Without its value, which is shown to nobody." });
+
+export const registryLogin = z
+  .object({
+    project_id: id,
+    host: z.string(),
+    username: z.string(),
+    secret: z.string(),
+    created_by: z.string(),
+    created_at: time,
+    updated_at: time,
+  })
+  .meta({
+    id: "RegistryLogin",
+    description: "Names the secret that is the password; it is shown to nobody.",
+  });
 
 export const auditEntry = z
   .object({

@@ -1,4 +1,4 @@
-/** The commands for what steps are given and nobody reads. */
+/** The commands for what steps, repositories and registries are given and nobody reads. */
 import type { Command } from "commander";
 import type { Choose, SharedOptions } from "./define.ts";
 import type { WithServer } from "./define-service.ts";
@@ -48,11 +48,58 @@ export function defineSecrets(program: Command, choose: Choose, withServer: With
       return await removeSecretCommand(context, name, options.project ?? null);
     }),
   );
+  defineRegistries(program, choose, withServer);
   withServer(secret.command("rotate").description("seal all secrets with a new key")).action(
     (options: SharedOptions) =>
       choose(options, async (context) => {
         const { rotateSecretsCommand } = await import("./secret.ts");
         return await rotateSecretsCommand(context);
       }),
+  );
+}
+
+function defineRegistries(program: Command, choose: Choose, withServer: WithServer): void {
+  const registry = program
+    .command("registry")
+    .description("set, list and remove logins for the registries that steps push to")
+    .helpCommand(false);
+  withServer(
+    registry
+      .command("set")
+      .description("set as whom a project asks a registry")
+      .argument("<host>", "host[:port], as image references begin")
+      .requiredOption("--username <name>", "the user's name there")
+      .requiredOption("--secret <name>", "the project's secret that is the password or token")
+      .option("--project <name>", PROJECT_HELP),
+  ).action((host: string, options: SecretOptions & { readonly username: string; readonly secret: string }) =>
+    choose(options, async (context) => {
+      const { setRegistryCommand } = await import("./registry.ts");
+      const { username, secret, project = null } = options;
+      return await setRegistryCommand(context, { host, username, secret, project });
+    }),
+  );
+  withServer(
+    registry
+      .command("list", { isDefault: true })
+      .alias("ls")
+      .description("list a project's logins")
+      .option("--project <name>", PROJECT_HELP),
+  ).action((options: SecretOptions) =>
+    choose(options, async (context) => {
+      const { listRegistriesCommand } = await import("./registry.ts");
+      return await listRegistriesCommand(context, options.project ?? null);
+    }),
+  );
+  withServer(
+    registry
+      .command("remove")
+      .description("remove a login")
+      .argument("<host>", "host[:port]")
+      .option("--project <name>", PROJECT_HELP),
+  ).action((host: string, options: SecretOptions) =>
+    choose(options, async (context) => {
+      const { removeRegistryCommand } = await import("./registry.ts");
+      return await removeRegistryCommand(context, host, options.project ?? null);
+    }),
   );
 }

@@ -34,6 +34,13 @@ export function defineService(program: Command, choose: Choose, shared: Shared):
 
 export type WithServer = (command: Command) => Command;
 
+interface AddOptions extends SharedOptions {
+  readonly name?: string;
+  readonly project?: string;
+  readonly cloneSecret?: string;
+  readonly cloneUsername?: string;
+}
+
 function definePipelines(program: Command, choose: Choose, withServer: WithServer): void {
   const pipeline = program
     .command("pipeline")
@@ -45,12 +52,17 @@ function definePipelines(program: Command, choose: Choose, withServer: WithServe
       .description("register a repository's pipeline, with project and repository where they are new")
       .argument("<repository>", "its address; on the server's machine also a directory")
       .option("--name <name>", "the pipeline's name (default: the repository's)")
-      .option("--project <name>", "the project's name (default: the repository's)"),
-  ).action((repository: string, options: SharedOptions & { name?: string; project?: string }) =>
+      .option("--project <name>", "the project's name (default: the repository's)")
+      .option(
+        "--clone-secret <name>",
+        "the project's secret that opens the repository: a token or a private key",
+      )
+      .option("--clone-username <name>", "as whom, where a token does not say it"),
+  ).action((repository: string, options: AddOptions) =>
     choose(options, async (context) => {
       const { addPipelineCommand } = await import("./pipeline.ts");
-      const { name = null, project = null } = options;
-      return await addPipelineCommand(context, { repository, name, project });
+      const { name = null, project = null, cloneSecret, cloneUsername } = options;
+      return await addPipelineCommand(context, { repository, name, project, cloneSecret, cloneUsername });
     }),
   );
   withServer(pipeline.command("list", { isDefault: true }).alias("ls").description("list pipelines")).action(

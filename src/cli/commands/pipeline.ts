@@ -1,7 +1,13 @@
 /** `shipinator pipeline add` and `… list`. */
 import { resolve } from "node:path";
 import { Problem } from "../../kernel/index.ts";
-import type { Client, PipelineDetail, ProjectDetail, RepositoryDetail } from "../../operations/index.ts";
+import type {
+  Client,
+  PipelineDetail,
+  ProjectDetail,
+  RepositoryChange,
+  RepositoryDetail,
+} from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
@@ -12,6 +18,9 @@ export interface AddArguments {
   readonly repository: string;
   readonly name: string | null;
   readonly project: string | null;
+  /** Of the project's secrets; absent: what the repository has stays. */
+  readonly cloneSecret: string | undefined;
+  readonly cloneUsername: string | undefined;
 }
 
 /** Makes what is not there yet of project, repository and pipeline; asked again, it says what there is. */
@@ -21,14 +30,19 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
     const url = addressOf(args.repository, deps.cwd);
     const own = nameOf(url);
     const project = await ensureProject(client, args.project ?? own);
-    const repository = await ensureRepository(client, project, url);
+    const repository = await ensureRepository(client, project, url, {
+      ...(args.cloneSecret === undefined ? {} : { clone_secret: args.cloneSecret }),
+      ...(args.cloneUsername === undefined ? {} : { clone_username: args.cloneUsername }),
+    });
     const pipeline = await ensurePipeline(client, repository, args.name ?? own);
     if (asData(context)) await writeData(context, pipeline);
     else {
       const name = sanitizeName(pipeline.name);
       out.write(`pipeline ${name} of project ${sanitizeName(project.name)}\n`);
+      const opened =
+        repository.clone_secret === null ? "" : `, cloned with the secret ${repository.clone_secret}`;
       out.write(
-        `  ${sanitizeName(repository.clone_url)}\n  run it with: shipinator trigger ${name} --follow\n`,
+        `  ${sanitizeName(repository.clone_url)}${opened}\n  run it with: shipinator trigger ${name} --follow\n`,
       );
     }
     return EXIT.done;
@@ -83,11 +97,17 @@ async function ensureRepository(
   client: Client,
   project: ProjectDetail,
   url: string,
+  credential: Pick<RepositoryChange, "clone_secret" | "clone_username">,
 ): Promise<RepositoryDetail> {
   const project_id = project.id;
   const known = await all((cursor) => client.repositories.list({ project_id, limit: 200, cursor }));
   const same = (one: RepositoryDetail) => trimmed(one.clone_url) === trimmed(url);
-  return known.find(same) ?? (await client.repositories.create({ project_id, clone_url: url }));
+  const there = known.find(same);
+  if (there === undefined)
+    return await client.repositories.create({ project_id, clone_url: url, ...credential });
+  return Object.keys(credential).length === 0
+    ? there
+    : await client.repositories.update(there.id, credential);
 }
 
 const trimmed = (url: string) => url.replace(/\/+$/, "");

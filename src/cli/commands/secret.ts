@@ -1,13 +1,12 @@
 /** `shipinator secret set|list|remove|rotate`. */
-import { Problem } from "../../kernel/index.ts";
-import type { Client, ProjectDetail, SecretDetail } from "../../operations/index.ts";
+import type { SecretDetail } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
-import { all } from "./pipeline.ts";
+import { projectOf } from "./project-of.ts";
 
 /** One byte more than is kept, so that more is seen to be more. */
 const longest = 32_769;
@@ -23,7 +22,7 @@ export async function setSecretCommand(
   // One line's end is the editor's or echo's; what is inside is the value's own.
   const value = given.replace(/\r?\n$/, "");
   return await withReader(context, async ({ client }) => {
-    const { id, name: called } = await projectOf(client, project);
+    const { id, name: called } = await projectOf(client, project, "a secret");
     const secret = await client.secrets.put(id, name, value);
     if (asData(context)) await writeData(context, secret);
     else out.write(`secret ${sanitizeName(name)} of project ${sanitizeName(called)}\n`);
@@ -34,7 +33,7 @@ export async function setSecretCommand(
 export async function listSecretsCommand(context: CommandContext, project: string | null): Promise<number> {
   const { deps, out, style } = context;
   return await withReader(context, async ({ client }) => {
-    const { id, name } = await projectOf(client, project);
+    const { id, name } = await projectOf(client, project, "a secret");
     const secrets = await client.secrets.list(id);
     const now = deps.clock.now();
     const when = (time: string) => (out.isTTY ? formatAge(time, now) : time);
@@ -67,7 +66,7 @@ export async function removeSecretCommand(
 ): Promise<number> {
   const { out } = context;
   return await withReader(context, async ({ client }) => {
-    const { id, name: called } = await projectOf(client, project);
+    const { id, name: called } = await projectOf(client, project, "a secret");
     await client.secrets.remove(id, name);
     if (asData(context)) await writeData(context, { project_id: id, name });
     else out.write(`project ${sanitizeName(called)} has no secret ${sanitizeName(name)} any more\n`);
@@ -83,24 +82,4 @@ export async function rotateSecretsCommand(context: CommandContext): Promise<num
     else out.write(`${resealed} secret${resealed === 1 ? "" : "s"} sealed with the new key\n`);
     return EXIT.done;
   });
-}
-
-/** The one that was named, else the only one. */
-async function projectOf(client: Client, name: string | null): Promise<ProjectDetail> {
-  const projects = await all((cursor) => client.projects.list({ limit: 200, cursor }));
-  const [only] = projects;
-  if (name === null && only !== undefined && projects.length === 1) return only;
-  const found = projects.find((one) => one.name === name);
-  if (found !== undefined) return found;
-  const there = projects.map((one) => one.name).join(", ");
-  throw new Problem(
-    name === null ? "usage" : "not_found",
-    name === null ? "a secret belongs to a project" : `there is no project ${JSON.stringify(name)}`,
-    {
-      remedy:
-        there === ""
-          ? "Make one with: shipinator pipeline add"
-          : `Name one of these with --project: ${there}`,
-    },
-  );
 }

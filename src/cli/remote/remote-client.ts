@@ -6,6 +6,8 @@ import type {
   LogChunk,
   PipelineClient,
   ProjectClient,
+  RegistryClient,
+  RegistryLogin,
   RepositoryClient,
   RunAccepted,
   RunDetail,
@@ -153,6 +155,7 @@ function catalog({ json }: Transport): {
   readonly pipelines: PipelineClient;
   readonly tokens: TokenClient;
   readonly secrets: SecretClient;
+  readonly registries: RegistryClient;
 } {
   const at = (kind: string, id: string) => `/v1/${kind}/${encodeURIComponent(id)}`;
   return {
@@ -190,6 +193,14 @@ function catalog({ json }: Transport): {
       remove: (project, name) =>
         json("DELETE", `${at("projects", project)}/secrets/${encodeURIComponent(name)}`),
       rotate: () => json("POST", "/v1/secrets/rotate", {}),
+    },
+    registries: {
+      put: (project, host, login) =>
+        json("PUT", `${at("projects", project)}/registries/${encodeURIComponent(host)}`, login),
+      list: async (project) =>
+        (await json<{ items: RegistryLogin[] }>("GET", `${at("projects", project)}/registries`)).items,
+      remove: (project, host) =>
+        json("DELETE", `${at("projects", project)}/registries/${encodeURIComponent(host)}`),
     },
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createRegistry, dockerCredentials, type RegistryOptions } from "../../../src/artifacts/index.ts";
+import { brandId, type RunId } from "../../../src/kernel/index.ts";
 import { type Answer, closedPort, openRegistry, type RegistryDouble } from "./support/registry-double.ts";
 
 const digest = `sha256:${"ab".repeat(32)}`;
@@ -17,8 +18,12 @@ async function registry(answer: Answer): Promise<RegistryDouble> {
   return double;
 }
 
+const run = brandId<RunId>("0198c0de-0000-7000-8000-000000000001");
+
 function client(options: Partial<RegistryOptions> = {}) {
-  return createRegistry({ plainHttp: [], timeoutMs: 10_000, credentials: async () => null, ...options });
+  const asked = { plainHttp: [], timeoutMs: 10_000, credentials: async () => null, ...options };
+  const { digest: ask } = createRegistry(asked);
+  return { digest: (ref: string, signal: AbortSignal) => ask(ref, run, signal) };
 }
 
 const holds: Answer = (_request, response) => {
@@ -85,8 +90,8 @@ describe("the digest of a reference", () => {
 
   it.each([
     [404, "artifact_missing", "does not hold", "push the image"],
-    [401, "environment", "answered 401", "docker login"],
-    [403, "environment", "answered 403", "docker login"],
+    [401, "environment", "answered 401", "shipinator registry set"],
+    [403, "environment", "answered 403", "shipinator registry set"],
     [429, "environment", "answered 429", "registry's log"],
     [500, "environment", "answered 500", "registry's log"],
   ])("is not known after %i: %s", async (code, problem, message, remedy) => {

@@ -54,6 +54,7 @@ const bodies: Readonly<Record<string, () => unknown>> = {
   resolveDeployment: () => ({ outcome: "failed" }),
   putSecret: () => ({ value: "a value" }),
   rotateSecrets: () => ({}),
+  putRegistryLogin: () => ({ username: "team", secret: "KEY" }),
 };
 
 function routeNamed(name: string): Route {
@@ -76,7 +77,10 @@ function pathOf({ path, scope }: Route): string {
     deployments: own.deployment,
     tokens: own.token,
   };
-  return path.replace("{name}", "KEY").replace(/\{\w+\}/, names[kind] ?? "nothing");
+  return path
+    .replace("{name}", "KEY")
+    .replace("{host}", "registry.test")
+    .replace(/\{\w+\}/, names[kind] ?? "nothing");
 }
 
 async function askAs(who: string, route: Route): Promise<Answer> {

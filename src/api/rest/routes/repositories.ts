@@ -4,12 +4,22 @@ import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
 import { idParameter, pageOf, pageQuery, repository } from "../schemas.ts";
 
-const cloneUrl = z
-  .string()
-  .max(2048)
-  .meta({ description: "Without credentials.", example: "https://git.example/team/app.git" });
+const cloneUrl = z.string().max(2048).meta({
+  description: "Without credentials: those are secrets.",
+  example: "https://git.example/team/app.git",
+});
 const branch = z.string().max(1024).nullable();
 const provider = z.enum(["git", "gitea", "forgejo", "github", "gitlab"]);
+const cloneSecret = z.string().max(128).nullable().meta({
+  description:
+    "Name of the project's secret that opens it: a token or password (https), a private key (ssh).",
+  example: "GIT_TOKEN",
+});
+const cloneUsername = z.string().max(256).nullable().meta({
+  description:
+    "Goes with the secret to an https address; null: what hosts of this kind take together with a token.",
+});
+const credential = { clone_secret: cloneSecret.optional(), clone_username: cloneUsername.optional() };
 const tags = ["repositories"];
 
 export function repositoryRoutes(app: App): void {
@@ -26,6 +36,7 @@ export function repositoryRoutes(app: App): void {
         clone_url: cloneUrl,
         vcs_provider: provider.optional(),
         default_branch: branch.optional(),
+        ...credential,
       }),
       response: answers({ 201: repository }),
     },
@@ -73,6 +84,7 @@ export function repositoryRoutes(app: App): void {
         clone_url: cloneUrl.optional(),
         vcs_provider: provider.optional(),
         default_branch: branch.optional(),
+        ...credential,
       }),
       response: answers({ 200: repository }),
     },

@@ -61,6 +61,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     pipelines: { create: none, get: none, list: none, update: none, remove: none },
     tokens: { create: none, list: none, revoke: none },
     secrets: { put: none, list: none, remove: none, rotate: none },
+    registries: { put: none, list: none, remove: none },
     audit: none,
     retry: none,
     async why(reference) {

@@ -1,0 +1,118 @@
+/** Repositories and registries that are not public, from the command line to the end of a run. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { forgetSeed, World } from "../../support/cli.ts";
+import { certificate, type GitHost, openGitHost } from "../../support/git-server.ts";
+import { startServer } from "../../support/server.ts";
+import { openRegistry } from "../artifacts/support/registry-double.ts";
+
+let world: World;
+beforeEach(async () => {
+  world = await World.prepared();
+});
+afterEach(() => world[Symbol.asyncDispose]());
+afterAll(forgetSeed);
+
+const token = "t0ken-of/the+team";
+
+function kept(text: string): string[] {
+  const forms = [text, Buffer.from(text).toString("base64"), Buffer.from(`git:${text}`).toString("base64")];
+  return readdirSync(world.dataDir, { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const path = join(entry.parentPath, entry.name);
+    return entry.isFile() && forms.some((form) => readFileSync(path).includes(form)) ? [path] : [];
+  });
+}
+
+async function succeed(argv: readonly string[], input = ""): Promise<string> {
+  const { code, stdout, stderr } = await world.shipinator(argv, { input });
+  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}${stdout}`);
+  return `${stdout}${stderr}`;
+}
+
+/** Why the run waits, once it waits for that. */
+async function waiting(run: string, text: string): Promise<string> {
+  const deadline = Date.now() + 20_000;
+  for (;;) {
+    const why = await succeed(["why", run]);
+    if (why.includes(text) || Date.now() > deadline) return why;
+  }
+}
+
+describe("a private repository", () => {
+  it("is run once its project has the secret, by its project alone, and the secret is found nowhere", async () => {
+    const accounts = [`git:${token}`];
+    const environment = { ...process.env, ...world.environment } as Record<string, string>;
+    await using host: GitHost = await openGitHost({ root: world.root, accounts, environment, secure: true });
+    const directory = world.repository("app", {
+      ".shipinator.yaml": "build:\n  steps: [{ name: show, run: 'git remote get-url origin; env' }]\n",
+    });
+    world.git(directory, "config", "--global", `http.${host.url}/.sslCAInfo`, certificate);
+    const server = await startServer(world);
+    const url = `${host.url}/app`;
+    const shown: string[] = [];
+
+    shown.push(await succeed(["pipeline", "add", url, "--clone-secret", "GIT_TOKEN"]));
+    expect(shown[0]).toContain(`${url}, cloned with the secret GIT_TOKEN`);
+    shown.push(await succeed(["trigger", "app"]));
+    expect(await waiting("latest", "no secret")).toContain(
+      "the project has no secret GIT_TOKEN, with which it is",
+    );
+    // It would be tried again; this one is done with waiting.
+    shown.push(await succeed(["cancel"]));
+    shown.push(await succeed(["secret", "set", "GIT_TOKEN"], `${token}\n`));
+    shown.push(await succeed(["trigger", "app", "--follow"]));
+    shown.push(await succeed(["logs"]));
+    expect(shown.at(-1)).toContain(`${url}\n`);
+
+    // Another project that names the same address gets neither the secret nor what was fetched with it.
+    const sha = world.git(directory, "rev-parse", "HEAD");
+    shown.push(await succeed(["pipeline", "add", url, "--project", "others", "--name", "theirs"]));
+    const { id } = await server.post<{ id: string }>("/v1/pipelines/theirs/runs", { sha });
+    const why = await waiting(id, "wants credentials");
+    expect(why).toContain("wants credentials");
+    shown.push(why, await succeed(["cancel", id]));
+
+    shown.push(await succeed(["events", "-o", "json", "app#2"]));
+    expect(await server.stop()).toBe(0);
+    const said = await server.process.ended;
+    shown.push(said.stdout, said.stderr);
+    expect(shown.filter((text) => text.includes(token))).toEqual([]);
+    expect(kept(token)).toEqual([]);
+  });
+});
+
+describe("a registry's login", () => {
+  it("is the project's, asked before the account's own, and names its secret where that is missing", async () => {
+    const login = Buffer.from(`robot:${token}`).toString("base64");
+    const digest = `sha256:${"ab".repeat(32)}`;
+    await using registry = await openRegistry((request, response) => {
+      const is = request.headers.authorization === `Basic ${login}`;
+      response.writeHead(is ? 200 : 401, is ? { "docker-content-digest": digest } : {}).end();
+    });
+    const repository = world.repository("app", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - name: push
+      run: "true"
+      outputs: [{ type: oci_image, name: image, ref: "${registry.host}/team/app:1" }]
+`,
+    });
+    const refused = await world.run([repository]);
+    expect(refused.run.jobs[0]?.failure_message).toContain(`shipinator registry set ${registry.host}`);
+
+    const project = ["--project", "app"];
+    const set = ["registry", "set", registry.host, "--username", "robot", "--secret", "PUSH", ...project];
+    expect(await succeed(set)).toContain(`project app asks ${registry.host} as robot, with the secret PUSH`);
+    const without = await world.run([repository]);
+    expect(without.run.jobs[0]?.failure_message).toContain("the project has no secret PUSH");
+    await succeed(["secret", "set", "PUSH", ...project], token);
+    const { code, run } = await world.run([repository]);
+    expect([code, run.artifacts[0]?.metadata]).toEqual([0, expect.objectContaining({ imageDigest: digest })]);
+    expect(await succeed(["registry", "list"])).toMatch(/REGISTRY +USER +SECRET(?:.|\n)*robot +PUSH/);
+    expect(await succeed(["registry", "remove", registry.host.toUpperCase()])).toContain("no login");
+    expect(await succeed(["registry", "list"])).toContain("has no logins");
+    expect(kept(token)).toEqual([]);
+  });
+});
