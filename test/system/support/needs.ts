@@ -39,6 +39,13 @@ export function withoutCluster(): string | null {
   return absent === undefined ? null : `${absent} is not on PATH`;
 }
 
+/** Why no forge can be used here, or null. */
+export function withoutForge(): string | null {
+  const names = ["FORGE_URL", "FORGE_USER", "FORGE_PASSWORD", "FORGE_TOKEN"];
+  const absent = names.find((name) => process.env[name] === undefined);
+  return absent === undefined ? null : `${absent} is not set, so there is no forge`;
+}
+
 export function onPath(tool: string, path = process.env.PATH ?? ""): boolean {
   return path.split(delimiter).some((directory) => existsSync(join(directory, tool)));
 }
