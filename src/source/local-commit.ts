@@ -3,7 +3,14 @@ import { realpath } from "node:fs/promises";
 import { Problem } from "../kernel/index.ts";
 import { importCommit } from "./import-commit.ts";
 import { mirrorAt, openMirror } from "./mirror.ts";
-import { callIn, checkDirectory, locate } from "./person-repository.ts";
+import {
+  callIn,
+  checkDirectory,
+  type Location,
+  locate,
+  locationQuestions,
+  readLocation,
+} from "./person-repository.ts";
 import { checkRef, isCommitId, refNotFound, refParts } from "./ref.ts";
 import type { Room } from "./room.ts";
 import type { LocalCommitRequest, WorkingTree } from "./types.ts";
@@ -17,26 +24,9 @@ export async function snapshotCommit(
   const ref = checkRef(request.ref);
   await checkDirectory(request.directory);
   const directory = await realpath(request.directory);
-  const location = await locate(room, directory, signal);
-  if (location === null)
-    throw new Problem(
-      "source_refused",
-      `${quote(directory)} is not in a git repository, so it has no ref ${quote(ref)}`,
-      {
-        remedy: "Leave the ref out to take the directory as it is.",
-      },
-    );
-  const found = await find(room, directory, ref, signal);
-  if (found === null) throw refNotFound(ref, quote(directory), await refNames(room, directory, signal));
+  const { location, found } =
+    (await locateCommit(room, directory, ref, signal)) ?? (await findCommit(room, directory, ref, signal));
   const { commit, tree, fullName } = found;
-  if (tree === null)
-    throw new Problem(
-      "source_refused",
-      `The commit ${quote(ref)} has no directory ${quote(location.prefix)}`,
-      {
-        remedy: "Give the repository's root, or a commit that has the directory.",
-      },
-    );
   const mirror = mirrorAt(room.directory, request.repositoryId, location.format);
   await openMirror(mirror, room.clock);
   if ((await importCommit(room, mirror, location, commit, signal)) === null)
@@ -47,7 +37,7 @@ export async function snapshotCommit(
         remedy: "It is a partial clone: check that commit out once, or give the repository's address.",
       },
     );
-  const { files, links } = await count(room, mirror.path, tree, signal);
+  const { files, links } = await room.counts.once(tree, () => count(room, mirror.path, tree, signal));
   return {
     commit,
     tree,
@@ -60,11 +50,68 @@ export async function snapshotCommit(
   };
 }
 
+async function findCommit(
+  room: Room,
+  directory: string,
+  ref: string,
+  signal?: AbortSignal,
+): Promise<LocatedCommit> {
+  const location = await locate(room, directory, signal);
+  if (location === null)
+    throw new Problem(
+      "source_refused",
+      `${quote(directory)} is not in a git repository, so it has no ref ${quote(ref)}`,
+      {
+        remedy: "Leave the ref out to take the directory as it is.",
+      },
+    );
+  const found = await find(room, directory, ref, signal);
+  if (found === null) throw refNotFound(ref, quote(directory), await refNames(room, directory, signal));
+  const { tree } = found;
+  if (tree === null)
+    throw new Problem(
+      "source_refused",
+      `The commit ${quote(ref)} has no directory ${quote(location.prefix)}`,
+      {
+        remedy: "Give the repository's root, or a commit that has the directory.",
+      },
+    );
+  return { location, found: { ...found, tree } };
+}
+
 /** A branch wins over a tag of its name, as with a remote; the rest is git's own reading. */
+const namesOf = (ref: string): readonly [string, ...string[]] =>
+  ref === "HEAD" || ref.startsWith("refs/") || isCommitId(ref) ? [ref] : [`refs/heads/${ref}`, ref];
+
+/** All of it in one question; null where not all of it has an answer, which other questions then explain. */
+async function locateCommit(
+  room: Room,
+  directory: string,
+  ref: string,
+  signal?: AbortSignal,
+): Promise<LocatedCommit | null> {
+  const [name] = namesOf(ref);
+  const wanted = ["--quiet", `${name}^{commit}`, `${name}^{commit}:./`, "--symbolic-full-name", name];
+  const asked = callIn(room, directory, ["rev-parse", ...locationQuestions, ...wanted]);
+  const { code, stdout } = await room.git.run(asked, signal);
+  if (code !== 0) return null;
+  // The full name is there for what is a ref.
+  const answer = /^(.*)\n([0-9a-f]{40,64})\n([0-9a-f]{40,64})\n(?:(refs\/[^\n]*)\n)?$/s.exec(
+    stdout.toString("utf8"),
+  );
+  const location = answer === null ? null : readLocation(answer[1] ?? "", directory);
+  if (answer === null || location === null) return null;
+  const [, , commit = "", tree = "", fullName = null] = answer;
+  return { location, found: { commit, tree, fullName } };
+}
+
+interface LocatedCommit {
+  readonly location: Location;
+  readonly found: { readonly commit: string; readonly tree: string; readonly fullName: string | null };
+}
+
 async function find(room: Room, directory: string, ref: string, signal?: AbortSignal) {
-  const names =
-    ref === "HEAD" || ref.startsWith("refs/") || isCommitId(ref) ? [ref] : [`refs/heads/${ref}`, ref];
-  for (const name of names) {
+  for (const name of namesOf(ref)) {
     const args = ["rev-parse", "--quiet", `${name}^{commit}`, "--symbolic-full-name", name];
     const { code, stdout } = await room.git.run(callIn(room, directory, args), signal);
     const [commit, fullName = ""] = stdout.toString("utf8").trim().split("\n");

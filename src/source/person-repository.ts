@@ -74,31 +74,44 @@ function directoryProblem(directory: string, error: unknown): Problem {
   }
 }
 
+/** What `readLocation` reads the answers of. */
+export const locationQuestions = [
+  "--is-bare-repository",
+  "--is-inside-git-dir",
+  "--is-inside-work-tree",
+  "--show-prefix",
+  "--show-object-format",
+  "--git-path",
+  "objects",
+] as const;
+
 /** Null: no git repository around the directory. @throws Problem source_refused: bare, inside .git, foreign-owned */
 export async function locate(room: Room, directory: string, signal?: AbortSignal): Promise<Location | null> {
-  const questions = ["--is-bare-repository", "--is-inside-git-dir", "--is-inside-work-tree"];
   const { code, stdout, stderr } = await room.git.run(
-    callIn(room, directory, [
-      "rev-parse",
-      ...questions,
-      "--show-prefix",
-      "--show-object-format",
-      "--git-path",
-      "objects",
-    ]),
+    callIn(room, directory, ["rev-parse", ...locationQuestions]),
     signal,
   );
   if (code !== 0 && /not a git repository/.test(stderr)) return null;
-  const [bare, inside, work, ...rest] = stdout.toString("utf8").replace(/\n$/, "").split("\n");
-  if (bare === "true" || (inside === "true" && work !== "true"))
+  const text = stdout.toString("utf8").replace(/\n$/, "");
+  const location = readLocation(text, directory);
+  if (location === null) {
+    const isBare = text.startsWith("true\n");
     throw new Problem(
       "source_refused",
-      bare === "true"
+      isBare
         ? `${quote(directory)} is a bare repository: it has no files to take`
         : `${quote(directory)} is inside a .git directory`,
       { remedy: "Give a working directory, or the repository's address and a ref.", place: directory },
     );
+  }
   if (code !== 0) throw explainGit({ code, stderr }, quote(directory));
+  return location;
+}
+
+/** Null: the directory has no files of its own, as it is a bare repository or inside of a `.git`. */
+export function readLocation(text: string, directory: string): Location | null {
+  const [bare, inside, work, ...rest] = text.split("\n");
+  if (bare === "true" || (inside === "true" && work !== "true")) return null;
   // What stands between prefix and object store is a word that no path ends in by chance.
   const middle = rest.findLastIndex((line) => line === "sha1" || line === "sha256");
   const objects = rest.slice(middle + 1).join("\n");

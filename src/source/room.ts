@@ -2,6 +2,7 @@
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { Credentials } from "./credential.ts";
 import type { Git } from "./git.ts";
+import type { Memo } from "./memo.ts";
 import type { UrlPolicy } from "./types.ts";
 
 export interface Room {
@@ -14,8 +15,18 @@ export interface Room {
   readonly limits: Limits;
   readonly objects: "borrowed" | "copied";
   readonly credentials: Credentials | null;
+  /** Of trees by their ids, and files of trees. */
+  readonly counts: Memo<TreeCounts>;
+  readonly files: Memo<Buffer | null>;
   /** What starts ssh, as git has it by itself. */
   readonly ssh: string;
+}
+
+/** Entries of a tree, its subtrees included. */
+export interface TreeCounts {
+  readonly files: number;
+  /** Submodules. */
+  readonly links: number;
 }
 
 /** Milliseconds that one git call may take. */

@@ -7,6 +7,7 @@ import { checkout } from "./checkout.ts";
 import type { Credentials } from "./credential.ts";
 import { createGit } from "./git.ts";
 import { snapshotCommit } from "./local-commit.ts";
+import { createMemo } from "./memo.ts";
 import { unusable } from "./mirror.ts";
 import { readFileAt } from "./read-file.ts";
 import { resolveSource } from "./resolve.ts";
@@ -41,6 +42,9 @@ export interface SourceOptions {
   readonly limits?: Partial<Limits>;
 }
 
+/** Bytes of a file that is worth keeping: pipeline files are read again with every run. */
+const smallFile = 32 * 1024;
+
 /** As git does: a command line, or else a program. */
 function sshOf({ GIT_SSH_COMMAND, GIT_SSH }: Readonly<Record<string, string>>): string {
   if (GIT_SSH_COMMAND !== undefined && GIT_SSH_COMMAND !== "") return GIT_SSH_COMMAND;
@@ -59,6 +63,8 @@ export function createSource(options: SourceOptions): Source {
     log: options.log,
     objects: options.objects ?? "borrowed",
     credentials: options.credentials ?? null,
+    counts: createMemo(256),
+    files: createMemo(256, (bytes) => bytes === null || bytes.length <= smallFile),
     ssh: sshOf(options.environment),
     limits: { networkMs: 600_000, localMs: 600_000, ...options.limits },
   };
@@ -103,7 +109,10 @@ export function createSource(options: SourceOptions): Source {
       }
     },
     readFile: (at, path, maxBytes, signal) =>
-      during((both) => readFileAt(room, at, path, maxBytes, both), signal),
+      during((both) => {
+        const key = `${at.repositoryId} ${at.tree} ${maxBytes} ${path}`;
+        return room.files.once(key, () => readFileAt(room, at, path, maxBytes, both));
+      }, signal),
     async [Symbol.asyncDispose]() {
       stop.abort(new DOMException("the source room was closed", "AbortError"));
       await Promise.allSettled(busy);
