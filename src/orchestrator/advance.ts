@@ -49,6 +49,8 @@ interface Carried {
   ahead: Promise<Snapshot | null> | null;
   /** The release that it wants and another run's deploy holds. */
   waitsFor: string | null;
+  /** The release that it waited for, found free, and has not taken: then it is the next one's turn. */
+  turn: string | null;
 }
 
 interface Parts {
@@ -79,7 +81,9 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       if (carried.get(runId) !== run || stopping.aborted) return;
       if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId, snapshot?.run.seq ?? 0);
       takeIntoCare(run, snapshot);
+      const wanted = run.waitsFor;
       run.waitsFor = snapshot.deployBlock?.outcome === "active" ? releaseOf(snapshot) : null;
+      if (wanted !== null && run.waitsFor === null) run.turn = wanted;
       if (await decide(run, snapshot, refusal)) continue;
       if (run.waitsFor === null || deploysEnded === endedBefore) return;
     }
@@ -139,9 +143,11 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     }
     const applied = await apply(run, snapshot, decision.changes, refusal);
     if (applied === null) return stillOurs(snapshot.run.id);
-    // A failure to look ahead is no failure: the pass that needs it looks for itself.
-    if (decision.changes.newExecutions.length > 0)
+    if (decision.changes.newExecutions.length > 0) {
+      run.turn = null;
+      // A failure to look ahead is no failure: the pass that needs it looks for itself.
       run.ahead = store.runs.frontier(snapshot.run.id).catch(() => null);
+    }
     for (const { executionId } of evidence.settled) drop(run, executionId);
     perform(snapshot, decision);
     tell(snapshot.run.id, applied.seq);
@@ -197,7 +203,12 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     const release = releaseOf(snapshot);
     if (release === null) return;
     deploysEnded += 1;
-    for (const [runId, { waitsFor }] of carried) if (waitsFor === release) parts.again(runId);
+    wakeNext(release);
+  }
+
+  /** One at a time, who has waited longest: if all of them looked, n deploys would be n² looks. */
+  function wakeNext(release: string): void {
+    for (const [runId, { waitsFor }] of carried) if (waitsFor === release) return parts.again(runId);
   }
 
   async function stillOurs(runId: RunId): Promise<boolean> {
@@ -241,13 +252,16 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     carried.delete(runId);
     resolving.forget(runId);
     for (const id of run.executions) drop(run, id);
+    const unused = run.turn ?? run.waitsFor;
+    if (unused !== null) wakeNext(unused);
   }
 
   return {
     pass,
     take(runId, mode) {
       const run = carried.get(runId);
-      if (run === undefined) carried.set(runId, { mode, executions: new Set(), ahead: null, waitsFor: null });
+      if (run === undefined)
+        carried.set(runId, { mode, executions: new Set(), ahead: null, waitsFor: null, turn: null });
       else if (mode === "carry") run.mode = mode;
     },
     release,

@@ -70,6 +70,51 @@ describe("a deploy to a release", () => {
     ]);
   });
 
+  it("is one look for each that waits, in their order, however many wait", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    await bench.begin(process, deployOf("queue", "first"));
+    const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
+    const waiting = [];
+    for (const name of names) waiting.push(await bench.begin(process, deployOf("queue", name)));
+    const before = process.gate.calls.get("runs.frontier") ?? 0;
+    process.executor.finish("first");
+    await bench.quiet();
+    expect(begunNames(bench.world)).toEqual(["first", ...names]);
+    for (const runId of waiting) expect((await bench.view(runId)).status).toBe("success");
+    const looks = (process.gate.calls.get("runs.frontier") ?? 0) - before;
+    expect(looks).toBeLessThan(names.length * 5);
+  });
+
+  it("that is not wanted any more when its turn comes leaves it to the next", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    await bench.begin(process, deployOf("leaves", "first"));
+    const second = await bench.begin(process, deployOf("leaves", "second"));
+    const third = await bench.begin(process, deployOf("leaves", "third"));
+    // Nobody tells this process: it finds out when it is woken.
+    await bench.store.runs.requestCancel(second, "somebody");
+    process.executor.finish("first");
+    await bench.quiet();
+    expect([(await bench.view(second)).status, (await bench.view(third)).status]).toEqual([
+      "canceled",
+      "success",
+    ]);
+  });
+
+  it("after one of which nothing is known: all that wait end, each with the reason", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    await bench.begin(process, deployOf("all end", "first"));
+    const waiting = [];
+    for (const name of ["second", "third", "fourth"])
+      waiting.push(await bench.begin(process, deployOf("all end", name)));
+    process.executor.lose("first");
+    await bench.quiet();
+    for (const runId of waiting)
+      expect(await bench.view(runId)).toMatchObject({ status: "failed", reason: "deploy_unknown" });
+  });
+
   it("can be canceled while it waits", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
