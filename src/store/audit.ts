@@ -63,5 +63,6 @@ async function record(queryable: Queryable, entries: readonly NewAuditEntry[]): 
       entries.map(({ outcome }) => outcome),
       entries.map(({ request_id }) => storableText(request_id)),
     ],
+    { name: "audit.record" },
   );
 }

@@ -117,6 +117,7 @@ export function createExecutionStore(database: Database): ExecutionStore {
            and (e.external_id is null or e.external_id = $2::text)
            and ($3::uuid is null or (e.node = $3::uuid and e.epoch = $4::integer))`,
         [id, storableText(externalId), owner?.node ?? null, owner?.epoch ?? null],
+        { name: "executions.place" },
       )) === 1,
     recordLog: async (id, log) =>
       (await database.execute(

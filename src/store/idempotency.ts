@@ -69,7 +69,9 @@ export function createIdempotencyStore(database: Database): IdempotencyStore {
   return {
     async reserve({ caller, key, requestSha256 }) {
       const values = [caller, key, requestSha256, newId<RunId>(), abandonedSeconds];
-      const [mine] = await database.query<{ resource_id: string }>(reserveSql, values);
+      const [mine] = await database.query<{ resource_id: string }>(reserveSql, values, {
+        name: "idempotency.reserve",
+      });
       if (mine !== undefined) return { kind: "new", resourceId: mine.resource_id };
       const [row] = await database.query<Row>(
         `select k.request_sha256, k.resource_id, k.status, k.answer
@@ -89,6 +91,7 @@ export function createIdempotencyStore(database: Database): IdempotencyStore {
          set status = $4::integer, answer = $5::jsonb
          where k.caller = $1::text and k.key = $2::text and k.request_sha256 = $3::text and k.status is null`,
         [caller, key, requestSha256, status, JSON.stringify(JSON.stringify(answer ?? null))],
+        { name: "idempotency.complete" },
       );
     },
     async release({ caller, key, requestSha256 }) {

@@ -54,8 +54,10 @@ const summaryTables = `pipelines row
   join projects project on project.id = repository.project_id`;
 
 export function createPipelineStore(database: Database): PipelineStore {
-  const select = (tail: string, values: readonly unknown[]) =>
-    database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values);
+  const select = (tail: string, values: readonly unknown[], name: string) =>
+    database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values, {
+      name,
+    });
   const find = async (repositoryId: RepositoryId, name: string) => {
     const rows = await database.query<PipelineRow>(
       `select ${columns} from pipelines row where row.repository_id = $1::uuid and row.name = $2::text`,
@@ -123,12 +125,13 @@ export function createPipelineStore(database: Database): PipelineStore {
           queryable.execute("delete from pipelines p where p.id = $1::uuid", [id]),
         ),
       )) === 1,
-    summary: async (id) => (await select("where row.id = $1::uuid", [id]))[0] ?? null,
+    summary: async (id) => (await select("where row.id = $1::uuid", [id], "pipelines.summary"))[0] ?? null,
     named: (name, projectId) =>
       select(
         `where row.name = $1::text and ($2::uuid is null or project.id = $2::uuid)
          order by row.created_at desc, row.id desc limit 2`,
         [name, projectId ?? null],
+        "pipelines.named",
       ),
     get: (id) => get(id, database),
     list({ repositoryId, projectId } = {}, page = {}) {

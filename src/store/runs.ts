@@ -7,7 +7,7 @@ import type { NodeId, PipelineId, ProjectId, RunId } from "../kernel/index.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { leaveRun, requestCancel, takeOver } from "./control.ts";
-import type { Database } from "./database.ts";
+import type { Database, QueryOptions } from "./database.ts";
 import { readFrontier } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
@@ -97,8 +97,8 @@ export interface RunStore {
 }
 
 export function createRunStore(database: Database): RunStore {
-  const select = (tail: string, values: readonly unknown[]) =>
-    database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values);
+  const select = (tail: string, values: readonly unknown[], options?: QueryOptions) =>
+    database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values, options);
   return {
     accept: (run, plan) => acceptRun(database, run, plan),
     submit: (run) => submitRun(database, run),
@@ -120,7 +120,7 @@ export function createRunStore(database: Database): RunStore {
          order by r.created_at, r.id`,
         filter.owner === undefined ? [] : [filter.owner],
       ),
-    get: async (id) => (await select("where row.id = $1::uuid", [id]))[0] ?? null,
+    get: async (id) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
     list(filter = {}, page = {}) {
       const where: string[] = [];
       const values: unknown[] = [];
