@@ -5,6 +5,7 @@ import { benchCompletions } from "./completions.ts";
 import type { Outcome } from "./harness.ts";
 import { benchLogs } from "./logs.ts";
 import { benchReaders } from "./readers.ts";
+import { benchRuns } from "./runs.ts";
 import { benchService } from "./service.ts";
 import { benchSteps } from "./steps.ts";
 
@@ -15,6 +16,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   artifacts: benchArtifacts,
   completions: benchCompletions,
   service: benchService,
+  runs: benchRuns,
   readers: benchReaders,
 };
 

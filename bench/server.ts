@@ -14,7 +14,10 @@ export interface BenchServer extends AsyncDisposable {
   rss(): number;
 }
 
-export async function startServer(directory: string): Promise<BenchServer> {
+export async function startServer(
+  directory: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
   const dataDir = join(directory, "data");
   const env = {
     ...process.env,
@@ -22,6 +25,7 @@ export async function startServer(directory: string): Promise<BenchServer> {
     SHIPINATOR_LISTEN_ADDRESS: "127.0.0.1:0",
     SHIPINATOR_LOG_LEVEL: "warn",
     ...(process.getuid?.() === 0 ? { SHIPINATOR_LOCAL_USER: "root" } : {}),
+    ...environment,
   };
   const child = spawn(process.execPath, [launcher, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
   for await (const chunk of child.stderr) if (String(chunk).includes("serves on")) break;

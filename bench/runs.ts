@@ -1,0 +1,176 @@
+/**
+ * Runs of a real server, from the request on: until the step's process runs, and many of them to their end. What a step
+ * says comes through a FIFO, so that the process itself is seen and not what is told of it.
+ */
+import { execFileSync } from "node:child_process";
+import { constants, mkdirSync, openSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import { compare, median, type Outcome } from "./harness.ts";
+import { type BenchServer, makeRepository, startServer } from "./server.ts";
+import { exited, temporaryDirectory } from "./workbench.ts";
+
+const oneByOne = 10;
+const many = 100;
+const connections = 10;
+const slots = 4;
+
+export async function benchRuns(rounds: number): Promise<Outcome[]> {
+  const directory = temporaryDirectory();
+  const fifo = openFifo(join(directory, "said"));
+  await using server = await startServer(directory, { SHIPINATOR_LOCAL_SLOTS: String(slots) });
+  const repository = join(directory, "repository");
+  makeRepository(repository, `build:\n  steps:\n    - { name: a, run: 'echo . >${fifo.path}' }\n`);
+  const project = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
+  const registered = await server.ask<{ id: string }>("POST", "/v1/repositories", {
+    project_id: project.id,
+    clone_url: repository,
+  });
+  await server.ask("POST", "/v1/pipelines", { repository_id: registered.id, name: "noop" });
+  const floor = makeFloor(directory, repository, fifo);
+  const start = () => server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
+  try {
+    const until = await compare({
+      title: `from the request of a run to its process, with source (median of ${oneByOne})`,
+      rounds,
+      contenders: [
+        {
+          name: "POST of a run",
+          measure: () =>
+            medianOf(async () => {
+              const said = fifo.next(1);
+              const { id } = await start();
+              const at = await said;
+              await ended(server, id);
+              return at;
+            }),
+        },
+        { name: "fetch, checkout, sh", measure: () => medianOf(() => floor.one()) },
+      ],
+      limits: [{ subject: "POST of a run", of: "fetch, checkout, sh", most: 1.3 }],
+    });
+    let accepted = 0;
+    const all = await compare({
+      title: `${many} runs of one step, ${slots} slots, from the first request to the last end`,
+      rounds,
+      contenders: [
+        {
+          name: "runs",
+          measure: async () => {
+            const from = performance.now();
+            await inTurns(many, connections, start);
+            accepted = performance.now() - from;
+            await allEnded(server);
+            return performance.now() - from;
+          },
+        },
+        {
+          name: `fetch, checkout, sh, ${slots} at once`,
+          measure: async () => {
+            const from = performance.now();
+            await inTurns(many, slots, () => floor.one());
+            return performance.now() - from;
+          },
+        },
+      ],
+      limits: [{ subject: "runs", most: (many / 400) * 1000 }],
+    });
+    console.log(`  the last round accepted ${Math.round((many / accepted) * 1000)} runs/s while they ran`);
+    return [until, all];
+  } finally {
+    fifo.close();
+  }
+}
+
+/** What any program must do for a run: bring the commit, write its tree, start a shell that runs the script in it. */
+function makeFloor(directory: string, repository: string, fifo: Fifo) {
+  const free = Array.from({ length: slots }, (_, index) => join(directory, `floor-${index}.git`));
+  for (const bare of free) execFileSync("git", ["init", "--quiet", "--bare", bare]);
+  let made = 0;
+  return {
+    async one(): Promise<number> {
+      const bare = free.pop();
+      if (bare === undefined) throw new Error(`more than ${slots} at once`);
+      const workspace = join(directory, `floor-${made++}`);
+      mkdirSync(workspace);
+      const said = fifo.next(1);
+      await run("git", [`--git-dir=${bare}`, "fetch", "--quiet", "--depth=1", repository, "main"]);
+      const at = [`--git-dir=${bare}`, `--work-tree=${workspace}`];
+      await run("git", [...at, "checkout", "--quiet", "--force", "FETCH_HEAD", "--", "."]);
+      await run("sh", ["-c", `cd ${workspace} && echo . >${fifo.path}`]);
+      free.push(bare);
+      return await said;
+    },
+  };
+}
+
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const code = await exited(program, args);
+  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`);
+}
+
+interface Fifo {
+  readonly path: string;
+  /** The moment at which so many more lines have come, by `performance.now()`. */
+  next(lines: number): Promise<number>;
+  close(): void;
+}
+
+function openFifo(path: string): Fifo {
+  execFileSync("mkfifo", [path]);
+  // Read and write: it has no end of file while nobody writes.
+  const socket = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), writable: false });
+  const waiting: { left: number; readonly come: (at: number) => void }[] = [];
+  socket.on("data", (bytes) => {
+    const at = performance.now();
+    for (let lines = bytes.length / 2; lines > 0; ) {
+      const [first] = waiting;
+      if (first === undefined) return;
+      const taken = Math.min(lines, first.left);
+      first.left -= taken;
+      lines -= taken;
+      if (first.left > 0) continue;
+      waiting.shift();
+      first.come(at);
+    }
+  });
+  return {
+    path,
+    next: (lines) => new Promise((come) => void waiting.push({ left: lines, come })),
+    close: () => void socket.destroy(),
+  };
+}
+
+/** Milliseconds until what each gives, the median. */
+async function medianOf(one: () => Promise<number>): Promise<number> {
+  const took: number[] = [];
+  for (let left = oneByOne; left > 0; left--) {
+    const from = performance.now();
+    took.push((await one()) - from);
+  }
+  return median(took);
+}
+
+async function inTurns(count: number, atOnce: number, one: () => Promise<unknown>): Promise<void> {
+  let left = count;
+  const work = async () => {
+    while (left-- > 0) await one();
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}
+
+async function ended({ url, headers }: BenchServer, id: string): Promise<void> {
+  const events = { headers: { ...headers, accept: "text/event-stream" } };
+  await (await fetch(`${url}/v1/pipeline-runs/${id}/events`, events)).text();
+}
+
+async function allEnded(server: BenchServer): Promise<void> {
+  for (const status of ["pending", "running"])
+    for (;;) {
+      const path = `/v1/pipeline-runs?status=${status}&limit=1`;
+      const { items } = await server.ask<{ items: readonly { readonly id: string }[] }>("GET", path);
+      const [first] = items;
+      if (first === undefined) break;
+      await ended(server, first.id);
+    }
+}
