@@ -208,7 +208,8 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
 
   /** One at a time, who has waited longest: if all of them looked, n deploys would be n² looks. */
   function wakeNext(release: string): void {
-    for (const [runId, { waitsFor }] of carried) if (waitsFor === release) return parts.again(runId);
+    const [next] = [...carried].find(([, { waitsFor }]) => waitsFor === release) ?? [];
+    if (next !== undefined) parts.again(next);
   }
 
   async function stillOurs(runId: RunId): Promise<boolean> {
