@@ -49,6 +49,8 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
       await artifacts.restore({ artifact, root, kind: kind === "artifacts" ? "directory" : "workspace" });
     },
     logFile: (executionId) => parts.logs.prepare(executionId),
+    logGrows: (executionId) => parts.logs.keepTimes(executionId),
+    logEnds: (executionId) => parts.logs.endTimes(executionId),
     secrets: async ({ job, secrets: names }) =>
       openSecrets((await database()).store, parts.secretKeys, { run: job.runId, names }),
     maskingPump: [host.node, maskingProgram],

@@ -40,7 +40,7 @@ export async function restoreFiles(request: RestoreRequest): Promise<RestoredFil
     migrations: header.migrations,
     tables: header.tables.map((table) => ({ ...table, rows: rowsOf(table.name, entries, tablePath) })),
     artifacts: counted(/^artifacts\/.*\/payload$/),
-    logs: counted(/^logs\//),
+    logs: counted(/^logs\/.*\/\d{20}$/),
   };
 }
 

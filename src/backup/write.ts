@@ -1,7 +1,7 @@
 /** Makes a backup: the tables of one moment, and the files that they speak of. It may be made while all goes on. */
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { brandId, type ExecutionId, Problem } from "../kernel/index.ts";
-import type { LogStore } from "../logs/index.ts";
+import { type LogStore, timesFile } from "../logs/index.ts";
 import type { DatabaseSnapshot, TableShape } from "../store/index.ts";
 import { type ArchiveWriter, type NewEntry, writeArchive } from "./archive-writer.ts";
 import { mirrorEntries, openFile, slices } from "./files.ts";
@@ -90,7 +90,12 @@ export function makeBackup(request: BackupRequest): NewBackup {
     const size = await logs.size(id);
     if (size === 0) return;
     const bytes = slices(size, (offset, { length }) => logs.read(id, { offset, length }));
-    await add({ name: `logs/${relative(logPath, logs.prepare(id))}`, size, bytes });
+    const place = logs.prepare(id);
+    await add({ name: `logs/${relative(logPath, place)}`, size, bytes });
+    const beside = join(dirname(place), timesFile);
+    await using times = await openFile(beside);
+    if (times !== null)
+      await add({ name: `logs/${relative(logPath, beside)}`, size: times.size, bytes: times.bytes });
     counts.logs += 1;
   }
 

@@ -8,6 +8,7 @@ import { Followers, watchDirectory } from "./follow.ts";
 import { digest, seal } from "./seal.ts";
 import { extentOf, firstSegment, logDirectory, readInto } from "./segments.ts";
 import { tail } from "./tail.ts";
+import { createTimeKeeper, readTimes } from "./times.ts";
 import type { LogStore, LogStoreDeps } from "./types.ts";
 
 const defaultSweepMs = 2_000;
@@ -16,6 +17,7 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
   const { base, capBytes } = deps;
   const { sweepMs = defaultSweepMs, watch = watchDirectory } = deps;
   const followers = new Followers({ clock: deps.clock, log: deps.log, sweepMs, watch });
+  const times = createTimeKeeper(deps);
   const directoryOf = (executionId: ExecutionId) => logDirectory(base, executionId);
 
   return {
@@ -32,9 +34,14 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
     async append(executionId, offset, bytes) {
       const directory = directoryOf(executionId);
       const result = await failing(executionId, append(directory, capBytes, offset, bytes));
+      if (bytes.length > 0) await times.note(directory, result.size);
       followers.notify(directory);
       return result;
     },
+
+    keepTimes: (executionId) => times.keep(directoryOf(executionId)),
+    endTimes: (executionId) => times.drop(directoryOf(executionId)),
+    times: (executionId) => failing(executionId, readTimes(directoryOf(executionId))),
 
     size: async (executionId) => (await failing(executionId, extentOf(directoryOf(executionId)))).size,
 

@@ -27,6 +27,12 @@ export type AppendResult =
   /** The cap is reached: nothing beyond `size` will be kept. */
   | { readonly kind: "full"; readonly size: number };
 
+/** So many bytes of the log were there at that moment: what is before was written by then. */
+export interface LogTime {
+  readonly offset: number;
+  readonly at: Date;
+}
+
 export interface FollowRequest {
   readonly offset: number;
   /** Ends the iteration at once. */
@@ -56,6 +62,14 @@ export interface LogStore {
    * @throws Problem conflict: other bytes are kept there, or the log is sealed before the end of these.
    */
   append(executionId: ExecutionId, offset: number, bytes: Uint8Array): Promise<AppendResult>;
+  /**
+   * From now on it is noted, about once a second, how much of segment 0 is there. For a log with a writer of its own;
+   * what is appended is timed by itself.
+   */
+  keepTimes(executionId: ExecutionId): void;
+  endTimes(executionId: ExecutionId): void;
+  /** What was noted, in order. Empty for a log that nobody watched, or that was over within a second. */
+  times(executionId: ExecutionId): Promise<readonly LogTime[]>;
   /** Bytes kept so far. */
   size(executionId: ExecutionId): Promise<number>;
   /** At most `length` bytes from `offset`; fewer only at the present end. */

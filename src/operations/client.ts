@@ -43,6 +43,12 @@ export interface LogRequest {
   readonly follow: boolean;
 }
 
+/** So many bytes of the log were there at that moment. */
+export interface LogTime {
+  readonly offset: number;
+  readonly at: string;
+}
+
 export interface LogInfo {
   readonly bytes: number;
   /** Bytes over the cap that were not kept; null while it is written. */
@@ -144,6 +150,11 @@ export interface Client {
   log(request: LogRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** How much there is of an execution's log, and whether more may come. */
   logInfo(executionId: string): Promise<LogInfo>;
+  /**
+   * When the log's bytes were written, to about a second: those before the first offset by its time, and so on. After the
+   * end the last one is the whole log's.
+   */
+  logTimes(executionId: string): Promise<readonly LogTime[]>;
   /** The newest attempt at a step. @throws Problem not_found: no such step, or it was never attempted */
   executionOf(stepId: string): Promise<string>;
   /** The last lines of an execution's log, undecoded. */

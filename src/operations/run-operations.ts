@@ -24,6 +24,7 @@ type RunOperations = Pick<
   | "events"
   | "log"
   | "logInfo"
+  | "logTimes"
   | "executionOf"
   | "logTail"
   | "cancel"
@@ -116,6 +117,13 @@ export function runOperations(context: CallerContext): RunOperations {
           state: ended ? "ended" : "open",
           log_incomplete: report !== null && report.log_complete !== true,
         };
+      }),
+    logTimes: (executionId) =>
+      guard("logs.read", async () => {
+        const { id, completed_at: end } = await visibleExecution(executionId);
+        const [times, bytes] = [await deps.logs.times(id), await deps.logs.size(id)];
+        const last = end !== null && bytes > (times.at(-1)?.offset ?? 0) ? [{ offset: bytes, at: end }] : [];
+        return [...times, ...last].map(({ offset, at }) => ({ offset, at: at.toISOString() }));
       }),
     executionOf: (stepId) =>
       guard("logs.read", async () => {

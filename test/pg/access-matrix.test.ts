@@ -94,6 +94,7 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
     ),
     thing((client, { execution }) => client.logInfo(execution)),
     thing((client, { execution }) => client.logTail(execution, 1)),
+    thing((client, { execution }) => client.logTimes(execution)),
     thing((client, { step }) => client.executionOf(step)),
   ],
   "artifacts.get": [

@@ -276,6 +276,8 @@ export const registryLogin = z
     description: "Names the secret that is the password; it is shown to nobody.",
   });
 
+export const logTime = z.object({ offset: z.int(), at: time }).meta({ id: "LogTime" });
+
 export const auditEntry = z
   .object({
     id,

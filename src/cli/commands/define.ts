@@ -17,6 +17,12 @@ export interface SharedOptions {
 }
 
 /** Told which command was asked for, and how to run it. */
+interface LogsOptions extends SharedOptions {
+  readonly step?: string;
+  readonly follow?: true;
+  readonly timestamps?: true;
+}
+
 export type Choose = (shared: SharedOptions, run: (context: CommandContext) => Promise<number>) => void;
 
 const RUN_HELP = 'a number, an id or the beginning of one, or "latest"';
@@ -180,14 +186,16 @@ function defineContents(program: Command, choose: Choose): void {
     .argument("[run]", RUN_HELP, "latest")
     .option("--step <name>", "one step's bytes only; NAME or STAGE/NAME")
     .option("-f, --follow", "go on until it is over")
+    .option("-t, --timestamps", "each line after its time, to about a second")
     .addOption(configOption())
     .addOption(serverOption())
     .addOption(tokenOption())
-    .action((run: string, options: SharedOptions & { step?: string; follow?: true }) =>
+    .action((run: string, options: LogsOptions) =>
       choose(options, async (context) => {
         const { logsCommand } = await import("./logs.ts");
         const follow = options.follow ? "to_the_end" : "so_far";
-        return await logsCommand(context, { run, step: options.step ?? null, follow });
+        const timestamps = options.timestamps ? "shown" : "none";
+        return await logsCommand(context, { run, step: options.step ?? null, follow, timestamps });
       }),
     );
   program

@@ -7,6 +7,7 @@ import { EXIT } from "../errors.ts";
 import { mentionAbandoned, withReader } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { followRun, type RunView } from "../watch/follow-run.ts";
+import { lineTimes } from "../watch/line-times.ts";
 import { createLogPrinter, type LogPrinter } from "../watch/log-printer.ts";
 import { RunModel, type WatchedStep } from "../watch/run-model.ts";
 import { runTitle } from "../watch/step-line.ts";
@@ -16,6 +17,7 @@ export interface LogsArguments {
   /** `NAME` or `STAGE/NAME`. */
   readonly step: string | null;
   readonly follow: "to_the_end" | "so_far";
+  readonly timestamps: "shown" | "none";
 }
 
 export async function logsCommand(context: CommandContext, args: LogsArguments): Promise<number> {
@@ -23,7 +25,15 @@ export async function logsCommand(context: CommandContext, args: LogsArguments):
   return await withReader(context, async ({ client }, signal) => {
     const run = await client.get(args.run);
     const chosen = args.step === null ? null : chooseStep(run, args.step);
-    const printer = createLogPrinter({ out, style, prefix: chosen === null ? "step" : "none" });
+    const form = out.isTTY ? "elapsed" : "absolute";
+    const printer = createLogPrinter({
+      out,
+      style,
+      prefix: chosen === null ? "step" : "none",
+      ...(args.timestamps === "none"
+        ? {}
+        : { stamps: (attempt) => lineTimes({ client, clock: deps.clock, form }, attempt) }),
+    });
     if (args.follow === "to_the_end" && !isFinalRun(run.status)) {
       // Its end may be far: who waits for it must know that somebody has to bring it about.
       await mentionAbandoned(context, client, run);
@@ -49,7 +59,7 @@ async function printSoFar({ client, run, chosen, printer, signal }: SoFar): Prom
     for (const execution of watched.step.executions) {
       if (execution.begun_at === null || execution.log_bytes === 0) continue;
       for await (const chunk of client.log({ executionId: execution.id, offset: 0, follow: false }, signal))
-        await printer.log(watched, chunk.bytes);
+        await printer.log(watched, chunk.bytes, execution);
     }
     printer.end(watched);
   }

@@ -4,6 +4,7 @@ import type {
   ByteRange,
   Client,
   LogChunk,
+  LogTime,
   PipelineClient,
   ProjectClient,
   RegistryClient,
@@ -87,6 +88,8 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     events,
     log,
     logInfo: () => notHere("asking for a log's length"),
+    logTimes: async (id) =>
+      (await json<{ items: LogTime[] }>("GET", `/v1/executions/${encodeURIComponent(id)}/log-times`)).items,
     executionOf: () => notHere("asking for a step's newest attempt"),
     async logTail(id, lines) {
       const path = `/v1/executions/${encodeURIComponent(id)}/logs`;

@@ -12,8 +12,8 @@ export interface RunView {
   /** The run has changed; `model` is live, not a copy. */
   changed(model: RunModel): void;
   started(step: WatchedStep): void;
-  /** More of the step's log, as bytes; resolves when more may come. */
-  log(step: WatchedStep, bytes: Uint8Array): Promise<void>;
+  /** More of the log of an attempt at the step, as bytes; resolves when more may come. */
+  log(step: WatchedStep, bytes: Uint8Array, attempt: ExecutionDetail): Promise<void>;
   /** The step is final and its log was told to its end. */
   ended(step: WatchedStep): void;
 }
@@ -140,7 +140,7 @@ class Follower {
     if (execution.log_bytes === 0 || execution.begun_at === null) return;
     const stepId = watched.step.id;
     this.#openLogs.set(stepId, (this.#openLogs.get(stepId) ?? 0) + 1);
-    const done = this.#guard(() => this.#readLog(watched, execution.id)).then(() => {
+    const done = this.#guard(() => this.#readLog(watched, execution)).then(() => {
       this.#openLogs.set(stepId, (this.#openLogs.get(stepId) ?? 1) - 1);
       this.#logs.delete(execution.id);
       this.#tell();
@@ -148,10 +148,11 @@ class Follower {
     this.#logs.set(execution.id, done);
   }
 
-  async #readLog(watched: WatchedStep, executionId: string): Promise<void> {
+  async #readLog(watched: WatchedStep, attempt: ExecutionDetail): Promise<void> {
     const { client, view } = this.#options;
-    for await (const chunk of client.log({ executionId, offset: 0, follow: true }, this.#signal))
-      await view.log(watched, chunk.bytes);
+    const request = { executionId: attempt.id, offset: 0, follow: true };
+    for await (const chunk of client.log(request, this.#signal))
+      await view.log(watched, chunk.bytes, attempt);
   }
 
   #refresh(): void {

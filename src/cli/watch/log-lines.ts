@@ -4,11 +4,15 @@ const NEWLINE = 0x0a;
 
 /** Gives out whole lines only, each after the prefix, their bytes as they are. */
 export class LinePrefixer {
-  readonly #prefix: Buffer;
+  readonly #prefix: (lineStart: number) => string;
   #rest: Uint8Array[] = [];
+  /** Offsets of the line that is not complete, and of what comes next. */
+  #start = 0;
+  #next = 0;
 
-  constructor(prefix: string) {
-    this.#prefix = Buffer.from(prefix);
+  /** @param prefix given the offset at which the line begins in all that was pushed */
+  constructor(prefix: string | ((lineStart: number) => string)) {
+    this.#prefix = typeof prefix === "string" ? () => prefix : prefix;
   }
 
   /** The lines that are complete with these bytes, as one piece; empty when none is. */
@@ -18,10 +22,12 @@ export class LinePrefixer {
     for (;;) {
       const end = bytes.indexOf(NEWLINE, from);
       if (end === -1) break;
-      out.push(this.#prefix, ...this.#rest, bytes.subarray(from, end + 1));
+      out.push(Buffer.from(this.#prefix(this.#start)), ...this.#rest, bytes.subarray(from, end + 1));
       this.#rest = [];
       from = end + 1;
+      this.#start = this.#next + from;
     }
+    this.#next += bytes.length;
     // A copy: the caller may use its buffer again.
     if (from < bytes.length) this.#rest.push(Uint8Array.from(bytes.subarray(from)));
     return Buffer.concat(out);
@@ -30,7 +36,7 @@ export class LinePrefixer {
   /** The last line, when it does not end in a line break; it gets one. */
   end(): Uint8Array {
     if (this.#rest.length === 0) return new Uint8Array();
-    const line = Buffer.concat([this.#prefix, ...this.#rest, Buffer.of(NEWLINE)]);
+    const line = Buffer.concat([Buffer.from(this.#prefix(this.#start)), ...this.#rest, Buffer.of(NEWLINE)]);
     this.#rest = [];
     return line;
   }

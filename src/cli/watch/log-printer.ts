@@ -1,12 +1,15 @@
 /** Writes steps' logs to a stream: to a pipe the bytes as they are, to a terminal nothing that could move it. */
+import type { ExecutionDetail } from "../../operations/index.ts";
 import type { Writer } from "../deps.ts";
 import { sanitizeKeepingColors, sanitizeLine, sanitizeName } from "../terminal/sanitize.ts";
 import type { Style } from "../terminal/style.ts";
+import type { Stamp } from "./line-times.ts";
 import { LinePrefixer } from "./log-lines.ts";
 import type { WatchedStep } from "./run-model.ts";
 
 export interface LogPrinter {
-  log(step: WatchedStep, bytes: Uint8Array): Promise<void>;
+  /** @param attempt whose log it is: all of its bytes, in order */
+  log(step: WatchedStep, bytes: Uint8Array, attempt: ExecutionDetail): Promise<void>;
   /** Writes the last line, where it was not ended by a line break. */
   end(step: WatchedStep): void;
 }
@@ -16,11 +19,14 @@ export interface LogPrinterOptions {
   readonly style: Style;
   /** `step`: whole lines only, each after `[stage/step] `. `none`: bytes as they come. */
   readonly prefix: "step" | "none";
+  /** Lines come after their times. */
+  readonly stamps?: (attempt: ExecutionDetail) => Promise<Stamp>;
 }
 
-export function createLogPrinter({ out, style, prefix }: LogPrinterOptions): LogPrinter {
-  const prefixers = new Map<string, LinePrefixer>();
-  const raw = prefix === "none" && !out.isTTY;
+export function createLogPrinter({ out, style, prefix, stamps }: LogPrinterOptions): LogPrinter {
+  /** By step, then by attempt. */
+  const prefixers = new Map<string, Map<string, LinePrefixer>>();
+  const raw = prefix === "none" && !out.isTTY && stamps === undefined;
   const clean = style.color ? sanitizeKeepingColors : sanitizeLine;
 
   function write(bytes: Uint8Array): void {
@@ -29,25 +35,29 @@ export function createLogPrinter({ out, style, prefix }: LogPrinterOptions): Log
     out.write(lines === null ? bytes : lines.map(clean).join("\n"));
   }
 
-  function prefixerOf({ step, label }: WatchedStep): LinePrefixer {
-    let prefixer = prefixers.get(step.id);
-    if (prefixer === undefined) {
-      prefixer = new LinePrefixer(prefix === "none" ? "" : style.dim(`[${sanitizeName(label)}] `));
-      prefixers.set(step.id, prefixer);
-    }
-    return prefixer;
+  async function prefixerOf({ step, label }: WatchedStep, attempt: ExecutionDetail): Promise<LinePrefixer> {
+    const ofStep = prefixers.get(step.id) ?? new Map<string, LinePrefixer>();
+    prefixers.set(step.id, ofStep);
+    const present = ofStep.get(attempt.id);
+    if (present !== undefined) return present;
+    const name = prefix === "none" ? "" : style.dim(`[${sanitizeName(label)}] `);
+    const stamp = await stamps?.(attempt);
+    const made = new LinePrefixer(
+      stamp === undefined ? name : (lineStart) => `${style.dim(stamp(lineStart))}${name}`,
+    );
+    ofStep.set(attempt.id, made);
+    return made;
   }
 
   return {
-    async log(watched, bytes) {
+    async log(watched, bytes, attempt) {
       if (raw) out.write(bytes);
-      else write(prefixerOf(watched).push(bytes));
+      else write((await prefixerOf(watched, attempt)).push(bytes));
       await out.drained();
     },
-    end(watched) {
-      const rest = prefixers.get(watched.step.id)?.end();
-      if (rest !== undefined) write(rest);
-      prefixers.delete(watched.step.id);
+    end({ step }) {
+      for (const prefixer of prefixers.get(step.id)?.values() ?? []) write(prefixer.end());
+      prefixers.delete(step.id);
     },
   };
 }

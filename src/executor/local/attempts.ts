@@ -81,6 +81,7 @@ export function createAttempts(deps: AttemptsDeps) {
     if (attempt.lane?.current === attempt.paths.name) attempt.lane.current = null;
     attempt.exited.resolve();
     attempt.over.resolve();
+    options.logEnds(attempt.handle.executionId);
     deps.emit({ executionId: attempt.handle.executionId, state: "ended" });
   }
 
@@ -124,7 +125,9 @@ export function createAttempts(deps: AttemptsDeps) {
       const ready = justBegun;
       justBegun = [];
       for (const it of ready) {
-        if (it.outcome === null) deps.emit({ executionId: it.handle.executionId, state: "begun" });
+        if (it.outcome !== null) continue;
+        options.logGrows(it.handle.executionId);
+        deps.emit({ executionId: it.handle.executionId, state: "begun" });
       }
     });
   }
@@ -209,6 +212,7 @@ export function createAttempts(deps: AttemptsDeps) {
 
   function follow(attempt: Attempt, lane: Lane | null): void {
     attempt.begun = true;
+    options.logGrows(attempt.handle.executionId);
     const marked = readLine(attempt.paths.cancel);
     const { exit, log } = readStepFile(attempt.paths);
     if (marked !== null) {

@@ -291,6 +291,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     },
     async [Symbol.asyncDispose]() {
       deadlines.stop();
+      for (const { handle } of attempts.byName.values()) options.logEnds(handle.executionId);
       jobs.detachAll();
       listeners.clear();
       await helper[Symbol.asyncDispose]();

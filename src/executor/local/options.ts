@@ -35,6 +35,9 @@ export interface LocalPorts {
   secrets(spec: Pick<ExecutionSpec, "job" | "secrets">): Promise<Readonly<Record<string, string>>>;
   /** The absolute path of the execution's log, its directory made. The pump appends to it. No newline in it. */
   logFile(executionId: ExecutionId): string | Promise<string>;
+  /** The log of a step grows for more than a moment; and when it does so no more. */
+  logGrows(executionId: ExecutionId): void;
+  logEnds(executionId: ExecutionId): void;
 }
 
 export interface LocalExecutorOptions extends LocalPorts {

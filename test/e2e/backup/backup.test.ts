@@ -69,6 +69,9 @@ describe("backup and restore", () => {
   it("bring back runs, logs and artifacts to the byte, and the next number is the next one", async () => {
     const repository = source.repository("hello", hello);
     for (let run = 0; run < 2; run++) expect((await source.run([repository])).code).toBe(0);
+    const { id } = (await source.status("1")).jobs[0]?.steps[0]?.executions[0] ?? { id: "" };
+    const times = join("logs", id.slice(15, 17), id, "times");
+    writeFileSync(join(source.dataDir, times), "9 1893456000000\n");
     const file = join(source.root, "backup.tar");
     expect(await succeed(source, "backup", file)).toMatch(
       /backup\.tar {2}[\d.]+ MiB {2}4 artifacts, 4 logs\n$/,
@@ -90,6 +93,7 @@ describe("backup and restore", () => {
         );
       }
     }
+    expect(readFileSync(join(target.dataDir, times), "utf8")).toBe("9 1893456000000\n");
     const third = await target.run([repository]);
     expect(third).toMatchObject({ code: 0, run: { number: 3 } });
   });

@@ -47,6 +47,8 @@ export function optionsIn(directory: string, over: Partial<LocalExecutorOptions>
     checkout: async (_source, workspace) => writeFileSync(join(workspace, "README"), "checked out\n"),
     restore: async (input, { root }) => writeFileSync(join(root, input.name), input.sha256),
     logFile: (id) => join(directory, `${id}.log`),
+    logGrows() {},
+    logEnds() {},
     secrets: async ({ secrets: names }) =>
       Object.fromEntries(names.map((name) => [name, `value of ${name}`])),
     maskingPump: [process.execPath, fileURLToPath(new URL("../../../src/mask.ts", import.meta.url))],

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { createManualClock } from "./support/clock.ts";
@@ -100,6 +101,35 @@ describe("logs", () => {
   it("prints one step's bytes as they are", async () => {
     expect((await execute(["logs", "12", "--step", "test/compile"])).stdout).toBe("no newline at the end");
     expect((await execute(["logs", "12", "--step", "unit"])).stdout).toBe("ok\n");
+  });
+
+  it("puts times before lines: as they are in a pipe, since the begin on a terminal", async () => {
+    const clock = createManualClock();
+    const run = new FakeRun({ build: ["compile"] }, clock);
+    run.step("build/compile", "one\ntwo\nthree\nfour");
+    const execution = run.detail.jobs[0]?.steps[0]?.executions[0];
+    if (execution === undefined) throw new Error("there was no attempt");
+    const begun = Date.parse(execution.begun_at ?? "");
+    const at = (seconds: number) => new Date(begun + seconds * 1000).toISOString();
+    run
+      .logOf(execution.id)
+      .times.push({ offset: 4, at: at(5) }, { offset: 12, at: at(65) }, { offset: 18, at: at(3700) });
+    run.moveRun("success");
+    const piped = await execute(["logs", "-t", "--step", "compile"], { runs: [run] });
+    expect(piped.stdout).toBe(
+      [
+        [5, "one"],
+        [65, "two"],
+        [65, "three"],
+        [3700, "four"],
+      ]
+        .map(([seconds, line]) => `${at(Number(seconds)).slice(0, 19)}Z ${line}\n`)
+        .join(""),
+    );
+    const shown = await execute(["logs", "--timestamps"], { runs: [run] }, { stdout: { isTTY: true } });
+    expect(stripVTControlCharacters(shown.stdout)).toBe(
+      "00:05 [build/compile] one\n01:05 [build/compile] two\n01:05 [build/compile] three\n1:01:40 [build/compile] four\n",
+    );
   });
 
   it("says which steps there are when the name is unknown or ambiguous", async () => {

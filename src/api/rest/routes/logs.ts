@@ -7,7 +7,7 @@ import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
 import { headOfStream } from "../event-streams.ts";
 import { requestedSlice, type Slice } from "../ranges.ts";
-import { idParameter } from "../schemas.ts";
+import { idParameter, logTime } from "../schemas.ts";
 
 const tags = ["logs"];
 const query = z.strictObject({
@@ -40,6 +40,21 @@ export function logRoutes(app: App, { streams }: RouteContext): void {
       response: logAnswers,
     },
     handler: (request, reply) => serve(request, reply, { id: request.params.id, asked: request.query }),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/executions/:id/log-times",
+    config: { access: "logs.read" },
+    schema: {
+      tags,
+      summary: "When the log of an attempt was written, to about a second",
+      description:
+        "How many bytes were there at which moments: what is before an offset was written by its time. At most 20,000.",
+      operationId: "getExecutionLogTimes",
+      params: idParameter,
+      response: answers({ 200: z.object({ items: z.array(logTime) }) }),
+    },
+    handler: async ({ client, params }) => ({ items: [...(await client.logTimes(params.id))] }),
   });
   app.route({
     method: "GET",

@@ -121,6 +121,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
       const bytes = log.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
       return { bytes, dropped: 0, state: log.ended ? "ended" : "open", log_incomplete: false };
     },
+    logTimes: async (executionId) => withExecution(executionId).logOf(executionId).times,
     executionOf: none,
     async logTail(executionId, lines) {
       asked.push("logTail");

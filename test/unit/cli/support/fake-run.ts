@@ -22,10 +22,16 @@ export interface EndOptions {
   readonly message?: string;
 }
 
+export interface FakeLog {
+  readonly chunks: Uint8Array[];
+  ended: boolean;
+  readonly times: { readonly offset: number; readonly at: string }[];
+}
+
 export class FakeRun {
   readonly detail: Run;
   readonly events: RunEvent[] = [];
-  readonly logs = new Map<string, { chunks: Uint8Array[]; ended: boolean }>();
+  readonly logs = new Map<string, FakeLog>();
   readonly #clock: Clock;
   readonly #waiting = new Set<() => void>();
 
@@ -156,7 +162,7 @@ export class FakeRun {
       log_bytes: null,
       log_dropped: null,
     });
-    this.logs.set(id, { chunks: [], ended: false });
+    this.logs.set(id, { chunks: [], ended: false, times: [] });
     this.#record("execution", id, null, "pending");
     this.#record("execution", id, "pending", "running");
   }
@@ -257,7 +263,7 @@ export class FakeRun {
     return structuredClone(this.detail);
   }
 
-  logOf(executionId: string): { chunks: Uint8Array[]; ended: boolean } {
+  logOf(executionId: string): FakeLog {
     const log = this.logs.get(executionId);
     if (log === undefined) throw new Problem("not_found", `no execution ${executionId}`);
     return log;
