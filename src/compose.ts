@@ -1,7 +1,7 @@
 /** What every way to run Shipinator stands on, put together: database, executor, orchestrator, and what they need. */
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { createArtifactStore, createRegistry } from "./artifacts/index.ts";
+import { createArtifactStore } from "./artifacts/index.ts";
 import { buildinator } from "./buildinator/index.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { connect } from "./connect.ts";
@@ -10,7 +10,7 @@ import type { Inator, JobType } from "./domain/index.ts";
 import { thisMachine } from "./executor/local/index.ts";
 import { type Executors, openExecutors } from "./executors.ts";
 import { type Clock, type LogForm, type Logger, systemClock } from "./kernel/index.ts";
-import { cloneCredentials, registryCredentials } from "./logins.ts";
+import { cloneCredentials, openRegistry } from "./logins.ts";
 import { createLogStore, type LogStore } from "./logs/index.ts";
 import {
   type Authentication,
@@ -69,7 +69,6 @@ export interface AppOptions {
 }
 
 const connections = { run: 6, read: 6, serve: 12 } as const;
-const registryTimeoutMs = 30_000;
 
 const inators: ReadonlyMap<JobType, Inator> = new Map(
   [buildinator, testinator, deployinator].map((inator) => [inator.jobType, inator]),
@@ -201,6 +200,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     hints,
     logCapBytes: config.local.logCapBytes,
     artifactMaxBytes: config.artifactMaxBytes,
+    retentionDays: config.retention.days,
     clock,
     log,
   };
@@ -268,11 +268,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
       store,
       executor,
       artifacts,
-      registry: createRegistry({
-        plainHttp: config.registry.plainHttp,
-        timeoutMs: registryTimeoutMs,
-        credentials: registryCredentials({ store, secretKeys: parts.secretKeys, ...options }),
-      }),
+      registry: openRegistry({ store, ...parts, ...options }),
       inators,
       resolver: createResolver({
         source: parts.source,

@@ -1,6 +1,7 @@
 /** As whom repositories and registries are asked: as the project, where it says so, else as the account that runs this. */
 import { join } from "node:path";
-import { dockerCredentials, type RegistryOptions } from "./artifacts/index.ts";
+import { createRegistry, dockerCredentials, type Registry } from "./artifacts/index.ts";
+import type { ServerConfig } from "./config/index.ts";
 import { openCloneCredential, openRegistryLogin, type SecretKeys } from "./operations/index.ts";
 import type { SourceOptions } from "./source/index.ts";
 import type { Store } from "./store/index.ts";
@@ -23,19 +24,21 @@ export function cloneCredentials({
 }
 
 interface RegistryParts {
+  readonly config: Pick<ServerConfig, "registry">;
   readonly store: Store;
   readonly secretKeys: SecretKeys;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
 }
 
-export function registryCredentials({
-  store,
-  secretKeys,
-  environment,
-  home,
-}: RegistryParts): RegistryOptions["credentials"] {
+const registryTimeoutMs = 30_000;
+
+export function openRegistry({ config, store, secretKeys, environment, home }: RegistryParts): Registry {
   const docker = dockerCredentials(environment.DOCKER_CONFIG ?? join(home, ".docker"));
-  return async (host, run) =>
-    (await openRegistryLogin(store, secretKeys, { run, host })) ?? (await docker(host));
+  return createRegistry({
+    plainHttp: config.registry.plainHttp,
+    timeoutMs: registryTimeoutMs,
+    credentials: async (host, run) =>
+      (await openRegistryLogin(store, secretKeys, { run, host })) ?? (await docker(host)),
+  });
 }

@@ -58,6 +58,8 @@ export interface ServerConfig {
     readonly pendingSeconds: number;
     readonly silenceSeconds: number;
   };
+  /** Null: everything is kept. */
+  readonly retention: { readonly days: number | null };
   /** Null: nothing is sent. */
   readonly telemetry: { readonly otlpEndpoint: string | null };
   /** Null: it is in a file of the data directory. */
@@ -139,6 +141,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
       pendingSeconds: read(settings.remotePending) ?? 600,
       silenceSeconds: read(settings.remoteSilence) ?? 120,
     },
+    retention: { days: read(settings.retentionDays) ?? null },
     telemetry: {
       otlpEndpoint: read(settings.otlpEndpoint) ?? (environment.OTEL_EXPORTER_OTLP_ENDPOINT || null),
     },

@@ -164,6 +164,12 @@ export const settings = {
     "2m",
     "An executor that reports nothing for so long is lost.",
   ),
+  retentionDays: define(
+    "retention.days",
+    integer(1, 36_500),
+    "none: everything is kept",
+    "A server forgets runs that ended so many days ago, with their logs and artifacts; what was deployed stays.",
+  ),
   otlpEndpoint: define(
     "telemetry.otlp_endpoint",
     callbackUrl,

@@ -1,11 +1,12 @@
 /**
  * What a server that runs for months does beside its requests: takes over runs whose process is gone, makes the months'
- * partitions, forgets old answers. Each is a loop of its own; one that fails is tried again at its next turn.
+ * partitions, forgets old answers and, where that is wanted, old runs. Each is a loop of its own; one that fails is tried again at its next turn.
  */
 import { createLoop, errorMessage, type Loop } from "../kernel/index.ts";
 import { lateMs } from "./callbacks.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { abandonedRuns, takeOver } from "./recovery.ts";
+import { forgetOldRuns } from "./retention.ts";
 
 /** As long as a lease: nobody is found dead sooner. */
 const recoverMs = 30_000;
@@ -22,10 +23,11 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
     loop("taking over runs", recoverMs, () => recover(deps)),
     loop("making partitions", 24 * hourMs, makePartitions),
     loop("forgetting old answers", hourMs, forgetAnswers),
+    loop("forgetting old runs", hourMs, (signal) => forgetOldRuns(deps, signal)),
     loop("sealing what is waited for no more", hourMs, sealOverdue),
   ];
 
-  function loop(what: string, everyMs: number, runOnce: () => Promise<void>): Loop {
+  function loop(what: string, everyMs: number, runOnce: (signal: AbortSignal) => Promise<void>): Loop {
     const onError = (error: unknown) =>
       deps.log.error({ error: errorMessage(error) }, `${what} failed; the next turn tries again`);
     return createLoop({ clock: deps.clock, everyMs, runOnce, onError });

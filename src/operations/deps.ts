@@ -54,6 +54,8 @@ export interface OperationsDeps {
   readonly logCapBytes: number;
   /** Of an output that is uploaded. */
   readonly artifactMaxBytes: number;
+  /** Days for which runs that have ended are kept; null: for good. */
+  readonly retentionDays: number | null;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -134,6 +134,7 @@ export async function createOperationsBench(
     hints: createReportHints(),
     logCapBytes: 1024,
     artifactMaxBytes: 1_000_000,
+    retentionDays: null,
     authenticator: openAuthentication({ ...parts, database }),
   });
   const local = operations.as(localCaller("ada"));

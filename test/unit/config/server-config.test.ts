@@ -40,6 +40,7 @@ describe("defaults", () => {
       logLevel: null,
       local: { slots: 4, user: null, minFreeBytes: 268_435_456, logCapBytes: 67_108_864, graceSeconds: 10 },
       remote: { launch: null, url: null, slots: 16, pendingSeconds: 600, silenceSeconds: 120 },
+      retention: { days: null },
       telemetry: { otlpEndpoint: null },
       callbacks: { key: null },
       embedded: { user: null },
@@ -75,6 +76,7 @@ parallel_limit: 3
 log_level: debug
 local: { slots: 2, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
 remote: { launch: [bin/start, "a b"], url: "https://ci.example.com/", slots: 100, pending: 1m, silence: 30s }
+retention: { days: 90 }
 telemetry: { otlp_endpoint: "http://127.0.0.1:4318" }
 callbacks: { key: "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB=" }
 embedded: { user: postgres }
@@ -109,6 +111,7 @@ registry: { plain_http: ["a:5000", b] }
         pendingSeconds: 60,
         silenceSeconds: 30,
       },
+      retention: { days: 90 },
       telemetry: { otlpEndpoint: "http://127.0.0.1:4318" },
       embedded: { user: "postgres" },
       git: { allowFileUrls: true },
