@@ -64,6 +64,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const api = await startApi({
     address: config.listenAddress,
     tls: config.tls.files,
+    proxy: config.tls.proxy,
     operations,
     version: options.version,
     clock,

@@ -25,6 +25,8 @@ import { mountRpc } from "./rpc/mount.ts";
 export interface ApiOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly tls: TlsFiles | null;
+  /** A proxy stands before it: who asks is told by the last entry of `X-Forwarded-For`, which is the proxy's. */
+  readonly proxy?: boolean;
   readonly operations: Operations;
   readonly version: string;
   readonly clock: Clock;
@@ -68,6 +70,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     bodyLimit: maxBodyBytes,
     genReqId: ({ headers }) => requestId(headers["x-request-id"]),
     requestIdHeader: false,
+    // One hop, whatever its address is. A number would not do: Fastify trusts nobody by it.
+    trustProxy: options.proxy === true ? (_address, hop) => hop === 0 : false,
     routerOptions: { maxParamLength: 1024 },
     serverFactory(handler) {
       listener = createListener(options.tls, handler, log);

@@ -74,7 +74,7 @@ export const settings = {
     "tls.proxy",
     flag,
     "false",
-    "Says that a proxy before the server does TLS, so that it may listen beyond loopback without.",
+    "Says that a proxy before the server does TLS, so that it may listen beyond loopback without. Who asks is then told by the last address in `X-Forwarded-For`, which the proxy must set.",
   ),
   executor: define("executor", executor, "local", "What carries out steps."),
   parallelLimit: define(

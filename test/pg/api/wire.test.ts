@@ -161,4 +161,24 @@ describe("tries without a valid token", () => {
     expect((await attempt()).status).toBe(401);
     expect((await attempt()).status).toBe(429);
   });
+
+  it.each([
+    [false, "nobody is asked about who stands behind him"],
+    [
+      true,
+      "behind the proxy that was declared each has a limit of his own, by what the proxy says and he does not",
+    ],
+  ])("with a proxy declared: %s, %s", async (proxy) => {
+    await using own = await startService({ proxy, logins: { atOnce: 1, perSecond: 0.001 } });
+    const attempt = async (forwarded: string) => {
+      const headers = { "x-forwarded-for": forwarded };
+      return (await own.ask("GET", "/v1/projects", { token: "shp_wrong", headers })).status;
+    };
+    expect(await attempt("192.0.2.1")).toBe(401);
+    expect(await attempt("192.0.2.1")).toBe(429);
+    expect(await attempt("192.0.2.2")).toBe(proxy ? 401 : 429);
+    expect(await attempt("192.0.2.3, 192.0.2.1")).toBe(429);
+    expect(await attempt("not an address, 192.0.2.4")).toBe(proxy ? 401 : 429);
+    expect((await own.ask("GET", "/v1/projects")).status).toBe(200);
+  });
 });
