@@ -1,10 +1,20 @@
 /** What a team keeps, as wire data. */
-import type { AuditRow, PipelineSummaryRow, ProjectRow, RepositoryRow, TokenRow } from "../store/index.ts";
+import type {
+  AuditRow,
+  PipelineSummaryRow,
+  ProjectRow,
+  RegistryLoginRow,
+  RepositoryRow,
+  SecretRow,
+  TokenRow,
+} from "../store/index.ts";
 import type {
   AuditEntry,
   PipelineDetail,
   ProjectDetail,
+  RegistryLogin,
   RepositoryDetail,
+  SecretDetail,
   TokenDetail,
 } from "./catalog-wire.ts";
 
@@ -20,6 +30,10 @@ function dated<Row extends Dated>({ created_at, updated_at, ...rest }: Row) {
 export const presentProject = (row: ProjectRow): ProjectDetail => dated(row);
 
 export const presentRepository = (row: RepositoryRow): RepositoryDetail => dated(row);
+
+export const presentSecret = (row: SecretRow): SecretDetail => dated(row);
+
+export const presentRegistryLogin = (row: RegistryLoginRow): RegistryLogin => dated(row);
 
 export function presentPipeline({
   default_branch: _branch,

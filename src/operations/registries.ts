@@ -1,11 +1,10 @@
 /** As whom a project asks the registries that its steps push to. The password stays a secret of the project. */
 import { registryHost } from "../artifacts/index.ts";
 import { Problem } from "../kernel/index.ts";
-import type { RegistryLoginRow } from "../store/index.ts";
 import { type CallerContext, notThere, visibleProject } from "./catalog.ts";
-import type { RegistryLogin } from "./catalog-wire.ts";
 import type { RegistryClient } from "./client.ts";
 import { checkSecretName } from "./names.ts";
+import { presentRegistryLogin } from "./present-catalog.ts";
 
 export function registryOperations({ deps, caller, guard }: CallerContext): RegistryClient {
   return {
@@ -21,13 +20,13 @@ export function registryOperations({ deps, caller, guard }: CallerContext): Regi
           secret: checkSecretName(secret, "secret"),
           created_by: caller.name,
         };
-        return presentLogin(await store.registryLogins.put(login, tell.done()));
+        return presentRegistryLogin(await store.registryLogins.put(login, tell.done()));
       }),
     list: (project) =>
       guard("registries.list", async () => {
         const { store } = await deps.database();
         const { id } = await visibleProject(store, caller, project);
-        return (await store.registryLogins.list(id)).map(presentLogin);
+        return (await store.registryLogins.list(id)).map(presentRegistryLogin);
       }),
     remove: (project, host) =>
       guard("registries.remove", async (tell) => {
@@ -37,18 +36,6 @@ export function registryOperations({ deps, caller, guard }: CallerContext): Regi
         if (!(await store.registryLogins.remove(id, registryHost(host), tell.done())))
           throw notThere("login for the registry", host);
       }),
-  };
-}
-
-function presentLogin(row: RegistryLoginRow): RegistryLogin {
-  return {
-    project_id: row.project_id,
-    host: row.host,
-    username: row.username,
-    secret: row.secret,
-    created_by: row.created_by,
-    created_at: row.created_at.toISOString(),
-    updated_at: row.updated_at.toISOString(),
   };
 }
 

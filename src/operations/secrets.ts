@@ -1,10 +1,10 @@
 /** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
 import { Problem, type RunId } from "../kernel/index.ts";
-import type { SealedSecret, SecretRow, Store } from "../store/index.ts";
+import type { SealedSecret, Store } from "../store/index.ts";
 import { type CallerContext, notThere, visibleProject } from "./catalog.ts";
-import type { SecretDetail } from "./catalog-wire.ts";
 import type { SecretClient } from "./client.ts";
 import { checkSecretName } from "./names.ts";
+import { presentSecret } from "./present-catalog.ts";
 import { keyId, open, seal } from "./secret-box.ts";
 import type { SecretKeys } from "./secret-keys.ts";
 
@@ -85,16 +85,6 @@ export async function openSealed(
   };
   // A change of keys may have come between the two looks: then both are another a moment later.
   return await once().catch(once);
-}
-
-function presentSecret(row: SecretRow): SecretDetail {
-  return {
-    project_id: row.project_id,
-    name: row.name,
-    created_by: row.created_by,
-    created_at: row.created_at.toISOString(),
-    updated_at: row.updated_at.toISOString(),
-  };
 }
 
 function checkValue(name: string, value: string): void {
