@@ -8,6 +8,7 @@ import { benchReaders } from "./readers.ts";
 import { benchRuns } from "./runs.ts";
 import { benchService } from "./service.ts";
 import { benchSteps } from "./steps.ts";
+import { benchTransfers } from "./transfers.ts";
 
 const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   steps: benchSteps,
@@ -17,6 +18,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   completions: benchCompletions,
   service: benchService,
   runs: benchRuns,
+  transfers: benchTransfers,
   readers: benchReaders,
 };
 

@@ -41,7 +41,7 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
               const said = fifo.next(1);
               const { id } = await start();
               const at = await said;
-              await ended(server, id);
+              await server.ended(id);
               return at;
             }),
         },
@@ -159,11 +159,6 @@ async function inTurns(count: number, atOnce: number, one: () => Promise<unknown
   await Promise.all(Array.from({ length: atOnce }, work));
 }
 
-async function ended({ url, headers }: BenchServer, id: string): Promise<void> {
-  const events = { headers: { ...headers, accept: "text/event-stream" } };
-  await (await fetch(`${url}/v1/pipeline-runs/${id}/events`, events)).text();
-}
-
 async function allEnded(server: BenchServer): Promise<void> {
   for (const status of ["pending", "running"])
     for (;;) {
@@ -171,6 +166,6 @@ async function allEnded(server: BenchServer): Promise<void> {
       const { items } = await server.ask<{ items: readonly { readonly id: string }[] }>("GET", path);
       const [first] = items;
       if (first === undefined) break;
-      await ended(server, first.id);
+      await server.ended(first.id);
     }
 }

@@ -11,6 +11,8 @@ export interface BenchServer extends AsyncDisposable {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   ask<T>(method: string, path: string, body?: unknown): Promise<T>;
+  /** Waits for the run's end, by its events. */
+  ended(run: string): Promise<void>;
   rss(): number;
 }
 
@@ -42,6 +44,10 @@ export async function startServer(
       });
       if (!response.ok) throw new Error(`${response.status} of ${path}: ${await response.text()}`);
       return JSON.parse(await response.text());
+    },
+    async ended(run) {
+      const events = { headers: { ...headers, accept: "text/event-stream" } };
+      await (await fetch(`${url}/v1/pipeline-runs/${run}/events`, events)).text();
     },
     rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) >> 10,
     async [Symbol.asyncDispose]() {
