@@ -6,7 +6,7 @@ import { Problem } from "./kernel/index.ts";
 import { type LocalExecutorParts, openLocalExecutor } from "./local-executor.ts";
 import type { ExecutionTokens, ReportHints } from "./operations/index.ts";
 
-export interface ExecutorsParts extends LocalExecutorParts {
+export interface ExecutorsParts extends Omit<LocalExecutorParts, "spares"> {
   readonly mode: "run" | "read" | "serve";
   /** What programs that start executors get of the environment. */
   readonly launchEnvironment: Readonly<Record<string, string>>;
@@ -27,11 +27,16 @@ export interface Executors {
 /** Milliseconds that the program which starts executors may take. */
 const launchMs = 60_000;
 
+const mostSpares = 4;
+
 /** Without a server nobody could report: a person's `run` is carried out here. */
 export function openExecutors(parts: ExecutorsParts): Executors {
   const { config, mode, database, hints, clock, log } = parts;
   let url: string | null = null;
-  const local = openLocalExecutor(parts);
+  // A single run would pay for what it has no use for.
+  const spares =
+    mode === "serve" && config.executor === "local" ? Math.min(config.local.slots, mostSpares) : 0;
+  const local = openLocalExecutor({ ...parts, spares });
   const remote = createRemoteExecutor({
     reports: async () => (await database()).store.reports,
     launcher: launcherOf(parts, () => config.remote.url ?? url ?? ""),

@@ -20,6 +20,8 @@ export interface LocalExecutorParts {
   /** All that steps get of any environment beside their plan's. */
   readonly environment: Readonly<Record<string, string>>;
   readonly account: StepAccount | null;
+  /** Lanes in reserve. */
+  readonly spares: number;
   readonly database: () => Promise<Pick<OpenDatabase, "store"> & { readonly artifacts: ArtifactStore }>;
   readonly source: Source;
   readonly logs: LogStore;
@@ -32,6 +34,7 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
   const { config, host, account, clock, log, database } = parts;
   return createLocalExecutor({
     directory: join(config.dataDir, "work"),
+    spares: parts.spares,
     ...(account === null ? {} : { account }),
     environment: parts.environment,
     clock,

@@ -1,5 +1,5 @@
 /** Runs, their logs and artifacts, for one caller. */
-import { isFinalExecution, isFinalRun } from "../domain/index.ts";
+import { isFinalExecution } from "../domain/index.ts";
 import { brandId, type ExecutionId, isId, Problem, type RunId, type StepId } from "../kernel/index.ts";
 import type { ExecutionRow, RunSummaryRows } from "../store/index.ts";
 import { sees } from "./caller.ts";
@@ -75,8 +75,8 @@ export function runOperations(context: CallerContext): RunOperations {
         const asked = { ...request, by: who(request.by) };
         const { runId, projectId, notes } = await accept(deps, caller, asked, signal);
         tell({ project: projectId, entity: runId });
-        const run = await detail(runId);
-        if (!isFinalRun(run.status)) await carry(runId);
+        // Together: the run shall not be as old as its answer before anything of it begins.
+        const [run] = await Promise.all([detail(runId), carry(runId)]);
         return { run, notes };
       }),
     list: ({ limit, cursor, ...filter }) =>

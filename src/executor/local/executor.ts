@@ -141,7 +141,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       );
       const attempt = attempts.track(handle, job, record);
       attempt.lane = lane;
-      if (lane.release(`${paths.name}\n`)) {
+      if (lane.release(paths.name)) {
         attempts.watchTimeout(attempt);
         return;
       }
@@ -280,6 +280,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         : `only ${free} bytes are free in ${options.directory}, and ${options.minFreeBytes} are kept free; nothing is started until there is room`;
     },
     async sweep(isOver) {
+      jobs.tendSpares();
       const closed: string[] = [];
       for (const name of jobs.names()) {
         const { key } = jobPaths(options.directory, name);
@@ -294,6 +295,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       for (const { handle } of attempts.byName.values()) options.logEnds(handle.executionId);
       jobs.detachAll();
       listeners.clear();
+      await jobs.endSpares();
       await helper[Symbol.asyncDispose]();
     },
   };

@@ -1,15 +1,25 @@
 /** Job attempts on this machine: their directories, their lanes, their opening and their end. */
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
+import { endJob } from "./job-ending.ts";
 import { attachLane, begunIn, type Lane, type LaneEvent, startLane } from "./lane.ts";
 import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import type { LocalExecutorOptions } from "./options.ts";
-import { endLane, type Ladder, makeScope, strayGroups } from "./rungs/ladder.ts";
+import { type Ladder, type LaneScope, makeScope } from "./rungs/ladder.ts";
+import { createSpares } from "./spares.ts";
 
 type JobName = Pick<JobSpec, "jobId" | "attempt">;
 
@@ -35,7 +45,10 @@ export interface Jobs {
   close(name: JobName): Promise<void>;
   /** The job attempts that have something here. */
   names(): readonly JobName[];
+  /** Removes what is left of others' lanes in reserve, and brings its own to their number. */
+  tendSpares(): void;
   detachAll(): void;
+  endSpares(): Promise<void>;
 }
 
 interface JobsDeps {
@@ -54,20 +67,26 @@ export function createJobs(deps: JobsDeps): Jobs {
 
   // Job attempts are unique, yet a restored backup may share a machine with what it is a copy of.
   const place = createHash("sha256").update(options.directory).digest("hex").slice(0, 8);
+  const spares = createSpares({ ...deps, place });
   const groupsOf = (paths: JobPaths) => `${paths.key}-${place}`;
 
   async function newLane(job: Job, step: string | null): Promise<Lane> {
     const number = job.nextLane++;
     const directory = join(job.paths.lanes, String(number));
+    const lend = (scope: LaneScope) => appendFileSync(job.paths.lent, `${JSON.stringify(scope)}\n`);
+    const lane = spares.take(directory, lend) ?? (await startNew(job, number, directory));
+    lane.current = step;
+    job.lanes.push(lane);
+    return lane;
+  }
+
+  function startNew(job: Job, number: number, directory: string): Promise<Lane> {
     const scope = makeScope(
       deps.ladder(),
       `${groupsOf(job.paths)}-${number}-${crypto.randomUUID().slice(0, 8)}`,
       options.memoryLimitBytes,
     );
-    const lane = await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
-    lane.current = step;
-    job.lanes.push(lane);
-    return lane;
+    return startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
   }
 
   async function make(spec: JobSpec): Promise<void> {
@@ -86,7 +105,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       );
     }
     // Without its record nothing was ever submitted in it: an opening that was cut short begins anew.
-    if (existsSync(paths.root)) await remove(paths);
+    if (existsSync(paths.root)) await endJob({ ...deps, groups: groupsOf(paths) }, paths, []);
     makeRoom(spec, paths);
     const source = spec.source === null ? "none" : "tree";
     const job: Job = { paths, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
@@ -171,48 +190,11 @@ export function createJobs(deps: JobsDeps): Jobs {
     return job;
   }
 
-  async function endLanes(paths: JobPaths, lanes: readonly Lane[]): Promise<void> {
-    for (const lane of lanes) lane.detach();
-    const numbers = existsSync(paths.lanes) ? readdirSync(paths.lanes) : [];
-    const all = new Map(lanes.map((lane) => [lane.directory, lane]));
-    for (const number of numbers) {
-      const directory = join(paths.lanes, number);
-      const lane = all.get(directory) ?? attachLane(directory, { machine, onEvent: () => undefined });
-      if (lane !== null) all.set(directory, lane);
-    }
-    for (const lane of all.values()) {
-      lane.detach();
-      if (lane.record.bootId !== machine.bootId) continue;
-      await endLane(lane.record.scope, lane.identity(), options);
-    }
-  }
-
-  /** Renames first, so that what is half removed is never taken for a job. */
-  async function remove(paths: JobPaths): Promise<void> {
-    await endLanes(paths, jobs.get(paths.key)?.lanes ?? []);
-    makeHome(options.directory);
-    const trash = join(options.directory, "trash", `${paths.key}.${crypto.randomUUID().slice(0, 8)}`);
-    renameSync(paths.root, trash);
-    if ((await helper.request("remove", trash)) === "kept") {
-      options.log.warn({ job: paths.key, path: trash }, "a part of the job's directory could not be removed");
-    }
-  }
-
-  /** The directory vanished, and with it the records of its lanes: names and marks still tell what is theirs. */
-  async function endStrays(paths: JobPaths): Promise<void> {
-    for (const lane of jobs.get(paths.key)?.lanes ?? []) lane.detach();
-    const nobody = { mark: `${paths.lanes}/`, shim: null };
-    for (const group of strayGroups(deps.ladder(), groupsOf(paths))) {
-      await endLane({ rung: deps.ladder().rung, group, memory: null }, nobody, options);
-    }
-    await endLane({ rung: "session", group: null, memory: null }, nobody, options);
-  }
-
   async function end(name: JobName): Promise<void> {
     const paths = jobPaths(options.directory, name);
-    if (existsSync(paths.root)) await remove(paths);
-    else await endStrays(paths);
+    await endJob({ ...deps, groups: groupsOf(paths) }, paths, jobs.get(paths.key)?.lanes ?? []);
     rmSync(openedMark(options.directory, name), { force: true });
+    rmSync(paths.lent, { force: true });
     jobs.delete(paths.key);
   }
 
@@ -244,6 +226,11 @@ export function createJobs(deps: JobsDeps): Jobs {
         const [id, attempt] = key.split(".");
         return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
       }),
+    tendSpares() {
+      spares.sweep();
+      spares.fill();
+    },
+    endSpares: () => spares.close(),
     detachAll() {
       for (const job of jobs.values()) for (const lane of job.lanes) lane.detach();
     },

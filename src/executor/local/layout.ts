@@ -1,8 +1,8 @@
 /**
  * Where things are below the executor's directory:
  * `<job id>.<attempt>/{workspace,tmp,artifacts}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
- * `steps/<step id>.<attempt>` beside `….{gate,script,masked,drained,cancel,outcome}`; `trash/` for what is being
- * removed. Everything that a restarted server needs is in these files.
+ * `steps/<step id>.<attempt>` beside `….{gate,script,masked,drained,cancel,outcome}`; `spares/<id>` for lanes in reserve;
+ * `trash/` for what is being removed. Everything that a restarted server needs is in these files.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,6 +18,11 @@ export interface JobPaths {
   readonly artifacts: string;
   readonly lanes: string;
   readonly steps: string;
+  /**
+   * What it was lent of the lanes in reserve, a scope a line: their groups are not named after it, so that it would not
+   * find them when its directory has vanished. Beside that, as the mark of its opening.
+   */
+  readonly lent: string;
   /** Written when checkout and inputs are complete: `JobRecord`. */
   readonly record: string;
 }
@@ -54,6 +59,7 @@ export function jobPaths(directory: string, job: Pick<JobSpec, "jobId" | "attemp
     artifacts: join(root, "artifacts"),
     lanes: join(root, "lanes"),
     steps: join(root, "steps"),
+    lent: join(directory, "lent", key),
     record: join(root, "job.json"),
   };
 }
@@ -81,10 +87,17 @@ export function openedMark(directory: string, job: Pick<JobSpec, "jobId" | "atte
   return join(directory, "opened", `${job.jobId}.${job.attempt}`);
 }
 
+/** Lanes in reserve. */
+export function sparesHome(directory: string): string {
+  return join(directory, "spares");
+}
+
 /** What lies beside the jobs. Made again when it is missing: steps run under our account and can remove it. */
 export function makeHome(directory: string): void {
   makeDirectory(join(directory, "opened"));
   makeDirectory(join(directory, "trash"));
+  makeDirectory(join(directory, "lent"));
+  makeDirectory(sparesHome(directory));
 }
 
 /** Not `recursive`: where the kernel answers ENOENT to a mkdir in an existing directory (/proc), Node would loop. */

@@ -30,9 +30,17 @@ while :; do sleep 600; done`;
 const groupOf = (world: World, job: JobSpec): string =>
   JSON.parse(readFileSync(world.path(job, "lanes", "0", "lane.json"), "utf8")).scope.group;
 
-/** Its cd is the last thing that a shim does before it opens its FIFOs, and only there it sleeps. */
-const waitsAtFifo = (shim: number, root: string): boolean =>
-  readlinkSync(`/proc/${shim}/cwd`) === root && / S /.test(readFileSync(`/proc/${shim}/stat`, "utf8"));
+/** What was begun is the last file that a shim opens before its FIFOs, and only there it sleeps. */
+const waitsAtFifo = (shim: number, lane: string): boolean =>
+  fileAt(shim, 7) === `${lane}/began` && / S /.test(readFileSync(`/proc/${shim}/stat`, "utf8"));
+
+function fileAt(pid: number, fd: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
+  } catch {
+    return null; // not open yet
+  }
+}
 
 describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
   it("is found by the probe", async () => {
@@ -117,12 +125,32 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
       stdio: "ignore",
     });
     const gone = once(shim, "exit");
-    while (!waitsAtFifo(shim.pid ?? 0, world.path(job))) await systemClock.sleep(1);
+    while (!waitsAtFifo(shim.pid ?? 0, lane)) await systemClock.sleep(1);
     await world.restart();
     expect(await world.run(job, "echo goes on")).toMatchObject({ exitCode: 0, log: "goes on\n" });
     await world.executor.close(job);
     await gone;
     expect(existsSync(group)).toBe(false);
+  });
+
+  it("ends what a job was lent when its directory has vanished, however it hid", async () => {
+    await using world = makeWorld({ rungs: [rung], spares: 1 });
+    await world.executor.sweep(async () => false);
+    const spares = join(world.directory, "executor", "spares");
+    while (!readdirSync(spares).some((name) => existsSync(join(spares, name, "pid"))))
+      await systemClock.sleep(5);
+    const job = await world.open();
+    const group = groupOf(world, job);
+    expect(group).toContain("shipinator-spare-");
+    const pidFile = join(world.directory, "pid");
+    await world.run(
+      job,
+      `setsid -f env -i /bin/sh -c 'echo $$ >${pidFile}; exec sleep 600' >/dev/null 2>&1; until [ -s ${pidFile} ]; do sleep 0.01; done; rm -rf '${world.path(job)}'`,
+    );
+    const pid = readFileSync(pidFile, "utf8");
+    expect([isAlive(pid), existsSync(world.path(job))]).toEqual([true, false]);
+    await world.executor.close(job);
+    expect([isAlive(pid), existsSync(group)]).toEqual([false, false]);
   });
 
   it("works after a restart", async () => {
