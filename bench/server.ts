@@ -9,6 +9,8 @@ const launcher = fileURLToPath(new URL("../src/launch.js", import.meta.url));
 
 export interface BenchServer extends AsyncDisposable {
   readonly url: string;
+  /** The admin's. */
+  readonly token: string;
   readonly headers: Readonly<Record<string, string>>;
   ask<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** Waits for the run's end, by its events. */
@@ -32,9 +34,11 @@ export async function startServer(
   const child = spawn(process.execPath, [launcher, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
   for await (const chunk of child.stderr) if (String(chunk).includes("serves on")) break;
   const { url }: { url: string } = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
-  const headers = { authorization: `Bearer ${readFileSync(join(dataDir, "admin-token"), "utf8").trim()}` };
+  const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
+  const headers = { authorization: `Bearer ${token}` };
   return {
     url,
+    token,
     headers,
     async ask(method, path, body) {
       const response = await fetch(`${url}${path}`, {
