@@ -24,6 +24,7 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
     loop("making partitions", 24 * hourMs, makePartitions),
     loop("forgetting old answers", hourMs, forgetAnswers),
     loop("forgetting old runs", hourMs, (signal) => forgetOldRuns(deps, signal)),
+    loop("gathering what was fetched", 24 * hourMs, (signal) => deps.source.tidy(signal)),
     loop("sealing what is waited for no more", hourMs, sealOverdue),
   ];
 

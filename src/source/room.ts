@@ -29,10 +29,11 @@ export interface TreeCounts {
   readonly links: number;
 }
 
-/** Milliseconds that one git call may take. */
 export interface Limits {
-  /** Reading refs, or a commit, from a remote. */
+  /** Milliseconds that git may take to read refs, or a commit, from a remote. */
   readonly networkMs: number;
-  /** Anything on this machine's disk. */
+  /** The same for anything on this machine's disk. */
   readonly localMs: number;
+  /** So many packs of a mirror are worth to be gathered. */
+  readonly packs: number;
 }

@@ -12,6 +12,7 @@ import { unusable } from "./mirror.ts";
 import { readFileAt } from "./read-file.ts";
 import { resolveSource } from "./resolve.ts";
 import type { Limits, Room } from "./room.ts";
+import { tidyMirrors } from "./tidy.ts";
 import type { Source, UrlPolicy } from "./types.ts";
 import { allowedProtocols } from "./url.ts";
 import { snapshotWorkingTree } from "./working-tree.ts";
@@ -38,7 +39,7 @@ export interface SourceOptions {
   readonly objects?: "borrowed" | "copied";
   /** The credentials of repositories that have one of their own. Absent: there are none. */
   readonly credentials?: Credentials;
-  /** Default 10 min for the network, 10 min for the disk. */
+  /** Default 10 min for the network, 10 min for the disk, 64 packs. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -66,7 +67,7 @@ export function createSource(options: SourceOptions): Source {
     counts: createMemo(256),
     files: createMemo(256, (bytes) => bytes === null || bytes.length <= smallFile),
     ssh: sshOf(options.environment),
-    limits: { networkMs: 600_000, localMs: 600_000, ...options.limits },
+    limits: { networkMs: 600_000, localMs: 600_000, packs: 64, ...options.limits },
   };
 
   /** Every operation ends with the room: its git is ended when the room is disposed. */
@@ -113,6 +114,7 @@ export function createSource(options: SourceOptions): Source {
         const key = `${at.repositoryId} ${at.tree} ${maxBytes} ${path}`;
         return room.files.once(key, () => readFileAt(room, at, path, maxBytes, both));
       }, signal),
+    tidy: (signal) => during((both) => tidyMirrors(room, both), signal),
     async [Symbol.asyncDispose]() {
       stop.abort(new DOMException("the source room was closed", "AbortError"));
       await Promise.allSettled(busy);

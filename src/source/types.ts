@@ -112,4 +112,6 @@ export interface Source extends AsyncDisposable {
     maxBytes: number,
     signal?: AbortSignal,
   ): Promise<Buffer | null>;
+  /** Gathers what many fetches have left in many packs. What cannot be is logged. */
+  tidy(signal?: AbortSignal): Promise<void>;
 }
