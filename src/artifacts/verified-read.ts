@@ -30,13 +30,16 @@ export async function* readVerified(
   const payload = new Payload(shelf, file, subject);
   let position = 0;
   let held: Uint8Array | null = null;
+  // The disk reads the next piece while this one is hashed and sent.
+  let ahead = readAhead(payload, position, reference.size);
   try {
     for (;;) {
       signal?.throwIfAborted();
-      const bytes = await payload.read(position, reference.size);
+      const bytes = await ahead;
       if (bytes.length === 0) break;
       if (position + bytes.length > reference.size)
         throw artifactCorrupt(subject, `has more than the ${reference.size} bytes it was stored with`, file);
+      ahead = readAhead(payload, position + bytes.length, reference.size);
       hash.update(bytes);
       const from = Math.max(range.start - position, 0);
       const part = bytes.subarray(from, Math.max(range.end - position, from));
@@ -46,6 +49,7 @@ export async function* readVerified(
       held = part;
     }
   } finally {
+    await ahead.catch(() => undefined);
     await payload.close();
   }
   if (position !== reference.size)
@@ -58,6 +62,13 @@ export async function* readVerified(
   if (found !== reference.sha256)
     throw artifactCorrupt(subject, `has SHA-256 ${found}, not ${reference.sha256} as stored`, file);
   if (held !== null) yield held;
+}
+
+/** An error of it is its reader's: until then it is nobody's. */
+function readAhead(payload: Payload, position: number, size: number): Promise<Uint8Array> {
+  const read = payload.read(position, size);
+  read.catch(() => undefined);
+  return read;
 }
 
 /**
