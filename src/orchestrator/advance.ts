@@ -169,6 +169,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     const starts = run.mode === "carry";
     const claim = starts && refusal === null ? dispatcher.take(ids) : [];
     if (starts) for (const subject of fresh) enqueue(run, subject);
+    for (const subject of fresh) if (claim.includes(subject.execution.id)) workspaces.foresee(subject);
     let applied: { readonly seq: number } | null;
     try {
       const context = { cause: "advance", claim };

@@ -14,6 +14,8 @@ import type { OrchestratorDeps, Subject } from "./types.ts";
 export type Admission = "admitted" | "canceled" | "foreign" | "stopping";
 
 export interface Workspaces {
+  /** Begins to read what an opening will need, which does not change by the start of the attempt. */
+  foresee(subject: Subject): void;
   /** What the executor is told of the attempt. */
   describe(subject: Subject): Promise<ExecutionSpec>;
   /** Opens the attempt's workspace when it is not. Attempts of one job share the opening and its answer. */
@@ -102,6 +104,10 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
   }
 
   return {
+    foresee(subject) {
+      // An error of it is that of the opening, which asks again.
+      specOf(subject).catch(() => undefined);
+    },
     async describe(subject) {
       const { step, execution } = subject;
       const job = await specOf(subject);
