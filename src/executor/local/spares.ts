@@ -132,10 +132,10 @@ export function createSpares(deps: SparesDeps): Spares {
   return spares;
 }
 
-/** False where either directory is gone, which steps under our account can bring about. */
+/** False where a directory is gone, which steps under our account can bring about. */
 function moved(lane: Lane, directory: string, note: (scope: LaneScope) => void): boolean {
-  note(lane.record.scope);
   try {
+    note(lane.record.scope);
     lane.moveTo(directory);
     return true;
   } catch (error) {

@@ -31,7 +31,9 @@ async function spareShims(world: World, count: number): Promise<string[]> {
     const names = existsSync(home(world)) ? readdirSync(home(world)) : [];
     const pids = names.flatMap((name) => {
       const file = join(home(world), name, "pid");
-      return existsSync(file) ? [readFileSync(file, "utf8").split(" ")[0] ?? ""] : [];
+      // Another process may just be writing it.
+      const [pid, rest] = existsSync(file) ? readFileSync(file, "utf8").split(" ") : [];
+      return pid !== undefined && rest?.endsWith("\n") === true ? [pid] : [];
     });
     if (pids.length === count) return pids;
     await systemClock.sleep(5);
@@ -100,6 +102,10 @@ describe("a lane in reserve", () => {
     rmSync(home(world), { recursive: true });
     const next = await world.open();
     expect(await world.run(next, "echo on")).toMatchObject({ exitCode: 0, log: "on\n" });
+    await spareShims(world, 2);
+    rmSync(join(world.directory, "executor", "lent"), { recursive: true });
+    const inGroup = await world.run(next, "echo together", { parallelGroup: "g" });
+    expect(inGroup).toMatchObject({ exitCode: 0, log: "together\n" });
   });
 
   it("ends by itself when its server is killed, and the next server sweeps what is left", async () => {
