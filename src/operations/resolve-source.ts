@@ -117,6 +117,25 @@ export interface PipelineSource {
   readonly defaultBranch: string | null;
 }
 
+/** What is stored of a pipeline and its repository, by whatever it was read with. */
+interface StoredSource {
+  readonly project: string;
+  readonly repository_id: RepositoryId;
+  readonly clone_url: string;
+  readonly clone_secret: string | null;
+  readonly default_branch: string | null;
+}
+
+export function pipelineSourceOf(name: string, row: StoredSource): PipelineSource {
+  return {
+    name,
+    project: row.project,
+    cloneUrl: row.clone_url,
+    credential: row.clone_secret === null ? null : row.repository_id,
+    defaultBranch: row.default_branch,
+  };
+}
+
 /** A registered pipeline's repository; a local one is read as it is committed, never as it lies on the disk. */
 export async function resolvePipelineSource(
   deps: Pick<OperationsDeps, "source" | "urlPolicy">,

@@ -2,20 +2,14 @@
 import type { Resolver } from "../orchestrator/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
-import { resolvePipelineSource } from "./resolve-source.ts";
+import { pipelineSourceOf, resolvePipelineSource } from "./resolve-source.ts";
 
 export function createResolver(
   deps: Pick<OperationsDeps, "source" | "urlPolicy" | "inators" | "graceSeconds">,
 ): Resolver {
   return {
     async resolve(run, signal) {
-      const pipeline = {
-        name: run.pipeline,
-        project: run.project,
-        cloneUrl: run.clone_url,
-        credential: run.clone_secret === null ? null : run.repository_id,
-        defaultBranch: run.default_branch,
-      };
+      const pipeline = pipelineSourceOf(run.pipeline, run);
       const asked = { ref: run.git_ref, sha: run.git_sha };
       const source = await resolvePipelineSource(deps, pipeline, asked, signal);
       const { config } = await readPipelineFile(deps, source);

@@ -11,7 +11,12 @@ import { type Caller, sees } from "./caller.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { givenId } from "./names.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
-import { type ResolvedSource, resolvePipelineSource, resolveSource } from "./resolve-source.ts";
+import {
+  pipelineSourceOf,
+  type ResolvedSource,
+  resolvePipelineSource,
+  resolveSource,
+} from "./resolve-source.ts";
 import type { TriggerRequest } from "./wire.ts";
 
 type Asked<K extends TriggerRequest["source"]["kind"]> = Extract<TriggerRequest["source"], { kind: K }>;
@@ -55,13 +60,7 @@ async function acceptPipeline(
     });
   const sha = asked.sha?.toLowerCase() ?? null;
   if (asked.validate === "now") {
-    const named = {
-      name: pipeline.name,
-      project: pipeline.project,
-      cloneUrl: pipeline.clone_url,
-      credential: pipeline.clone_secret === null ? null : pipeline.repository_id,
-      defaultBranch: pipeline.default_branch,
-    };
+    const named = pipelineSourceOf(pipeline.name, pipeline);
     const source = await resolvePipelineSource(deps, named, { ref, sha }, signal);
     const accepted = await acceptResolved(deps, { request, source, pipelineId: async () => pipeline.id });
     return { ...accepted, projectId: pipeline.project_id };
