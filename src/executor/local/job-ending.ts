@@ -1,18 +1,11 @@
 /** The end of a job attempt on this machine: its lanes with all that they started, and its directory. */
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { Helper } from "./helper.ts";
-import { attachLane, type Lane } from "./lane.ts";
+import { attachLane, type Lane, type LaneParts } from "./lane.ts";
 import { type JobPaths, makeHome, readIfThere } from "./layout.ts";
-import type { Machine } from "./machine.ts";
-import type { LocalExecutorOptions } from "./options.ts";
-import { endLane, type Ladder, type LaneScope, strayGroups } from "./rungs/ladder.ts";
+import { endLane, type LaneScope, strayGroups } from "./rungs/ladder.ts";
 
-interface JobEndingDeps {
-  readonly options: LocalExecutorOptions;
-  readonly machine: Machine;
-  readonly helper: Helper;
-  readonly ladder: () => Ladder;
+interface JobEndingDeps extends LaneParts {
   /** How the names of its groups begin. */
   readonly groups: string;
 }

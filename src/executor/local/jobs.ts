@@ -12,13 +12,10 @@ import {
 import { join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
-import type { Helper } from "./helper.ts";
 import { endJob } from "./job-ending.ts";
-import { attachLane, begunIn, type Lane, type LaneEvent, startLane } from "./lane.ts";
+import { attachLane, begunIn, type Lane, type LaneEvent, type LaneParts, startLane } from "./lane.ts";
 import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
-import type { Machine } from "./machine.ts";
-import type { LocalExecutorOptions } from "./options.ts";
-import { type Ladder, type LaneScope, makeScope } from "./rungs/ladder.ts";
+import { type LaneScope, makeScope } from "./rungs/ladder.ts";
 import { createSpares } from "./spares.ts";
 
 type JobName = Pick<JobSpec, "jobId" | "attempt">;
@@ -51,11 +48,7 @@ export interface Jobs {
   endSpares(): Promise<void>;
 }
 
-interface JobsDeps {
-  readonly options: LocalExecutorOptions;
-  readonly machine: Machine;
-  readonly helper: Helper;
-  readonly ladder: () => Ladder;
+interface JobsDeps extends LaneParts {
   readonly onEvent: (event: LaneEvent) => void;
 }
 

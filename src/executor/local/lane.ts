@@ -20,8 +20,9 @@ import { errorCode, Problem } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
 import { readIfThere, readLine } from "./layout.ts";
 import { type Machine, readProcess } from "./machine.ts";
+import type { LocalExecutorOptions } from "./options.ts";
 import { quote } from "./prologue.ts";
-import type { LaneIdentity, LaneScope } from "./rungs/ladder.ts";
+import type { Ladder, LaneIdentity, LaneScope } from "./rungs/ladder.ts";
 import { oomKills } from "./rungs/ladder.ts";
 
 /** `lane.json`: written before the shim starts, so that whatever it starts can be found again. */
@@ -55,6 +56,14 @@ export interface Lane {
   release(step: string): boolean;
   /** Lets go of both FIFOs. An idle shim ends then; a busy one ends after its step. */
   detach(): void;
+}
+
+/** What a job's lanes, and those in reserve, are made and ended with. */
+export interface LaneParts {
+  readonly options: LocalExecutorOptions;
+  readonly machine: Machine;
+  readonly helper: Helper;
+  readonly ladder: () => Ladder;
 }
 
 interface LaneDeps {

@@ -9,13 +9,10 @@
 import { closeSync, constants, existsSync, openSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { errorCode, errorMessage } from "../../kernel/index.ts";
-import type { Helper } from "./helper.ts";
-import { type Lane, type LaneEvent, laneRecord, startLane } from "./lane.ts";
+import { type Lane, type LaneEvent, type LaneParts, laneRecord, startLane } from "./lane.ts";
 import { makeHome, sparesHome } from "./layout.ts";
-import type { Machine } from "./machine.ts";
-import type { LocalExecutorOptions } from "./options.ts";
 import { removeGroup } from "./rungs/hierarchy.ts";
-import { endLane, type Ladder, type LaneScope, makeScope } from "./rungs/ladder.ts";
+import { endLane, type LaneScope, makeScope } from "./rungs/ladder.ts";
 
 export interface Spares {
   /** Brings the reserve to its size, beside everything else. */
@@ -31,11 +28,7 @@ export interface Spares {
   close(): Promise<void>;
 }
 
-interface SparesDeps {
-  readonly options: LocalExecutorOptions;
-  readonly machine: Machine;
-  readonly helper: Helper;
-  readonly ladder: () => Ladder;
+interface SparesDeps extends LaneParts {
   readonly onEvent: (event: LaneEvent) => void;
   /** Tells groups of this directory from those of another one on the same machine. */
   readonly place: string;
