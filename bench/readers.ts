@@ -5,9 +5,8 @@
 import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { compare, median, type Outcome } from "./harness.ts";
-import { type BenchServer, makeRepository, startServer } from "./server.ts";
+import { type BenchServer, startServer } from "./server.ts";
 import { temporaryDirectory } from "./workbench.ts";
 
 const [liveCount, stalledCount] = [200, 50];
@@ -30,14 +29,7 @@ const pipeline = `build:
 export async function benchReaders(rounds: number): Promise<Outcome[]> {
   const directory = temporaryDirectory();
   await using server = await startServer(directory);
-  const repository = join(directory, "repository");
-  makeRepository(repository, pipeline);
-  const { id: project_id } = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
-  const registered = await server.ask<{ id: string }>("POST", "/v1/repositories", {
-    project_id,
-    clone_url: repository,
-  });
-  await server.ask("POST", "/v1/pipelines", { repository_id: registered.id, name: "talk" });
+  await server.register("talk", pipeline);
   const { id: run } = await server.ask<{ id: string }>("POST", "/v1/pipelines/talk/runs", {});
   const step = await stepThatTalks(server, run);
   const lateness: number[] = [];

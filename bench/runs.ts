@@ -7,7 +7,7 @@ import { constants, mkdirSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
 import { compare, median, type Outcome } from "./harness.ts";
-import { type BenchServer, makeRepository, startServer } from "./server.ts";
+import { type BenchServer, startServer } from "./server.ts";
 import { exited, temporaryDirectory } from "./workbench.ts";
 
 const oneByOne = 10;
@@ -19,14 +19,8 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
   const directory = temporaryDirectory();
   const fifo = openFifo(join(directory, "said"));
   await using server = await startServer(directory, { SHIPINATOR_LOCAL_SLOTS: String(slots) });
-  const repository = join(directory, "repository");
-  makeRepository(repository, `build:\n  steps:\n    - { name: a, run: 'echo . >${fifo.path}' }\n`);
-  const project = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
-  const registered = await server.ask<{ id: string }>("POST", "/v1/repositories", {
-    project_id: project.id,
-    clone_url: repository,
-  });
-  await server.ask("POST", "/v1/pipelines", { repository_id: registered.id, name: "noop" });
+  const file = `build:\n  steps:\n    - { name: a, run: 'echo . >${fifo.path}' }\n`;
+  const repository = await server.register("noop", file);
   const floor = makeFloor(directory, repository, fifo);
   const start = () => server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
   try {

@@ -13,6 +13,8 @@ export interface BenchServer extends AsyncDisposable {
   readonly token: string;
   readonly headers: Readonly<Record<string, string>>;
   ask<T>(method: string, path: string, body?: unknown): Promise<T>;
+  /** A pipeline of that name on a repository of its own that has this file; gives the repository's directory. */
+  register(name: string, file: string): Promise<string>;
   /** Waits for the run's end, by its events. */
   ended(run: string): Promise<void>;
   rss(): number;
@@ -36,7 +38,7 @@ export async function startServer(
   const { url }: { url: string } = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
   const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
   const headers = { authorization: `Bearer ${token}` };
-  return {
+  const server: BenchServer = {
     url,
     token,
     headers,
@@ -49,6 +51,17 @@ export async function startServer(
       if (!response.ok) throw new Error(`${response.status} of ${path}: ${await response.text()}`);
       return JSON.parse(await response.text());
     },
+    async register(name, file) {
+      const repository = join(directory, "repository");
+      makeRepository(repository, file);
+      const { id: project_id } = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
+      const registered = await server.ask<{ id: string }>("POST", "/v1/repositories", {
+        project_id,
+        clone_url: repository,
+      });
+      await server.ask("POST", "/v1/pipelines", { repository_id: registered.id, name });
+      return repository;
+    },
     async ended(run) {
       const events = { headers: { ...headers, accept: "text/event-stream" } };
       await (await fetch(`${url}/v1/pipeline-runs/${run}/events`, events)).text();
@@ -59,9 +72,27 @@ export async function startServer(
       await once(child, "exit");
     },
   };
+  return server;
 }
 
-export function makeRepository(directory: string, file: string): void {
+/** A floor that serves: a program of this folder in a process of its own, as the server is, which prints where. */
+export async function startFloor(
+  script: string,
+  args: readonly string[],
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const [url] = await once(child.stdout, "data");
+  return {
+    url: String(url).trim(),
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await once(child, "exit");
+    },
+  };
+}
+
+function makeRepository(directory: string, file: string): void {
   mkdirSync(directory);
   writeFileSync(join(directory, ".shipinator.yaml"), file);
   const git = (...args: string[]) => execFileSync("git", ["-C", directory, ...args], { stdio: "ignore" });

@@ -2,13 +2,9 @@
  * The server over HTTP against floors of the same stack in the same run: a read of a run against a bare Fastify that
  * reads one row by its primary key; accepting runs; and what an idle server weighs.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { compare, type Outcome } from "./harness.ts";
-import { makeRepository, startServer } from "./server.ts";
+import { startFloor, startServer } from "./server.ts";
 import { createWorkbench, temporaryDirectory } from "./workbench.ts";
 
 const connections = 10;
@@ -17,17 +13,14 @@ const requests = 1_500;
 export async function benchService(rounds: number): Promise<Outcome[]> {
   const directory = temporaryDirectory();
   await using server = await startServer(directory);
-  const repository = join(directory, "repository");
-  makeRepository(repository, 'build:\n  steps:\n    - { name: a, run: ":" }\n');
-  const project = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
-  const registered = await server.ask<{ id: string }>("POST", "/v1/repositories", {
-    project_id: project.id,
-    clone_url: repository,
-  });
-  await server.ask("POST", "/v1/pipelines", { repository_id: registered.id, name: "noop" });
+  await server.register("noop", 'build:\n  steps:\n    - { name: a, run: ":" }\n');
   const run = await server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
-  await server.ask("GET", `/v1/pipeline-runs/${run.id}/events?after=0`);
-  await using floor = await startFloor();
+  await server.ended(run.id);
+  await using bench = await createWorkbench();
+  const { connection } = await bench.app.open();
+  const { host, port, user, password, database } = connection;
+  const settings = JSON.stringify({ host, port, user, password, database });
+  await using floor = await startFloor("./service-floor.ts", [settings, String(connections)]);
   const memory = server.rss();
   const read = await compare({
     title: `${requests} reads of a run over ${connections} connections`,
@@ -40,26 +33,6 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
   });
   console.log(`  the server's memory before, idle: ${memory} MiB (at most 130)`);
   return [read];
-}
-
-async function startFloor(): Promise<AsyncDisposable & { readonly url: string }> {
-  const bench = await createWorkbench();
-  const { connection } = await bench.app.open();
-  const { host, port, user, password, database } = connection;
-  const settings = JSON.stringify({ host, port, user, password, database });
-  const script = fileURLToPath(new URL("./service-floor.ts", import.meta.url));
-  const child = spawn(process.execPath, [script, settings, String(connections)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [url] = await once(child.stdout, "data");
-  return {
-    url: String(url).trim(),
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      await once(child, "exit");
-      await bench[Symbol.asyncDispose]();
-    },
-  };
 }
 
 /** Milliseconds for all requests. */

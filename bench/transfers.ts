@@ -1,11 +1,8 @@
 /** The bytes of an artifact out of a real server, verified on their way, against a bare stream of the same file. */
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { compare, type Outcome } from "./harness.ts";
-import { makeRepository, startServer } from "./server.ts";
+import { startFloor, startServer } from "./server.ts";
 import { temporaryDirectory } from "./workbench.ts";
 
 const mebibytes = 256;
@@ -13,18 +10,11 @@ const mebibytes = 256;
 export async function benchTransfers(rounds: number): Promise<Outcome[]> {
   const directory = temporaryDirectory();
   await using server = await startServer(directory);
-  const repository = join(directory, "repository");
   const script = `head -c ${mebibytes << 20} /dev/urandom >large`;
-  makeRepository(
-    repository,
+  await server.register(
+    "large",
     `build:\n  steps:\n    - { name: a, run: '${script}', outputs: [{ type: binary, path: large }] }\n`,
   );
-  const { id: project_id } = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
-  const { id: repository_id } = await server.ask<{ id: string }>("POST", "/v1/repositories", {
-    project_id,
-    clone_url: repository,
-  });
-  await server.ask("POST", "/v1/pipelines", { repository_id, name: "large" });
   const { id } = await server.ask<{ id: string }>("POST", "/v1/pipelines/large/runs", {});
   await server.ended(id);
   const { artifacts } = await server.ask<{ artifacts: readonly { id: string; storage_path: string }[] }>(
@@ -33,7 +23,7 @@ export async function benchTransfers(rounds: number): Promise<Outcome[]> {
   );
   const [artifact] = artifacts;
   if (artifact === undefined) throw new Error("the run made no artifact");
-  await using floor = await startFloor(artifact.storage_path);
+  await using floor = await startFloor("./transfer-floor.ts", [artifact.storage_path]);
   return [
     await compare({
       title: `${mebibytes} MiB out of the server`,
@@ -48,19 +38,6 @@ export async function benchTransfers(rounds: number): Promise<Outcome[]> {
       limits: [{ subject: "download", of: "bare stream", most: 1 / 0.9 }],
     }),
   ];
-}
-
-async function startFloor(file: string): Promise<AsyncDisposable & { readonly url: string }> {
-  const script = fileURLToPath(new URL("./transfer-floor.ts", import.meta.url));
-  const child = spawn(process.execPath, [script, file], { stdio: ["ignore", "pipe", "inherit"] });
-  const [url] = await once(child.stdout, "data");
-  return {
-    url: String(url).trim(),
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      await once(child, "exit");
-    },
-  };
 }
 
 /** Milliseconds until the last byte. */
