@@ -35,3 +35,4 @@ export {
   type ProblemOptions,
   problems,
 } from "./problem.ts";
+export { shellQuote } from "./shell-quote.ts";

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import type { SourceSpec } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
 import { fetchCommit, treeGone } from "./fetch.ts";
-import type { GitResult } from "./git.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
+import type { GitResult } from "./git-process.ts";
 import {
   formatOf,
   type Mirror,

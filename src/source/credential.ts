@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, Problem, type RepositoryId } from "../kernel/index.ts";
+import { type Clock, Problem, type RepositoryId, shellQuote } from "../kernel/index.ts";
 import { absent, unusable } from "./mirror.ts";
 import { isSshAddress } from "./url.ts";
 
@@ -100,7 +100,7 @@ async function lendKey(lender: Lender, keys: string, { name, value }: CloneCrede
   const options = ["IdentitiesOnly=yes", "IdentityAgent=none", "BatchMode=yes"].map((one) => ` -o ${one}`);
   return {
     args: [],
-    env: { GIT_SSH_COMMAND: `${lender.ssh} -i '${path.replace(/'/g, "'\\''")}'${options.join("")}` },
+    env: { GIT_SSH_COMMAND: `${lender.ssh} -i ${shellQuote(path)}${options.join("")}` },
     name,
     [Symbol.asyncDispose]: () => rm(path, { force: true }),
   };

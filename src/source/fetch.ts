@@ -6,8 +6,8 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import { lend, type Remote } from "./credential.ts";
-import type { GitResult } from "./git.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
+import type { GitResult } from "./git-process.ts";
 import {
   type Mirror,
   privatePlace,

@@ -2,7 +2,7 @@
  * Packs one commit (without its history) of a person's repository into the mirror. git runs in the mirror and only
  * borrows the person's objects, so that nothing of theirs is written, and what arrives needs them no more.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { explainGit } from "./git-problem.ts";
 import { type Mirror, privatePlace, publishCommit, recentCommits, treeOfCommit, unusable } from "./mirror.ts";
@@ -60,12 +60,16 @@ async function pack(
   const env = { GIT_DIR: mirror.path, ...writesAside(place.path, mirror, [from.objects]) };
   const cuts = [commit, ...haves].map((id) => `--shallow ${id}\n`).join("");
   const without = haves.length === 0 ? "" : `--not\n${haves.join("\n")}\n`;
+  const stdin = join(place.path, "revs");
+  await writeFile(stdin, `${cuts}${commit}\n${without}`).catch((error: unknown) => {
+    throw unusable(stdin, error);
+  });
   const { code, stderr } = await room.git.run(
     {
       ...commonTo(room, mirror),
       env,
       args: ["pack-objects", "--revs", "--quiet", "--non-empty", "--window=0", join(packs, "pack")],
-      input: `${cuts}${commit}\n${without}`,
+      stdin,
     },
     signal,
   );

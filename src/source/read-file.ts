@@ -1,9 +1,11 @@
 /** One file of a tree, by one git process: the folder's entry tells what it is, then its size, then its bytes. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { SourceSpec } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
 import { treeGone } from "./fetch.ts";
 import { explainGit } from "./git-problem.ts";
-import { formatOf, mirrorAt } from "./mirror.ts";
+import { formatOf, mirrorAt, privatePlace, unusable } from "./mirror.ts";
 import { isCommitId } from "./ref.ts";
 import type { Room } from "./room.ts";
 import { quote } from "./url.ts";
@@ -26,12 +28,18 @@ export async function readFileAt(
   const folder = segments.slice(0, -1).join("/");
   const mirror = mirrorAt(room.directory, at.repositoryId, formatOf(at.tree));
 
+  await using place = await privatePlace(mirror);
+  const stdin = join(place.path, "questions");
+  const questions = `info ${at.tree}\ncontents ${at.tree}:${folder}\ncontents ${at.tree}:${path}\n`;
+  await writeFile(stdin, questions).catch((error: unknown) => {
+    throw unusable(stdin, error);
+  });
   const result = await room.git.run(
     {
       args: ["cat-file", "--batch-command"],
       cwd: room.directory,
       env: { GIT_DIR: mirror.path },
-      input: `info ${at.tree}\ncontents ${at.tree}:${folder}\ncontents ${at.tree}:${path}\n`,
+      stdin,
       outputCap: listingCap + maxBytes,
       limitMs: room.limits.localMs,
       config: "none",

@@ -1,7 +1,7 @@
 /** Puts the room together. */
 import { mkdir } from "node:fs/promises";
 import { resolve as absolute } from "node:path";
-import type { Clock, Logger } from "../kernel/index.ts";
+import { type Clock, type Logger, shellQuote } from "../kernel/index.ts";
 import { archive } from "./archive.ts";
 import { checkout } from "./checkout.ts";
 import type { Credentials } from "./credential.ts";
@@ -49,7 +49,7 @@ const smallFile = 32 * 1024;
 /** As git does: a command line, or else a program. */
 function sshOf({ GIT_SSH_COMMAND, GIT_SSH }: Readonly<Record<string, string>>): string {
   if (GIT_SSH_COMMAND !== undefined && GIT_SSH_COMMAND !== "") return GIT_SSH_COMMAND;
-  return GIT_SSH === undefined || GIT_SSH === "" ? "ssh" : `'${GIT_SSH.replace(/'/g, "'\\''")}'`;
+  return GIT_SSH === undefined || GIT_SSH === "" ? "ssh" : shellQuote(GIT_SSH);
 }
 
 export function createSource(options: SourceOptions): Source {
@@ -118,6 +118,7 @@ export function createSource(options: SourceOptions): Source {
     async [Symbol.asyncDispose]() {
       stop.abort(new DOMException("the source room was closed", "AbortError"));
       await Promise.allSettled(busy);
+      await room.git[Symbol.asyncDispose]();
     },
   };
 }

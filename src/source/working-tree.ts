@@ -4,7 +4,7 @@
  * private index stays for the next snapshot as its stat cache; HEAD's objects are imported first, so that an
  * unchanged file costs one hash and no write even the first time.
  */
-import { mkdir, open, realpath, rm } from "node:fs/promises";
+import { mkdir, open, realpath, rm, writeFile } from "node:fs/promises";
 import { isAbsolute, join, relative, sep } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import { explainGit } from "./git-problem.ts";
@@ -169,9 +169,10 @@ async function write(
     config: "none",
   } as const;
   const args = ["-C", directory, "update-index", "--add", "--remove", "--replace", ...links, "-z", "--stdin"];
-  const update = (paths: readonly string[]) => {
-    const input = Buffer.from(paths.map((path) => `${path}\0`).join(""), "latin1");
-    return room.git.run({ ...call, args, input }, signal);
+  const stdin = join(place.path, "paths");
+  const update = async (paths: readonly string[]) => {
+    await writeFile(stdin, Buffer.from(paths.map((path) => `${path}\0`).join(""), "latin1"));
+    return room.git.run({ ...call, args, stdin }, signal);
   };
   let updated = await update([...listing.files, ...(gone ?? [])]);
   if (updated.code !== 0 && gone !== null) {

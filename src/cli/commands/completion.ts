@@ -1,5 +1,6 @@
 /** `shipinator completion bash|zsh|fish`: what a shell needs to complete commands and options, out of their own tree. */
 import type { Command, Option } from "commander";
+import { shellQuote } from "../../kernel/index.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
 
@@ -51,7 +52,6 @@ function wordsOf({ short, long, description, argChoices, required, optional }: O
 
 const formsOf = ({ short, long }: OptionWords): readonly string[] =>
   short === null ? [long] : [short, long];
-const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 /** `token create` under each of its names: an alias leads to the same place. */
 function stepsOf(nodes: readonly Node[]): readonly string[] {
@@ -59,7 +59,7 @@ function stepsOf(nodes: readonly Node[]): readonly string[] {
     commands.flatMap(({ words }) =>
       words.map((word) => {
         const to = [...path, words[0] ?? word].join(" ");
-        return `    ${quote([...path, word].join(" "))}) command=${quote(to)} ;;`;
+        return `    ${shellQuote([...path, word].join(" "))}) command=${shellQuote(to)} ;;`;
       }),
     ),
   );
@@ -71,7 +71,8 @@ function choicesOf({ path, options }: Node, variable: string): readonly string[]
     return typeof choices === "string"
       ? []
       : formsOf(option).map(
-          (form) => `  ${quote([...path, form].join(" "))}) ${variable}=${quote(choices.join(" "))} ;;`,
+          (form) =>
+            `  ${shellQuote([...path, form].join(" "))}) ${variable}=${shellQuote(choices.join(" "))} ;;`,
         );
   });
 }
@@ -79,7 +80,7 @@ function choicesOf({ path, options }: Node, variable: string): readonly string[]
 /** Options that take something: what comes after them is theirs. */
 function valuesOf({ path, options }: Node): readonly string[] {
   return options.flatMap((option) =>
-    option.takes === "anything" ? formsOf(option).map((form) => quote([...path, form].join(" "))) : [],
+    option.takes === "anything" ? formsOf(option).map((form) => shellQuote([...path, form].join(" "))) : [],
   );
 }
 
@@ -99,7 +100,7 @@ function bash(nodes: readonly Node[]): string {
   const { steps, values, choices } = shared(nodes, "words");
   const words = nodes.map(({ path, commands, options }) => {
     const all = [...commands.flatMap((one) => one.words), ...options.map(({ long }) => long)];
-    return `  ${quote(path.join(" "))}) words=${quote(all.join(" "))} ;;`;
+    return `  ${shellQuote(path.join(" "))}) words=${shellQuote(all.join(" "))} ;;`;
   });
   return `# Completion of shipinator for bash: source <(shipinator completion bash)
 _shipinator() {
@@ -128,7 +129,7 @@ complete -o bashdefault -o default -F _shipinator shipinator
 function zsh(nodes: readonly Node[]): string {
   const { steps, values, choices } = shared(nodes, "choices");
   const described = (word: string, description: string) =>
-    quote(`${word.replaceAll(":", "\\:")}:${description}`);
+    shellQuote(`${word.replaceAll(":", "\\:")}:${description}`);
   const words = nodes.map(({ path, commands, options }) => {
     const all = [
       ...commands.flatMap((one) => one.words.map((word) => described(word, one.description))),
@@ -136,7 +137,7 @@ function zsh(nodes: readonly Node[]): string {
     ];
     // Where a command is to come, no file does.
     const files = commands.length > 0 ? "no" : "yes";
-    return `  ${quote(path.join(" "))}) described=(${all.join(" ")}) files=${files} ;;`;
+    return `  ${shellQuote(path.join(" "))}) described=(${all.join(" ")}) files=${files} ;;`;
   });
   return `#compdef shipinator
 # Completion of shipinator for zsh: source <(shipinator completion zsh), or a file _shipinator in fpath.
@@ -178,16 +179,20 @@ function fish(nodes: readonly Node[]): string {
     return [
       ...commands.flatMap((one) =>
         one.words.map((word) =>
-          line([`-n ${quote(yet)}`, "-f", `-a ${word}`, `-d ${quote(one.description)}`]),
+          line([`-n ${shellQuote(yet)}`, "-f", `-a ${word}`, `-d ${shellQuote(one.description)}`]),
         ),
       ),
       ...options.map(({ short, long, description, takes }) =>
         line([
-          `-n ${quote(path.length === 0 ? "__fish_use_subcommand" : seen)}`,
+          `-n ${shellQuote(path.length === 0 ? "__fish_use_subcommand" : seen)}`,
           ...(short === null ? [] : [`-s ${short.slice(1)}`]),
           `-l ${long.slice(2)}`,
-          ...(takes === "nothing" ? [] : takes === "anything" ? ["-r"] : [`-x -a ${quote(takes.join(" "))}`]),
-          `-d ${quote(description)}`,
+          ...(takes === "nothing"
+            ? []
+            : takes === "anything"
+              ? ["-r"]
+              : [`-x -a ${shellQuote(takes.join(" "))}`]),
+          `-d ${shellQuote(description)}`,
         ]),
       ),
     ];

@@ -1,4 +1,6 @@
 /** Durations, sizes and times for people. */
+import { shellQuote } from "../../kernel/index.ts";
+
 export function formatDuration(milliseconds: number): string {
   const ms = Math.max(0, milliseconds);
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)}s`;
@@ -43,5 +45,5 @@ export function count(amount: number, noun: string): string {
 
 /** A word as it can be typed into a shell. */
 export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : shellQuote(text);
 }

@@ -16,12 +16,11 @@ import {
   writeSync,
 } from "node:fs";
 import { Socket } from "node:net";
-import { errorCode, Problem } from "../../kernel/index.ts";
+import { errorCode, Problem, shellQuote } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
 import { readIfThere, readLine } from "./layout.ts";
 import { type Machine, readProcess } from "./machine.ts";
 import type { LocalExecutorOptions } from "./options.ts";
-import { quote } from "./prologue.ts";
 import type { Ladder, LaneIdentity, LaneScope } from "./rungs/ladder.ts";
 import { oomKills } from "./rungs/ladder.ts";
 
@@ -140,7 +139,7 @@ function identityOf(directory: string, record: LaneRecord, machine: Machine): La
 /** Joins the lane's groups before anything else runs in it; the memory group is welcome, not needed. */
 function setupText(scope: LaneScope): string {
   const join = (group: string | null) =>
-    group === null ? ":" : `echo "$$" >${quote(`${group}/cgroup.procs`)}`;
+    group === null ? ":" : `echo "$$" >${shellQuote(`${group}/cgroup.procs`)}`;
   return `${join(scope.memory)}\n${join(scope.group)}\n`;
 }
 

@@ -5,7 +5,7 @@
  * reads a file in one gulp, but a FIFO byte by byte.
  */
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import { errorCode } from "../../kernel/index.ts";
+import { errorCode, shellQuote } from "../../kernel/index.ts";
 
 export interface StepRecord {
   readonly executionId: string;
@@ -51,13 +51,13 @@ export function systemShell(): SystemShell {
  */
 export function prologueText(input: PrologueInput): string {
   const exports = Object.entries(input.environment).map(
-    ([name, value]) => `export ${name}=${quote(value)}\n`,
+    ([name, value]) => `export ${name}=${shellQuote(value)}\n`,
   );
   return `#${JSON.stringify(input.record)}
-case $# in 2) cap=${input.logCapBytes} log=${quote(input.record.logFile)} pump=${quote(input.pump.map(quote).join(" "))}; return ;; esac
-cd ${quote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
+case $# in 2) cap=${input.logCapBytes} log=${shellQuote(input.record.logFile)} pump=${shellQuote(input.pump.map(shellQuote).join(" "))}; return ;; esac
+cd ${shellQuote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
 unset OLDPWD
-${exports.join("")}(${input.shell.map(quote).join(" ")}) 2>&1
+${exports.join("")}(${input.shell.map(shellQuote).join(" ")}) 2>&1
 ${endOfPrologue}`;
 }
 
@@ -83,11 +83,6 @@ export function parseStepFile(text: string): StepFile {
     exit: value("exit"),
     log: value("log"),
   };
-}
-
-/** Single quotes keep every byte as it is; a quote itself steps outside them. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Why this environment cannot be handed to a process, or null. */

@@ -118,7 +118,9 @@ describe("kill -9 around a git command", () => {
     ["after", "read-tree"],
   ])("%s %s: the next call goes on as if nothing had been", async (order, command) => {
     const script = join(place.path, "killing-git");
-    const last = order === "before" ? "kill -9 $PPID" : 'git "$@"; kill -9 $PPID; exit';
+    // Its parent is the shell that started it, and whose child that is, is the process to kill.
+    const kill = "read -r _ _ _ caller _ </proc/$PPID/stat; kill -9 $caller";
+    const last = order === "before" ? kill : `git "$@"; ${kill}; exit`;
     writeFileSync(script, `#!/bin/sh\ncase " $* " in *" ${command} "*) ${last};; esac\nexec git "$@"\n`, {
       mode: 0o755,
     });

@@ -1,10 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  environmentFault,
-  parseStepFile,
-  prologueText,
-  quote,
-} from "../../../src/executor/local/prologue.ts";
+import { environmentFault, parseStepFile, prologueText } from "../../../src/executor/local/prologue.ts";
 
 const record = { executionId: "e", lane: "0", timeoutSeconds: 5, graceSeconds: 1, logFile: "/l'og" };
 const text = (environment: Record<string, string> = {}) =>
@@ -46,11 +41,7 @@ describe("a step's file", () => {
   });
 });
 
-describe("quoting and limits", () => {
-  it("steps outside for a single quote only", () => {
-    expect(quote("it's $x `y` \\")).toBe("'it'\\''s $x `y` \\'");
-  });
-
+describe("limits", () => {
   it("allows a variable up to the kernel's limit, and not a byte more", () => {
     const name = "V";
     expect(environmentFault({ [name]: "x".repeat(131_071 - 2) }, 0, "posix")).toBeNull();
