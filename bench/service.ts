@@ -14,8 +14,12 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
   const directory = temporaryDirectory();
   await using server = await startServer(directory);
   await server.register("noop", 'build:\n  steps:\n    - { name: a, run: ":" }\n');
-  const run = await server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
-  await server.ended(run.id);
+  const runs: string[] = [];
+  while (runs.length < connections) {
+    const { id } = await server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
+    await server.ended(id);
+    runs.push(`${server.url}/v1/pipeline-runs/${id}`);
+  }
   await using bench = await createWorkbench();
   const { connection } = await bench.app.open();
   const { host, port, user, password, database } = connection;
@@ -26,8 +30,9 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
     title: `${requests} reads of a run over ${connections} connections`,
     rounds,
     contenders: [
-      { name: "GET run", measure: () => load(`${server.url}/v1/pipeline-runs/${run.id}`, server.headers) },
-      { name: "bare primary-key read", measure: () => load(floor.url, {}) },
+      { name: "GET run", measure: () => load(runs.slice(0, 1), server.headers) },
+      { name: "GET run, ten in turn", measure: () => load(runs, server.headers) },
+      { name: "bare primary-key read", measure: () => load([floor.url], {}) },
     ],
     limits: [{ subject: "GET run", of: "bare primary-key read", most: 2 }],
   });
@@ -35,12 +40,12 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
   return [read];
 }
 
-/** Milliseconds for all requests. */
-async function load(url: string, headers: Readonly<Record<string, string>>): Promise<number> {
+/** Milliseconds for all requests, of these in turn. */
+async function load(urls: readonly string[], headers: Readonly<Record<string, string>>): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   let left = requests;
   const start = performance.now();
-  const one = () =>
+  const one = (url: string) =>
     new Promise<void>((resolve, reject) => {
       const asked = request(url, { agent, headers }, (response) => {
         if (response.statusCode !== 200) reject(new Error(`${response.statusCode} of ${url}`));
@@ -52,7 +57,7 @@ async function load(url: string, headers: Readonly<Record<string, string>>): Pro
     });
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      while (left-- > 0) await one();
+      while (left-- > 0) await one(urls[left % urls.length] ?? "");
     }),
   );
   const took = performance.now() - start;

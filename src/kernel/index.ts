@@ -1,4 +1,5 @@
 export { type Clock, systemClock } from "./clock.ts";
+export { type Coalescer, createCoalescer } from "./coalescer.ts";
 export { defaultDataDirectory } from "./data-directory.ts";
 export {
   type AnyId,

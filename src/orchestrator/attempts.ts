@@ -7,9 +7,8 @@
  * nothing about the attempt: it is written to the log, and the sweep's turn tries again.
  */
 import type { ExecutionView, Outcome, SettledExecution } from "../domain/index.ts";
-import { type ExecutionId, errorMessage, Problem, type RunId } from "../kernel/index.ts";
+import { createCoalescer, type ExecutionId, errorMessage, Problem, type RunId } from "../kernel/index.ts";
 import { type Attempt, attemptOf, describeAttempt } from "./attempt.ts";
-import { createCoalescer } from "./coalescer.ts";
 import { inquire } from "./inquiry.ts";
 import { neverBegan, outcomeOfProblem, vanished } from "./outcomes.ts";
 import { settleBare, settleEnd } from "./settle.ts";

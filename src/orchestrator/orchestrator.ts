@@ -4,10 +4,9 @@
  * lost and every advance that failed.
  */
 import type { ChangeSet } from "../domain/index.ts";
-import { createLoop, errorMessage, type RunId } from "../kernel/index.ts";
+import { createCoalescer, createLoop, errorMessage, type RunId } from "../kernel/index.ts";
 import { createAdvance } from "./advance.ts";
 import { createAttempts } from "./attempts.ts";
-import { createCoalescer } from "./coalescer.ts";
 import { createDispatcher } from "./dispatcher.ts";
 import { createResolving } from "./resolving.ts";
 import type { Orchestrator, OrchestratorDeps } from "./types.ts";

@@ -3,7 +3,13 @@
  * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
  */
 import type { ChangeSet, RunState, Snapshot } from "../domain/index.ts";
-import type { NodeId, PipelineId, ProjectId, RunId } from "../kernel/index.ts";
+import {
+  createCoalescer,
+  type NodeId,
+  type PipelineId,
+  type ProjectId,
+  type RunId,
+} from "../kernel/index.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { leaveRun, requestCancel, takeOver } from "./control.ts";
@@ -99,6 +105,8 @@ export interface RunStore {
 export function createRunStore(database: Database): RunStore {
   const select = (tail: string, values: readonly unknown[], options?: QueryOptions) =>
     database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values, options);
+  // Whoever asks while the run is being read is told what is read next: a crowd that looks at one run costs two reads.
+  const summaries = createCoalescer((id: RunId) => readSummary(database, id));
   return {
     accept: (run, plan) => acceptRun(database, run, plan),
     submit: (run) => submitRun(database, run),
@@ -160,7 +168,7 @@ export function createRunStore(database: Database): RunStore {
       const values = projectId === null ? [] : [projectId];
       return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
     },
-    summary: (id) => readSummary(database, id),
+    summary: (id) => summaries.request(id),
     purge: (before, limit) => purgeRuns(database, before, limit),
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createCoalescer } from "../../../src/orchestrator/coalescer.ts";
+import { createCoalescer } from "../../../src/kernel/index.ts";
 
 describe("a coalescer", () => {
   it("makes two passes of 200 requests that come during the first", async () => {
@@ -43,6 +43,13 @@ describe("a coalescer", () => {
     });
     await Promise.all([coalescer.request("a"), coalescer.request("b"), coalescer.request("a")]);
     expect(seen.toSorted()).toEqual(["a", "a", "b"]);
+  });
+
+  it("tells what a pass found that began after the request", async () => {
+    let found = 0;
+    const coalescer = createCoalescer<string, number>(async () => ++found);
+    const answers = [coalescer.request("a"), coalescer.request("a"), coalescer.request("a")];
+    expect(await Promise.all(answers)).toEqual([1, 2, 2]);
   });
 
   it("tells its own requester of a failed pass, and goes on", async () => {
