@@ -3,6 +3,7 @@
  * reads one row by its primary key; accepting runs; and what an idle server weighs.
  */
 import { Agent, request } from "node:http";
+import { setTimeout } from "node:timers/promises";
 import { compare, type Outcome } from "./harness.ts";
 import { startFloor, startServer } from "./server.ts";
 import { createWorkbench, temporaryDirectory } from "./workbench.ts";
@@ -36,7 +37,9 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
     ],
     limits: [{ subject: "GET run", of: "bare primary-key read", most: 2 }],
   });
-  console.log(`  the server's memory before, idle: ${memory} MiB (at most 130)`);
+  console.log(`  the server's memory before, idle: ${memory} MiB; now: ${server.rss()} MiB`);
+  await setTimeout(35_000);
+  console.log(`  and when it has been idle again: ${server.rss()} MiB (at most 124, which are 130 MB)`);
   return [read];
 }
 

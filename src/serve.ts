@@ -6,7 +6,7 @@ import { type Api, startApi } from "./api/index.ts";
 import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { isFinalRun } from "./domain/index.ts";
-import { createLogger, errorMessage, Problem } from "./kernel/index.ts";
+import { createIdleMemory, createLogger, errorMessage, Problem } from "./kernel/index.ts";
 import {
   createCaretaker,
   createOperations,
@@ -71,6 +71,8 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     log,
   });
   composition.listening(api.url);
+  const memory = createIdleMemory(clock, log);
+  memory.start();
   const traces = await openTraces(composition, operations, options.version);
   const found = join(config.dataDir, serverFile);
   const announcement = `${JSON.stringify({ url: api.url, pid: options.host.pid, version: options.version })}\n`;
@@ -83,7 +85,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     // Not ready from here on, also where the database is away and the next question takes its time.
     const drained = stopApi(api);
     if (await mayGoOn()) leaveForAWhile();
-    await caretaker[Symbol.asyncDispose]();
+    await Promise.all([caretaker[Symbol.asyncDispose](), memory.stop()]);
     await drained;
     await traces?.[Symbol.asyncDispose]();
     await composition.close();

@@ -1,6 +1,7 @@
 export { type Clock, systemClock } from "./clock.ts";
 export { type Coalescer, createCoalescer } from "./coalescer.ts";
 export { defaultDataDirectory } from "./data-directory.ts";
+export { createIdleMemory, type Heap } from "./idle-memory.ts";
 export {
   type AnyId,
   type ArtifactId,

@@ -1,26 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Clock, createLoop } from "../../../src/kernel/index.ts";
-
-/** A clock whose naps end when the test says so, or by abort. */
-function steeredClock() {
-  const naps: (() => void)[] = [];
-  const asleep: (() => void)[] = [];
-  const clock: Clock = {
-    now: () => new Date(0),
-    monotonic: () => 0,
-    sleep: (_ms, signal) =>
-      new Promise((resolve) => {
-        naps.push(resolve);
-        signal?.addEventListener("abort", () => resolve(), { once: true });
-        asleep.shift()?.();
-      }),
-  };
-  return {
-    clock,
-    tick: () => naps.shift()?.(),
-    sleeping: () => new Promise<void>((resolve) => asleep.push(resolve)),
-  };
-}
+import { createLoop } from "../../../src/kernel/index.ts";
+import { steeredClock } from "./support/steered-clock.ts";
 
 describe("a loop", () => {
   it("passes on each tick and sleeps between", async () => {
