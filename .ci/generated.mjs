@@ -12,6 +12,7 @@ const generators = [
   [".ci/boundaries.json", "boundary rules of the linter", boundaryConfiguration],
   ["package-lock.json", "dependencies, for every platform", lockfile],
   ["docs/state-machines.md", "diagrams of the state machines", ["node", ".ci/generate/state-machines.ts"]],
+  ["docs/cli.md", "the program's commands", ["node", ".ci/generate/cli.ts"]],
   ["docs/configuration.md", "settings of the program", ["node", ".ci/generate/configuration.ts"]],
   ["docs/schema/database.sql", "tables, guards and functions", ["node", ".ci/generate/database-schema.ts"]],
   [

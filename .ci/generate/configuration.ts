@@ -51,5 +51,5 @@ registry:
 
 ## Not carried out yet
 
-\`executor\` takes \`local\` alone.
+\`executor\` takes \`local\` and \`remote\` ([steps elsewhere](callbacks.md)), not \`kubernetes\` yet.
 `);
