@@ -59,6 +59,11 @@ export type FoundOutput =
       readonly message: string;
     };
 
+export interface ClosingJob extends Pick<JobSpec, "jobId" | "attempt"> {
+  /** It is proven that nothing was ever submitted in it: then traces of its opening are all there may be. */
+  readonly unused?: true;
+}
+
 /**
  * Carries out attempts. Order: `open(job)` once per job attempt (idempotent: a second call adopts the workspace), then
  * `submit` of its steps, then `close(job)`, which ends whatever a step left running and removes the workspace; it waits
@@ -89,7 +94,7 @@ export interface Executor extends AsyncDisposable {
   cancel(handle: ExecutionHandle, cause: CancelCause, graceSeconds: number): Promise<void>;
   /** Looks up the declared outputs of an ended execution in its workspace. */
   outputs(spec: ExecutionSpec, wanted: readonly OutputSpec[]): Promise<readonly FoundOutput[]>;
-  close(job: Pick<JobSpec, "jobId" | "attempt">): Promise<void>;
+  close(job: ClosingJob): Promise<void>;
   /** Hints until the signal aborts; correctness comes from `status`. The listener must not throw. */
   watch(signal: AbortSignal, listener: (hint: ExecutorHint) => void): void;
   /** What of the plan this executor does not do (say, `image`), a sentence each; recorded and said once per step. */

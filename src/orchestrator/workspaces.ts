@@ -88,7 +88,8 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     const work = async () => {
       try {
         await opening?.catch(() => undefined);
-        await executor.close({ jobId: job.id, attempt: job.attempt });
+        const unused = opening === null && !(await isMarked(deps, runId, job.id));
+        await executor.close({ jobId: job.id, attempt: job.attempt, ...(unused ? { unused } : {}) });
         unclosed.delete(job.id);
       } catch (error) {
         unclosed.set(job.id, workspace);

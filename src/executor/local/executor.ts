@@ -4,9 +4,9 @@
  */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import type { ExecutionSpec, ExecutionStatus, JobSpec } from "../../domain/index.ts";
+import type { ExecutionSpec, ExecutionStatus } from "../../domain/index.ts";
 import { errorMessage, Problem } from "../../kernel/index.ts";
-import type { ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
+import type { ClosingJob, ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
 import { becoming, refuseUnreachable } from "./account.ts";
 import { createAttempts } from "./attempts.ts";
 import { createDeadlines } from "./deadlines.ts";
@@ -202,7 +202,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     return { state: "ended", outcome: { ...lost, began: true } };
   }
 
-  async function close(name: Pick<JobSpec, "jobId" | "attempt">): Promise<void> {
+  async function close(name: ClosingJob): Promise<void> {
     const job = jobs.find(name);
     await jobs.close(name);
     if (job !== null && job !== "vanished") attempts.forget(job);

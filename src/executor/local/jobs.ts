@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
+import type { ClosingJob } from "../types.ts";
 import { endJob } from "./job-ending.ts";
 import { attachLane, begunIn, type Lane, type LaneEvent, type LaneParts, startLane } from "./lane.ts";
 import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
@@ -39,7 +40,7 @@ export interface Jobs {
   find(name: JobName): Job | "vanished" | null;
   /** An idle lane, reserved for the step; a new one when there is none. */
   acquire(job: Job, step: string, group: string | null): Promise<Lane>;
-  close(name: JobName): Promise<void>;
+  close(name: ClosingJob): Promise<void>;
   /** The job attempts that have something here. */
   names(): readonly JobName[];
   /** Removes what is left of others' lanes in reserve, and brings its own to their number. */
@@ -183,15 +184,18 @@ export function createJobs(deps: JobsDeps): Jobs {
     return job;
   }
 
-  async function end(name: JobName): Promise<void> {
+  async function end(name: ClosingJob): Promise<void> {
     const paths = jobPaths(options.directory, name);
+    const mark = openedMark(options.directory, name);
+    // No step of it can have removed the traces: looking through all processes would be for nothing.
+    if (name.unused && !jobs.has(paths.key) && !existsSync(mark) && !existsSync(paths.root)) return;
     await endJob({ ...deps, groups: groupsOf(paths) }, paths, jobs.get(paths.key)?.lanes ?? []);
-    rmSync(openedMark(options.directory, name), { force: true });
+    rmSync(mark, { force: true });
     rmSync(paths.lent, { force: true });
     jobs.delete(paths.key);
   }
 
-  function close(name: JobName): Promise<void> {
+  function close(name: ClosingJob): Promise<void> {
     const { key } = jobPaths(options.directory, name);
     return once(closing, key, () => end(name));
   }

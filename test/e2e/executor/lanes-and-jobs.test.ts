@@ -1,7 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { InputArtifact, JobSpec } from "../../../src/domain/index.ts";
 import { newId } from "../../../src/kernel/index.ts";
+import { jobOf } from "../../unit/executor/specs.ts";
 import { isAlive, makeWorld, type World } from "./world.ts";
 
 let world: World;
@@ -106,6 +109,25 @@ describe("a job", () => {
     const same = jobOf();
     await Promise.all([own.executor.open(same), own.executor.open(same), own.executor.open(same)]);
     expect(checkouts).toBe(1);
+  });
+
+  it("that was never used is closed without a look at all processes; its traces and others' are not", async () => {
+    const unused = jobOf();
+    // Of a job whose directory is gone the mark in a process's environment is what tells that it was the job's.
+    const bystander = spawn("sleep", ["600"], {
+      env: { ...process.env, SHIPINATOR_LANE: world.path(unused, "lanes", "0") },
+      stdio: "ignore",
+    });
+    const ended = once(bystander, "exit");
+    await once(bystander, "spawn");
+    await world.executor.close({ ...unused, unused: true });
+    expect(isAlive(bystander.pid ?? 0)).toBe(true);
+    await world.executor.close(unused);
+    expect((await ended)[1]).toBe("SIGKILL");
+
+    const opened = await world.open();
+    await world.executor.close({ ...opened, unused: true });
+    expect(existsSync(world.path(opened))).toBe(false);
   });
 
   it("goes with all it holds: read-only and unreadable directories, odd names, many files", async () => {
