@@ -61,6 +61,11 @@ export function presentDetail(rows: RunSummaryRows): RunDetail {
   };
 }
 
+/** Of a run that nothing belongs to yet. */
+export function presentNew(run: RunRow): RunDetail {
+  return presentDetail({ run, jobs: [], steps: [], executions: [], artifacts: [] });
+}
+
 function presentJob(job: JobRow, steps: ByJob, executions: ByStep): JobDetail {
   return {
     id: job.id,

@@ -8,7 +8,7 @@ import type { Client } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { findArtifact, findRun, noRun } from "./find.ts";
 import { followLog, followRun } from "./follow.ts";
-import { presentArtifact, presentDetail, presentRun } from "./present.ts";
+import { presentArtifact, presentDetail, presentNew, presentRun } from "./present.ts";
 import { retry } from "./retry.ts";
 import { runListFilter } from "./run-filter.ts";
 import { accept } from "./trigger.ts";
@@ -73,8 +73,12 @@ export function runOperations(context: CallerContext): RunOperations {
     trigger: (request, signal) =>
       guard(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (tell) => {
         const asked = { ...request, by: who(request.by) };
-        const { runId, projectId, notes } = await accept(deps, caller, asked, signal);
+        const { runId, projectId, notes, unresolved } = await accept(deps, caller, asked, signal);
         tell({ project: projectId, entity: runId });
+        if (unresolved !== null) {
+          (await deps.database()).orchestrator.carryNew(unresolved);
+          return { run: presentNew(unresolved), notes };
+        }
         // Together: the run shall not be as old as its answer before anything of it begins.
         const [run] = await Promise.all([detail(runId), carry(runId)]);
         return { run, notes };

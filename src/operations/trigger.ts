@@ -6,7 +6,7 @@
 import type { StepPlan } from "../domain/index.ts";
 import { brandId, isId, type PipelineId, Problem, type ProjectId, type RunId } from "../kernel/index.ts";
 import { checkRef, isCommitId } from "../source/index.ts";
-import type { AcceptedRun, PipelineSummaryRow, SubmittedRun } from "../store/index.ts";
+import type { AcceptedRun, PipelineSummaryRow, RunRow, SubmittedRun } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { givenId } from "./names.ts";
@@ -26,6 +26,8 @@ interface Accepted {
   /** Null where it was made just now, for a directory or an address. */
   readonly projectId: ProjectId | null;
   readonly notes: readonly string[];
+  /** Its row, where it was written just now and waits to be resolved. */
+  readonly unresolved: RunRow | null;
 }
 
 export async function accept(
@@ -67,8 +69,8 @@ async function acceptPipeline(
   }
   const { store } = await deps.database();
   const run = await newRun(deps, request, pipeline.id);
-  const submitted = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha });
-  return { runId: submitted.id, projectId: pipeline.project_id, notes: [] };
+  const { id, written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha });
+  return { runId: id, projectId: pipeline.project_id, notes: [], unresolved: written };
 }
 
 interface ResolvedRequest {
@@ -111,7 +113,8 @@ async function acceptResolved(
     source.submodules && !config.submodules
       ? ["submodules are not fetched (submodules: true in the file asks for them)"]
       : [];
-  return { runId: accepted.id, projectId: null, notes: [...source.notes, ...leftOut, ...notes, ...ignored] };
+  const all = [...source.notes, ...leftOut, ...notes, ...ignored];
+  return { runId: accepted.id, projectId: null, notes: all, unresolved: null };
 }
 
 async function newRun(

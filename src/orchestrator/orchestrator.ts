@@ -5,6 +5,7 @@
  */
 import type { ChangeSet } from "../domain/index.ts";
 import { createCoalescer, createLoop, errorMessage, type RunId } from "../kernel/index.ts";
+import type { RunRow } from "../store/index.ts";
 import { createAdvance } from "./advance.ts";
 import { createAttempts } from "./attempts.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -78,6 +79,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     await passes.request(runId);
   }
 
+  function carryNew(run: RunRow): void {
+    advance.take(run.id, "carry");
+    resolving.request(run.id, run);
+  }
+
   async function record(runId: RunId): Promise<void> {
     advance.take(runId, "record");
     try {
@@ -104,6 +110,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       dispatcher.start();
     },
     carry,
+    carryNew,
     record,
     advance: (runId) => passes.request(runId),
     resolveError: (runId) => resolving.lastError(runId),

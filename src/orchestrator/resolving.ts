@@ -7,6 +7,7 @@
  */
 import type { Evidence, FailureReason } from "../domain/index.ts";
 import { errorMessage, Problem, type ProblemCode, type RunId } from "../kernel/index.ts";
+import type { RunRow } from "../store/index.ts";
 import { createTurns } from "./turns.ts";
 import type { OrchestratorDeps } from "./types.ts";
 
@@ -16,6 +17,9 @@ export const resolveDeadlineMs = 600_000;
 /** Whoever comes late, after an outage of the server, tries as long as this all the same. */
 const leastMs = 60_000;
 
+/** So long after it was written a row is taken for what it is now; where it is not, the compare-and-set finds out. */
+const freshMs = 1_000;
+
 /**
  * Each is a handful of git processes and perhaps a network, and a thousand triggers at once must not be a thousand of
  * them; nor must a host that does not answer hold up the repositories of all others.
@@ -23,8 +27,11 @@ const leastMs = 60_000;
 const pace = { atOnce: 4, slowMs: 5_000, aside: 28 } as const;
 
 export interface Resolving {
-  /** Begins to resolve the run, unless that is under way or has failed for good. */
-  request(runId: RunId): void;
+  /**
+   * Begins to resolve the run, unless that is under way or has failed for good.
+   * @param written its row, where that was written just now
+   */
+  request(runId: RunId, written?: RunRow): void;
   /** What is known to be in the way for good. */
   verdict(runId: RunId): Evidence["unresolvable"];
   /** What was in the way the last time, for `why`. */
@@ -59,8 +66,9 @@ export function createResolving(
   const tasks = new Map<RunId, Task>();
   const turns = createTurns({ clock, ...pace });
 
-  async function resolve(runId: RunId, task: Task): Promise<void> {
-    const found = await store.runs.unresolved(runId, owner);
+  async function resolve(runId: RunId, task: Task, written: RunRow | undefined): Promise<void> {
+    const found =
+      written === undefined ? await store.runs.unresolved(runId, owner) : { run: written, ageMs: 0 };
     if (found === null) return;
     // The run's age by the database's clock, from there on by this process's own: neither is compared with the other.
     task.until ??= clock.monotonic() + Math.max(resolveDeadlineMs - found.ageMs, leastMs);
@@ -98,10 +106,14 @@ export function createResolving(
     changed(runId);
   }
 
-  async function attempt(runId: RunId, task: Task): Promise<void> {
+  async function attempt(runId: RunId, task: Task, written: RunRow | undefined): Promise<void> {
+    const asked = clock.monotonic();
     try {
       await turns.take(async () => {
-        if (!task.abort.signal.aborted && !stopping.aborted) await resolve(runId, task);
+        if (task.abort.signal.aborted || stopping.aborted) return;
+        // Its repository may have been given another address while it waited for its turn.
+        const isFresh = clock.monotonic() - asked < freshMs;
+        await resolve(runId, task, isFresh ? written : undefined);
       });
     } catch (error) {
       log.error(
@@ -114,7 +126,7 @@ export function createResolving(
   }
 
   return {
-    request(runId) {
+    request(runId, written) {
       let task = tasks.get(runId);
       if (task === undefined) {
         task = {
@@ -126,7 +138,7 @@ export function createResolving(
         };
         tasks.set(runId, task);
       }
-      if (task.verdict === undefined) task.running ??= attempt(runId, task);
+      if (task.verdict === undefined) task.running ??= attempt(runId, task, written);
     },
     verdict: (runId) => tasks.get(runId)?.verdict,
     lastError: (runId) => tasks.get(runId)?.error ?? null,

@@ -22,7 +22,7 @@ import { type Purged, purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
-import { type SubmittedRun, submitRun } from "./submit.ts";
+import { type Submitted, type SubmittedRun, submitRun } from "./submit.ts";
 import { type RunSummaryRows, readSummary } from "./summary.ts";
 
 export interface RunListFilter {
@@ -53,7 +53,7 @@ export interface RunStore {
   /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
   accept(run: NewRun, plan: (identity: RunIdentity) => readonly NewJob[]): Promise<AcceptedRun>;
   /** Accepts a run that is resolved afterwards, in one statement; see `submitRun`. */
-  submit(run: SubmittedRun): Promise<AcceptedRun>;
+  submit(run: SubmittedRun): Promise<Submitted>;
   /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
   acceptedBefore(
     run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },

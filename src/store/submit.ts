@@ -4,10 +4,11 @@
  */
 import type { JobType } from "../domain/index.ts";
 import { errorCode, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
-import { type AcceptedRun, acceptedBefore } from "./accept.ts";
+import { acceptedBefore } from "./accept.ts";
 import type { Owner } from "./apply.ts";
 import type { Database } from "./database.ts";
-import type { TriggerType } from "./rows.ts";
+import type { RunRow, TriggerType } from "./rows.ts";
+import { runColumns, runTables } from "./run-columns.ts";
 import { refuseUnstorable, storableText } from "./text.ts";
 
 export interface SubmittedRun {
@@ -44,7 +45,7 @@ run as (
   select $1::uuid, $2::uuid, n.number, $3::text, $4::text, $5::text, $6::text, $7::text[], $8::uuid, $9::uuid,
     $10::integer, 2
   from numbered n
-  returning number, seq
+  returning *
 ),
 history as (
   insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
@@ -54,10 +55,16 @@ history as (
     values (1, 'run', 'pending', jsonb_build_object('number', r.number)), (2, 'phase', 'submitted', null)
   ) h (seq, entity, state, evidence)
 )
-select r.number, r.seq from run r`;
+select ${runColumns} from ${runTables.replace("pipeline_runs row", "run row")}`;
+
+export interface Submitted {
+  readonly id: RunId;
+  /** As it was written; null where it had been submitted before. */
+  readonly written: RunRow | null;
+}
 
 /** @throws Problem not_found (pipeline), conflict (the id is another run's), config_invalid (text that cannot be stored) */
-export async function submitRun(database: Database, run: SubmittedRun): Promise<AcceptedRun> {
+export async function submitRun(database: Database, run: SubmittedRun): Promise<Submitted> {
   if (run.gitRef !== null) refuseUnstorable(run.gitRef, "git_ref");
   const id = run.id ?? newId<RunId>();
   const values = [
@@ -73,15 +80,13 @@ export async function submitRun(database: Database, run: SubmittedRun): Promise<
     run.owner.epoch,
     storableText(run.cause),
   ];
-  let submitted: Omit<AcceptedRun, "id"> | undefined;
+  let written: RunRow | undefined;
   try {
-    const rows = await database.query<Omit<AcceptedRun, "id">>(submitSql, values, { name: "runs.submit" });
-    submitted = rows[0];
+    [written] = await database.query<RunRow>(submitSql, values, { name: "runs.submit" });
   } catch (error) {
     if (errorCode(error) !== "23505" || run.id === undefined) throw error;
   }
-  if (submitted !== undefined) return { id, ...submitted };
-  const before = await acceptedBefore(database, { ...run, id });
-  if (before !== null) return before;
+  if (written !== undefined) return { id, written };
+  if ((await acceptedBefore(database, { ...run, id })) !== null) return { id, written: null };
   throw new Problem("not_found", `There is no pipeline ${run.pipelineId}.`);
 }
