@@ -22,6 +22,7 @@ function suite(name: string, { testTimeout, globalSetup = [] }: Suite) {
 }
 
 const postgres = ["test/support/postgres.ts"].filter((file) => existsSync(file));
+const seed = ["test/support/seed.ts"].filter((file) => existsSync(file));
 
 export default defineConfig({
   test: {
@@ -31,8 +32,8 @@ export default defineConfig({
     projects: [
       suite("unit", { testTimeout: 5_000 }),
       suite("pg", { testTimeout: 30_000, globalSetup: postgres }),
-      suite("e2e", { testTimeout: 120_000 }),
-      suite("system", { testTimeout: 600_000, globalSetup: postgres }),
+      suite("e2e", { testTimeout: 120_000, globalSetup: seed }),
+      suite("system", { testTimeout: 600_000, globalSetup: [...postgres, ...seed] }),
     ],
   },
 });

@@ -188,27 +188,10 @@ export class World implements AsyncDisposable {
   static async prepared(): Promise<World> {
     const world = new World();
     if (world.#database !== null) return world;
-    await promisify(execFile)("cp", ["-a", `${await seed()}/.`, world.dataDir]);
+    const { inject } = await import("vitest");
+    await promisify(execFile)("cp", ["-a", `${inject("seed")}/.`, world.dataDir]);
     return world;
   }
-}
-
-let seeding: Promise<World> | undefined;
-
-async function seed(): Promise<string> {
-  seeding ??= (async () => {
-    const world = new World();
-    const { code, stderr } = await world.shipinator(["list"]);
-    if (code !== 0) throw new Error(`the first list ended with ${code}: ${stderr}`);
-    return world;
-  })();
-  return (await seeding).dataDir;
-}
-
-/** For `afterAll` of a file that has prepared worlds. */
-export async function forgetSeed(): Promise<void> {
-  await (await seeding)?.[Symbol.asyncDispose]();
-  seeding = undefined;
 }
 
 /** Waits for something outside that nobody tells of. @throws when it is not so after 30 s */

@@ -12,9 +12,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/operations/index.ts";
-import { forgetSeed, until, World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
 
 const hello = {
   ".shipinator.yaml": `
@@ -44,7 +44,6 @@ afterEach(async () => {
   await target[Symbol.asyncDispose]();
   await source[Symbol.asyncDispose]();
 });
-afterAll(forgetSeed);
 
 async function succeed(world: World, ...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await world.shipinator(argv);

@@ -6,7 +6,7 @@ import { packTar, type TarEntry, unpackTar } from "modern-tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { restoreFiles } from "../../../src/backup/index.ts";
 import { Problem } from "../../../src/kernel/index.ts";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
 
 let world: World;
 let whole: Buffer;
@@ -25,7 +25,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 /** Restores into new directories; gives the problem, or null. */

@@ -2,10 +2,10 @@
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ExecutionId, newId } from "../../../src/kernel/index.ts";
 import { createSteeredClock, type SteeredClock } from "../../pg/orchestrator/clock.ts";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
 import { type Bench, openBench } from "./support/bench.ts";
 
 describe("the times of a log", () => {
@@ -79,8 +79,6 @@ describe("the times of a log", () => {
 });
 
 describe("logs --timestamps", () => {
-  afterAll(forgetSeed);
-
   it("shows when each line was written, in a pipe as it is", async () => {
     await using world = await World.prepared();
     const repository = world.repository("app", {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/operations/index.ts";
 import { CallbackAgent } from "../../support/callback-agent.ts";
-import { forgetSeed, until, World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 let world: World;
@@ -62,7 +62,6 @@ afterAll(async () => {
   expect(await server.stop()).toBe(0);
   await agent[Symbol.asyncDispose]();
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const trigger = (name: string) => server.post<RunDetail>(`/v1/pipelines/${name}/runs`);

@@ -6,12 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import type { RunSummary } from "../../../src/operations/index.ts";
 import { openDatabase, startEmbeddedPostgres } from "../../../src/store/index.ts";
-import { type Answer, type CommandOptions, forgetSeed, World } from "../../support/cli.ts";
+import { type Answer, type CommandOptions, World } from "../../support/cli.ts";
 import { databaseIsOurs } from "../../support/external-database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 import { ordinaryAccount } from "../embedded/processes.ts";
-
-afterAll(forgetSeed);
 
 let world: World;
 beforeAll(async () => {

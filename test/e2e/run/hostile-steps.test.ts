@@ -3,9 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail, StepDetail } from "../../../src/operations/index.ts";
-import { forgetSeed, World } from "../../support/cli.ts";
-
-afterAll(forgetSeed);
+import { World } from "../../support/cli.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { forgetSeed, until, World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
 import { databaseIsOurs } from "../../support/external-database.ts";
 import {
   campaignRepository,
@@ -14,8 +14,6 @@ import {
   momentOf,
   survive,
 } from "../../support/kill-campaign.ts";
-
-afterAll(forgetSeed);
 
 const seed = 20261124;
 const moments = 6;

@@ -2,9 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { forgetSeed, World } from "../../support/cli.ts";
-
-afterAll(forgetSeed);
+import { World } from "../../support/cli.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 /** Repositories and registries that are not public, from the command line to the end of a run. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { World } from "../../support/cli.ts";
 import { certificate, type GitHost, openGitHost } from "../../support/git-server.ts";
 import { startServer } from "../../support/server.ts";
 import { openRegistry } from "../artifacts/support/registry-double.ts";
@@ -12,7 +12,6 @@ beforeEach(async () => {
   world = await World.prepared();
 });
 afterEach(() => world[Symbol.asyncDispose]());
-afterAll(forgetSeed);
 
 const token = "t0ken-of/the+team";
 

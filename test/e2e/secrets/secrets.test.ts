@@ -1,8 +1,8 @@
 /** Secrets from the command line to a step and back nowhere: neither kept nor shown in the clear. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { World } from "../../support/cli.ts";
 import { startServer } from "../../support/server.ts";
 
 let world: World;
@@ -10,7 +10,6 @@ beforeEach(async () => {
   world = await World.prepared();
 });
 afterEach(() => world[Symbol.asyncDispose]());
-afterAll(forgetSeed);
 
 const value = "kept-S3cret/of+ours 42";
 const forms = [

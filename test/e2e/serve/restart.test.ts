@@ -1,9 +1,9 @@
 /** A server that stops and starts in the middle of runs, in order and not: nothing is lost, nothing is repeated. */
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/operations/index.ts";
-import { forgetSeed, until, World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 let world: World;
@@ -24,7 +24,6 @@ afterEach(async () => {
   expect(await server.stop()).toBe(0);
   await world[Symbol.asyncDispose]();
 });
-afterAll(forgetSeed);
 
 const ledger = () =>
   existsSync(join(world.home, "ledger")) ? readFileSync(join(world.home, "ledger"), "utf8") : "";

@@ -3,8 +3,8 @@ import { copyFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { World } from "../../support/cli.ts";
 import { portOf, serverEnvironment, startServer } from "../../support/server.ts";
 
 let world: World;
@@ -12,7 +12,6 @@ beforeEach(async () => {
   world = await World.prepared();
 });
 afterEach(() => world[Symbol.asyncDispose]());
-afterAll(forgetSeed);
 
 const pem = (name: string) => fileURLToPath(new URL(`../../support/tls/${name}`, import.meta.url));
 

@@ -1,8 +1,8 @@
 /** A server that is told to stop while clients of every kind hold on to it. */
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { dial } from "../../pg/api/wire.ts";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 
 let world: World;
@@ -12,7 +12,6 @@ beforeEach(async () => {
   server = await startServer(world);
 });
 afterEach(() => world[Symbol.asyncDispose]());
-afterAll(forgetSeed);
 
 const head = "Host: a\r\n";
 

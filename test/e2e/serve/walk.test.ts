@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/operations/index.ts";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
 import { ended, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 let world: World;
@@ -34,7 +34,6 @@ beforeAll(async () => {
 afterAll(async () => {
   expect(await server.stop()).toBe(0);
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const cli = (...argv: string[]) => world.shipinator(argv, { env: serverEnvironment });

@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/operations/index.ts";
-import { forgetSeed, until, World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 interface Span {
@@ -54,7 +54,6 @@ afterAll(async () => {
   expect(await server.stop()).toBe(0);
   collector.close();
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const trigger = () => server.post<RunDetail>("/v1/pipelines/app/runs");

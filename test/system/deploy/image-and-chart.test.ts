@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DeploymentDetail } from "../../../src/operations/index.ts";
-import { type Answer, forgetSeed } from "../../support/cli.ts";
+import type { Answer } from "../../support/cli.ts";
 import { withoutCluster, withoutImage } from "../support/needs.ts";
 import { ClusterWorld } from "./support/cluster.ts";
 import { digestOf } from "./support/registry.ts";
@@ -38,7 +38,6 @@ beforeAll(async () => {
 afterAll(async () => {
   if (pushed.size > 0) execFileSync("docker", ["image", "rm", "--force", ...pushed], { stdio: "pipe" });
   await cluster?.[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 beforeEach((context) => {
   const reason = absent();

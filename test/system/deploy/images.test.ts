@@ -5,7 +5,6 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ArtifactDetail } from "../../../src/operations/index.ts";
-import { forgetSeed } from "../../support/cli.ts";
 import { withoutCluster, withoutImage } from "../support/needs.ts";
 import { ClusterWorld } from "./support/cluster.ts";
 import { blobOf, digestOf, manifestOf } from "./support/registry.ts";
@@ -32,7 +31,6 @@ beforeAll(async () => {
 afterAll(async () => {
   if (absent() === null) docker("image", "rm", "--force", reference);
   await cluster?.[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 beforeEach((context) => {
   const reason = absent();

@@ -2,7 +2,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { forgetSeed } from "../../support/cli.ts";
 import { withoutCluster } from "../support/needs.ts";
 import { ClusterWorld } from "./support/cluster.ts";
 
@@ -15,7 +14,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 beforeEach((context) => {
   const reason = withoutCluster();

@@ -3,7 +3,6 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DeploymentDetail } from "../../../src/operations/index.ts";
-import { forgetSeed } from "../../support/cli.ts";
 import { onPath, withoutCluster } from "../support/needs.ts";
 import { ClusterWorld, chartPipeline, chartYaml, configMap, neverReady } from "./support/cluster.ts";
 
@@ -14,7 +13,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await cluster?.[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 beforeEach((context) => {
   const reason = withoutCluster();

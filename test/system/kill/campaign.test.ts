@@ -1,12 +1,10 @@
 /** The same as in test/e2e/run/kill.test.ts, at more moments: 50, or as many as KILL_MOMENTS says, from KILL_SEED on. */
 import { afterAll, beforeAll, describe, it } from "vitest";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
 import { campaignRepository, createRandom, momentOf, survive } from "../../support/kill-campaign.ts";
 
 const moments = Number(process.env.KILL_MOMENTS ?? 50);
 const seed = Number(process.env.KILL_SEED ?? 1);
-
-afterAll(forgetSeed);
 
 describe(`kill -9 of run at ${moments} random moments (seed ${seed})`, () => {
   let world: World;

@@ -12,7 +12,7 @@ import {
 } from "../../../src/api/rpc/generated/shipinator.ts";
 import type { RunDetail, RunSummary } from "../../../src/operations/index.ts";
 import { CallbackAgent } from "../../support/callback-agent.ts";
-import { forgetSeed, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
 import { packedLauncher } from "../../support/packed.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
@@ -39,7 +39,6 @@ beforeAll(async () => {
 afterAll(async () => {
   expect(await server.stop()).toBe(0);
   await world[Symbol.asyncDispose]();
-  await forgetSeed();
 });
 
 const cli = (...argv: string[]) => world.shipinator(argv, { env: serverEnvironment, launcher });

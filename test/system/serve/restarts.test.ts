@@ -1,12 +1,10 @@
 /** Two orderly restarts and one kill -9 in the middle of 200 runs: none is lost, no step begins twice. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import type { Page, RunDetail, RunSummary } from "../../../src/operations/index.ts";
-import { forgetSeed, until, World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
 import { portOf, serverEnvironment, startServer } from "../../support/server.ts";
-
-afterAll(forgetSeed);
 
 const count = 200;
 const step = (name: string) =>
