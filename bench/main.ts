@@ -9,6 +9,7 @@ import { benchRuns } from "./runs.ts";
 import { benchService } from "./service.ts";
 import { benchSteps } from "./steps.ts";
 import { benchTransfers } from "./transfers.ts";
+import { benchUploads } from "./uploads.ts";
 
 const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   steps: benchSteps,
@@ -19,6 +20,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   service: benchService,
   runs: benchRuns,
   transfers: benchTransfers,
+  uploads: benchUploads,
   readers: benchReaders,
 };
 

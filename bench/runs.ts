@@ -6,9 +6,11 @@ import { execFileSync } from "node:child_process";
 import { constants, mkdirSync, openSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
+import pg from "pg";
+import type { ConnectionSettings } from "../src/store/index.ts";
 import { compare, median, type Outcome } from "./harness.ts";
 import { type BenchServer, startServer } from "./server.ts";
-import { exited, temporaryDirectory } from "./workbench.ts";
+import { createWorkbench, exited, temporaryDirectory } from "./workbench.ts";
 
 const oneByOne = 10;
 const many = 100;
@@ -22,6 +24,8 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
   const file = `build:\n  steps:\n    - { name: a, run: 'echo . >${fifo.path}' }\n`;
   const repository = await server.register("noop", file);
   const floor = makeFloor(directory, repository, fifo);
+  await using bench = await createWorkbench();
+  await using queue = await makeQueue((await bench.app.open()).connection);
   const start = () => server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
   try {
     const until = await compare({
@@ -43,7 +47,31 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
       ],
       limits: [{ subject: "POST of a run", of: "fetch, checkout, sh", most: 1.3 }],
     });
-    let accepted = 0;
+    const accept = await compare({
+      title: `${many} runs accepted over ${connections} connections, while they are carried`,
+      rounds,
+      contenders: [
+        {
+          name: "POST of a run",
+          async measure() {
+            const from = performance.now();
+            await inTurns(many, connections, start);
+            const took = performance.now() - from;
+            await allEnded(server);
+            return took;
+          },
+        },
+        {
+          name: "a row of a job queue each",
+          async measure() {
+            const from = performance.now();
+            await inTurns(many, connections, queue.add);
+            return performance.now() - from;
+          },
+        },
+      ],
+      limits: [{ subject: "POST of a run", of: "a row of a job queue each", most: 1 }],
+    });
     const all = await compare({
       title: `${many} runs of one step, ${slots} slots, from the first request to the last end`,
       rounds,
@@ -53,7 +81,6 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
           measure: async () => {
             const from = performance.now();
             await inTurns(many, connections, start);
-            accepted = performance.now() - from;
             await allEnded(server);
             return performance.now() - from;
           },
@@ -69,11 +96,26 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
       ],
       limits: [{ subject: "runs", most: (many / 400) * 1000 }],
     });
-    console.log(`  the last round accepted ${Math.round((many / accepted) * 1000)} runs/s while they ran`);
-    return [until, all];
+    return [until, accept, all];
   } finally {
     fifo.close();
   }
+}
+
+/** What a job queue in Postgres does to take a job: one row, one index, one notification, one commit. */
+async function makeQueue({ host, port, user, password, database }: ConnectionSettings) {
+  const pool = new pg.Pool({ host, port, user, password, database, max: connections });
+  await pool.query(
+    "create table queued (id bigint generated always as identity primary key, task text, payload json, run_at timestamptz default now())",
+  );
+  await pool.query("create index on queued (run_at)");
+  const text =
+    "with added as (insert into queued (task, payload) values ($1, $2) returning id) select id, pg_notify('queued', '') from added";
+  const values = ["run", JSON.stringify({ pipeline: "noop", ref: "main" })];
+  return {
+    add: () => pool.query({ name: "add", text, values }),
+    [Symbol.asyncDispose]: () => pool.end(),
+  };
 }
 
 /** What any program must do for a run: bring the commit, write its tree, start a shell that runs the script in it. */

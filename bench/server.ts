@@ -34,6 +34,8 @@ export async function startServer(
     ...environment,
   };
   const child = spawn(process.execPath, [launcher, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
+  // Also where a benchmark fails.
+  process.once("exit", () => child.kill());
   for await (const chunk of child.stderr) if (String(chunk).includes("serves on")) break;
   const { url }: { url: string } = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
   const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
@@ -82,6 +84,7 @@ export async function startFloor(
 ): Promise<AsyncDisposable & { readonly url: string }> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  process.once("exit", () => child.kill());
   const [url] = await once(child.stdout, "data");
   return {
     url: String(url).trim(),

@@ -5,11 +5,13 @@
 import { Agent, request } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { compare, type Outcome } from "./harness.ts";
-import { startFloor, startServer } from "./server.ts";
+import { type BenchServer, startFloor, startServer } from "./server.ts";
 import { createWorkbench, temporaryDirectory } from "./workbench.ts";
 
 const connections = 10;
 const requests = 1_500;
+/** Of each connection, where they pause between. */
+const [reads, pauseMs] = [60, 20];
 
 export async function benchService(rounds: number): Promise<Outcome[]> {
   const directory = temporaryDirectory();
@@ -27,7 +29,7 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
   const settings = JSON.stringify({ host, port, user, password, database });
   await using floor = await startFloor("./service-floor.ts", [settings, String(connections)]);
   const memory = server.rss();
-  const read = await compare({
+  const many = await compare({
     title: `${requests} reads of a run over ${connections} connections`,
     rounds,
     contenders: [
@@ -37,10 +39,52 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
     ],
     limits: [{ subject: "GET run", of: "bare primary-key read", most: 2 }],
   });
+  const late = await compare({
+    title: `the 99th percentile of reads of a run over ${connections} connections, each every ${pauseMs} ms`,
+    rounds,
+    contenders: [
+      { name: "while nothing runs", measure: () => p99(runs, server) },
+      { name: "while one-step runs go", measure: () => whileRunning(server, () => p99(runs, server)) },
+    ],
+    limits: [{ subject: "while one-step runs go", most: 5 }],
+  });
   console.log(`  the server's memory before, idle: ${memory} MiB; now: ${server.rss()} MiB`);
   await setTimeout(35_000);
   console.log(`  and when it has been idle again: ${server.rss()} MiB (at most 124, which are 130 MB)`);
-  return [read];
+  return [many, late];
+}
+
+/** As many runs as the slots take, one after another, until that is measured. */
+async function whileRunning(server: BenchServer, measure: () => Promise<number>): Promise<number> {
+  const over = new AbortController();
+  const busy = Array.from({ length: 6 }, async () => {
+    while (!over.signal.aborted) {
+      const { id } = await server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
+      await server.ended(id);
+    }
+  });
+  await setTimeout(500);
+  const found = await measure();
+  over.abort();
+  await Promise.all(busy);
+  return found;
+}
+
+async function p99(urls: readonly string[], { headers }: BenchServer): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const took: number[] = [];
+  await Promise.all(
+    Array.from({ length: connections }, async (_, index) => {
+      for (let left = reads; left > 0; left--) {
+        const from = performance.now();
+        await read(urls[(left + index) % urls.length] ?? "", { agent, headers });
+        took.push(performance.now() - from);
+        await setTimeout(pauseMs);
+      }
+    }),
+  );
+  agent.destroy();
+  return took.toSorted((a, b) => a - b)[Math.floor(took.length * 0.99)] ?? Number.NaN;
 }
 
 /** Milliseconds for all requests, of these in turn. */
@@ -48,22 +92,27 @@ async function load(urls: readonly string[], headers: Readonly<Record<string, st
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   let left = requests;
   const start = performance.now();
-  const one = (url: string) =>
-    new Promise<void>((resolve, reject) => {
-      const asked = request(url, { agent, headers }, (response) => {
-        if (response.statusCode !== 200) reject(new Error(`${response.statusCode} of ${url}`));
-        response.resume();
-        response.on("end", resolve);
-      });
-      asked.on("error", reject);
-      asked.end();
-    });
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      while (left-- > 0) await one(urls[left % urls.length] ?? "");
+      while (left-- > 0) await read(urls[left % urls.length] ?? "", { agent, headers });
     }),
   );
   const took = performance.now() - start;
   agent.destroy();
   return took;
+}
+
+function read(
+  url: string,
+  options: { readonly agent: Agent; readonly headers: Readonly<Record<string, string>> },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, options, (response) => {
+      if (response.statusCode !== 200) reject(new Error(`${response.statusCode} of ${url}`));
+      response.resume();
+      response.on("end", resolve);
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
 }

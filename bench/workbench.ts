@@ -28,9 +28,10 @@ export async function createWorkbench(environment: Record<string, string> = {}):
   };
 }
 
-/** For root, Postgres' account must be able to walk through. */
+/** Removed when the process ends. For root, Postgres' account must be able to walk through. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "shipinator-bench-"));
+  process.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   chmodSync(directory, 0o711);
   return directory;
 }
