@@ -9,7 +9,6 @@
  */
 import {
   type ChangeSet,
-  type ExecutionView,
   isFinalRun,
   isFinalStage,
   type Plan,
@@ -18,9 +17,11 @@ import {
   type Snapshot,
 } from "../domain/index.ts";
 import { type ExecutionId, errorMessage, type RunId } from "../kernel/index.ts";
+import type { RunStanding } from "../store/index.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { neverBegan } from "./outcomes.ts";
+import { dueRuns, releaseOf, subjectOf, turnsToOtherSteps } from "./readings.ts";
 import type { Resolving } from "./resolving.ts";
 import type { OrchestratorDeps, Subject } from "./types.ts";
 import type { Workspaces } from "./workspaces.ts";
@@ -34,6 +35,11 @@ export interface Advance {
   release(runId: RunId): void;
   modeOf(runId: RunId): PlanMode | undefined;
   runs(): readonly RunId[];
+  /**
+   * Those of them at which a look may find something, by where the database has them: all but those that had nothing to
+   * decide and nothing in care when they were looked at last, and have not moved since.
+   */
+  due(standings: readonly RunStanding[]): readonly RunId[];
   /** The run's executions that are in care or in the queue. */
   executionsOf(runId: RunId): readonly ExecutionId[];
 }
@@ -51,6 +57,8 @@ interface Carried {
   waitsFor: string | null;
   /** The release that it waited for, found free, and has not taken: then it is the next one's turn. */
   turn: string | null;
+  /** Its seq when a look found nothing to do and nothing to wait for but a slot; null: nobody has looked so. */
+  restsAt: number | null;
 }
 
 interface Parts {
@@ -76,6 +84,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     while (!stopping.aborted) {
       const run = carried.get(runId);
       if (run === undefined) return;
+      run.restsAt = null;
       const endedBefore = deploysEnded;
       const [snapshot, refusal] = await Promise.all([look(runId, run), dispatcher.refusal()]);
       if (carried.get(runId) !== run || stopping.aborted) return;
@@ -84,9 +93,17 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       const wanted = run.waitsFor;
       run.waitsFor = snapshot.deployBlock?.outcome === "active" ? releaseOf(snapshot) : null;
       if (wanted !== null && run.waitsFor === null) run.turn = wanted;
-      if (await decide(run, snapshot, refusal)) continue;
-      if (run.waitsFor === null || deploysEnded === endedBefore) return;
+      const decided = await decide(run, snapshot, refusal);
+      if (decided === "more") continue;
+      if (run.waitsFor !== null && deploysEnded !== endedBefore) continue;
+      if (decided === "nothing" && isAtRest(run)) run.restsAt = snapshot.run.seq;
+      return;
     }
+  }
+
+  /** It waits for a slot, or for what its row will tell by another seq. */
+  function isAtRest({ waitsFor, turn, executions }: Carried): boolean {
+    return waitsFor === null && turn === null && ![...executions].some((id) => attempts.has(id));
   }
 
   async function look(runId: RunId, run: Carried): Promise<Snapshot | null> {
@@ -128,8 +145,12 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     }
   }
 
-  /** One decision over one snapshot; true when another look is due at once. */
-  async function decide(run: Carried, snapshot: Snapshot, refusal: string | null): Promise<boolean> {
+  /** One decision over one snapshot. `more`: another look is due at once. `nothing`: there was nothing to do. */
+  async function decide(
+    run: Carried,
+    snapshot: Snapshot,
+    refusal: string | null,
+  ): Promise<"more" | "done" | "nothing"> {
     const unresolvable = resolving.verdict(snapshot.run.id);
     const evidence = {
       ...(unresolvable === undefined ? {} : { unresolvable }),
@@ -139,10 +160,10 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     const decision = plan(snapshot, evidence, run.mode);
     if (decision.changes === null) {
       perform(snapshot, decision);
-      return false;
+      return decision.intents.length === 0 ? "nothing" : "done";
     }
     const applied = await apply(run, snapshot, decision.changes, refusal);
-    if (applied === null) return stillOurs(snapshot.run.id);
+    if (applied === null) return (await stillOurs(snapshot.run.id)) ? "more" : "done";
     if (decision.changes.newExecutions.length > 0) {
       run.turn = null;
       // A failure to look ahead is no failure: the pass that needs it looks for itself.
@@ -155,9 +176,9 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     if (decision.changes.executions.some((change) => change.outcome !== null)) wakeWaiting(snapshot);
     if (decision.intents.some((intent) => intent.kind === "finished")) {
       release(snapshot.run.id);
-      return false;
+      return "done";
     }
-    return turnsToOtherSteps(decision.changes);
+    return turnsToOtherSteps(decision.changes) ? "more" : "done";
   }
 
   /** Saves the changes; what they start is started, or waits in the queue, when it is certain that they are saved. */
@@ -263,29 +284,23 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     take(runId, mode) {
       const run = carried.get(runId);
       if (run === undefined)
-        carried.set(runId, { mode, executions: new Set(), ahead: null, waitsFor: null, turn: null });
-      else if (mode === "carry") run.mode = mode;
+        carried.set(runId, {
+          mode,
+          executions: new Set(),
+          ahead: null,
+          waitsFor: null,
+          turn: null,
+          restsAt: null,
+        });
+      else if (mode === "carry" && run.mode !== mode) {
+        run.mode = mode;
+        run.restsAt = null;
+      }
     },
     release,
     modeOf: (runId) => carried.get(runId)?.mode,
     runs: () => [...carried.keys()],
+    due: (standings) => dueRuns(carried, standings),
     executionsOf: (runId) => [...(carried.get(runId)?.executions ?? [])],
   };
-}
-
-function subjectOf({ run, jobs, steps }: Snapshot, execution: ExecutionView): Subject | null {
-  const step = steps.find((candidate) => candidate.id === execution.stepId);
-  const job = jobs.find((candidate) => !isFinalStage(candidate.status));
-  return step === undefined || job === undefined ? null : { runId: run.id, job, step, execution };
-}
-
-/** The release that the active job deploys to; null when it deploys nothing. */
-function releaseOf({ steps }: Snapshot): string | null {
-  const deploy = steps.find((step) => step.plan.deploy !== null)?.plan.deploy ?? null;
-  return deploy === null ? null : JSON.stringify([deploy.target, deploy.namespace, deploy.release]);
-}
-
-/** A job moved and nothing was started: what follows was outside the frontier. */
-function turnsToOtherSteps({ jobs, newJobs, newExecutions }: ChangeSet): boolean {
-  return newExecutions.length === 0 && jobs.length + newJobs.length > 0;
 }

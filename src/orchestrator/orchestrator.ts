@@ -57,7 +57,9 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     async runOnce() {
       workspaces.tend();
       attempts.relist();
-      for (const runId of advance.runs()) await advanceOrTell(runId);
+      if (advance.runs().length === 0) return;
+      for (const runId of advance.due(await deps.store.runs.standings(deps.owner)))
+        await advanceOrTell(runId);
     },
   });
 

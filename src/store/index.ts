@@ -30,7 +30,7 @@ export type * from "./reports.ts";
 export type { CloneCredentialName, NewRepository, RepositoryStore } from "./repositories.ts";
 export type { ResolvedRun } from "./resolve.ts";
 export type * from "./rows.ts";
-export type { RunListFilter, RunStore, UnfinishedRun } from "./runs.ts";
+export type { RunListFilter, RunStanding, RunStore, UnfinishedRun } from "./runs.ts";
 export type { SealedSecret, SecretRow, SecretStore } from "./secrets.ts";
 export { type DatabaseSnapshot, openSnapshot, type TableShape } from "./snapshot.ts";
 export type { Statistics } from "./statistics.ts";

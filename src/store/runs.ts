@@ -25,6 +25,13 @@ import { runColumns, runTables } from "./run-columns.ts";
 import { type Submitted, type SubmittedRun, submitRun } from "./submit.ts";
 import { type RunSummaryRows, readSummary } from "./summary.ts";
 
+export interface RunStanding {
+  readonly id: RunId;
+  readonly seq: number;
+  /** The owner has claimed something of it that has not ended. */
+  readonly claimed: boolean;
+}
+
 export interface RunListFilter {
   /** Names, exact. */
   readonly project?: string;
@@ -98,6 +105,8 @@ export interface RunStore {
   latest(projectId?: ProjectId | null): Promise<RunRow | null>;
   /** The run with all that belongs to it, as of one moment; null: no such run. */
   summary(id: RunId): Promise<RunSummaryRows | null>;
+  /** Where each run stands that the owner carries and that has not ended. */
+  standings(owner: Owner): Promise<readonly RunStanding[]>;
   /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
   purge(before: Date, limit: number): Promise<Purged>;
 }
@@ -168,6 +177,17 @@ export function createRunStore(database: Database): RunStore {
       const values = projectId === null ? [] : [projectId];
       return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
     },
+    standings: ({ node, epoch }) =>
+      database.query<RunStanding>(
+        `select r.id, r.seq, exists (
+           select from executions e
+           where e.pipeline_run_id = r.id and e.node = $1::uuid and e.status in ('pending', 'running')
+         ) as claimed
+         from pipeline_runs r
+         where r.owner_node = $1::uuid and r.owner_epoch = $2::integer and r.status in ('pending', 'running')`,
+        [node, epoch],
+        { name: "runs.standings" },
+      ),
     summary: (id) => summaries.request(id),
     purge: (before, limit) => purgeRuns(database, before, limit),
   };

@@ -120,6 +120,10 @@ describe("an owner", () => {
     expect(unfinished.map(({ id }) => id)).toEqual(ids.slice(0, 2));
     expect((await store.runs.unfinished()).length).toBeGreaterThan(2);
     expect(await store.runs.unfinished({ owner: null })).toEqual([]);
+    // What an advance starts it claims, as here: where it waits for a slot, nothing is claimed.
+    const standings = (await store.runs.standings(owner)).toSorted((a, b) => a.id.localeCompare(b.id));
+    expect(standings).toEqual(unfinished.map(({ id, seq }) => ({ id, seq, claimed: id === ids[1] })));
+    expect(await store.runs.standings({ ...owner, epoch: owner.epoch + 1 })).toEqual([]);
     const live = await store.executions.live(owner.node);
     expect(live).toMatchObject([
       { runId: ids[1], jobType: "build", jobAttempt: 1, attempt: 1, executorType: "fake" },

@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RunId } from "../../../src/kernel/index.ts";
+import { createFixture, type Fixture, steps } from "../fixture.ts";
+import { type Bench, createBench, type Process } from "./bench.ts";
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await createFixture();
+});
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+/** One run has the only slot and does not end; the others wait, and have been looked at by a sweep. */
+async function queued(bench: Bench, process: Process, count: number): Promise<readonly RunId[]> {
+  await bench.begin(process, { build: steps(1) });
+  const waiting: RunId[] = [];
+  while (waiting.length < count) waiting.push(await bench.begin(process, { build: steps(1) }));
+  await bench.sweep();
+  return waiting;
+}
+
+const looks = ({ gate }: Process) => gate.calls.get("runs.frontier") ?? 0;
+
+const begun = ({ world }: Bench) => [...world.executions.values()].map(({ handle }) => handle.executionId);
+
+describe("a sweep", () => {
+  it("asks once where all runs stand, and looks at none that waits for a slot and has not moved", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ slots: 1, script: { "step-0": { hold: "after" } } });
+    await queued(bench, process, 20);
+    const before = looks(process);
+    const asked = process.gate.calls.get("runs.standings") ?? 0;
+    await bench.sweep();
+    await bench.sweep();
+    expect(process.gate.calls.get("runs.standings")).toBe(asked + 2);
+    // The one that runs is looked at each time.
+    expect(looks(process) - before).toBe(2);
+  });
+
+  it("finds a cancel that nobody told of", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ slots: 1, script: { "step-0": { hold: "after" } } });
+    const [first, second] = await queued(bench, process, 2);
+    if (first === undefined || second === undefined) throw new Error("none waits");
+    await fixture.store.runs.requestCancel(first, "somebody");
+    await bench.sweep();
+    expect((await bench.view(first)).status).toBe("canceled");
+    expect((await bench.view(second)).status).toBe("running");
+  });
+
+  it("finds a claim whose answer was lost", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ slots: 1, script: { "step-0": { hold: "after" } } });
+    const [first] = await queued(bench, process, 1);
+    if (first === undefined) throw new Error("none waits");
+    const claimed = await fixture.store.executions.claim(process.owner, 1);
+    expect(claimed).toHaveLength(1);
+    expect(begun(bench)).not.toContain(claimed[0]);
+    await bench.sweep();
+    expect(begun(bench)).toContain(claimed[0]);
+    expect((await bench.view(first)).steps).toEqual({ "step-0": "running" });
+  });
+});
