@@ -70,7 +70,7 @@ export function createGitProcesses(
 
   function start(): ChildProcess {
     const options = { cwd: "/", env: environment, detached: true, stdio: "pipe" } as const;
-    const shell = spawn("/bin/sh", ["-p", "-c", starter, "shipinator-git"], options);
+    const shell = spawn("/bin/sh", ["-c", starter, "shipinator-git"], options);
     // It may end before it has read everything; its end tells the story.
     shell.stdin.on("error", () => {});
     shell.on("error", () => {});

@@ -1,7 +1,10 @@
-/** Root may read everything, so these tests act as `nobody` where they are run by root. */
+/**
+ * Root may read everything, so these tests become `nobody` where they are run by root; for good, as a shell takes back
+ * what is only effective. Each file of tests has a process of its own.
+ */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { makePlace, type Place, writeFiles } from "./repositories.ts";
 
 const isRoot = process.geteuid?.() === 0;
@@ -10,10 +13,7 @@ const repositoryId = "0198c0de-0000-7000-8000-000000000005";
 let place: Place;
 
 beforeAll(() => {
-  if (isRoot) process.seteuid?.(nobody);
-});
-afterAll(() => {
-  if (isRoot) process.seteuid?.(0);
+  if (isRoot) process.setuid?.(nobody);
 });
 beforeEach(() => {
   place = makePlace();
