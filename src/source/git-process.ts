@@ -140,12 +140,11 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
       resolve({ code, stdout: bytes, stderr: err.bytes().toString("utf8"), cut, begun, alive });
     };
     const look = () => {
-      const status = out.status();
-      if (status !== null && err.status() !== null) finish(status, true);
+      if (out.status !== null && err.status !== null) finish(out.status, true);
     };
     const onOut = (chunk: Buffer) => {
       out.take(chunk);
-      if (out.full && out.status() === null) signalFamily(shell, "SIGKILL");
+      if (out.full && out.status === null) signalFamily(shell, "SIGKILL");
       look();
     };
     const onErr = (chunk: Buffer) => {
@@ -153,7 +152,7 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
       look();
     };
     const codeOf = () => shell.exitCode ?? (shell.signalCode === "SIGKILL" ? 137 : 143);
-    const onClose = () => finish(out.status() ?? codeOf(), false);
+    const onClose = () => finish(out.status ?? codeOf(), false);
     const onError = (error: Error) =>
       reject(
         new Problem("environment", `no process can be started: ${errorMessage(error)}`, {
@@ -162,6 +161,8 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
         }),
       );
     const onExit = () => {
+      // git goes with its shell.
+      signalFamily(shell, "SIGKILL");
       void clock.sleep(pipeGraceMs, closed.signal).then(() => {
         if (closed.signal.aborted) return;
         stdout.destroy();
@@ -184,55 +185,63 @@ function textOf({ program, args, cwd, env, stdin }: GitCommand): string {
 }
 
 interface Catcher {
-  /** The mark has come. What came before it is of a process that an earlier command left. */
+  /** The first mark has come. What came before it is of a process that an earlier command left. */
   readonly begun: boolean;
-  /** More came than is kept, whatever of it is the mark. */
+  /** What the shell told with the second mark; null before. What comes after it is of a process that was left. */
+  readonly status: number | null;
+  /** More came than is kept. */
   readonly full: boolean;
   take(chunk: Buffer): void;
-  /** What the shell told with the mark, which is the last that comes; null before. */
-  status(): number | null;
   /** From mark to mark; little more than the cap. */
   bytes(): Buffer;
 }
 
 function createCatcher(mark: string, cap: number): Catcher {
+  const [first, second] = [Buffer.from(`${mark}\n`), Buffer.from(`\n${mark} `)];
   const longest = `\n${mark} 255\n`.length;
-  const end = new RegExp(`\\n${mark} (\\d+)\\n$`);
-  const chunks: Buffer[] = [];
-  let before: Buffer | null = Buffer.alloc(0);
-  let tail = "";
+  const kept: Buffer[] = [];
   let size = 0;
+  let begun = false;
+  let status: number | null = null;
+  /** The last that came, too short to tell whether a mark begins in it. */
+  let open: Buffer = Buffer.alloc(0);
 
-  /** What of the chunk comes after the first mark. */
-  function begin(chunk: Buffer): Buffer {
-    if (before === null) return chunk;
-    const all = Buffer.concat([before, chunk]);
-    const at = all.indexOf(`${mark}\n`);
-    before = at < 0 ? all.subarray(-longest) : null;
-    return at < 0 ? Buffer.alloc(0) : all.subarray(at + mark.length + 1);
+  function keep(bytes: Buffer): void {
+    if (size <= cap) kept.push(bytes);
+    size += bytes.length;
+  }
+
+  function take(chunk: Buffer): void {
+    if (status !== null) return;
+    const all = Buffer.concat([open, chunk]);
+    const at = all.indexOf(begun ? second : first);
+    const end = at < 0 || !begun ? -1 : all.indexOf("\n", at + second.length);
+    if (!begun && at >= 0) {
+      begun = true;
+      open = Buffer.alloc(0);
+      take(all.subarray(at + first.length));
+    } else if (end >= 0) {
+      status = Number(all.toString("latin1", at + second.length, end));
+      keep(all.subarray(0, at));
+    } else {
+      const told = at >= 0 ? at : Math.max(0, all.length - longest);
+      if (begun) keep(all.subarray(0, told));
+      open = all.subarray(told);
+    }
   }
 
   return {
     get begun() {
-      return before === null;
+      return begun;
+    },
+    get status() {
+      return status;
     },
     get full() {
-      return size > cap + longest;
+      return size > cap;
     },
-    take(come) {
-      const chunk = begin(come);
-      if (size <= cap + longest) chunks.push(chunk);
-      size += chunk.length;
-      tail = (tail + chunk.subarray(-longest).toString("latin1")).slice(-longest);
-    },
-    status() {
-      const found = end.exec(tail);
-      return found === null ? null : Number(found[1]);
-    },
-    bytes() {
-      const length = size - (end.exec(tail)?.[0].length ?? 0);
-      return Buffer.concat(chunks).subarray(0, length);
-    },
+    take,
+    bytes: () => Buffer.concat(status === null && begun ? [...kept, open] : kept),
   };
 }
 

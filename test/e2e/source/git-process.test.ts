@@ -139,6 +139,22 @@ describe("shells", () => {
     expect((await sh("echo here")).stdout.toString()).toBe("here\n");
   });
 
+  it("take git with them", async () => {
+    const killed = sh("echo $$ >self; echo begun; kill -9 $PPID; exec sleep 62");
+    expect(await killed).toMatchObject({ code: 137 });
+    const pid = Number(readFileSync(join(directory, "self"), "utf8"));
+    await until(() => !alive(pid));
+  });
+
+  it("tell the end of a command that left a process behind, whatever that writes", async () => {
+    const script =
+      "(while :; do echo more; echo more >&2; sleep 0.01; done) & echo $! >left; sleep 0.1; exit 3";
+    expect((await sh(script)).code).toBe(3);
+    const pid = Number(readFileSync(join(directory, "left"), "utf8"));
+    expect(alive(pid)).toBe(true);
+    process.kill(pid, "SIGKILL");
+  });
+
   it("have a session of their own, without a terminal", async () => {
     const { stdout } = await sh(
       "read -r _ _ _ _ group session terminal _ </proc/$$/stat; echo $group $session $terminal $PPID",
