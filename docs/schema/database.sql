@@ -81,6 +81,13 @@ table deployments
   CREATE TRIGGER deployments_move BEFORE UPDATE ON public.deployments FOR EACH ROW WHEN (((old.outcome <> new.outcome) AND (((((((old.outcome <> 'active'::text) OR (new.outcome <> 'succeeded'::text)) AND ((old.outcome <> 'active'::text) OR (new.outcome <> 'failed'::text))) AND ((old.outcome <> 'active'::text) OR (new.outcome <> 'unknown'::text))) AND ((old.outcome <> 'active'::text) OR (new.outcome <> 'canceled'::text))) AND ((old.outcome <> 'unknown'::text) OR (new.outcome <> 'succeeded'::text))) AND ((old.outcome <> 'unknown'::text) OR (new.outcome <> 'failed'::text))))) EXECUTE FUNCTION refuse_change('the deployment''s outcome does not move there')
   CREATE TRIGGER deployments_no_truncate BEFORE TRUNCATE ON public.deployments FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
 
+table discarded_bytes
+  kind text not null
+  id uuid not null
+  discarded_at timestamp with time zone not null default now()
+  constraint discarded_bytes_kind_check CHECK ((kind = ANY (ARRAY['artifact'::text, 'log'::text])))
+  constraint discarded_bytes_pkey PRIMARY KEY (kind, id)
+
 table execution_evidence
   id bigint not null
   execution_id uuid not null

@@ -24,7 +24,7 @@ export type { NewNode, NodeStore } from "./nodes.ts";
 export type { Page, PageRequest } from "./page.ts";
 export type { NewPipeline, PipelineStore } from "./pipelines.ts";
 export type { ProjectStore } from "./projects.ts";
-export type { Purged } from "./purge.ts";
+export type { Discarded } from "./purge.ts";
 export type { RegistryLoginRow } from "./registry-logins.ts";
 export type * from "./reports.ts";
 export type { CloneCredentialName, NewRepository, RepositoryStore } from "./repositories.ts";

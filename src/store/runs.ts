@@ -18,7 +18,7 @@ import { readFrontier } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { idRange } from "./prefix.ts";
-import { type Purged, purgeRuns } from "./purge.ts";
+import { purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
@@ -108,7 +108,7 @@ export interface RunStore {
   /** Where each run stands that the owner carries and that has not ended. */
   standings(owner: Owner): Promise<readonly RunStanding[]>;
   /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
-  purge(before: Date, limit: number): Promise<Purged>;
+  purge(before: Date, limit: number): Promise<readonly RunId[]>;
 }
 
 export function createRunStore(database: Database): RunStore {

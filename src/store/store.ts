@@ -9,6 +9,7 @@ import { createJobStore, type JobStore } from "./jobs.ts";
 import { createNodeStore, type NodeStore } from "./nodes.ts";
 import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
 import { createProjectStore, type ProjectStore } from "./projects.ts";
+import { createDiscardStore, type DiscardStore } from "./purge.ts";
 import { createRegistryLoginStore, type RegistryLoginStore } from "./registry-logins.ts";
 import { createReportStore, type ReportStore } from "./reports.ts";
 import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
@@ -37,6 +38,7 @@ export interface Store {
   readonly secrets: SecretStore;
   readonly registryLogins: RegistryLoginStore;
   readonly reports: ReportStore;
+  readonly discards: DiscardStore;
   statistics(): Promise<Statistics>;
   connections: Database["connections"];
 }
@@ -60,6 +62,7 @@ export function createStore(database: Database): Store {
     secrets: createSecretStore(database),
     registryLogins: createRegistryLoginStore(database),
     reports: createReportStore(database),
+    discards: createDiscardStore(database),
     statistics: () => readStatistics(database),
     connections: () => database.connections(),
   };

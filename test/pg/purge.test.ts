@@ -30,16 +30,17 @@ describe("the purge", () => {
     ]);
     const [artifact] = await store.artifacts.ofRun(first);
     const [execution] = await store.executions.ofRun(first);
-    expect(await store.runs.purge(new Date(0), 10)).toEqual({ runs: [], artifacts: [], logs: [] });
-    expect(await store.runs.purge(later(), 1)).toEqual({
-      runs: [first],
-      artifacts: [{ id: artifact?.id, backend: "filesystem", path: artifact?.storage_path }],
-      logs: [{ executionId: execution?.id, ref: null }],
-    });
+    expect(await store.runs.purge(new Date(0), 10)).toEqual([]);
+    expect(await store.discards.list(10, null)).toEqual([]);
+    expect(await store.runs.purge(later(), 1)).toEqual([first]);
+    expect(await store.discards.list(10, null)).toEqual([
+      { kind: "artifact", id: artifact?.id },
+      { kind: "log", id: execution?.id },
+    ]);
     expect(await store.runs.get(first)).toBe(null);
     expect(await store.transitions.after(first, 0)).toEqual([]);
     expect(await store.runs.get(second)).toMatchObject({ retried_from: null, status: "success" });
-    expect(new Set((await store.runs.purge(later(), 10)).runs)).toEqual(new Set([second, third]));
+    expect(new Set(await store.runs.purge(later(), 10))).toEqual(new Set([second, third]));
     expect((await store.runs.list()).items.map(({ id }) => id)).toEqual([unfinished]);
     expect(await store.pipelines.config((await store.runs.get(unfinished))?.config_digest ?? "")).not.toBe(
       null,
@@ -63,7 +64,7 @@ describe("the purge", () => {
     await finish(fixture, deployed);
     const sameDigest = await run(null, ["twin"]);
     const plain = await run();
-    expect((await store.runs.purge(later(), 100)).runs).toEqual([plain]);
+    expect(await store.runs.purge(later(), 100)).toEqual([plain]);
     expect(await store.artifacts.ofRun(deployed)).toHaveLength(1);
     expect(await store.artifacts.ofRun(sameDigest)).toHaveLength(1);
   });
@@ -81,9 +82,9 @@ describe("the purge", () => {
   it("shares the work with another one at the same time", async () => {
     const ids = [await run(), await run(), await run(), await run()];
     const purged = await Promise.all(Array.from({ length: 4 }, () => fixture.store.runs.purge(later(), 2)));
-    const taken = purged.flatMap(({ runs }) => runs);
+    const taken = purged.flat();
     expect(new Set(taken).size).toBe(taken.length);
-    const rest = (await fixture.store.runs.purge(later(), 100)).runs;
+    const rest = await fixture.store.runs.purge(later(), 100);
     for (const id of ids) expect([...taken, ...rest]).toContain(id);
   });
 });

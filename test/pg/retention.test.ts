@@ -59,5 +59,21 @@ it("forgets runs that ended before, with their bytes, in batches; without a sett
   await forgetOldRuns(deps, never);
   const bytes = runs.flatMap(({ artifact, execution }) => [artifact, execution]);
   expect(new Set(removed)).toEqual(new Set(bytes.filter((id) => id !== stuck)));
+  expect(await fixture.store.discards.list(10, null)).toEqual([{ kind: "artifact", id: stuck }]);
   expect((await fixture.store.runs.list()).items.map(({ id }) => id)).toEqual([unfinished]);
+});
+
+it("removes later what could not be removed, or was not when the process died, also without a setting", async () => {
+  // As in a batch of its own that the purge has written down, and nobody has removed.
+  const run = await endedRun();
+  expect(await fixture.store.runs.purge(new Date(Date.now() + 86_400_000), 10)).toEqual([run.id]);
+  const waiting = (await fixture.store.discards.list(10, null)).map(({ id }) => id);
+  expect(waiting).toEqual(expect.arrayContaining([run.artifact, run.execution]));
+  const { deps, removed } = depsAfter(0, null, [run.execution ?? ""]);
+  await forgetOldRuns(deps, never);
+  expect(new Set(removed)).toEqual(new Set(waiting.filter((id) => id !== run.execution)));
+  const next = depsAfter(0, null);
+  await forgetOldRuns(next.deps, never);
+  expect(next.removed).toEqual([run.execution]);
+  expect(await fixture.store.discards.list(10, null)).toEqual([]);
 });

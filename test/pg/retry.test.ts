@@ -251,10 +251,10 @@ describe("what was taken over", () => {
     const later = new Date(Date.now() + 3_600_000);
     const old = await run({ compile: "succeeded", unit: "failed" }, ["build", "test"]);
     const made = await again(old, "failed");
-    expect((await store.runs.purge(later, 1_000)).runs).not.toContain(old.id);
+    expect(await store.runs.purge(later, 1_000)).not.toContain(old.id);
     await drive(made.id, { unit: "failed" });
-    expect((await store.runs.purge(later, 1_000)).runs).toContain(made.id);
-    expect((await store.runs.purge(later, 1_000)).runs).toContain(old.id);
+    expect(await store.runs.purge(later, 1_000)).toContain(made.id);
+    expect(await store.runs.purge(later, 1_000)).toContain(old.id);
   });
 
   it("never changes and is deleted by the purge alone", async () => {
