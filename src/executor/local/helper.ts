@@ -8,8 +8,11 @@ import { errorMessage, Problem } from "../../kernel/index.ts";
 import type { StepAccount } from "./options.ts";
 import { helperScript, shimScript } from "./scripts.ts";
 
-type Verb = "lane" | "remove" | "own";
-type Answer = "made" | "failed" | "removed" | "kept" | "owned";
+type Verb = "lane" | "shim" | "remove" | "own";
+const answers = ["made", "started", "removed", "kept", "owned"] as const;
+type Answer = (typeof answers)[number];
+
+const isAnswer = (word: string): word is Answer => answers.some((answer) => answer === word);
 
 export interface Helper extends AsyncDisposable {
   /** @throws Problem environment, executor_failed */
@@ -60,7 +63,7 @@ export function createHelper(
       const word = line.slice(0, space);
       const answer = waiting.get(path);
       waiting.delete(path);
-      if (word === "made" || word === "removed" || word === "kept" || word === "owned") answer?.resolve(word);
+      if (isAnswer(word)) answer?.resolve(word);
       else
         answer?.reject(new Problem("executor_failed", `steps cannot be given ${path}. ${complaint}`.trim()));
     });

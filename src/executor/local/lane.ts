@@ -81,11 +81,16 @@ export async function startLane(
   writeFileSync(`${directory}/lane.json`, `${JSON.stringify(record)}\n`);
   writeFileSync(`${directory}/setup`, setupText(scope));
   await deps.helper.request("lane", directory);
+  // Both ends are ours before there is a shim, which takes an end that nobody has for our death.
   const lane = connect(directory, record, deps);
   const opening = openSync(`${directory}/live`, constants.O_RDWR | constants.O_NONBLOCK);
   try {
+    await deps.helper.request("shim", directory);
     await lane.ready;
     lane.takeWriteEnd();
+  } catch (error) {
+    lane.detach();
+    throw error;
   } finally {
     closeSync(opening);
   }

@@ -4,7 +4,7 @@
  */
 
 /**
- * The helper: makes lanes, gives trees to the steps' account and removes them on request, so that the server itself never forks (Node forks on its main
+ * The helper: makes lanes' FIFOs, starts their shims when the server has opened them, gives trees to the steps' account and removes them on request, so that the server itself never forks (Node forks on its main
  * thread, and slower as its heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
  * `setsid -f` and never `&`: a shell starts background commands with SIGINT and SIGQUIT ignored, and what is ignored at
  * its start no script can get back. $1 is the shim's text, $2 the steps' account as UID:GID.
@@ -15,11 +15,12 @@ while IFS= read -r request; do
   verb=\${request%% *} path=\${request#* }
   case $verb in
   lane)
-    if mkfifo -m 600 "$path/live" "$path/hints"; then
-      printf '%s\\n' "made $path"
-      SHIPINATOR_LANE=$path setsid -f /bin/sh -c "$1" shipinator-shim "$path" </dev/null >/dev/null && continue
-    fi
-    printf '%s\\n' "failed $path" ;;
+    if mkfifo -m 600 "$path/live" "$path/hints"; then verb=made; else verb=failed; fi
+    printf '%s\\n' "$verb $path" ;;
+  shim)
+    if SHIPINATOR_LANE=$path setsid -f /bin/sh -c "$1" shipinator-shim "$path" </dev/null >/dev/null
+    then verb=started; else verb=failed; fi
+    printf '%s\\n' "$verb $path" ;;
   own)
     setsid -f /bin/sh -c '
       if chown -hR -- "$2" "$1"; then verb=owned; else verb=failed; fi
@@ -42,6 +43,10 @@ done
  * the exit status to it in one terminated line. Right side, the pump: appends to the log up to the cap, then drains and
  * counts. It reads none of the step's files: the script may have removed them before it came to that.
  *
+ * A FIFO that is opened for one direction waits for whoever opens it for the other, and the server may be dead: so each
+ * is open in both (6) while it is opened. The server has it open before the shim starts, or is gone: then there is an
+ * end of file.
+ *
  * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
  * It does so in a subshell too, so each side sets its own.
  * The pump alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
@@ -50,7 +55,8 @@ done
 export const shimScript = `
 trap : PIPE TERM INT HUP
 exec 2>/dev/null
-exec 7>>"$1/began" 8>"$1/hints" 9<"$1/live"
+exec 7>>"$1/began"
+exec 6<>"$1/hints" 8>"$1/hints" 6<>"$1/live" 9<"$1/live" 6>&-
 . "$1/setup" || { echo refused >&8; exit 1; }
 echo "ready $$" >&8
 while :; do

@@ -20,6 +20,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { attachLane } from "../../../src/executor/local/lane.ts";
 import { thisMachine } from "../../../src/executor/local/machine.ts";
+import { shimScript } from "../../../src/executor/local/scripts.ts";
 import { errorCode, systemClock } from "../../../src/kernel/index.ts";
 import { isAlive, makeWorld, type World } from "./world.ts";
 
@@ -129,6 +130,15 @@ describe("a lane in reserve", () => {
 });
 
 describe("a lane", () => {
+  it("whose server died before the shim had begun has no shim for long", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "shipinator-lane-"));
+    execFileSync("mkfifo", [`${directory}/live`, `${directory}/hints`]);
+    writeFileSync(`${directory}/setup`, ":\n");
+    const shim = spawn("/bin/sh", ["-c", shimScript, "shipinator-shim", directory], { stdio: "ignore" });
+    expect(await once(shim, "exit")).toEqual([0, null]);
+    rmSync(directory, { recursive: true });
+  });
+
   it("whose shim an earlier version started is given steps as that one takes them", () => {
     const directory = mkdtempSync(join(tmpdir(), "shipinator-lane-"));
     const scope = { rung: "session", group: null, memory: null };
