@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Command, type Option } from "commander";
 import { defineCommands } from "../../src/cli/commands/define.ts";
+import { cell } from "./markdown.ts";
 
 const shared = ["--output", "--config", "--server", "--token"];
 const page = readFileSync("docs/cli.md", "utf8");
@@ -87,5 +88,5 @@ function row(
 ): string {
   const of = choices === undefined ? "" : `: ${choices.map((choice) => `\`${choice}\``).join(", ")}`;
   const unless = fallback === undefined ? "" : ` (default: \`${fallback}\`)`;
-  return `| \`${form}\` | ${meaning}${of}${unless} |`.replace(/(?<=\w)\|(?=\w)/g, "\\|");
+  return `| \`${form}\` | ${cell(`${meaning}${of}${unless}`)} |`;
 }

@@ -1,8 +1,8 @@
 // Prints docs/configuration.md from the table of settings in src/config/server-settings.ts.
 import { describeServerConfig } from "../../src/config/index.ts";
+import { cell } from "./markdown.ts";
 
 const settings = describeServerConfig();
-const cell = (text: string) => text.replaceAll("|", "\\|");
 const rows = settings.map(
   ({ key, variable, default: fallback, meaning }) =>
     `| \`${key}\` | \`${variable}\` | ${cell(fallback)} | ${cell(meaning)} |`,

@@ -34,10 +34,10 @@ export interface Advance {
   /** Leaves the run alone: nothing in memory is about it any more. */
   release(runId: RunId): void;
   modeOf(runId: RunId): PlanMode | undefined;
-  runs(): readonly RunId[];
+  carriesAny(): boolean;
   /**
-   * Those of them at which a look may find something, by where the database has them: all but those that had nothing to
-   * decide and nothing in care when they were looked at last, and have not moved since.
+   * The runs that are carried and at which a look may find something, by where the database has them: all but those that
+   * had nothing to decide and nothing in care when they were looked at last, and have not moved since.
    */
   due(standings: readonly RunStanding[]): readonly RunId[];
   /** The run's executions that are in care or in the queue. */
@@ -299,7 +299,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     },
     release,
     modeOf: (runId) => carried.get(runId)?.mode,
-    runs: () => [...carried.keys()],
+    carriesAny: () => carried.size > 0,
     due: (standings) => dueRuns(carried, standings),
     executionsOf: (runId) => [...(carried.get(runId)?.executions ?? [])],
   };

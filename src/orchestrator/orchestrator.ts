@@ -57,7 +57,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     async runOnce() {
       workspaces.tend();
       attempts.relist();
-      if (advance.runs().length === 0) return;
+      if (!advance.carriesAny()) return;
       for (const runId of advance.due(await deps.store.runs.standings(deps.owner)))
         await advanceOrTell(runId);
     },

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kernel/index.ts";
 import { createGitProcesses, type GitCommand, type GitProcesses } from "../../../src/source/git-process.ts";
 import { until } from "../../support/cli.ts";
+import { isAlive } from "../executor/world.ts";
 
 let directory: string;
 let processes: GitProcesses;
@@ -34,15 +35,6 @@ function sh(script: string, more: Partial<GitCommand> = {}, signal = never) {
     signal,
   );
 }
-
-const alive = (pid: number) => {
-  try {
-    // A zombie is gone: only its parent has not looked yet.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-};
 
 describe("a command", () => {
   it("gives its exit status, and 128 + n of a signal", async () => {
@@ -132,7 +124,7 @@ describe("shells", () => {
   it("that were killed are replaced: at rest, and at work", async () => {
     const pid = Number((await sh("echo $PPID")).stdout);
     process.kill(pid, "SIGKILL");
-    await until(() => !alive(pid));
+    await until(() => !isAlive(pid));
     expect((await sh("echo here")).stdout.toString()).toBe("here\n");
     const killed = await sh("kill -9 $PPID");
     expect(killed.code).toBe(137);
@@ -143,7 +135,7 @@ describe("shells", () => {
     const killed = sh("echo $$ >self; echo begun; kill -9 $PPID; exec sleep 62");
     expect(await killed).toMatchObject({ code: 137 });
     const pid = Number(readFileSync(join(directory, "self"), "utf8"));
-    await until(() => !alive(pid));
+    await until(() => !isAlive(pid));
   });
 
   it("tell the end of a command that left a process behind, whatever that writes", async () => {
@@ -151,7 +143,7 @@ describe("shells", () => {
       "(while :; do echo more; echo more >&2; sleep 0.01; done) & echo $! >left; sleep 0.1; exit 3";
     expect((await sh(script)).code).toBe(3);
     const pid = Number(readFileSync(join(directory, "left"), "utf8"));
-    expect(alive(pid)).toBe(true);
+    expect(isAlive(pid)).toBe(true);
     process.kill(pid, "SIGKILL");
   });
 
@@ -166,7 +158,7 @@ describe("shells", () => {
   it("end with the room", async () => {
     const pids = await Promise.all([sh("echo $PPID"), sh("echo $PPID")]);
     await processes[Symbol.asyncDispose]();
-    expect(pids.map(({ stdout }) => alive(Number(stdout)))).toEqual([false, false]);
+    expect(pids.map(({ stdout }) => isAlive(Number(stdout)))).toEqual([false, false]);
   });
 });
 
@@ -190,6 +182,6 @@ describe("an abort", () => {
     const pids = ["self", "child"].map((name) => Number(readFileSync(join(directory, name), "utf8")));
     stop.abort();
     expect(await call).toMatchObject({ code: 137 });
-    await until(() => !pids.some(alive));
+    await until(() => !pids.some(isAlive));
   });
 });
