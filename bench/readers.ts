@@ -6,11 +6,12 @@ import { once } from "node:events";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import { compare, median, type Outcome } from "./harness.ts";
+import { p99 } from "./reads.ts";
 import { type BenchServer, startServer } from "./server.ts";
 import { temporaryDirectory } from "./workbench.ts";
 
 const [liveCount, stalledCount] = [200, 50];
-const requests = 400;
+const reading = { connections: 4, reads: 100, pauseMs: 0 };
 /** Until those who do not read have had what their sockets hold. */
 const settleMs = 3_000;
 /**
@@ -42,20 +43,20 @@ export async function benchReaders(rounds: number): Promise<Outcome[]> {
   const memory: number[] = [];
   const without: number[] = [];
   const alone = async () => {
-    const found = await p99(server, run);
+    const found = await p99([`${server.url}/v1/pipeline-runs/${run}`], server.headers, reading);
     without.push(server.rss());
     return found;
   };
   const among = async () => {
     const readers = await follow(server, step, lateness);
     await new Promise((resolve) => setTimeout(resolve, settleMs));
-    const found = await p99(server, run);
+    const found = await p99([`${server.url}/v1/pipeline-runs/${run}`], server.headers, reading);
     memory.push(server.rss());
     readers[Symbol.dispose]();
     return found;
   };
   const read = await compare({
-    title: `the 99th percentile of ${requests} reads of a run over 4 connections`,
+    title: `the 99th percentile of ${reading.connections * reading.reads} reads of a run over ${reading.connections} connections`,
     rounds,
     contenders: [
       { name: "alone", measure: alone },
@@ -145,25 +146,4 @@ async function follow(
       agent.destroy();
     },
   };
-}
-
-async function p99(server: BenchServer, run: string): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
-  const took: number[] = [];
-  let left = requests;
-  const one = async () => {
-    const start = performance.now();
-    const asked = get(`${server.url}/v1/pipeline-runs/${run}`, { agent, headers: server.headers });
-    const [response]: IncomingMessage[] = await once(asked, "response");
-    response?.resume();
-    if (response !== undefined) await once(response, "end");
-    took.push(performance.now() - start);
-  };
-  await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      while (left-- > 0) await one();
-    }),
-  );
-  agent.destroy();
-  return took.toSorted((a, b) => a - b)[Math.floor(requests * 0.99)] ?? Number.NaN;
 }

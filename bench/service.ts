@@ -2,9 +2,10 @@
  * The server over HTTP against floors of the same stack in the same run: a read of a run against a bare Fastify that
  * reads one row by its primary key; accepting runs; and what an idle server weighs.
  */
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { compare, type Outcome } from "./harness.ts";
+import { p99, read } from "./reads.ts";
 import { type BenchServer, startFloor, startServer } from "./server.ts";
 import { createWorkbench, temporaryDirectory } from "./workbench.ts";
 
@@ -39,12 +40,13 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
     ],
     limits: [{ subject: "GET run", of: "bare primary-key read", most: 2 }],
   });
+  const late99 = () => p99(runs, server.headers, { connections, reads, pauseMs });
   const late = await compare({
     title: `the 99th percentile of reads of a run over ${connections} connections, each every ${pauseMs} ms`,
     rounds,
     contenders: [
-      { name: "while nothing runs", measure: () => p99(runs, server) },
-      { name: "while one-step runs go", measure: () => whileRunning(server, () => p99(runs, server)) },
+      { name: "while nothing runs", measure: late99 },
+      { name: "while one-step runs go", measure: () => whileRunning(server, late99) },
     ],
     limits: [{ subject: "while one-step runs go", most: 5 }],
   });
@@ -70,23 +72,6 @@ async function whileRunning(server: BenchServer, measure: () => Promise<number>)
   return found;
 }
 
-async function p99(urls: readonly string[], { headers }: BenchServer): Promise<number> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  const took: number[] = [];
-  await Promise.all(
-    Array.from({ length: connections }, async (_, index) => {
-      for (let left = reads; left > 0; left--) {
-        const from = performance.now();
-        await read(urls[(left + index) % urls.length] ?? "", { agent, headers });
-        took.push(performance.now() - from);
-        await setTimeout(pauseMs);
-      }
-    }),
-  );
-  agent.destroy();
-  return took.toSorted((a, b) => a - b)[Math.floor(took.length * 0.99)] ?? Number.NaN;
-}
-
 /** Milliseconds for all requests, of these in turn. */
 async function load(urls: readonly string[], headers: Readonly<Record<string, string>>): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
@@ -100,19 +85,4 @@ async function load(urls: readonly string[], headers: Readonly<Record<string, st
   const took = performance.now() - start;
   agent.destroy();
   return took;
-}
-
-function read(
-  url: string,
-  options: { readonly agent: Agent; readonly headers: Readonly<Record<string, string>> },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url, options, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`${response.statusCode} of ${url}`));
-      response.resume();
-      response.on("end", resolve);
-    });
-    asked.on("error", reject);
-    asked.end();
-  });
 }
