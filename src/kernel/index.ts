@@ -1,3 +1,4 @@
+export { type Batches, createBatches } from "./batches.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type Coalescer, createCoalescer } from "./coalescer.ts";
 export { defaultDataDirectory } from "./data-directory.ts";

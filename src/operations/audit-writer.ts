@@ -2,7 +2,7 @@
  * Writes entries of the audit that could not be written with the change they tell of: right after it, and those that
  * come while one write is under way together in the next, so that a busy server pays one commit for many.
  */
-import { errorMessage, type Logger } from "../kernel/index.ts";
+import { createBatches, errorMessage, type Logger } from "../kernel/index.ts";
 import type { NewAuditEntry } from "../store/index.ts";
 
 export interface AuditWriter {
@@ -14,30 +14,14 @@ export function createAuditWriter(
   save: (entries: readonly NewAuditEntry[]) => Promise<void>,
   log: Pick<Logger, "error">,
 ): AuditWriter {
-  let waiting: NewAuditEntry[] = [];
-  let underWay: Promise<void> = Promise.resolve();
-  let next: Promise<void> | undefined;
-
-  async function flush(): Promise<void> {
-    const entries = waiting;
-    waiting = [];
-    next = undefined;
+  const batches = createBatches<null, NewAuditEntry, void>(async (_all, entries) => {
     try {
       await save(entries);
     } catch (error) {
       for (const entry of entries)
         log.error({ audit: entry, error: errorMessage(error) }, "an audit entry could not be written");
     }
-  }
-
-  return {
-    write(entry) {
-      waiting.push(entry);
-      if (next === undefined) {
-        next = underWay.then(flush);
-        underWay = next;
-      }
-      return next;
-    },
-  };
+    return entries.map(() => undefined);
+  });
+  return { write: (entry) => batches.request(null, entry) };
 }
