@@ -72,8 +72,8 @@ export function runOperations(context: CallerContext): RunOperations {
   return {
     trigger: (request, signal) =>
       guard(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (tell) => {
-        const asked = { ...request, by: who(request.by) };
-        const { runId, projectId, notes, unresolved } = await accept(deps, caller, asked, signal);
+        const asking = { caller, request: { ...request, by: who(request.by) }, tell };
+        const { runId, projectId, notes, unresolved } = await accept(deps, asking, signal);
         tell({ project: projectId, entity: runId });
         if (unresolved !== null) {
           (await deps.database()).orchestrator.carryNew(unresolved);

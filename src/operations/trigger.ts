@@ -4,11 +4,20 @@
  * carries it. The tree is in the mirror before a run has steps, so every job sees one tree.
  */
 import type { StepPlan } from "../domain/index.ts";
-import { brandId, isId, type PipelineId, Problem, type ProjectId, type RunId } from "../kernel/index.ts";
+import {
+  brandId,
+  isId,
+  newId,
+  type PipelineId,
+  Problem,
+  type ProjectId,
+  type RunId,
+} from "../kernel/index.ts";
 import { checkRef, isCommitId } from "../source/index.ts";
 import type { AcceptedRun, PipelineSummaryRow, RunRow, SubmittedRun } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
 import type { OperationsDeps } from "./deps.ts";
+import type { Tell } from "./guard.ts";
 import { givenId } from "./names.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
 import {
@@ -30,27 +39,28 @@ interface Accepted {
   readonly unresolved: RunRow | null;
 }
 
-export async function accept(
-  deps: OperationsDeps,
-  caller: Caller,
-  request: TriggerRequest,
-  signal: AbortSignal,
-): Promise<Accepted> {
+export interface Asking {
+  readonly caller: Caller;
+  readonly request: TriggerRequest;
+  /** For what is written down of the request together with its run. */
+  readonly tell: Tell;
+}
+
+export async function accept(deps: OperationsDeps, asking: Asking, signal: AbortSignal): Promise<Accepted> {
+  const { request } = asking;
   const { source: asked } = request;
-  if (asked.kind === "pipeline") return await acceptPipeline(deps, { caller, request, asked }, signal);
+  if (asked.kind === "pipeline") return await acceptPipeline(deps, { ...asking, asked }, signal);
   const source = await resolveSource(deps, asked, signal);
   return await acceptResolved(deps, { request, source, pipelineId: () => ensurePipeline(deps, source) });
 }
 
-interface PipelineRequest {
-  readonly caller: Caller;
-  readonly request: TriggerRequest;
+interface PipelineRequest extends Asking {
   readonly asked: Asked<"pipeline">;
 }
 
 async function acceptPipeline(
   deps: OperationsDeps,
-  { caller, request, asked }: PipelineRequest,
+  { caller, request, tell, asked }: PipelineRequest,
   signal: AbortSignal,
 ): Promise<Accepted> {
   const pipeline = await findPipeline(deps, caller, asked.pipeline);
@@ -68,8 +78,9 @@ async function acceptPipeline(
     return { ...accepted, projectId: pipeline.project_id };
   }
   const { store } = await deps.database();
-  const run = await newRun(deps, request, pipeline.id);
-  const { id, written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha });
+  const { id = newId<RunId>(), ...run } = await newRun(deps, request, pipeline.id);
+  tell({ project: pipeline.project_id, entity: id });
+  const { written } = await store.runs.submit({ ...run, id, gitRef: ref, gitSha: sha }, tell.done());
   return { runId: id, projectId: pipeline.project_id, notes: [], unresolved: written };
 }
 

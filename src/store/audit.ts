@@ -3,7 +3,7 @@ import type { ProjectId } from "../kernel/index.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import type { AuditRow } from "./rows.ts";
-import { storableText } from "./text.ts";
+import { storableJson } from "./text.ts";
 
 export type NewAuditEntry = Omit<AuditRow, "id" | "created_at">;
 
@@ -18,7 +18,7 @@ const columns = `row.id, row.created_at, row.by_name, row.token_id, row.action, 
 
 export function createAuditStore(database: Database): AuditStore {
   return {
-    record: (entries) => record(database, entries),
+    record: (entries) => recordAudit(database, entries),
     list: ({ projectId } = {}, page = {}) =>
       readPage<AuditRow>(
         database,
@@ -42,27 +42,28 @@ export async function withAudit<T>(
   if (audit === undefined) return await change(database);
   return await database.transaction(async (transaction) => {
     const result = await change(transaction);
-    await record(transaction, [audit]);
+    await recordAudit(transaction, [audit]);
     return result;
   });
 }
 
-async function record(queryable: Queryable, entries: readonly NewAuditEntry[]): Promise<void> {
-  // Not now(), which is one instant for all of them, and for a transaction its beginning.
-  await queryable.execute(
-    `insert into audit_log (by_name, token_id, action, project_id, entity_id, outcome, request_id, created_at)
-     select e.by_name, e.token_id, e.action, e.project_id, e.entity_id, e.outcome, e.request_id, clock_timestamp()
-     from unnest($1::text[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[])
-       as e (by_name, token_id, action, project_id, entity_id, outcome, request_id)`,
-    [
-      entries.map(({ by_name }) => storableText(by_name)),
-      entries.map(({ token_id }) => token_id),
-      entries.map(({ action }) => action),
-      entries.map(({ project_id }) => project_id),
-      entries.map(({ entity_id }) => storableText(entity_id)),
-      entries.map(({ outcome }) => outcome),
-      entries.map(({ request_id }) => storableText(request_id)),
-    ],
-    { name: "audit.record" },
-  );
+/**
+ * Writes entries that a statement has at hand as JSON. Not at now(), which is one instant for all of them, and for a
+ * transaction its beginning.
+ * @param entry the expression that is a `NewAuditEntry`, as jsonb
+ */
+export const auditSql = (from: string, entry: string, where = "true") => `
+insert into audit_log (by_name, token_id, action, project_id, entity_id, outcome, request_id, created_at)
+select e.by_name, e.token_id, e.action, e.project_id, e.entity_id, e.outcome, e.request_id, clock_timestamp()
+from ${from}
+cross join lateral jsonb_to_record(${entry}) as e (by_name text, token_id uuid, action text, project_id uuid,
+  entity_id text, outcome text, request_id text)
+where ${where}`;
+
+const recordSql = auditSql("jsonb_array_elements($1::jsonb) a (entry)", "a.entry");
+
+/** All of them or none, in their order. */
+export async function recordAudit(queryable: Queryable, entries: readonly NewAuditEntry[]): Promise<void> {
+  if (entries.length > 0)
+    await queryable.execute(recordSql, [storableJson(entries)], { name: "audit.record" });
 }

@@ -22,7 +22,7 @@ import { purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
-import { type Submitted, type SubmittedRun, submitRun } from "./submit.ts";
+import { createSubmit, type Submit } from "./submit.ts";
 import { type RunSummaryRows, readSummary } from "./summary.ts";
 
 export interface RunStanding {
@@ -59,8 +59,8 @@ export interface UnfinishedRun {
 export interface RunStore {
   /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
   accept(run: NewRun, plan: (identity: RunIdentity) => readonly NewJob[]): Promise<AcceptedRun>;
-  /** Accepts a run that is resolved afterwards, in one statement; see `submitRun`. */
-  submit(run: SubmittedRun): Promise<Submitted>;
+  /** Accepts a run that is resolved afterwards; see `createSubmit`. */
+  readonly submit: Submit;
   /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
   acceptedBefore(
     run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },
@@ -118,7 +118,7 @@ export function createRunStore(database: Database): RunStore {
   const summaries = createCoalescer((id: RunId) => readSummary(database, id));
   return {
     accept: (run, plan) => acceptRun(database, run, plan),
-    submit: (run) => submitRun(database, run),
+    submit: createSubmit(database),
     acceptedBefore: (run) => acceptedBefore(database, run),
     unresolved: (id, owner) => readUnresolved(database, id, owner),
     resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),

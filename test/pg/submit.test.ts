@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type PipelineId, type RunId } from "../../src/kernel/index.ts";
-import type { RunRow, SubmittedRun } from "../../src/store/index.ts";
+import type { NewAuditEntry, RunRow, SubmittedRun } from "../../src/store/index.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -47,6 +47,31 @@ describe("submit", () => {
     expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
   });
 
+  it("gives numbers in the order of the requests, whatever they came with", async () => {
+    const ask = { gitSha: "a".repeat(40), requestedStages: null };
+    const made = await Promise.all([submit(), submit(ask), submit({ gitRef: 'ümläut "and" {more}' })]);
+    const [first = 0, second, third] = made.map(numberOf);
+    expect([second, third]).toEqual([first + 1, first + 2]);
+    for (const { id, written } of made) expect(written).toEqual(await fixture.store.runs.get(id));
+    expect(made[1]?.written).toMatchObject({ git_sha: ask.gitSha, requested_stages: null, seq: 2 });
+    expect(made[2]?.written?.git_ref).toBe('ümläut "and" {more}');
+  });
+
+  it("keeps nobody out for what is refused of another", async () => {
+    const { id, written } = await submit();
+    const unknown = { retriedFrom: newId<RunId>() };
+    const all = [submit(), submit(), submit(unknown), submit(), submit({ id })];
+    const made = await Promise.allSettled(all);
+    expect(made.map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+      "fulfilled",
+    ]);
+    expect(numberOf(await submit())).toBe((written?.number ?? 0) + 4);
+  });
+
   it("makes one run of one id, asked at once or afterwards, and no gap", async () => {
     const before = await submit();
     const id = newId<RunId>();
@@ -58,6 +83,30 @@ describe("submit", () => {
     expect(more).toEqual([]);
     expect(first?.written?.number).toBe(numberOf(before) + 1);
     expect(numberOf(await submit())).toBe(numberOf(before) + 2);
+  });
+
+  it("writes down who asked together with the run, each time that it is asked for", async () => {
+    const { store } = fixture;
+    const id = newId<RunId>();
+    const entry = (by: string, entity: RunId): NewAuditEntry => ({
+      by_name: by,
+      token_id: null,
+      action: "runs.trigger",
+      project_id: null,
+      entity_id: entity,
+      outcome: "done",
+      request_id: "request",
+    });
+    const audited = (by: string) => store.runs.submit({ ...asked, id }, entry(by, id));
+    await Promise.all([audited("ada"), submit(), audited("grace\0"), audited("edsger")]);
+    await audited("barbara");
+    const unknown = { ...asked, pipelineId: newId<PipelineId>() };
+    await expect(store.runs.submit(unknown, entry("nobody", newId()))).rejects.toThrow();
+    const { items } = await store.audit.list();
+    expect(items.map(({ id: _, created_at: __, ...written }) => written)).toEqual(
+      expect.arrayContaining(["ada", "grace\ufffd", "edsger", "barbara"].map((by) => entry(by, id))),
+    );
+    expect(items).toHaveLength(4);
   });
 
   it("gives nobody the run of another pipeline, or another kind of run, by its id", async () => {
