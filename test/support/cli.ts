@@ -20,6 +20,8 @@ export interface Answer {
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** What it wrote to both, in that order. */
+  readonly output: string;
 }
 
 export interface CommandOptions {
@@ -127,6 +129,13 @@ export class World implements AsyncDisposable {
     return await this.start(argv, options).ended;
   }
 
+  /** One that has to end with 0. @throws saying what it said instead */
+  async succeed(argv: readonly string[], options: CommandOptions = {}): Promise<Answer> {
+    const answer = await this.shipinator(argv, options);
+    if (answer.code !== 0) throw new Error(`${argv.join(" ")} ended with ${answer.code}: ${answer.output}`);
+    return answer;
+  }
+
   /** One `run -o json`: its answer, and the view that it showed beside it. For runs that are accepted. */
   async run(argv: readonly string[], options: CommandOptions = {}): Promise<RunAnswer> {
     const { code, stdout, stderr } = await this.shipinator(["run", ...argv, "-o", "json"], options);
@@ -143,16 +152,12 @@ export class World implements AsyncDisposable {
 
   /** What `status` knows of a run. */
   async status(run = "latest"): Promise<RunDetail> {
-    const { code, stdout, stderr } = await this.shipinator(["status", run, "-o", "json"]);
-    if (code !== 0) throw new Error(`status ended with ${code}: ${stderr}`);
-    return JSON.parse(stdout);
+    return JSON.parse((await this.succeed(["status", run, "-o", "json"])).stdout);
   }
 
   /** What a step wrote. */
   async log(run: string, step: string): Promise<string> {
-    const { code, stdout, stderr } = await this.shipinator(["logs", run, "--step", step]);
-    if (code !== 0) throw new Error(`logs ended with ${code}: ${stderr}`);
-    return stdout;
+    return (await this.succeed(["logs", run, "--step", step])).stdout;
   }
 
   /** What of this world is running now. */
@@ -226,9 +231,10 @@ function follow(child: ChildProcess): Running {
     stderr += text;
     hear();
   });
-  const ended = once(child, "close").then(
-    (): Answer => ({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
-  );
+  const ended = once(child, "close").then((): Answer => {
+    const { exitCode: code, signalCode: signal } = child;
+    return { code, signal, stdout, stderr, output: `${stdout}${stderr}` };
+  });
   return {
     child,
     ended,

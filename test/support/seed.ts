@@ -15,8 +15,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   if (!databaseIsOurs) return async () => {};
   await using stack = new AsyncDisposableStack();
   const world = stack.use(new World());
-  const { code, stderr } = await world.shipinator(["list"]);
-  if (code !== 0) throw new Error(`the first list ended with ${code}: ${stderr}`);
+  await world.succeed(["list"]);
   project.provide("seed", world.dataDir);
   const made = stack.move();
   return () => made[Symbol.asyncDispose]();

@@ -15,9 +15,8 @@ export function processesOf(directory: string): readonly FoundProcess[] {
     const command = look(() => readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim());
     const environment = look(() => readFileSync(`/proc/${pid}/environ`, "utf8"));
     const cwd = look(() => readlinkSync(`/proc/${pid}/cwd`));
-    // What has ended and waits for its parent has no command line any more.
-    if (command !== "" && `${command}\0${environment}\0${cwd}`.includes(directory))
-      found.push({ pid, command });
+    // What is ending has no command line any more, and for a moment longer its directory; when it has ended, nothing.
+    if (`${command}\0${environment}\0${cwd}`.includes(directory)) found.push({ pid, command });
   }
   return found;
 }

@@ -45,12 +45,6 @@ afterEach(async () => {
   await source[Symbol.asyncDispose]();
 });
 
-async function succeed(world: World, ...argv: string[]): Promise<string> {
-  const { code, stdout, stderr } = await world.shipinator(argv);
-  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}`);
-  return stdout;
-}
-
 /** Without what the place gives it. */
 const placeless = (run: RunDetail, { dataDir }: World): unknown =>
   JSON.parse(JSON.stringify(run).replaceAll(dataDir, "DATA"));
@@ -72,12 +66,12 @@ describe("backup and restore", () => {
     const times = join("logs", id.slice(15, 17), id, "times");
     writeFileSync(join(source.dataDir, times), "9 1893456000000\n");
     const file = join(source.root, "backup.tar");
-    expect(await succeed(source, "backup", file)).toMatch(
+    expect((await source.succeed(["backup", file])).stdout).toMatch(
       /backup\.tar {2}[\d.]+ MiB {2}4 artifacts, 4 logs\n$/,
     );
     expect(statSync(file).mode & 0o777).toBe(0o600);
 
-    const told = JSON.parse(await succeed(target, "restore", file, "-o", "json"));
+    const told = JSON.parse((await target.succeed(["restore", file, "-o", "json"])).stdout);
     expect(told).toMatchObject({ data_directory: target.dataDir, artifacts: 4, logs: 4, unfinished: 0 });
     for (const number of ["1", "2"]) {
       expect(placeless(await target.status(number), target)).toEqual(
@@ -86,7 +80,7 @@ describe("backup and restore", () => {
       expect(await target.log(number, "compile")).toBe("compiled\n");
       for (const name of ["app", "big"]) {
         for (const world of [source, target])
-          await succeed(world, "download", `${number}/${name}`, "--to", join(world.root, name), "--force");
+          await world.succeed(["download", `${number}/${name}`, "--to", join(world.root, name), "--force"]);
         expect(readFileSync(join(target.root, name)).equals(readFileSync(join(source.root, name)))).toBe(
           true,
         );
@@ -102,8 +96,8 @@ describe("backup and restore", () => {
     expect((await source.run([directory])).code).toBe(0);
     rmSync(directory, { recursive: true });
     const file = join(source.root, "backup.tar");
-    await succeed(source, "backup", file);
-    await succeed(target, "restore", file);
+    await source.succeed(["backup", file]);
+    await target.succeed(["restore", file]);
     const mirrors = join(target.dataDir, "mirrors");
     const [mirror = ""] = readdirSync(mirrors);
     const [tree = ""] = readdirSync(join(mirrors, mirror, "verbatim"));
@@ -136,7 +130,7 @@ build:
     const running = source.start(["run", directory]);
     await until(() => existsSync(ledger));
     const file = join(source.root, "backup.tar");
-    await succeed(source, "backup", file);
+    await source.succeed(["backup", file]);
     const { stderr } = await target.shipinator(["restore", file]);
     expect(stderr).toContain("1 run had not ended when the backup was made: nothing of that is carried on");
     // Whoever carries comes first: it ends the run, and starts nothing of it.
@@ -167,11 +161,11 @@ deploy:
     await until(() => existsSync(ledger));
     await untilRecorded(source);
     const file = join(source.root, "backup.tar");
-    await succeed(source, "backup", file);
-    await succeed(target, "restore", file);
+    await source.succeed(["backup", file]);
+    await target.succeed(["restore", file]);
     await target.shipinator(["resume"]);
     expect(await target.status("1")).toMatchObject({ status: "failed", failure_reason: "deploy_unknown" });
-    expect(await succeed(target, "deployments")).toContain("unknown");
+    expect((await target.succeed(["deployments"])).stdout).toContain("unknown");
     writeFileSync(join(source.root, "go"), "");
     expect((await running.ended).code).toBe(0);
     expect(readFileSync(ledger, "utf8")).toBe("deploy\n");
@@ -190,7 +184,7 @@ deploy:
     expect(code).toBe(0);
     expect(stderr).toContain(`the bytes of artifact ${app.id} are not those that were stored`);
     expect(stderr).toContain(`artifact ${big.id} is not in the store: its payload is missing`);
-    await succeed(target, "restore", file);
+    await target.succeed(["restore", file]);
     expect((await target.shipinator(["download", "1/app", "--to", "-"])).stderr).toContain("artifact");
     expect(await target.log("1", "look")).toMatch(/^built by 1/);
   });
@@ -207,7 +201,7 @@ describe("a backup is refused", () => {
       stderr: expect.stringContaining("exists already"),
     });
     expect(readFileSync(taken, "utf8")).toBe("mine");
-    await succeed(source, "backup", taken, "--force");
+    await source.succeed(["backup", taken, "--force"]);
     expect(statSync(taken).size).toBeGreaterThan(1000);
   });
 });
@@ -215,7 +209,7 @@ describe("a backup is refused", () => {
 describe("a restore is refused", () => {
   it("into a data directory that has something in it, which stays", async () => {
     const file = join(source.root, "backup.tar");
-    await succeed(source, "backup", file);
+    await source.succeed(["backup", file]);
     mkdirSync(target.dataDir);
     writeFileSync(join(target.dataDir, "mine"), "mine");
     expect(await target.shipinator(["restore", file])).toMatchObject({
@@ -227,7 +221,7 @@ describe("a restore is refused", () => {
 
   it("where another one was cut short, as is every other command", async () => {
     const file = join(source.root, "backup.tar");
-    await succeed(source, "backup", file);
+    await source.succeed(["backup", file]);
     const restoring = target.start(["restore", "-"], { input: null });
     restoring.child.stdin?.write(readFileSync(file).subarray(0, 10_000));
     await until(() => existsSync(join(target.dataDir, "restoring")));

@@ -23,17 +23,14 @@ function kept(text: string): string[] {
   });
 }
 
-async function succeed(argv: readonly string[], input = ""): Promise<string> {
-  const { code, stdout, stderr } = await world.shipinator(argv, { input });
-  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}${stdout}`);
-  return `${stdout}${stderr}`;
-}
+/** What a command says that has to end with 0. */
+const told = async (argv: readonly string[], input = "") => (await world.succeed(argv, { input })).output;
 
 /** Why the run waits, once it waits for that. */
 async function waiting(run: string, text: string): Promise<string> {
   const deadline = Date.now() + 20_000;
   for (;;) {
-    const why = await succeed(["why", run]);
+    const why = await told(["why", run]);
     if (why.includes(text) || Date.now() > deadline) return why;
   }
 }
@@ -51,28 +48,28 @@ describe("a private repository", () => {
     const url = `${host.url}/app`;
     const shown: string[] = [];
 
-    shown.push(await succeed(["pipeline", "add", url, "--clone-secret", "GIT_TOKEN"]));
+    shown.push(await told(["pipeline", "add", url, "--clone-secret", "GIT_TOKEN"]));
     expect(shown[0]).toContain(`${url}, cloned with the secret GIT_TOKEN`);
-    shown.push(await succeed(["trigger", "app"]));
+    shown.push(await told(["trigger", "app"]));
     expect(await waiting("latest", "no secret")).toContain(
       "the project has no secret GIT_TOKEN, with which it is",
     );
     // It would be tried again; this one is done with waiting.
-    shown.push(await succeed(["cancel"]));
-    shown.push(await succeed(["secret", "set", "GIT_TOKEN"], `${token}\n`));
-    shown.push(await succeed(["trigger", "app", "--follow"]));
-    shown.push(await succeed(["logs"]));
+    shown.push(await told(["cancel"]));
+    shown.push(await told(["secret", "set", "GIT_TOKEN"], `${token}\n`));
+    shown.push(await told(["trigger", "app", "--follow"]));
+    shown.push(await told(["logs"]));
     expect(shown.at(-1)).toContain(`${url}\n`);
 
     // Another project that names the same address gets neither the secret nor what was fetched with it.
     const sha = world.git(directory, "rev-parse", "HEAD");
-    shown.push(await succeed(["pipeline", "add", url, "--project", "others", "--name", "theirs"]));
+    shown.push(await told(["pipeline", "add", url, "--project", "others", "--name", "theirs"]));
     const { id } = await server.post<{ id: string }>("/v1/pipelines/theirs/runs", { sha });
     const why = await waiting(id, "wants credentials");
     expect(why).toContain("wants credentials");
-    shown.push(why, await succeed(["cancel", id]));
+    shown.push(why, await told(["cancel", id]));
 
-    shown.push(await succeed(["events", "-o", "json", "app#2"]));
+    shown.push(await told(["events", "-o", "json", "app#2"]));
     expect(await server.stop()).toBe(0);
     const said = await server.process.ended;
     shown.push(said.stdout, said.stderr);
@@ -103,15 +100,15 @@ build:
 
     const project = ["--project", "app"];
     const set = ["registry", "set", registry.host, "--username", "robot", "--secret", "PUSH", ...project];
-    expect(await succeed(set)).toContain(`project app asks ${registry.host} as robot, with the secret PUSH`);
+    expect(await told(set)).toContain(`project app asks ${registry.host} as robot, with the secret PUSH`);
     const without = await world.run([repository]);
     expect(without.run.jobs[0]?.failure_message).toContain("the project has no secret PUSH");
-    await succeed(["secret", "set", "PUSH", ...project], token);
+    await told(["secret", "set", "PUSH", ...project], token);
     const { code, run } = await world.run([repository]);
     expect([code, run.artifacts[0]?.metadata]).toEqual([0, expect.objectContaining({ imageDigest: digest })]);
-    expect(await succeed(["registry", "list"])).toMatch(/REGISTRY +USER +SECRET(?:.|\n)*robot +PUSH/);
-    expect(await succeed(["registry", "remove", registry.host.toUpperCase()])).toContain("no login");
-    expect(await succeed(["registry", "list"])).toContain("has no logins");
+    expect(await told(["registry", "list"])).toMatch(/REGISTRY +USER +SECRET(?:.|\n)*robot +PUSH/);
+    expect(await told(["registry", "remove", registry.host.toUpperCase()])).toContain("no login");
+    expect(await told(["registry", "list"])).toContain("has no logins");
     expect(kept(token)).toEqual([]);
   });
 });

@@ -33,11 +33,8 @@ build:
 ${more}`,
 });
 
-async function succeed(argv: readonly string[], input = ""): Promise<string> {
-  const { code, stdout, stderr } = await world.shipinator(argv, { input });
-  if (code !== 0) throw new Error(`${argv.join(" ")} ended with ${code}: ${stderr}`);
-  return `${stdout}${stderr}`;
-}
+/** What a command says that has to end with 0. */
+const told = async (argv: readonly string[], input = "") => (await world.succeed(argv, { input })).output;
 
 /** Every file below the directory that holds one of these texts. */
 function holding(directory: string, texts: readonly string[]): string[] {
@@ -53,8 +50,8 @@ describe("a secret", () => {
   it("reaches the step that names it, and is found nowhere else: not in what is kept, not in what is shown", async () => {
     const repository = world.repository("app", file());
     const shown: string[] = [];
-    await succeed(["pipeline", "add", repository]);
-    shown.push(await succeed(["secret", "set", "TOKEN"], `${value}\n`));
+    await told(["pipeline", "add", repository]);
+    shown.push(await told(["secret", "set", "TOKEN"], `${value}\n`));
     const { code, log, view } = await world.run([repository]);
     expect([code, log("build/without")]).toEqual([0, "[none]\n"]);
     expect(log("build/use")).toMatch(/^plain \*\*\*\n\*\*\*.{0,4}\nurl \*\*\*\nthe same\n$/);
@@ -66,9 +63,9 @@ describe("a secret", () => {
       ["logs"],
       ["events", "-o", "json"],
     ])
-      shown.push(await succeed(command));
+      shown.push(await told(command));
     const backup = join(world.root, "backup.tar");
-    await succeed(["backup", backup]);
+    await told(["backup", backup]);
     expect(shown.flatMap((text) => forms.filter((form) => text.includes(form)))).toEqual([]);
     expect(holding(world.dataDir, forms)).toEqual([]);
     const kept = readFileSync(backup);
@@ -85,12 +82,12 @@ describe("a secret", () => {
 
   it("can be set anew, removed, and sealed with another key; the old key opens nothing more", async () => {
     const repository = world.repository("app", file());
-    await succeed(["pipeline", "add", repository]);
-    await succeed(["secret", "set", "TOKEN"], "another one");
-    await succeed(["secret", "set", "TOKEN", "--project", "app"], value);
+    await told(["pipeline", "add", repository]);
+    await told(["secret", "set", "TOKEN"], "another one");
+    await told(["secret", "set", "TOKEN", "--project", "app"], value);
     const keys = join(world.dataDir, "secret-keys");
     const before = readFileSync(keys, "utf8");
-    expect(await succeed(["secret", "rotate"])).toContain("1 secret sealed with the new key");
+    expect(await told(["secret", "rotate"])).toContain("1 secret sealed with the new key");
     expect(readFileSync(keys, "utf8")).not.toContain(before.trim());
     expect((await world.run([repository])).code).toBe(0);
 
@@ -99,7 +96,7 @@ describe("a secret", () => {
     const { run } = await world.run([repository]);
     expect(run.failure_message).toContain("the secret TOKEN cannot be opened: it was sealed with the key");
     writeFileSync(keys, now);
-    await succeed(["secret", "remove", "TOKEN"]);
+    await told(["secret", "remove", "TOKEN"]);
     expect((await world.run([repository])).run.failure_message).toContain("the project has no secret TOKEN");
   });
 
@@ -108,7 +105,7 @@ describe("a secret", () => {
     ["too long", "x".repeat(40_000), "more than 32768"],
     ["with a NUL", "ab\0cd", "no variable can carry"],
   ])("is refused when it is %s, and its value is not shown", async (_, given, words) => {
-    await succeed(["pipeline", "add", world.repository("app", file())]);
+    await told(["pipeline", "add", world.repository("app", file())]);
     const { code, stderr } = await world.shipinator(["secret", "set", "TOKEN"], { input: given });
     expect([code, stderr]).toEqual([2, expect.stringContaining(words)]);
     expect(stderr).not.toContain(given);
@@ -117,8 +114,8 @@ describe("a secret", () => {
   it("goes through a server as well, which does not give it back", async () => {
     const repository = world.repository("app", file());
     const server = await startServer(world);
-    await succeed(["pipeline", "add", repository]);
-    await succeed(["secret", "set", "TOKEN"], value);
+    await told(["pipeline", "add", repository]);
+    await told(["secret", "set", "TOKEN"], value);
     const { items } = await server.get<{ items: { id: string }[] }>("/v1/projects");
     const path = `/v1/projects/${items[0]?.id}/secrets`;
     const listed = await (await server.fetch(path)).text();
@@ -140,7 +137,7 @@ describe("keys of secrets", () => {
     const [old, fresh] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString("base64"));
     const run = async (argv: readonly string[], keys: string, input = "") =>
       await world.shipinator(argv, { input, env: { SHIPINATOR_SECRETS_KEYS: keys } });
-    await succeed(["pipeline", "add", repository]);
+    await told(["pipeline", "add", repository]);
     expect((await run(["secret", "set", "TOKEN"], `${old}`, value)).code).toBe(0);
     expect((await run(["secret", "rotate"], `${fresh},${old}`)).stdout).toContain("1 secret");
     expect((await run(["run", repository], `${fresh}`)).code).toBe(0);
@@ -151,8 +148,8 @@ describe("keys of secrets", () => {
   });
 
   it("are refused in a file that others can read", async () => {
-    await succeed(["pipeline", "add", world.repository("app", file())]);
-    await succeed(["secret", "set", "TOKEN"], value);
+    await told(["pipeline", "add", world.repository("app", file())]);
+    await told(["secret", "set", "TOKEN"], value);
     const keys = join(world.dataDir, "secret-keys");
     const { chmodSync } = await import("node:fs");
     chmodSync(keys, 0o644);
