@@ -1,10 +1,6 @@
-import { once } from "node:events";
-import { existsSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener } from "node:http";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { silentLogger } from "../../../src/kernel/index.ts";
-import type { ResolvedSource } from "../../../src/source/index.ts";
 import { commitAll, filesOf, gitBytes, makePlace, type Place, writeFiles } from "./repositories.ts";
 
 let place: Place;
@@ -183,110 +179,6 @@ describe("what is refused before git is asked", () => {
   });
 });
 
-describe("hosts", () => {
-  async function withServer(listener: RequestListener, use: (url: string) => Promise<void>): Promise<void> {
-    const server = createServer(listener).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const address = server.address();
-    if (address === null || typeof address === "string") throw new Error("no port");
-    try {
-      await use(`http://127.0.0.1:${address.port}/team/app.git`);
-    } finally {
-      server.closeAllConnections();
-      server.close();
-    }
-  }
-
-  it.each([
-    [401, { "WWW-Authenticate": 'Basic realm="x"' }, /wants credentials/],
-    [403, {}, /wants credentials/],
-    [404, {}, /no git repository at/],
-    [500, {}, /500/],
-  ])("that answer %i", async (status, headers, message) => {
-    const listener: RequestListener = (_, response) => void response.writeHead(status, headers).end("no");
-    await withServer(listener, async (cloneUrl) => {
-      await expect(place.source.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-        code: "source_unavailable",
-        message: expect.stringMatching(message),
-      });
-    });
-  });
-
-  it("that answer with something else than git", async () => {
-    const listener: RequestListener = (_, response) =>
-      void response.writeHead(200, { "Content-Type": "text/html" }).end("<html>\n<p>\n");
-    await withServer(listener, async (cloneUrl) => {
-      await expect(place.source.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-        code: "source_unavailable",
-      });
-    });
-  });
-
-  it("that never answer: the time limit ends git and says so", async () => {
-    const impatient = place.open({ limits: { networkMs: 300 } });
-    await withServer(
-      () => {},
-      async (cloneUrl) => {
-        await expect(impatient.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-          code: "source_unavailable",
-          message: expect.stringMatching(/git ls-remote was ended/),
-        });
-      },
-    );
-  });
-
-  it("that never answer: an abort, and the room's end, end git with its children", async () => {
-    const arrived = Promise.withResolvers<void>();
-    const left = Promise.withResolvers<void>();
-    let present = 0;
-    const listener: RequestListener = (request) => {
-      present += 1;
-      if (present === 2) arrived.resolve();
-      request.socket.once("close", () => {
-        present -= 1;
-        if (present === 0) left.resolve();
-      });
-    };
-    await withServer(listener, async (cloneUrl) => {
-      const abort = new AbortController();
-      const reason = new Error("enough");
-      const first = place.source.resolve({ repositoryId, cloneUrl, ref: null }, abort.signal);
-      const other = place.open();
-      const second = other.resolve({ repositoryId, cloneUrl, ref: null });
-      const ends = Promise.allSettled([first, second]);
-      await arrived.promise;
-      abort.abort(reason);
-      await other[Symbol.asyncDispose]();
-      await left.promise;
-      const [one, two] = await ends;
-      expect(one).toMatchObject({ status: "rejected", reason });
-      expect(two).toMatchObject({ status: "rejected", reason: { name: "AbortError" } });
-    });
-  });
-
-  it("that do not listen", async () => {
-    let cloneUrl = "";
-    await withServer(
-      () => {},
-      async (address) => {
-        cloneUrl = address;
-      },
-    );
-    await expect(place.source.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-      code: "source_unavailable",
-      message: expect.stringMatching(/cannot be reached/),
-    });
-  });
-
-  it("whose address is a path with nothing there, or with something that is no repository", async () => {
-    for (const cloneUrl of [join(place.path, "nowhere"), place.path])
-      await expect(place.source.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-        code: "source_unavailable",
-        message: expect.stringMatching(/no git repository at/),
-      });
-  });
-});
-
 describe("the environment that git gets", () => {
   it("has no GIT_* that could point it elsewhere", async () => {
     const hostile = {
@@ -314,52 +206,5 @@ describe("the environment that git gets", () => {
     expect((await place.source.resolve(request)).commit).toBe(head());
     const none = place.open({ config: "none", limits: { networkMs: 3000 } });
     await expect(none.resolve(request)).rejects.toMatchObject({ code: "source_unavailable" });
-  });
-});
-
-describe("tidying", () => {
-  it("gathers a mirror's packs into one, beside fetches, and every commit stays", async () => {
-    const source = place.open({ limits: { packs: 4 } });
-    const resolveNow = () => source.resolve({ repositoryId, cloneUrl: url, ref: "main" });
-    const found: ResolvedSource[] = [];
-    const next = async (content: string) => {
-      writeFiles(origin, { a: content, [`only-${found.length}`]: content });
-      commitAll(place, origin, content);
-      found.push(await resolveNow());
-    };
-    for (const content of ["1", "2", "3"]) await next(content);
-    const mirror = join(place.mirrors, `${repositoryId}.git`);
-    const packs = () => readdirSync(join(mirror, "objects", "pack")).filter((name) => name.endsWith(".pack"));
-    await source.tidy();
-    expect(packs()).toHaveLength(3);
-    for (const content of ["4", "5"]) await next(content);
-    await Promise.all([source.tidy(), next("6").then(() => next("7"))]);
-    await source.tidy();
-    expect(packs().length).toBeLessThan(4);
-    place.git(mirror, "fsck", "--full", "--strict");
-    for (const [index, { commit, tree }] of found.entries()) {
-      const target = join(place.path, `target-${index}`);
-      await source.checkout(
-        { repositoryId, cloneUrl: "file:///gone", commit, tree, submodules: false },
-        target,
-      );
-      expect(Object.keys(filesOf(target))).toContain(`only-${index}`);
-    }
-  });
-
-  it("is not held up for good by what a killed git left, and says what it cannot do", async () => {
-    const warned: unknown[] = [];
-    const log = { ...silentLogger, warn: (...said: unknown[]) => void warned.push(said.at(-1)) };
-    const source = place.open({ limits: { packs: 1 }, log });
-    await source.resolve({ repositoryId, cloneUrl: url, ref: "main" });
-    const pack = join(place.mirrors, `${repositoryId}.git`, "objects", "pack");
-    const lock = join(pack, "multi-pack-index.lock");
-    writeFileSync(lock, "");
-    await source.tidy();
-    expect(warned).toEqual(["the packs of a mirror could not be gathered; it works as it is"]);
-    utimesSync(lock, new Date(0), new Date(0));
-    await source.tidy();
-    expect([warned.length, existsSync(lock)]).toEqual([1, false]);
-    expect((await source.resolve({ repositoryId, cloneUrl: url, ref: "main" })).commit).toBe(head());
   });
 });

@@ -1,70 +1,8 @@
-import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { request } from "node:http";
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ExecutionSpec } from "../../../src/domain/index.ts";
-import type { HandedOut, Team } from "../operations-bench.ts";
-import { type Answer, type Service, startService } from "./service.ts";
+import { describe, expect, it } from "vitest";
+import { app, createSpeaker, sha256, shown } from "./speaker.ts";
 
-let service: Service;
-let team: Team;
-let execution: HandedOut;
-beforeAll(async () => {
-  service = await startService();
-  team = await service.bench.team("ours");
-});
-afterAll(() => service[Symbol.asyncDispose]());
-beforeEach(async () => {
-  execution = await handOut();
-});
-
-const app = { name: "app", type: "binary", path: "bin/app", ref: null, required: true } as const;
-const handOut = (more: Partial<ExecutionSpec> = {}) =>
-  service.bench.handOut(team.run, { outputs: [app], ...more });
-const store = () => service.bench.fixture.store.reports;
-const sha256 = (bytes: string | Uint8Array) => createHash("sha256").update(bytes).digest();
-
-interface Said {
-  readonly by?: string | null;
-  readonly of?: HandedOut;
-  readonly body?: unknown;
-  readonly raw?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly method?: string;
-}
-
-async function say(
-  what: string,
-  { by = "pod-1", of = execution, method = "POST", headers = {}, ...sent }: Said = {},
-) {
-  const { id, token } = of;
-  return await service.ask(method, `/v1/executions/${id}/${what}`, {
-    token,
-    headers: { ...(by === null ? {} : { "executor-id": by }), ...headers },
-    ...sent,
-  });
-}
-
-async function claimAndBegin(): Promise<void> {
-  expect((await say("claim")).status).toBe(200);
-  expect((await say("begin")).status).toBe(200);
-}
-
-const report = (body: object, more: Said = {}) => say("status", { body, ...more });
-
-const log = (offset: number, raw: string, more: Said = {}) =>
-  say(`logs?offset=${offset}`, { method: "PUT", raw, ...more });
-
-const upload = (raw: string, more: Said = {}, name = "app") =>
-  say(`artifacts/${name}`, {
-    method: "PUT",
-    raw,
-    headers: { "content-digest": `sha-256=:${sha256(raw).toString("base64")}:` },
-    ...more,
-  });
-
-const shown = ({ status, json }: Answer) => [status, json?.code ?? json];
+const { service, execution, store, handOut, say, claimAndBegin, report, log, upload } = createSpeaker();
 
 describe("an attempt that is carried out elsewhere", () => {
   it("is claimed with all that it takes, begins, and ends well", async () => {
@@ -138,8 +76,8 @@ describe("an attempt that is carried out elsewhere", () => {
     const late = { status: "success", exit_code: 0 };
     expect(shown(await report(late))).toEqual([409, "conflict"]);
     expect(shown(await report({ status: "failed", exit_code: 3 }))).toEqual([409, "conflict"]);
-    expect((await store().get(execution.id))?.report).toMatchObject({ status: "failed", exit_code: 2 });
-    const evidence = await store().evidence(execution.id);
+    expect((await store().get(execution().id))?.report).toMatchObject({ status: "failed", exit_code: 2 });
+    const evidence = await store().evidence(execution().id);
     expect(evidence).toMatchObject([
       { said_by: "pod-1", report: late },
       { said_by: "pod-1", report: { status: "failed", exit_code: 3 } },
@@ -148,28 +86,28 @@ describe("an attempt that is carried out elsewhere", () => {
 
   it("hears that it is to end, does not begin then, and is told when it is over", async () => {
     await say("claim");
-    await store().requestStop(execution.id, "canceled", 10);
+    await store().requestStop(execution().id, "canceled", 10);
     expect((await say("heartbeat")).json).toEqual({ stop: { cause: "canceled", grace_seconds: 10 } });
-    await store().requestStop(execution.id, "timed_out", 0);
+    await store().requestStop(execution().id, "timed_out", 0);
     expect((await report({ status: "running" })).json.stop).toEqual({ cause: "canceled", grace_seconds: 0 });
     expect(shown(await say("begin"))).toEqual([409, "conflict"]);
-    await store().close(execution.id, "executor_lost", "unreported");
+    await store().close(execution().id, "executor_lost", "unreported");
     for (const what of ["begin", "heartbeat", "claim"]) expect(shown(await say(what))).toEqual([410, "gone"]);
     expect(shown(await report({ status: "canceled" }))).toEqual([409, "conflict"]);
-    expect(await store().evidence(execution.id)).toMatchObject([{ report: { status: "canceled" } }]);
+    expect(await store().evidence(execution().id)).toMatchObject([{ report: { status: "canceled" } }]);
   });
 
   it("ends at once when nobody has claimed it", async () => {
-    await store().requestStop(execution.id, "canceled", 10);
+    await store().requestStop(execution().id, "canceled", 10);
     expect(shown(await say("claim"))).toEqual([410, "gone"]);
-    expect(await store().get(execution.id)).toMatchObject({ closed_reason: "canceled", begun_at: null });
+    expect(await store().get(execution().id)).toMatchObject({ closed_reason: "canceled", begun_at: null });
   });
 
   it("says what its status is by its words alone", async () => {
     await say("claim");
     const running = await report({ status: "running" });
     expect(shown(running)).toEqual([200, { acknowledged: true, log_offset: 0, stop: null }]);
-    expect((await store().get(execution.id))?.begun_at).not.toBeNull();
+    expect((await store().get(execution().id))?.begun_at).not.toBeNull();
     for (const wrong of [
       { status: "running", exit_code: 0 },
       { status: "succeeded" },
@@ -199,129 +137,18 @@ describe("an attempt that is carried out elsewhere", () => {
     await claimAndBegin();
     const said = { status: "failed", exit_code: 1 };
     await report(said);
-    await service.bench.fixture.database.execute(
+    await service().bench.fixture.database.execute(
       "alter table execution_reports disable trigger guard_execution_report",
     );
-    await service.bench.fixture.database.execute(
+    await service().bench.fixture.database.execute(
       "update execution_reports set reported_at = now() - interval '25 h' where execution_id = $1::uuid",
-      [execution.id],
+      [execution().id],
     );
-    await service.bench.fixture.database.execute(
+    await service().bench.fixture.database.execute(
       "alter table execution_reports enable trigger guard_execution_report",
     );
     expect(shown(await report(said))).toEqual([410, "gone"]);
     expect(shown(await log(0, "x"))).toEqual([410, "gone"]);
-  });
-});
-
-describe("its log", () => {
-  it("takes the same bytes again, others not, and says where a gap begins", async () => {
-    await claimAndBegin();
-    expect((await log(0, "abc")).json).toEqual({ offset: 3, full: false });
-    expect((await log(0, "abc")).json).toEqual({ offset: 3, full: false });
-    expect((await log(1, "bcde")).json).toEqual({ offset: 5, full: false });
-    expect(shown(await log(1, "XX"))).toEqual([409, "conflict"]);
-    expect((await log(9, "later")).json).toEqual({ offset: 5, full: false });
-    expect(Buffer.from(await service.bench.logs.tail(execution.id, 9, 99)).toString()).toBe("abcde");
-  });
-
-  it("is kept up to its cap, and whole then", async () => {
-    await claimAndBegin();
-    const text = "x".repeat(1_500);
-    expect((await log(0, text)).json).toEqual({ offset: 1_024, full: true });
-    const said = {
-      status: "failed",
-      exit_code: 1,
-      log_bytes: 1_500,
-      log_sha256: sha256(text).toString("hex"),
-    };
-    expect((await report(said)).json).toMatchObject({ acknowledged: true });
-  });
-
-  it("is waited for after the end until its bytes have come", async () => {
-    await claimAndBegin();
-    await log(0, "first ");
-    const said = {
-      status: "failed",
-      exit_code: 1,
-      log_bytes: 10,
-      log_sha256: sha256("first last").toString("hex"),
-    };
-    expect((await report(said)).json).toEqual({ acknowledged: false, log_offset: 6, stop: null });
-    expect((await store().get(execution.id))?.log_complete).toBeNull();
-    expect((await log(6, "last")).json).toEqual({ offset: 10, full: false });
-    expect((await report(said)).json).toEqual({ acknowledged: true, log_offset: 10, stop: null });
-    expect(shown(await log(10, "more"))).toEqual([409, "conflict"]);
-    expect((await log(0, "first last")).status).toBe(200);
-  });
-
-  it("takes four MiB at a time, and no offset that is none", async () => {
-    await claimAndBegin();
-    expect(shown(await log(0, "x".repeat(4_194_305)))).toEqual([413, "payload_too_large"]);
-    for (const offset of ["-1", "x", "1.5", ""])
-      expect(shown(await say(`logs?offset=${offset}`, { method: "PUT", raw: "x" }))[0]).toBe(
-        offset === "" ? 200 : 400,
-      );
-    expect(shown(await say("logs", { method: "PUT", raw: "x" }))).toEqual([400, "usage"]);
-  });
-});
-
-describe("an output", () => {
-  it("is kept once, under one id", async () => {
-    await claimAndBegin();
-    const first = await upload("binary");
-    expect(first.json).toEqual({
-      id: expect.any(String),
-      name: "app",
-      size: 6,
-      sha256: sha256("binary").toString("hex"),
-    });
-    expect((await upload("binary")).json).toEqual(first.json);
-    expect(shown(await upload("other"))).toEqual([409, "conflict"]);
-    const [kept] = await store().uploads(execution.id);
-    expect(kept).toMatchObject({ artifact_id: first.json.id, metadata: { form: "file", path: "bin/app" } });
-  });
-
-  it("is one artifact when it comes several times at once", async () => {
-    await claimAndBegin();
-    const answers = await Promise.all(Array.from({ length: 5 }, () => upload("binary")));
-    expect(new Set(answers.map(({ status, json }) => `${status} ${json.id}`)).size).toBe(1);
-  });
-
-  it("must be declared, be what its sender says, and come before the end", async () => {
-    await claimAndBegin();
-    expect(shown(await upload("x", {}, "other"))).toEqual([404, "not_found"]);
-    expect(shown(await upload("x", { headers: {} }))).toEqual([400, "usage"]);
-    expect(shown(await upload("x".repeat(1_000_001)))).toEqual([413, "payload_too_large"]);
-    const digest = `sha-256=:${sha256("y").toString("base64")}:`;
-    expect(shown(await upload("x", { headers: { "content-digest": digest } }))).toEqual([400, "usage"]);
-    expect(await store().uploads(execution.id)).toEqual([]);
-    await report({ status: "failed", exit_code: 1 });
-    expect(shown(await upload("x"))).toEqual([409, "conflict"]);
-  });
-
-  it("leaves nothing when it is cut short", async () => {
-    await claimAndBegin();
-    const { hostname, port } = new URL(service.api.url);
-    const sent = request({
-      hostname,
-      port,
-      method: "PUT",
-      path: `/v1/executions/${execution.id}/artifacts/app`,
-      headers: {
-        authorization: `Bearer ${execution.token}`,
-        "executor-id": "pod-1",
-        "content-length": "1000000",
-        "content-digest": `sha-256=:${sha256("z").toString("base64")}:`,
-      },
-    });
-    sent.on("error", () => undefined);
-    sent.write("x".repeat(1_000));
-    await once(sent, "socket").catch(() => undefined);
-    await new Promise((resolve) => sent.write("y", resolve));
-    sent.destroy();
-    expect((await upload("whole")).status).toBe(200);
-    expect(await store().uploads(execution.id)).toHaveLength(1);
   });
 });
 
