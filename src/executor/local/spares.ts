@@ -15,7 +15,10 @@ import { removeGroup } from "./rungs/hierarchy.ts";
 import { endLane, type LaneScope, makeScope } from "./rungs/ladder.ts";
 
 export interface Spares {
-  /** Brings the reserve to its size, beside everything else. */
+  /**
+   * Brings the reserve to its size, beside everything else. Not while a job opens: until a process has joined its group
+   * the kernel lets nobody fork, so the job's own step would wait for the lane that takes the place of its own.
+   */
   fill(): void;
   /**
    * One that is ready, moved to `directory`; null: there is none that could be, and one has to be started.
@@ -100,7 +103,6 @@ export function createSpares(deps: SparesDeps): Spares {
           lane = ready.shift();
         }
       }
-      spares.fill();
       return taken;
     },
     sweep() {

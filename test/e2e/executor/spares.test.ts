@@ -56,13 +56,12 @@ function isRead(fifo: string): boolean {
 }
 
 describe("a lane in reserve", () => {
-  it("is taken by a job that opens, runs its steps, and another one takes its place", async () => {
+  it("is taken by a job that opens, runs its steps, and another one takes its place when the job is closed", async () => {
     await using world = makeWorld({ spares: 1 });
     await world.executor.sweep(async () => false);
     const [spare] = await spareShims(world, 1);
     const job = await world.open();
     expect(shimOf(world, job)).toBe(spare);
-    expect(await spareShims(world, 1)).not.toEqual([spare]);
     expect(await world.run(job, 'echo "$SHIPINATOR_LANE"; pwd')).toMatchObject({
       exitCode: 0,
       log: `${world.path(job, "lanes", "0")}\n${world.path(job, "workspace")}\n`,
@@ -70,8 +69,11 @@ describe("a lane in reserve", () => {
     expect(await world.run(job, "exit 3")).toMatchObject({ exitCode: 3 });
     const began = readFileSync(world.path(job, "lanes", "0", "began"), "utf8");
     expect(began.trim().split("\n")).toHaveLength(2);
+    // Until then nothing is made that the job's own processes would have to wait for.
+    expect(readdirSync(home(world))).toEqual([]);
     await world.executor.close(job);
     expect(isAlive(spare ?? "")).toBe(false);
+    expect(await spareShims(world, 1)).not.toEqual([spare]);
   });
 
   it("keeps its step through a restart of the server; the others end with the server", async () => {
@@ -81,10 +83,10 @@ describe("a lane in reserve", () => {
     const job = await world.open();
     const spec = await world.submit(job, "echo begun; until [ -e go ]; do sleep 0.01; done; echo over");
     while (world.log(spec) === "") await systemClock.sleep(5);
-    const spares = await spareShims(world, 2);
+    const spares = await spareShims(world, 1);
     await world.restart();
     expect(readdirSync(home(world))).toEqual([]);
-    expect(spares.map(isAlive)).toEqual([false, false]);
+    expect(spares.map(isAlive)).toEqual([false]);
     writeFileSync(world.path(job, "workspace", "go"), "");
     expect(await world.ended(spec)).toMatchObject({ exitCode: 0, reason: null });
     expect(world.log(spec)).toBe("begun\nover\n");
@@ -99,10 +101,12 @@ describe("a lane in reserve", () => {
     while (fifos.some(isRead)) await systemClock.sleep(1);
     const job = await world.open();
     expect(await world.run(job, "echo on")).toMatchObject({ exitCode: 0, log: "on\n" });
+    await world.executor.sweep(async () => false);
     await spareShims(world, 2);
     rmSync(home(world), { recursive: true });
     const next = await world.open();
     expect(await world.run(next, "echo on")).toMatchObject({ exitCode: 0, log: "on\n" });
+    await world.executor.sweep(async () => false);
     await spareShims(world, 2);
     rmSync(join(world.directory, "executor", "lent"), { recursive: true });
     const inGroup = await world.run(next, "echo together", { parallelGroup: "g" });
