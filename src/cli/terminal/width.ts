@@ -1,5 +1,5 @@
 /** How many cells a text takes on a terminal, and texts cut or padded to a number of cells. Input has no controls. */
-const segments = new Intl.Segmenter("en", { granularity: "grapheme" });
+let segmenter: Intl.Segmenter | undefined;
 const printableAscii = /^[\x20-\x7e]*$/;
 const invisible = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}]$/u;
 const picture = /\p{Emoji_Presentation}|\ufe0f/u;
@@ -26,7 +26,7 @@ const wideBlocks: readonly (readonly [number, number])[] = [
 export function widthOf(text: string): number {
   if (printableAscii.test(text)) return text.length;
   let width = 0;
-  for (const { segment } of segments.segment(text)) width += cells(segment);
+  for (const { segment } of segmentsOf(text)) width += cells(segment);
   return width;
 }
 
@@ -37,7 +37,7 @@ export function cut(text: string, width: number, more: string): string {
   let kept = "";
   let used = 0;
   let fits = "";
-  for (const { segment } of segments.segment(text)) {
+  for (const { segment } of segmentsOf(text)) {
     const next = used + cells(segment);
     if (next > width) return fits + more;
     kept += segment;
@@ -53,6 +53,12 @@ export function padEnd(text: string, width: number): string {
 
 export function padStart(text: string, width: number): string {
   return " ".repeat(Math.max(0, width - widthOf(text))) + text;
+}
+
+/** Made when the first text needs it: that takes 10 ms, and most commands show nothing but ASCII. */
+function segmentsOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+  return segmenter.segment(text);
 }
 
 function cells(grapheme: string): number {
