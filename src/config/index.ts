@@ -1,10 +1,6 @@
 export { readConfigFile } from "./config-file.ts";
-export { pipelineJsonSchema } from "./json-schema.ts";
-export {
-  type ParsedPipeline,
-  type ParseOptions,
-  parsePipelineFile,
-} from "./pipeline-file.ts";
+export { parsePipeline } from "./parse-pipeline.ts";
+export type { ParsedPipeline, ParseOptions } from "./pipeline-file.ts";
 export type { RepositoryFiles } from "./proposal.ts";
 export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./propose.ts";
 export { type PipelineProblem, type RenderOptions, renderPipelineProblems } from "./render-problems.ts";

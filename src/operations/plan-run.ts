@@ -1,5 +1,5 @@
 /** From a tree to the jobs and steps of a run: its pipeline file, the stages that were asked for, their plans. */
-import { parsePipelineFile, renderPipelineProblems } from "../config/index.ts";
+import { parsePipeline, renderPipelineProblems } from "../config/index.ts";
 import type { Inator, JobType, PipelineConfig, TemplateVariables } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
 import type { NewJob, RunIdentity } from "../store/index.ts";
@@ -24,7 +24,7 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
         remedy: "write a first one in that directory with: shipinator init",
       },
     );
-  const parsed = parsePipelineFile(bytes, pipelineFileName);
+  const parsed = await parsePipeline(bytes, pipelineFileName);
   if (!parsed.ok) {
     const text = new TextDecoder().decode(bytes);
     throw new Problem("config_invalid", renderPipelineProblems(parsed.problems, text), {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildinator } from "../../src/buildinator/index.ts";
-import { parsePipelineFile } from "../../src/config/index.ts";
+import { parsePipelineFile } from "../../src/config/pipeline-file.ts";
 import { deployinator } from "../../src/deployinator/index.ts";
 import type { JobType } from "../../src/domain/index.ts";
 import { type ArtifactId, newId, type RunId } from "../../src/kernel/index.ts";

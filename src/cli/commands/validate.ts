@@ -1,6 +1,6 @@
 /** `shipinator validate [FILE|DIR|-]`: all problems of a pipeline file at once. Exit 0 or 2. */
 import { join } from "node:path";
-import { type PipelineProblem, parsePipelineFile, renderPipelineProblems } from "../../config/index.ts";
+import { type PipelineProblem, parsePipeline, renderPipelineProblems } from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -15,7 +15,7 @@ const READ_LIMIT = 256 * 1024 + 1;
 export async function validateCommand(context: CommandContext, target: string): Promise<number> {
   const { deps, out, style } = context;
   const { bytes, name } = await load(context, target);
-  const parsed = parsePipelineFile(bytes, name);
+  const parsed = await parsePipeline(bytes, name);
   if (asData(context)) await writeData(context, parsed.ok ? [] : parsed.problems.map(toJson));
   if (parsed.ok) {
     for (const text of parsed.notes) note(context, sanitizeName(text));

@@ -2,7 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { parsePipelineFile, pipelineJsonSchema, renderPipelineProblems } from "../../../src/config/index.ts";
+import { renderPipelineProblems } from "../../../src/config/index.ts";
+import { pipelineJsonSchema } from "../../../src/config/json-schema.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
 import type { PipelineConfig } from "../../../src/domain/index.ts";
 
 const root = join(import.meta.dirname, "../../..");

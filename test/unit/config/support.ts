@@ -1,4 +1,5 @@
-import { type ParsedPipeline, parsePipelineFile } from "../../../src/config/index.ts";
+import type { ParsedPipeline } from "../../../src/config/index.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
 
 export type Accepted = Extract<ParsedPipeline, { ok: true }>;
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parsePipelineFile, pipelineJsonSchema, renderPipelineProblems } from "../../../src/config/index.ts";
+import { renderPipelineProblems } from "../../../src/config/index.ts";
+import { pipelineJsonSchema } from "../../../src/config/json-schema.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
 import {
   failureReasons,
   outputTypes,
