@@ -16,7 +16,7 @@ import {
 } from "../../support/kill-campaign.ts";
 
 const seed = 20261124;
-const moments = 6;
+const moments = 3;
 
 describe(`kill -9 of run at random moments (seed ${seed})`, () => {
   let world: World;

@@ -14,7 +14,7 @@ const hour = 3_600_000;
 /** A history that takes longer hangs. */
 const historyMs = 20_000;
 /** The quick suite plays the same histories each time, as many of them as fit. */
-const quick = { seed: 20_301, numRuns: 120, interruptAfterTimeLimit: 15_000 };
+const quick = { seed: 20_301, numRuns: 60, interruptAfterTimeLimit: 15_000 };
 
 function parameters(): fc.Parameters<[History]> {
   if (seed !== undefined) return { seed: Number(seed), ...(path === undefined ? {} : { path }) };
