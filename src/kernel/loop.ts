@@ -4,7 +4,7 @@
  * resolves when the last pass has ended. An error of the body goes to `onError` and the loop goes on: the next tick is
  * the retry.
  */
-import type { Clock } from "./clock.ts";
+import { type Clock, slept } from "./clock.ts";
 
 export interface LoopOptions {
   readonly clock: Clock;
@@ -48,11 +48,11 @@ export function createLoop(options: LoopOptions): Loop {
     },
     wake() {
       woken = true;
-      nap.abort();
+      nap.abort(slept);
     },
     async stop() {
       abort.abort();
-      nap.abort();
+      nap.abort(slept);
       await running;
     },
     [Symbol.asyncDispose]: () => loop.stop(),

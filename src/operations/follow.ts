@@ -1,6 +1,6 @@
 /** What goes on: a run's transitions and an execution's log, until they end. */
 import { isFinalExecution, isFinalRun } from "../domain/index.ts";
-import { brandId, type Clock, type ExecutionId, Problem, type RunId } from "../kernel/index.ts";
+import { brandId, type Clock, type ExecutionId, Problem, type RunId, slept } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
 import type { ExecutionStore } from "../store/index.ts";
@@ -29,7 +29,7 @@ export async function* followRun(
   const off = orchestrator.onChange((changed, newSeq) => {
     if (changed !== runId) return;
     known = newSeq;
-    nap.abort();
+    nap.abort(slept);
   });
   try {
     while (!signal.aborted) {
@@ -120,13 +120,17 @@ async function sharedEnd(deps: FollowLogDeps, id: ExecutionId, signal: AbortSign
 async function endOf(deps: FollowLogDeps, id: ExecutionId, signal: AbortSignal): Promise<void> {
   const { store, orchestrator } = await deps.database();
   let nap = new AbortController();
-  const off = orchestrator.onChange(() => nap.abort());
+  let runId: RunId | null = null;
+  const off = orchestrator.onChange((changed) => {
+    if (runId === null || changed === runId) nap.abort(slept);
+  });
   try {
     while (!signal.aborted) {
       nap = new AbortController();
       // While the database is away the log is followed as it is; the next look asks again.
       const execution = await store.executions.get(id).catch(() => undefined);
       if (execution === null || (execution !== undefined && isFinalExecution(execution.status))) return;
+      runId = execution?.pipeline_run_id ?? runId;
       await deps.clock.sleep(lookMs, AbortSignal.any([nap.signal, signal]));
       await deps.clock.sleep(gatherMs, signal);
     }

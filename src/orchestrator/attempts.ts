@@ -7,7 +7,14 @@
  * nothing about the attempt: it is written to the log, and the sweep's turn tries again.
  */
 import type { ExecutionView, Outcome, SettledExecution } from "../domain/index.ts";
-import { createCoalescer, type ExecutionId, errorMessage, Problem, type RunId } from "../kernel/index.ts";
+import {
+  createCoalescer,
+  type ExecutionId,
+  errorMessage,
+  Problem,
+  type RunId,
+  slept,
+} from "../kernel/index.ts";
 import { type Attempt, attemptOf, describeAttempt } from "./attempt.ts";
 import { inquire } from "./inquiry.ts";
 import { neverBegan, outcomeOfProblem, vanished } from "./outcomes.ts";
@@ -140,14 +147,14 @@ export function createAttempts(
   function finish(attempt: Attempt, settled: SettledExecution): void {
     if (attempts.get(attempt.id) !== attempt) return;
     attempt.settled = settled;
-    attempt.timers.abort();
+    attempt.timers.abort(slept);
     events.ended(attempt.id);
     events.changed(attempt.subject.runId);
   }
 
   function drop(attempt: Attempt): void {
     if (attempts.get(attempt.id) !== attempt) return;
-    attempt.timers.abort();
+    attempt.timers.abort(slept);
     attempts.delete(attempt.id);
     events.ended(attempt.id);
     events.changed(attempt.subject.runId);
@@ -189,7 +196,7 @@ export function createAttempts(
     if (attempt !== undefined && attempt.settled === null) nudge(attempt);
   });
   stopping.addEventListener("abort", () => {
-    for (const attempt of attempts.values()) attempt.timers.abort();
+    for (const attempt of attempts.values()) attempt.timers.abort(slept);
   });
 
   return {
@@ -214,7 +221,7 @@ export function createAttempts(
         return begunAt === null ? [] : [{ executionId: execution.id, begunAt }];
       }),
     forget(id) {
-      attempts.get(id)?.timers.abort();
+      attempts.get(id)?.timers.abort(slept);
       attempts.delete(id);
     },
     relist() {

@@ -12,6 +12,7 @@ import {
   newId,
   Problem,
   type StepId,
+  slept,
 } from "../kernel/index.ts";
 import { type Attempt, describeAttempt } from "./attempt.ts";
 import { outcomeOfProblem } from "./outcomes.ts";
@@ -65,7 +66,7 @@ async function outcomeOf(
   const over = new AbortController();
   let nap = new AbortController();
   executor.watch(over.signal, (hint) => {
-    if (hint.executionId === executionId) nap.abort();
+    if (hint.executionId === executionId) nap.abort(slept);
   });
   const deadline = clock.monotonic() + timeoutSeconds * 1000;
   try {
