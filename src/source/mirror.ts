@@ -60,12 +60,24 @@ export async function openMirror(mirror: Mirror, clock: Clock): Promise<void> {
 
 async function makeMirror(mirror: Mirror): Promise<void> {
   const folders = ["objects/pack", "objects/info", "refs", "info", "commits", "verbatim", "worktrees", "tmp"];
-  await Promise.all(folders.map((name) => mkdir(join(mirror.path, name), { recursive: true, mode: 0o700 })));
+  // Two looks instead of eight attempts, for it is nearly always there.
+  const present = await Promise.all(
+    ["", "objects/"].map(async (inside) =>
+      (await foldersIn(join(mirror.path, inside))).map((name) => `${inside}${name}`),
+    ),
+  );
+  const missing = folders.filter((name) => !present.flat().includes(name));
+  await Promise.all(missing.map((name) => mkdir(join(mirror.path, name), { recursive: true, mode: 0o700 })));
   await Promise.all([
     fill(join(mirror.path, "HEAD"), "ref: refs/heads/none\n"),
     fill(join(mirror.path, "config"), repositoryConfig(mirror.format, "\tbare = true\n")),
     fill(join(mirror.path, "info", "attributes"), verbatimAttributes),
   ]);
+}
+
+async function foldersIn(directory: string): Promise<readonly string[]> {
+  const entries = (await readdir(directory, { withFileTypes: true }).catch(absent)) ?? [];
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
 async function fill(file: string, content: string): Promise<void> {

@@ -280,7 +280,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         : `only ${free} bytes are free in ${options.directory}, and ${options.minFreeBytes} are kept free; nothing is started until there is room`;
     },
     async sweep(isOver) {
-      jobs.tendSpares();
+      await jobs.tendSpares();
       const closed: string[] = [];
       for (const name of jobs.names()) {
         const { key } = jobPaths(options.directory, name);

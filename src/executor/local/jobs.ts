@@ -1,14 +1,7 @@
 /** Job attempts on this machine: their directories, their lanes, their opening and their end. */
 import { createHash } from "node:crypto";
-import {
-  appendFileSync,
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
@@ -44,7 +37,7 @@ export interface Jobs {
   /** The job attempts that have something here. */
   names(): readonly JobName[];
   /** Removes what is left of others' lanes in reserve, and brings its own to their number. */
-  tendSpares(): void;
+  tendSpares(): Promise<void>;
   detachAll(): void;
   endSpares(): Promise<void>;
 }
@@ -74,13 +67,13 @@ export function createJobs(deps: JobsDeps): Jobs {
     return lane;
   }
 
-  function startNew(job: Job, number: number, directory: string): Promise<Lane> {
-    const scope = makeScope(
+  async function startNew(job: Job, number: number, directory: string): Promise<Lane> {
+    const scope = await makeScope(
       deps.ladder(),
       `${groupsOf(job.paths)}-${number}-${crypto.randomUUID().slice(0, 8)}`,
       options.memoryLimitBytes,
     );
-    return startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
+    return await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
   }
 
   async function make(spec: JobSpec): Promise<void> {
@@ -100,7 +93,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     }
     // Without its record nothing was ever submitted in it: an opening that was cut short begins anew.
     if (existsSync(paths.root)) await endJob({ ...deps, groups: groupsOf(paths) }, paths, []);
-    makeRoom(spec, paths);
+    await makeRoom(spec, paths);
     const source = spec.source === null ? "none" : "tree";
     const job: Job = { paths, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
     const first = newLane(job, null);
@@ -131,21 +124,16 @@ export function createJobs(deps: JobsDeps): Jobs {
     }
   }
 
-  /** @throws Problem storage_failed */
-  function makeRoom(spec: JobSpec, paths: JobPaths): void {
+  /** Beside the thread, for a directory takes milliseconds on a busy disk. @throws Problem storage_failed */
+  async function makeRoom(spec: JobSpec, paths: JobPaths): Promise<void> {
     try {
       makeHome(options.directory);
       writeFileSync(openedMark(options.directory, spec), "");
-      for (const each of [
-        paths.root,
-        paths.workspace,
-        paths.tmp,
-        paths.artifacts,
-        paths.lanes,
-        paths.steps,
-      ]) {
-        mkdirSync(each, { mode: 0o700 });
-      }
+      await mkdir(paths.root, { mode: 0o700 });
+      const { workspace, tmp, artifacts, lanes, steps } = paths;
+      await Promise.all(
+        [workspace, tmp, artifacts, lanes, steps].map((each) => mkdir(each, { mode: 0o700 })),
+      );
       if (options.account === undefined) return;
       // To be walked through, not to be looked into: what is the account's lies below under names that it is told.
       for (const each of [options.directory, paths.root, paths.steps]) chmodSync(each, 0o711);
@@ -224,8 +212,8 @@ export function createJobs(deps: JobsDeps): Jobs {
         const [id, attempt] = key.split(".");
         return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
       }),
-    tendSpares() {
-      spares.sweep();
+    async tendSpares() {
+      await spares.sweep();
       spares.fill();
     },
     endSpares: () => spares.close(),

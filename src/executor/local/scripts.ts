@@ -4,8 +4,9 @@
  */
 
 /**
- * The helper: makes lanes' FIFOs, starts their shims when the server has opened them, gives trees to the steps' account and removes them on request, so that the server itself never forks (Node forks on its main
- * thread, and slower as its heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
+ * The helper: makes lanes' FIFOs, starts their shims when the server has opened them, gives trees to the steps' account
+ * and removes them on request, so that the server itself never forks (Node forks on its main thread, and slower as its
+ * heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
  * `setsid -f` and never `&`: a shell starts background commands with SIGINT and SIGQUIT ignored, and what is ignored at
  * its start no script can get back. $1 is the shim's text, $2 the steps' account as UID:GID.
  */

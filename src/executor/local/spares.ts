@@ -26,7 +26,7 @@ export interface Spares {
    */
   take(directory: string, note: (scope: LaneScope) => void): Lane | null;
   /** Removes what servers that were killed left of theirs. */
-  sweep(): void;
+  sweep(): Promise<void>;
   /** Ends those that nobody took. */
   close(): Promise<void>;
 }
@@ -55,14 +55,14 @@ export function createSpares(deps: SparesDeps): Spares {
     let scope: LaneScope | null = null;
     try {
       makeHome(options.directory);
-      scope = makeScope(deps.ladder(), `spare-${deps.place}-${id}`, options.memoryLimitBytes);
+      scope = await makeScope(deps.ladder(), `spare-${deps.place}-${id}`, options.memoryLimitBytes);
       const lane = await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
       if (closed) await discard(lane);
       else ready.push(lane);
     } catch (error) {
       // A job that opens meanwhile starts a lane of its own, and tells what is wrong where it cannot.
       options.log.warn({ error: errorMessage(error) }, "a lane in reserve could not be made");
-      if (scope !== null) removeRemains(directory, scope);
+      if (scope !== null) await removeRemains(directory, scope);
     }
   }
 
@@ -80,9 +80,10 @@ export function createSpares(deps: SparesDeps): Spares {
     }
   }
 
-  function removeRemains(directory: string, scope: LaneScope): void {
+  async function removeRemains(directory: string, scope: LaneScope): Promise<void> {
     const groups = [scope.group, scope.memory].flatMap((group) => group ?? []);
-    if (groups.every(removeGroup)) rmSync(directory, { recursive: true, force: true });
+    const removed = await Promise.all(groups.map(removeGroup));
+    if (removed.every(Boolean)) rmSync(directory, { recursive: true, force: true });
   }
 
   function keep(set: Set<Promise<void>>, work: Promise<void>): void {
@@ -105,7 +106,7 @@ export function createSpares(deps: SparesDeps): Spares {
       }
       return taken;
     },
-    sweep() {
+    async sweep() {
       const own = new Set(ready.map(({ directory }) => directory));
       for (const name of existsSync(home) ? readdirSync(home) : []) {
         const directory = join(home, name);
@@ -114,7 +115,7 @@ export function createSpares(deps: SparesDeps): Spares {
         // Groups do not outlive the machine's restart.
         if (record === null || record.bootId !== machine.bootId)
           rmSync(directory, { recursive: true, force: true });
-        else removeRemains(directory, record.scope);
+        else await removeRemains(directory, record.scope);
       }
     },
     async close() {

@@ -1,5 +1,6 @@
 /** Control group hierarchies as this machine mounts them, and the handful of operations on their directories. */
 import { accessSync, constants, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../../../kernel/index.ts";
 
@@ -105,10 +106,10 @@ export function groupPids(group: string): number[] {
 }
 
 /** Removes a group and those below it. @returns false while something in it still lives. */
-export function removeGroup(group: string): boolean {
+export async function removeGroup(group: string): Promise<boolean> {
   for (const directory of groupsBelow(group)) {
     try {
-      rmdirSync(directory);
+      await rmdir(directory);
     } catch (error) {
       if (errorCode(error) === "EBUSY" || errorCode(error) === "ENOTEMPTY") return false;
       if (errorCode(error) !== "ENOENT") throw error;

@@ -1,5 +1,6 @@
 /** The kill ladder: which rung a lane gets, how its processes are listed, ended, and proven to be gone. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { assertNever, type Clock, errorCode, Problem } from "../../../kernel/index.ts";
 import { type ProcessInfo, readProcess } from "../machine.ts";
@@ -60,23 +61,28 @@ export function chooseLadder(wanted: readonly KillRung[], found: Hierarchies): L
   );
 }
 
-/** Makes the lane's groups. `name` is unique on this machine. */
-export function makeScope(ladder: Ladder, name: string, memoryLimitBytes: number | undefined): LaneScope {
-  const make = (parent: string | null) => {
+/**
+ * Makes the lane's groups. `name` is unique on this machine. Beside the thread: while a process joins a group, the kernel
+ * lets whoever makes another one wait, 15 to 20 ms.
+ */
+export async function makeScope(
+  ladder: Ladder,
+  name: string,
+  memoryLimitBytes: number | undefined,
+): Promise<LaneScope> {
+  const make = async (parent: string | null) => {
     if (parent === null) return null;
     const group = join(parent, `shipinator-${name}`);
-    mkdirSync(group, { recursive: true });
+    await mkdir(group, { recursive: true });
     return group;
   };
-  const scope = { rung: ladder.rung, group: make(ladder.parent), memory: make(ladder.memory) };
+  const [group, memory] = await Promise.all([make(ladder.parent), make(ladder.memory)]);
   if (memoryLimitBytes !== undefined) {
-    if (scope.memory !== null) {
-      writeFileSync(join(scope.memory, "memory.limit_in_bytes"), String(memoryLimitBytes));
-    } else if (scope.group !== null && existsSync(join(scope.group, "memory.max"))) {
-      writeFileSync(join(scope.group, "memory.max"), String(memoryLimitBytes));
-    }
+    if (memory !== null) await writeFile(join(memory, "memory.limit_in_bytes"), String(memoryLimitBytes));
+    else if (group !== null && existsSync(join(group, "memory.max")))
+      await writeFile(join(group, "memory.max"), String(memoryLimitBytes));
   }
-  return scope;
+  return { rung: ladder.rung, group, memory };
 }
 
 /** Every live process of the lane; zombies are none. */
@@ -121,7 +127,7 @@ export async function endLane(
     if (quiet === 0) await deps.clock.sleep(wait);
   }
   for (const group of [scope.group, scope.memory]) {
-    while (group !== null && !removeGroup(group)) await deps.clock.sleep(1);
+    while (group !== null && !(await removeGroup(group))) await deps.clock.sleep(1);
   }
 }
 
