@@ -69,16 +69,13 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
   }
 
   async function openAnew(subject: Subject): Promise<Admission> {
-    const { runId, job, execution } = subject;
+    const { job, execution } = subject;
     await executor.open(await specOf(subject));
     if (stopping.aborted) return "stopping";
     const place = `${job.id}.${job.attempt} on ${owner.node}`;
-    const [placed, run] = await Promise.all([
-      store.executions.place(execution.id, place, owner),
-      store.runs.get(runId),
-    ]);
-    if (!placed || run?.owner_node !== owner.node || run.owner_epoch !== owner.epoch) return "foreign";
-    return run.cancel_requested_at === null ? "admitted" : "canceled";
+    const placed = await store.executions.place(execution.id, place, owner);
+    if (placed === null) return "foreign";
+    return placed === "wanted" ? "admitted" : "canceled";
   }
 
   function close(workspace: Workspace): void {

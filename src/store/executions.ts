@@ -41,8 +41,11 @@ export interface ExecutionStore {
   work(ids: readonly ExecutionId[]): Promise<readonly ExecutionWork[]>;
   /** Live executions that a node carries, or that wait in its runs: what is to be re-attached after a start. */
   live(node: NodeId): Promise<readonly ExecutionWork[]>;
-  /** Where the executor knows it, once: false when it is final, already known elsewhere, or not `owner`'s to carry out. */
-  place(id: ExecutionId, externalId: string, owner?: Owner): Promise<boolean>;
+  /**
+   * Writes down where the executor knows it, once. Null: it is final, already known elsewhere, or it or its run is not
+   * `owner`'s. `canceled`: its run is to end.
+   */
+  place(id: ExecutionId, externalId: string, owner: Owner): Promise<"wanted" | "canceled" | null>;
   /** Records the log's place and length; also after the end, when missing bytes came. False: no such execution. */
   recordLog(id: ExecutionId, log: LogState): Promise<boolean>;
   get(id: ExecutionId): Promise<ExecutionRow | null>;
@@ -81,6 +84,20 @@ claimed as (
 )
 select c.id from claimed c order by c.ready_at, c.id`;
 
+const placeSql = `
+with placed as (
+  update executions e
+  set external_id = $2::text
+  where e.id = $1::uuid and e.status in ('pending', 'running')
+    and (e.external_id is null or e.external_id = $2::text)
+    and e.node = $3::uuid and e.epoch = $4::integer
+  returning e.pipeline_run_id
+)
+select r.cancel_requested_at is not null as canceled
+from placed p
+join pipeline_runs r on r.id = p.pipeline_run_id
+where r.owner_node = $3::uuid and r.owner_epoch = $4::integer`;
+
 const workSelect = `
 select e.id, e.attempt, e.status, e.node, e.executor_type as "executorType", s.id as "stepId", s.plan,
   j.id as "jobId", j.job_type as "jobType", j.attempt as "jobAttempt", e.pipeline_run_id as "runId"
@@ -109,16 +126,13 @@ export function createExecutionStore(database: Database): ExecutionStore {
            and e.status in ('pending', 'running')`,
         [node],
       ),
-    place: async (id, externalId, owner) =>
-      (await database.execute(
-        `update executions e
-         set external_id = $2::text
-         where e.id = $1::uuid and e.status in ('pending', 'running')
-           and (e.external_id is null or e.external_id = $2::text)
-           and ($3::uuid is null or (e.node = $3::uuid and e.epoch = $4::integer))`,
-        [id, storableText(externalId), owner?.node ?? null, owner?.epoch ?? null],
-        { name: "executions.place" },
-      )) === 1,
+    async place(id, externalId, owner) {
+      const values = [id, storableText(externalId), owner.node, owner.epoch];
+      const options = { name: "executions.place" };
+      const [placed] = await database.query<{ canceled: boolean }>(placeSql, values, options);
+      if (placed === undefined) return null;
+      return placed.canceled ? "canceled" : "wanted";
+    },
     recordLog: async (id, log) =>
       (await database.execute(
         `update executions e

@@ -63,13 +63,15 @@ describe("claiming", () => {
 
 describe("an execution's place and log", () => {
   it("is named once; the log's length may still come after the end", async () => {
-    const { store } = fixture;
+    const { store, owner } = fixture;
     const { id } = await accept(fixture);
     await advance(fixture, id);
     const execution = (await store.executions.ofRun(id))[0]?.id ?? newId();
-    expect(await store.executions.place(execution, "job/1")).toBe(true);
-    expect(await store.executions.place(execution, "job/1")).toBe(true);
-    expect(await store.executions.place(execution, "job/2")).toBe(false);
+    expect(await store.executions.place(execution, "job/1", owner)).toBe("wanted");
+    expect(await store.executions.place(execution, "job/1", { ...owner, epoch: owner.epoch + 1 })).toBeNull();
+    expect(await store.executions.place(execution, "job/2", owner)).toBeNull();
+    await store.runs.requestCancel(id, "somebody");
+    expect(await store.executions.place(execution, "job/1", owner)).toBe("canceled");
     await advance(fixture, id, { ends: { "step-0": "succeeded" } });
     expect(await store.executions.recordLog(execution, { ref: "logs/1", bytes: 2 ** 40, dropped: 1 })).toBe(
       true,
