@@ -181,7 +181,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     rmSync(mark, { force: true });
     rmSync(paths.lent, { force: true });
     jobs.delete(paths.key);
-    spares.fill();
+    spares.refill();
   }
 
   function close(name: ClosingJob): Promise<void> {

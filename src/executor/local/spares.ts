@@ -15,11 +15,14 @@ import { removeGroup } from "./rungs/hierarchy.ts";
 import { endLane, type LaneScope, makeScope } from "./rungs/ladder.ts";
 
 export interface Spares {
-  /**
-   * Brings the reserve to its size, beside everything else. Not while a job opens: until a process has joined its group
-   * the kernel lets nobody fork, so the job's own step would wait for the lane that takes the place of its own.
-   */
+  /** Brings the reserve to its size, beside everything else. */
   fill(): void;
+  /**
+   * The same when fewer than half of it are left. Until a process has joined its group the kernel lets nobody fork, so a
+   * lane is not made while a job opens, whose own step would wait for it, and several are made at once, which wait
+   * together.
+   */
+  refill(): void;
   /**
    * One that is ready, moved to `directory`; null: there is none that could be, and one has to be started.
    * @param note told what is about to be moved there, so that it is written down before
@@ -94,6 +97,9 @@ export function createSpares(deps: SparesDeps): Spares {
   const spares: Spares = {
     fill() {
       while (!closed && ready.length + making.size < wanted) keep(making, make());
+    },
+    refill() {
+      if (ready.length + making.size < wanted / 2) spares.fill();
     },
     take(directory, note) {
       let taken: Lane | null = null;
