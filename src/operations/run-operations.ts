@@ -73,8 +73,7 @@ export function runOperations(context: CallerContext): RunOperations {
     trigger: (request, signal) =>
       guard(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (tell) => {
         const asking = { caller, request: { ...request, by: who(request.by) }, tell };
-        const { runId, projectId, notes, unresolved } = await accept(deps, asking, signal);
-        tell({ project: projectId, entity: runId });
+        const { runId, notes, unresolved } = await accept(deps, asking, signal);
         if (unresolved !== null) {
           (await deps.database()).orchestrator.carryNew(unresolved);
           return { run: presentNew(unresolved), notes };

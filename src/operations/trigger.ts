@@ -4,15 +4,7 @@
  * carries it. The tree is in the mirror before a run has steps, so every job sees one tree.
  */
 import type { StepPlan } from "../domain/index.ts";
-import {
-  brandId,
-  isId,
-  newId,
-  type PipelineId,
-  Problem,
-  type ProjectId,
-  type RunId,
-} from "../kernel/index.ts";
+import { brandId, isId, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
 import { checkRef, isCommitId } from "../source/index.ts";
 import type { AcceptedRun, PipelineSummaryRow, RunRow, SubmittedRun } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
@@ -32,8 +24,6 @@ type Asked<K extends TriggerRequest["source"]["kind"]> = Extract<TriggerRequest[
 
 interface Accepted {
   readonly runId: RunId;
-  /** Null where it was made just now, for a directory or an address. */
-  readonly projectId: ProjectId | null;
   readonly notes: readonly string[];
   /** Its row, where it was written just now and waits to be resolved. */
   readonly unresolved: RunRow | null;
@@ -42,7 +32,7 @@ interface Accepted {
 export interface Asking {
   readonly caller: Caller;
   readonly request: TriggerRequest;
-  /** For what is written down of the request together with its run. */
+  /** Told what the run is, before it is made where that is written down together with it. */
   readonly tell: Tell;
 }
 
@@ -51,7 +41,10 @@ export async function accept(deps: OperationsDeps, asking: Asking, signal: Abort
   const { source: asked } = request;
   if (asked.kind === "pipeline") return await acceptPipeline(deps, { ...asking, asked }, signal);
   const source = await resolveSource(deps, asked, signal);
-  return await acceptResolved(deps, { request, source, pipelineId: () => ensurePipeline(deps, source) });
+  const pipelineId = () => ensurePipeline(deps, source);
+  const accepted = await acceptResolved(deps, { request, source, pipelineId });
+  asking.tell({ project: null, entity: accepted.runId });
+  return accepted;
 }
 
 interface PipelineRequest extends Asking {
@@ -75,13 +68,14 @@ async function acceptPipeline(
     const named = pipelineSourceOf(pipeline.name, pipeline);
     const source = await resolvePipelineSource(deps, named, { ref, sha }, signal);
     const accepted = await acceptResolved(deps, { request, source, pipelineId: async () => pipeline.id });
-    return { ...accepted, projectId: pipeline.project_id };
+    tell({ project: pipeline.project_id, entity: accepted.runId });
+    return accepted;
   }
   const { store } = await deps.database();
   const { id = newId<RunId>(), ...run } = await newRun(deps, request, pipeline.id);
   tell({ project: pipeline.project_id, entity: id });
   const { written } = await store.runs.submit({ ...run, id, gitRef: ref, gitSha: sha }, tell.done());
-  return { runId: id, projectId: pipeline.project_id, notes: [], unresolved: written };
+  return { runId: id, notes: [], unresolved: written };
 }
 
 interface ResolvedRequest {
@@ -125,7 +119,7 @@ async function acceptResolved(
       ? ["submodules are not fetched (submodules: true in the file asks for them)"]
       : [];
   const all = [...source.notes, ...leftOut, ...notes, ...ignored];
-  return { runId: accepted.id, projectId: null, notes: all, unresolved: null };
+  return { runId: accepted.id, notes: all, unresolved: null };
 }
 
 async function newRun(

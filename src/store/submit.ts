@@ -134,9 +134,8 @@ async function answerOf(
   refusal: unknown,
 ): Promise<Submitted> {
   if (written !== undefined) return { id: run.id, written };
-  const audit = run.audit === undefined ? [] : [run.audit];
   if ((await acceptedBefore(database, run)) !== null) {
-    await recordAudit(database, audit);
+    if (run.audit !== undefined) await recordAudit(database, [run.audit]);
     return { id: run.id, written: null };
   }
   throw refusal ?? new Problem("not_found", `There is no pipeline ${run.pipelineId}.`);
