@@ -8,7 +8,7 @@ import {
 } from "../../../src/api/rpc/generated/shipinator.ts";
 import { type Service, startService } from "../api/service.ts";
 import type { Team } from "../operations-bench.ts";
-import { all, bearer, errorOf, gRPC } from "./rpc.ts";
+import { all, bearer, errorOf, gRPC, putEmpty } from "./rpc.ts";
 
 let service: Service;
 let team: Team;
@@ -26,13 +26,7 @@ beforeAll(async () => {
   await make("read", "read", team.project);
   await make("trigger", "trigger", team.project);
   await make("other project", "admin", other.project);
-  await bench.artifacts.put({
-    id: team.artifact as never,
-    name: "app",
-    type: "binary",
-    metadata: { form: "file", path: "app" },
-    source: (async function* () {})(),
-  });
+  await putEmpty(bench, team);
 });
 afterAll(() => service[Symbol.asyncDispose]());
 

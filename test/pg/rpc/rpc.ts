@@ -6,6 +6,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
+import type { OperationsBench, Team } from "../operations-bench.ts";
 
 export const gRPC = (baseUrl: string): Transport => createGrpcTransport({ baseUrl });
 
@@ -34,4 +35,15 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const item of items) list.push(item);
   return list;
+}
+
+/** The bytes of the team's artifact, of which there are none. */
+export async function putEmpty({ artifacts }: OperationsBench, team: Team): Promise<void> {
+  await artifacts.put({
+    id: team.artifact as never,
+    name: "app",
+    type: "binary",
+    metadata: { form: "file", path: "app" },
+    source: (async function* () {})(),
+  });
 }

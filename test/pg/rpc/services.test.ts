@@ -13,7 +13,7 @@ import {
 import { newId } from "../../../src/kernel/index.ts";
 import { type Service, startService } from "../api/service.ts";
 import type { Team } from "../operations-bench.ts";
-import { all, bearer, errorOf, protocols } from "./rpc.ts";
+import { all, bearer, errorOf, protocols, putEmpty } from "./rpc.ts";
 
 let service: Service;
 let team: Team;
@@ -24,13 +24,7 @@ beforeAll(async () => {
   const { bench } = service;
   team = await bench.team("ours");
   admin = (await bench.local.tokens.create({ name: "admin", scope: "admin", project_id: null })).token;
-  await bench.artifacts.put({
-    id: team.artifact as never,
-    name: "app",
-    type: "binary",
-    metadata: { form: "file", path: "app" },
-    source: (async function* () {})(),
-  });
+  await putEmpty(bench, team);
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
