@@ -1,6 +1,7 @@
 /** Server-sent events that go on where they were when the connection breaks or the server asks for it. */
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import type { Clock } from "../../kernel/index.ts";
+import { BrokenAnswer, type HttpAnswer } from "./exchange.ts";
 import { isAway, type Transport } from "./transport.ts";
 
 export interface Follow {
@@ -36,20 +37,17 @@ export async function* follow(
       if (signal.aborted) return;
       const now = clock.monotonic();
       lostSince ??= now;
-      if (!(isAway(error) || isBroken(error)) || now - lostSince > patienceMs) throw error;
+      if (!(isAway(error) || error instanceof BrokenAnswer) || now - lostSince > patienceMs) throw error;
     }
     await clock.sleep(pauseMs, signal);
   }
 }
 
-/** A connection that ends in the middle is a TypeError of `fetch`. */
-const isBroken = (error: unknown) => error instanceof TypeError;
-
-async function* messages(response: Response): AsyncGenerator<EventSourceMessage> {
+async function* messages({ body }: HttpAnswer): AsyncGenerator<EventSourceMessage> {
   const queue: EventSourceMessage[] = [];
   const parser = createParser({ onEvent: (message) => void queue.push(message) });
   const decoder = new TextDecoder();
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of body) {
     parser.feed(decoder.decode(chunk, { stream: true }));
     yield* queue.splice(0);
   }

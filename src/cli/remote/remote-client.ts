@@ -19,6 +19,7 @@ import type {
   TriggerRequest,
 } from "../../operations/index.ts";
 import { follow } from "./event-source.ts";
+import { BrokenAnswer } from "./exchange.ts";
 import type { Transport } from "./transport.ts";
 
 /** How often a download that breaks is gone on with. */
@@ -44,8 +45,8 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     const path = `/v1/executions/${encodeURIComponent(executionId)}/logs`;
     if (!on) {
       let at = offset;
-      const response = await transport.open(`${path}?offset=${offset}`, {}, signal);
-      for await (const bytes of response.body ?? []) {
+      const { body } = await transport.open(`${path}?offset=${offset}`, {}, signal);
+      for await (const bytes of body) {
         yield { offset: at, bytes };
         at += bytes.length;
       }
@@ -67,14 +68,14 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
       try {
         const last = range === undefined ? "" : String(range.end - 1);
         const headers = at === 0 && range === undefined ? {} : { range: `bytes=${at}-${last}` };
-        const response = await transport.open(path, headers, signal);
-        for await (const bytes of response.body ?? []) {
+        const { body } = await transport.open(path, headers, signal);
+        for await (const bytes of body) {
           yield bytes;
           at += bytes.length;
         }
         return;
       } catch (error) {
-        if (signal.aborted || attempt === attempts || !(error instanceof TypeError)) throw error;
+        if (signal.aborted || attempt === attempts || !(error instanceof BrokenAnswer)) throw error;
         await clock.sleep(attempt * 500, signal);
       }
     }
@@ -94,12 +95,9 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     async logTail(id, lines) {
       const path = `/v1/executions/${encodeURIComponent(id)}/logs`;
       try {
-        const response = await transport.open(
-          path,
-          { range: `bytes=-${tailBytes}` },
-          AbortSignal.timeout(tailMs),
-        );
-        return lastLines(Buffer.from(await response.arrayBuffer()), lines);
+        const limit = AbortSignal.timeout(tailMs);
+        const answer = await transport.open(path, { range: `bytes=-${tailBytes}` }, limit);
+        return lastLines(await answer.bytes(), lines);
       } catch (error) {
         if (error instanceof Problem && error.code === "range_not_satisfiable") return new Uint8Array();
         throw error;

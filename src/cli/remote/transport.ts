@@ -1,6 +1,7 @@
 /** HTTP to one server with one token. Errors come back as the `Problem`s that the server has thrown. */
 import {
   type Clock,
+  errorCode,
   errorMessage,
   newId,
   Problem,
@@ -8,12 +9,13 @@ import {
   problems,
   type RunId,
 } from "../../kernel/index.ts";
+import { BrokenAnswer, exchange, type HttpAnswer, type HttpRequest } from "./exchange.ts";
 
 export interface Transport {
   /** A JSON answer. */
   json<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T>;
-  /** The answer's body as it comes; ends in a Problem when the connection breaks. */
-  open(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response>;
+  /** An answer whose body is read as it comes. */
+  open(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<HttpAnswer>;
 }
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -30,26 +32,17 @@ const patienceMs = 10_000;
 const pauseMs = 250;
 
 export function createTransport({ server, token, clock }: TransportOptions): Transport {
-  async function send(
-    method: Method,
-    path: string,
-    init: {
-      readonly headers?: Record<string, string>;
-      readonly body?: string;
-      readonly signal?: AbortSignal;
-    },
-  ): Promise<Response> {
-    const headers = { authorization: `Bearer ${token}`, ...init.headers };
-    const { body = null, signal = null } = init;
-    let response: Response;
+  async function send(path: string, request: HttpRequest): Promise<HttpAnswer> {
+    const headers = { authorization: `Bearer ${token}`, ...request.headers };
+    let answer: HttpAnswer;
     try {
-      response = await fetch(`${server}${path}`, { method, headers, body, signal, redirect: "error" });
+      answer = await exchange(`${server}${path}`, { ...request, headers });
     } catch (error) {
-      if (signal?.aborted) throw signal.reason;
+      if (request.signal?.aborted) throw error;
       throw away(server, error);
     }
-    if (!response.ok) throw await problemOf(response, server);
-    return response;
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    throw await problemOf(answer, server);
   }
 
   /** What changes nothing may be asked again, while the server is away or says that it is stopping. */
@@ -59,8 +52,7 @@ export function createTransport({ server, token, clock }: TransportOptions): Tra
       try {
         return await work();
       } catch (error) {
-        const passing = error instanceof Problem && (error.code === "unavailable" || isAway(error));
-        if (!passing || clock.monotonic() >= end || signal?.aborted) throw error;
+        if (!isPassing(error) || clock.monotonic() >= end || signal?.aborted) throw error;
         await clock.sleep(pauseMs, signal);
       }
     }
@@ -70,7 +62,8 @@ export function createTransport({ server, token, clock }: TransportOptions): Tra
     async json<T>(method: Method, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
       // What is asked for under a key is done once, however often it is asked.
       const keyed = method === "POST";
-      const init = {
+      const request = {
+        method,
         headers: {
           accept: "application/json",
           ...(keyed ? { "idempotency-key": newId<RunId>() } : {}),
@@ -80,23 +73,21 @@ export function createTransport({ server, token, clock }: TransportOptions): Tra
         ...(signal === undefined ? {} : { signal }),
       };
       const ask = async (): Promise<T> => {
-        const response = await send(method, path, init);
-        const text = await response.text();
+        const answer = await send(path, request);
+        const text = (await answer.bytes()).toString();
         // The server's answers are held to their schemas where they are made.
         return JSON.parse(text === "" ? "null" : text);
       };
       return keyed || method === "GET" ? await again(ask, signal) : await ask();
     },
-    open: (path, headers, signal) =>
-      again(() => send("GET", path, { headers: { ...headers }, signal }), signal),
+    open: (path, headers, signal) => again(() => send(path, { method: "GET", headers, signal }), signal),
   };
 }
 
 const awayRemedy = "Is it running, and is the address right? See: shipinator serve, shipinator login";
 
 export function away(server: string, error: unknown): Problem {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return new Problem("environment", `the server ${server} cannot be reached: ${errorMessage(cause)}`, {
+  return new Problem("environment", `the server ${server} cannot be reached: ${errorMessage(error)}`, {
     remedy: awayRemedy,
     cause: error,
   });
@@ -104,14 +95,24 @@ export function away(server: string, error: unknown): Problem {
 
 export const isAway = (error: unknown) => error instanceof Problem && error.remedy === awayRemedy;
 
-async function problemOf(response: Response, server: string): Promise<Problem> {
-  const text = await response.text().catch(() => "");
-  const body = parsed(text);
+/** What a restart looks like from here. A name that is unknown, or a certificate that is, stays so. */
+const passingCodes = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "EAI_AGAIN"];
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof BrokenAnswer) return true;
+  if (!(error instanceof Problem)) return false;
+  return (
+    error.code === "unavailable" || (isAway(error) && passingCodes.includes(errorCode(error.cause) ?? ""))
+  );
+}
+
+async function problemOf(answer: HttpAnswer, server: string): Promise<Problem> {
+  const body = parsed((await answer.bytes().catch(() => "")).toString());
   const { code, detail, remedy, place, details } = body;
   if (typeof code !== "string" || typeof detail !== "string" || !isCode(code))
     return new Problem(
       "environment",
-      `${server} answered ${response.status}, and not as a Shipinator server does`,
+      `${server} answered ${answer.status}, and not as a Shipinator server does`,
       {
         remedy: "Is the address that of a Shipinator server?",
       },
