@@ -5,6 +5,7 @@ import type { RunRow } from "../store/index.ts";
 import { type Remainder, remainderOf } from "./adoption.ts";
 import type { RetryRequest } from "./client.ts";
 import type { OpenDatabase, OperationsDeps } from "./deps.ts";
+import type { Tell } from "./guard.ts";
 import { givenId } from "./names.ts";
 import { planStages, requestedStages, variablesOf } from "./plan-run.ts";
 
@@ -21,6 +22,7 @@ export async function retry(
   deps: RetryDeps,
   run: RunRow,
   request: RetryRequest,
+  tell: Pick<Tell, "done">,
 ): Promise<{ readonly runId: RunId; readonly notes: readonly string[] }> {
   const { store, owner } = await deps.database();
   const again = {
@@ -42,7 +44,7 @@ export async function retry(
   const stored = run.config_digest === null ? null : await store.pipelines.config(run.config_digest);
   if (stored === null) {
     const requested = { gitRef: run.git_ref, gitSha: run.git_sha, requestedStages: run.requested_stages };
-    const submitted = await store.runs.submit({ ...again, ...requested });
+    const submitted = await store.runs.submit({ ...again, ...requested }, tell.done());
     return { runId: submitted.id, notes: [] };
   }
   const { config } = stored;
@@ -71,6 +73,7 @@ export async function retry(
     },
     (identity) =>
       planStages(deps, { stages: planned, adopted: adopted.stages }, config, variablesOf(source, identity)),
+    tell.done(),
   );
   return { runId: accepted.id, notes: [] };
 }

@@ -148,7 +148,7 @@ export function runOperations(context: CallerContext): RunOperations {
         const run = await visible(reference);
         tell({ project: run.project_id, entity: run.id });
         const { store, orchestrator } = await deps.database();
-        const answer = await store.runs.requestCancel(run.id, who(by));
+        const answer = await store.runs.requestCancel(run.id, who(by), tell.done());
         await orchestrator.advance(run.id);
         return answer;
       }),
@@ -166,7 +166,7 @@ export function runOperations(context: CallerContext): RunOperations {
       guard("runs.retry", async (tell) => {
         const run = await visible(request.run);
         tell({ project: run.project_id, entity: run.id });
-        const { runId, notes } = await retry(deps, run, { ...request, by: who(request.by) });
+        const { runId, notes } = await retry(deps, run, { ...request, by: who(request.by) }, tell);
         await carry(runId);
         return { run: await detail(runId), notes };
       }),

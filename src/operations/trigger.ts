@@ -4,9 +4,17 @@
  * carries it. The tree is in the mirror before a run has steps, so every job sees one tree.
  */
 import type { StepPlan } from "../domain/index.ts";
-import { brandId, isId, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
+import {
+  brandId,
+  isId,
+  newId,
+  type PipelineId,
+  Problem,
+  type ProjectId,
+  type RunId,
+} from "../kernel/index.ts";
 import { checkRef, isCommitId } from "../source/index.ts";
-import type { AcceptedRun, PipelineSummaryRow, RunRow, SubmittedRun } from "../store/index.ts";
+import type { PipelineSummaryRow, RunRow, SubmittedRun } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
 import type { OperationsDeps } from "./deps.ts";
 import type { Tell } from "./guard.ts";
@@ -37,14 +45,11 @@ export interface Asking {
 }
 
 export async function accept(deps: OperationsDeps, asking: Asking, signal: AbortSignal): Promise<Accepted> {
-  const { request } = asking;
-  const { source: asked } = request;
+  const { source: asked } = asking.request;
   if (asked.kind === "pipeline") return await acceptPipeline(deps, { ...asking, asked }, signal);
   const source = await resolveSource(deps, asked, signal);
   const pipelineId = () => ensurePipeline(deps, source);
-  const accepted = await acceptResolved(deps, { request, source, pipelineId });
-  asking.tell({ project: null, entity: accepted.runId });
-  return accepted;
+  return await acceptResolved(deps, { ...asking, source, project: null, pipelineId });
 }
 
 interface PipelineRequest extends Asking {
@@ -67,9 +72,8 @@ async function acceptPipeline(
   if (asked.validate === "now") {
     const named = pipelineSourceOf(pipeline.name, pipeline);
     const source = await resolvePipelineSource(deps, named, { ref, sha }, signal);
-    const accepted = await acceptResolved(deps, { request, source, pipelineId: async () => pipeline.id });
-    tell({ project: pipeline.project_id, entity: accepted.runId });
-    return accepted;
+    const { project_id: project, id: pipelineId } = pipeline;
+    return await acceptResolved(deps, { request, tell, source, project, pipelineId: async () => pipelineId });
   }
   const { store } = await deps.database();
   const { id = newId<RunId>(), ...run } = await newRun(deps, request, pipeline.id);
@@ -78,24 +82,26 @@ async function acceptPipeline(
   return { runId: id, notes: [], unresolved: written };
 }
 
-interface ResolvedRequest {
-  readonly request: TriggerRequest;
+interface ResolvedRequest extends Omit<Asking, "caller"> {
+  readonly project: ProjectId | null;
   readonly source: ResolvedSource;
   readonly pipelineId: () => Promise<PipelineId>;
 }
 
 async function acceptResolved(
   deps: OperationsDeps,
-  { request, source, pipelineId }: ResolvedRequest,
+  { request, tell, source, project, pipelineId }: ResolvedRequest,
 ): Promise<Accepted> {
   const { config, notes } = await readPipelineFile(deps, source);
   const stages = requestedStages(config, request.only);
   const { store } = await deps.database();
-  const run = await newRun(deps, request, await pipelineId());
+  const { id = newId<RunId>(), ...run } = await newRun(deps, request, await pipelineId());
   const planned: StepPlan[] = [];
-  const accepted: AcceptedRun = await store.runs.accept(
+  tell({ project, entity: id });
+  await store.runs.accept(
     {
       ...run,
+      id,
       gitRef: source.ref,
       gitSha: source.commit,
       tree: source.tree,
@@ -110,6 +116,7 @@ async function acceptResolved(
       planned.push(...jobs.flatMap(({ steps }) => steps));
       return jobs;
     },
+    tell.done(),
   );
   const ignored = planned.flatMap((step) =>
     deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`),
@@ -119,7 +126,7 @@ async function acceptResolved(
       ? ["submodules are not fetched (submodules: true in the file asks for them)"]
       : [];
   const all = [...source.notes, ...leftOut, ...notes, ...ignored];
-  return { runId: accepted.id, notes: all, unresolved: null };
+  return { runId: id, notes: all, unresolved: null };
 }
 
 async function newRun(

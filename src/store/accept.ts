@@ -4,6 +4,7 @@ import type { JobType, PipelineConfig } from "../domain/index.ts";
 import { errorCode, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
 import { type Adopted, adopt } from "./adopt.ts";
 import type { Owner } from "./apply.ts";
+import { type NewAuditEntry, recordAudit } from "./audit.ts";
 import type { Database, Queryable } from "./database.ts";
 import { jobsArgument, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import type { TriggerType } from "./rows.ts";
@@ -101,6 +102,7 @@ select r.seq from run r`;
 /**
  * `plan` is called once, inside the transaction, and must be pure: it gives the jobs, in any order, at most one of a
  * type; none where there is no configuration yet. A Problem that it throws leaves no run and no gap in the numbers.
+ * @param audit written with the run, also where the run was accepted under its id before
  * @throws Problem not_found (pipeline), config_invalid (text that cannot be stored; no job, or a job without steps,
  *   where there is a configuration)
  */
@@ -108,6 +110,7 @@ export async function acceptRun(
   database: Database,
   run: NewRun,
   plan: (identity: RunIdentity) => readonly NewJob[],
+  audit?: NewAuditEntry,
 ): Promise<AcceptedRun> {
   const texts = { git_ref: run.gitRef, subpath: run.subpath, branch: run.branch, tag: run.tag };
   for (const [place, text] of Object.entries(texts)) if (text !== null) refuseUnstorable(text, place);
@@ -150,15 +153,19 @@ export async function acceptRun(
     );
     if (run.adopted !== undefined && run.retriedFrom !== null)
       await adopt(transaction, id, run.retriedFrom, run.adopted);
+    if (audit !== undefined) await recordAudit(transaction, [audit]);
     return { id, number, seq: inserted[0]?.seq ?? 0 };
   });
-  return run.id === undefined ? await accepting : await once(database, { ...run, id: run.id }, accepting);
+  return run.id === undefined
+    ? await accepting
+    : await once(database, { ...run, id: run.id }, accepting, audit);
 }
 
 async function once(
   database: Database,
   run: Identified,
   accepting: Promise<AcceptedRun>,
+  audit: NewAuditEntry | undefined,
 ): Promise<AcceptedRun> {
   try {
     return await accepting;
@@ -166,6 +173,7 @@ async function once(
     if (errorCode(error) !== "23505") throw error;
     const before = await acceptedBefore(database, run);
     if (before === null) throw error;
+    if (audit !== undefined) await recordAudit(database, [audit]);
     return before;
   }
 }

@@ -12,6 +12,7 @@ import {
 } from "../kernel/index.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
+import { type NewAuditEntry, withAudit } from "./audit.ts";
 import { leaveRun, requestCancel, takeOver } from "./control.ts";
 import type { Database, QueryOptions } from "./database.ts";
 import { readFrontier } from "./frontier.ts";
@@ -58,7 +59,11 @@ export interface UnfinishedRun {
 
 export interface RunStore {
   /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
-  accept(run: NewRun, plan: (identity: RunIdentity) => readonly NewJob[]): Promise<AcceptedRun>;
+  accept(
+    run: NewRun,
+    plan: (identity: RunIdentity) => readonly NewJob[],
+    audit?: NewAuditEntry,
+  ): Promise<AcceptedRun>;
   /** Accepts a run that is resolved afterwards; see `createSubmit`. */
   readonly submit: Submit;
   /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
@@ -85,7 +90,7 @@ export interface RunStore {
     context: ApplyContext,
   ): Promise<{ readonly seq: number } | null>;
   /** Marks a run that is not final as to be canceled and recalls its unclaimed executions; `already`: it was marked. */
-  requestCancel(id: RunId, by: string): Promise<"requested" | "already" | "final">;
+  requestCancel(id: RunId, by: string, audit?: NewAuditEntry): Promise<"requested" | "already" | "final">;
   /** Gives the run and its live executions to another node; false when it is not `from`'s, or is final. */
   takeOver(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
   /** Makes it nobody's, so that anybody may take it over; false when it is not the owner's, or is final. */
@@ -117,7 +122,7 @@ export function createRunStore(database: Database): RunStore {
   // Whoever asks while the run is being read is told what is read next: a crowd that looks at one run costs two reads.
   const summaries = createCoalescer((id: RunId) => readSummary(database, id));
   return {
-    accept: (run, plan) => acceptRun(database, run, plan),
+    accept: (run, plan, audit) => acceptRun(database, run, plan, audit),
     submit: createSubmit(database),
     acceptedBefore: (run) => acceptedBefore(database, run),
     unresolved: (id, owner) => readUnresolved(database, id, owner),
@@ -125,7 +130,8 @@ export function createRunStore(database: Database): RunStore {
     frontier: (id) => readFrontier(database, id),
     apply: (id, owner, expectedSeq, changes, context) =>
       applyChanges(database, id, owner, expectedSeq, changes, context),
-    requestCancel: (id, by) => requestCancel(database, id, by),
+    requestCancel: (id, by, audit) =>
+      withAudit(database, audit, (queryable) => requestCancel(queryable, id, by)),
     takeOver: (id, from, to) => takeOver(database, id, from, to),
     leave: (id, owner) => leaveRun(database, id, owner),
     unfinished: (filter = {}) =>

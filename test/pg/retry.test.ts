@@ -73,8 +73,9 @@ async function run(ends: Ends, only: readonly JobType[] | null = null) {
   return await drive(id, ends);
 }
 
+const untold = { done: () => undefined };
 const again = async (old: RunRow, what: "whole" | "failed", id?: RunId) =>
-  await row((await retry(deps, old, { run: old.id, what, by: "ada", ...(id ? { id } : {}) })).runId);
+  await row((await retry(deps, old, { run: old.id, what, by: "ada", ...(id ? { id } : {}) }, untold)).runId);
 const jobsOf = async ({ id }: RunRow) => (await fixture.store.jobs.ofRun(id)).map((job) => job.job_type);
 const artifactsOf = async ({ id }: RunRow) => (await fixture.store.artifacts.ofRun(id)).map((one) => one.id);
 

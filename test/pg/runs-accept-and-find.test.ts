@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../../src/kernel/index.ts";
-import { configDigest } from "../../src/store/index.ts";
+import { configDigest, type NewAuditEntry } from "../../src/store/index.ts";
 import { accept, createFixture, type Fixture, stepPlan, steps } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -91,6 +91,34 @@ describe("accept", () => {
     const asked = { ...newRun, config: null, requestedStages: ["build", "test"] } as const;
     const { id } = await store.runs.accept(asked, () => []);
     expect((await store.runs.get(id))?.requested_stages).toEqual(["build", "test"]);
+  });
+
+  it("writes down who asked together with the run, also when it is asked for again", async () => {
+    const { store, newRun } = fixture;
+    const id = newId<RunId>();
+    const entry = (by: string): NewAuditEntry => ({
+      by_name: by,
+      token_id: null,
+      action: "runs.retry",
+      project_id: null,
+      entity_id: id,
+      outcome: "done",
+      request_id: "request",
+    });
+    const audited = (by: string) => store.runs.accept({ ...newRun, id, config: null }, () => [], entry(by));
+    const names = async () => (await store.audit.list()).items.map(({ by_name }) => by_name);
+    const nothing = () => store.runs.accept(newRun, () => [], entry("nobody"));
+    await expect(nothing()).rejects.toMatchObject({ code: "config_invalid" });
+    expect(await names()).toEqual([]);
+    await audited("ada");
+    const found = await fixture.database.query<{ together: boolean }>(
+      `select r.xmin = a.xmin as together from pipeline_runs r join audit_log a on a.entity_id = r.id::text
+       where r.id = $1::uuid`,
+      [id],
+    );
+    expect(found).toEqual([{ together: true }]);
+    await audited("grace");
+    expect(await names()).toEqual(["grace", "ada"]);
   });
 
   it("knows no unknown pipeline", async () => {
