@@ -29,6 +29,8 @@ import type { Workspaces } from "./workspaces.ts";
 export interface Advance {
   /** Looks at the run until nothing is left to decide. Not to be called twice at a time for one run. */
   pass(runId: RunId): Promise<void>;
+  /** What the next pass would read of the run, where that is known: every change of it since then is found by its seq. */
+  foresee(snapshot: Snapshot): void;
   /** From now on the run is dealt with so; `carry` is not taken back by `record`. */
   take(runId: RunId, mode: PlanMode): void;
   /** Leaves the run alone: nothing in memory is about it any more. */
@@ -53,6 +55,8 @@ interface Carried {
    * end, because the apply compares seq; never for finding out what somebody else wants (a cancel).
    */
   ahead: Promise<Snapshot | null> | null;
+  /** The frontier of its resolution, until it was looked at. */
+  resolved: Snapshot | null;
   /** The release that it wants and another run's deploy holds. */
   waitsFor: string | null;
   /** The release that it waited for, found free, and has not taken: then it is the next one's turn. */
@@ -107,8 +111,10 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
   }
 
   async function look(runId: RunId, run: Carried): Promise<Snapshot | null> {
-    const { ahead } = run;
+    const { ahead, resolved } = run;
     run.ahead = null;
+    run.resolved = null;
+    if (resolved !== null) return resolved;
     const snapshot = (await ahead) ?? null;
     const useful = snapshot !== null && attempts.settledOf(snapshot.executions).length > 0;
     return useful ? snapshot : store.runs.frontier(runId);
@@ -281,6 +287,10 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
 
   return {
     pass,
+    foresee(snapshot) {
+      const run = carried.get(snapshot.run.id);
+      if (run !== undefined) run.resolved = snapshot;
+    },
     take(runId, mode) {
       const run = carried.get(runId);
       if (run === undefined)
@@ -288,6 +298,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
           mode,
           executions: new Set(),
           ahead: null,
+          resolved: null,
           waitsFor: null,
           turn: null,
           restsAt: null,

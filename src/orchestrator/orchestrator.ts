@@ -33,7 +33,14 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     },
     signal,
   );
-  const resolving = createResolving(deps, (runId) => void advanceOrTell(runId), signal);
+  const resolving = createResolving(
+    deps,
+    (runId, resolved) => {
+      if (resolved !== null) advance.foresee(resolved);
+      void advanceOrTell(runId);
+    },
+    signal,
+  );
   const advance = createAdvance(deps, {
     attempts,
     resolving,

@@ -5,7 +5,7 @@
  * deadline; what will not change by waiting ends the run at once. Nothing here survives a crash or needs to: whoever
  * carries the run next begins anew.
  */
-import type { Evidence, FailureReason } from "../domain/index.ts";
+import type { Evidence, FailureReason, Snapshot } from "../domain/index.ts";
 import { errorMessage, Problem, type ProblemCode, type RunId, slept } from "../kernel/index.ts";
 import type { RunRow } from "../store/index.ts";
 import { createTurns } from "./turns.ts";
@@ -57,9 +57,10 @@ const passing: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   "database_unavailable",
 ]);
 
+/** @param changed told what is to be looked at; with its frontier where it was resolved just now */
 export function createResolving(
   deps: OrchestratorDeps,
-  changed: (runId: RunId) => void,
+  changed: (runId: RunId, resolved: Snapshot | null) => void,
   stopping: AbortSignal,
 ): Resolving {
   const { store, owner, clock, log } = deps;
@@ -82,9 +83,10 @@ export function createResolving(
       const resolved = await deps.resolver.resolve(found.run, AbortSignal.any([wanted, late.signal]));
       if (wanted.aborted) return;
       // Null: somebody has moved the run meanwhile, and it is looked at again by whoever did, or by the sweep.
-      if ((await store.runs.resolve(runId, owner, found.run.seq, resolved)) === null) return;
+      const frontier = await store.runs.resolve(runId, owner, found.run.seq, resolved);
+      if (frontier === null) return;
       tasks.delete(runId);
-      changed(runId);
+      changed(runId, frontier);
     } catch (error) {
       if (!wanted.aborted) fail(runId, task, late.signal.aborted ? tooSlow(task) : Problem.from(error));
     } finally {
@@ -103,7 +105,7 @@ export function createResolving(
     );
     if (maybeLater) return;
     task.verdict = { reason: reasonOf(problem), message: sentenceOf(problem) };
-    changed(runId);
+    changed(runId, null);
   }
 
   async function attempt(runId: RunId, task: Task, written: RunRow | undefined): Promise<void> {

@@ -6,7 +6,7 @@ import { type Adopted, adopt } from "./adopt.ts";
 import type { Owner } from "./apply.ts";
 import { type NewAuditEntry, recordAudit } from "./audit.ts";
 import type { Database, Queryable } from "./database.ts";
-import { jobsArgument, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
+import { jobsArgument, makeJobs, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import type { TriggerType } from "./rows.ts";
 import { refuseUnstorable, storableText, strictJson } from "./text.ts";
 import { taken } from "./unique.ts";
@@ -145,7 +145,7 @@ export async function acceptRun(
         run.retriedFrom,
         run.owner.node,
         run.owner.epoch,
-        jobsArgument(planned),
+        jobsArgument(makeJobs(planned)),
         storableText(run.cause),
         run.adopted?.stages ?? [],
       ],

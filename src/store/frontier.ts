@@ -1,7 +1,16 @@
 /** The planner's view of a run in one statement and one round trip; its cost is the frontier's, not the run's. */
-import type { ExecutionView, FailureView, JobView, RunView, Snapshot, StepView } from "../domain/index.ts";
+import {
+  type ExecutionView,
+  type FailureView,
+  type JobView,
+  jobTypes,
+  type RunView,
+  type Snapshot,
+  type StepView,
+} from "../domain/index.ts";
 import type { RunId } from "../kernel/index.ts";
 import type { Queryable } from "./database.ts";
+import type { MadeJob } from "./new-jobs.ts";
 
 // Every lookup below is a short range of an index: the newest attempts; of the active job the running steps, the head of
 // the pending ones, and from the head to the first step of another group.
@@ -128,4 +137,30 @@ export async function readFrontier(database: Queryable, runId: RunId): Promise<S
   if (row === undefined) return null;
   const { any_canceled: anyCanceled, deploy_block: deployBlock, ...rest } = row;
   return { ...rest, anyCanceled, deployBlock };
+}
+
+/** The same of a run whose jobs were written just now, without asking; of one that begins with a deploy asking is needed. */
+export function firstFrontier({ id, seq }: Pick<RunView, "id" | "seq">, made: readonly MadeJob[]): Snapshot {
+  const jobs = made.toSorted((a, b) => jobTypes.indexOf(a.type) - jobTypes.indexOf(b.type));
+  const [active] = jobs;
+  const group = active?.steps[0]?.plan.parallelGroup ?? null;
+  const beyond = active?.steps.findIndex(({ plan }) => plan.parallelGroup !== group) ?? 0;
+  const head = active?.steps.slice(0, group === null ? 1 : beyond < 0 ? undefined : beyond) ?? [];
+  return {
+    run: { id, seq, status: "pending", phase: "submitted", cancelRequested: false, resolved: true },
+    jobs: jobs.map((job) => ({ id: job.id, type: job.type, status: "pending", attempt: 1 })),
+    steps: head.map((step, order) => ({
+      id: step.id,
+      name: step.plan.name,
+      order,
+      parallelGroup: group,
+      status: "pending",
+      attempts: 0,
+      plan: step.plan,
+    })),
+    executions: [],
+    failure: null,
+    anyCanceled: false,
+    deployBlock: null,
+  };
 }

@@ -27,14 +27,22 @@ made_steps as (
   cross join lateral jsonb_array_elements(j.steps) with ordinality as s (value, n)
 )`;
 
-export function jobsArgument(planned: readonly NewJob[]): string {
-  const jobs = planned.map(({ type, steps }) => ({
+/** A new job as it is written. */
+export interface MadeJob {
+  readonly id: JobId;
+  readonly type: JobType;
+  readonly steps: readonly { readonly id: StepId; readonly plan: StepPlan }[];
+}
+
+export function makeJobs(planned: readonly NewJob[]): readonly MadeJob[] {
+  return planned.map(({ type, steps }) => ({
     id: newId<JobId>(),
     type,
-    steps: steps.map((step) => ({ id: newId<StepId>(), plan: step })),
+    steps: steps.map((plan) => ({ id: newId<StepId>(), plan })),
   }));
-  return strictJson(jobs, "jobs");
 }
+
+export const jobsArgument = (jobs: readonly MadeJob[]): string => strictJson(jobs, "jobs");
 
 /** A resolved run without a job, or a job without a step, could never end: neither has a legal way to success. */
 export function refuseEmpty(jobs: readonly NewJob[]): void {

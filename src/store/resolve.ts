@@ -1,10 +1,11 @@
 /** Resolves a run that was accepted before anybody had looked at its repository: commit, file, jobs and steps, at once. */
-import type { PipelineConfig } from "../domain/index.ts";
+import type { PipelineConfig, Snapshot } from "../domain/index.ts";
 import type { RunId } from "../kernel/index.ts";
 import { configDigest } from "./accept.ts";
 import type { Owner } from "./apply.ts";
 import type { Database } from "./database.ts";
-import { jobsArgument, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
+import { firstFrontier, readFrontier } from "./frontier.ts";
+import { jobsArgument, makeJobs, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 import { refuseUnstorable, strictJson } from "./text.ts";
@@ -76,7 +77,8 @@ export async function readUnresolved(
 }
 
 /**
- * @returns null when the run has moved on since `expectedSeq`, or is another's: read it again
+ * @returns the frontier that it has from now on; null when the run has moved on since `expectedSeq`, or is another's:
+ *   read it again
  * @throws Problem config_invalid (no job, a job without steps, text that cannot be stored)
  */
 export async function resolveRun(
@@ -85,11 +87,12 @@ export async function resolveRun(
   owner: Owner,
   expectedSeq: number,
   resolved: ResolvedRun,
-): Promise<{ readonly seq: number } | null> {
+): Promise<Snapshot | null> {
   const { gitRef, gitSha, tree, branch, tag, config, jobs } = resolved;
   for (const [place, text] of Object.entries({ git_ref: gitRef, branch, tag }))
     if (text !== null) refuseUnstorable(text, place);
   refuseEmpty(jobs);
+  const made = makeJobs(jobs);
   const rows = await database.query<{ seq: number }>(
     resolveSql,
     [
@@ -104,9 +107,13 @@ export async function resolveRun(
       configDigest(config),
       strictJson(config, "config"),
       tag,
-      jobsArgument(jobs),
+      jobsArgument(made),
     ],
     { name: "runs.resolve" },
   );
-  return rows[0] ?? null;
+  const [row] = rows;
+  if (row === undefined) return null;
+  // Who holds the release that it wants is not known here.
+  const deploysFirst = jobs.every(({ type }) => type === "deploy");
+  return deploysFirst ? await readFrontier(database, id) : firstFrontier({ id, seq: row.seq }, made);
 }

@@ -73,12 +73,7 @@ export interface RunStore {
   /** A run that this owner is to resolve; null: it is another's, resolved, or over. */
   unresolved(id: RunId, owner: Owner): Promise<UnresolvedRun | null>;
   /** Writes down what an unresolved run asks for, all or nothing; see `resolveRun`. */
-  resolve(
-    id: RunId,
-    owner: Owner,
-    expectedSeq: number,
-    resolved: ResolvedRun,
-  ): Promise<{ readonly seq: number } | null>;
+  resolve(id: RunId, owner: Owner, expectedSeq: number, resolved: ResolvedRun): Promise<Snapshot | null>;
   /** The planner's view, in one round trip; null: no such run. */
   frontier(id: RunId): Promise<Snapshot | null>;
   /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
