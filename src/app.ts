@@ -20,7 +20,7 @@ export interface App extends AsyncDisposable {
 }
 
 export async function openApp(options: AppOptions): Promise<App> {
-  const config = settingsOf(options);
+  const config = await settingsOf(options);
   const { deps, open, letGo, close } = compose(options, config, openLog(options, config));
   // In `run` Postgres starts while the source is read; whoever needs it first hears of a failure.
   if (options.mode === "run") open().catch(() => undefined);

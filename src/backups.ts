@@ -49,7 +49,7 @@ const clock = systemClock;
 
 /** @throws Problem not_found where there is nothing to keep, and as every command does */
 export async function openBackup(options: BackupsOptions, signal: AbortSignal): Promise<OpenBackup> {
-  const config = settingsOf(options);
+  const config = await settingsOf(options);
   const { dataDir } = config;
   if (!existsSync(dataDir))
     throw new Problem("not_found", "there is nothing to keep: the data directory does not exist", {
@@ -87,7 +87,7 @@ export async function restoreBackup(
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<RestoreSummary> {
-  const config = settingsOf(options);
+  const config = await settingsOf(options);
   const { dataDir, artifactPath } = config;
   for (const path of [dataDir, artifactPath]) refuseFilled(path);
   makeDataDirectory(dataDir, options.host.uid, []);
@@ -126,7 +126,7 @@ async function fillDatabase(
   }
 }
 
-function settingsOf({ environment, cwd, home, configFile, host }: BackupsOptions): ServerConfig {
+function settingsOf({ environment, cwd, home, configFile, host }: BackupsOptions): Promise<ServerConfig> {
   return readSettings({ environment, cwd, home, configFile, uid: host.uid });
 }
 

@@ -212,7 +212,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
   return { config, log, clock, deps, account, open, listening, letGo, close };
 }
 
-export function settingsOf(options: AppOptions): ServerConfig {
+export function settingsOf(options: AppOptions): Promise<ServerConfig> {
   return readSettings({ ...options, uid: options.host.uid });
 }
 

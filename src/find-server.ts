@@ -42,6 +42,6 @@ async function dataDirectoryOf({
     return named === "" ? defaultDataDirectory(environment, { home, uid }) : resolve(cwd, named);
   }
   const { loadServerConfig, readConfigFile } = await import("./config/index.ts");
-  const file = readConfigFile({ environment, cwd, configFile });
+  const file = await readConfigFile({ environment, cwd, configFile });
   return loadServerConfig({ file, environment, machine: { home, uid, cores: 1, cwd } }).dataDir;
 }

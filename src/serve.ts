@@ -37,7 +37,7 @@ const adminTokenFile = "admin-token";
 /** @throws Problem server_config_invalid (also for what would not be safe), environment, data_dir_unusable */
 export async function startServer(options: ServeOptions): Promise<Server> {
   const appOptions: AppOptions = { ...options, mode: "serve" };
-  const config = settingsOf(appOptions);
+  const config = await settingsOf(appOptions);
   refuseUnsafe(config, options.host.uid);
   const log = createLogger({
     level: config.logLevel ?? "info",

@@ -54,7 +54,7 @@ export async function writeData(
   value: unknown,
 ): Promise<void> {
   if (format === "name") out.write([value].flat().map(nameOf).join(""));
-  else if (format === "yaml") out.write((await import("../config/index.ts")).yamlText(value));
+  else if (format === "yaml") out.write(await (await import("../config/index.ts")).yamlText(value));
   else out.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 

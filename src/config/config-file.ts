@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { errorMessage, Problem } from "../kernel/index.ts";
-import type { ConfigFile } from "./server-sources.ts";
+import type { FileSettings } from "./server-sources.ts";
 
 export interface NamedConfig {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -12,16 +12,23 @@ export interface NamedConfig {
 }
 
 /**
- * As bytes, so that a wrong encoding is told and does not silently change a password.
- * @throws Problem server_config_invalid
+ * What is wrong in the file comes out with the rest of the configuration. What reads YAML is loaded where there is one: it
+ * is a tenth of the start of a command that opens the database.
+ * @throws Problem server_config_invalid: it cannot be read
  */
-export function readConfigFile({ environment, cwd, configFile }: NamedConfig): ConfigFile | null {
+export async function readConfigFile({
+  environment,
+  cwd,
+  configFile,
+}: NamedConfig): Promise<FileSettings | null> {
   // An empty variable counts as not set, as all of them do.
   const named = configFile ?? (environment.SHIPINATOR_CONFIG || null);
   if (named === null) return null;
   const path = resolve(cwd, named);
+  let text: Uint8Array;
   try {
-    return { path, text: readFileSync(path) };
+    // As bytes, so that a wrong encoding is told and does not silently change a password.
+    text = readFileSync(path);
   } catch (error) {
     throw new Problem(
       "server_config_invalid",
@@ -32,4 +39,6 @@ export function readConfigFile({ environment, cwd, configFile }: NamedConfig): C
       },
     );
   }
+  const { readServerFile } = await import("./server-file.ts");
+  return readServerFile({ path, text });
 }

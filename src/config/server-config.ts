@@ -3,13 +3,7 @@ import { join } from "node:path";
 import { defaultDataDirectory, type LogLevel, Problem } from "../kernel/index.ts";
 import { Secret } from "./secret.ts";
 import { type Setting, settings } from "./server-settings.ts";
-import {
-  type ConfigFile,
-  fromEnvironment,
-  fromFile,
-  type Given,
-  type SourceProblem,
-} from "./server-sources.ts";
+import { type FileSettings, fromEnvironment, type Given, type SourceProblem } from "./server-sources.ts";
 import type { ListenAddress } from "./setting-readers.ts";
 
 export interface DatabaseConfig {
@@ -84,7 +78,7 @@ export interface Machine {
 }
 
 export interface ServerConfigInput {
-  readonly file?: ConfigFile | null;
+  readonly file?: FileSettings | null;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly machine: Machine;
 }
@@ -94,8 +88,8 @@ export interface ServerConfigInput {
  * `source` being `file:line:column` or the variable. No value of a secret is in it.
  */
 export function loadServerConfig({ file, environment, machine }: ServerConfigInput): ServerConfig {
-  const problems: SourceProblem[] = [];
-  const ofFile = file ? fromFile(file, machine.cwd, problems) : new Map<string, Given>();
+  const problems: SourceProblem[] = [...(file?.problems ?? [])];
+  const ofFile = file?.given ?? new Map<string, Given>();
   const ofVariables = fromEnvironment(environment, machine.cwd, problems);
 
   /** The variable's value, else the file's; both are checked. */

@@ -14,8 +14,14 @@ export interface SettingsOptions {
 }
 
 /** @throws Problem server_config_invalid */
-export function readSettings({ environment, cwd, home, uid, configFile }: SettingsOptions): ServerConfig {
-  const file = readConfigFile({ environment, cwd, configFile });
+export async function readSettings({
+  environment,
+  cwd,
+  home,
+  uid,
+  configFile,
+}: SettingsOptions): Promise<ServerConfig> {
+  const file = await readConfigFile({ environment, cwd, configFile });
   return loadServerConfig({ file, environment, machine: { home, uid, cores: availableParallelism(), cwd } });
 }
 

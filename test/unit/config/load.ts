@@ -1,12 +1,13 @@
 /** The server's configuration as a machine of four cores has it. */
 import { loadServerConfig, type Machine, type ServerConfig } from "../../../src/config/index.ts";
+import { readServerFile } from "../../../src/config/server-file.ts";
 import { Problem } from "../../../src/kernel/index.ts";
 
 const machine: Machine = { home: "/home/ada", uid: 1000, cores: 4, cwd: "/work" };
 type Environment = Record<string, string | undefined>;
 
 export function load(environment: Environment, text?: string, on: Partial<Machine> = {}): ServerConfig {
-  const file = text === undefined ? null : { path: "/etc/shipinator.yaml", text };
+  const file = text === undefined ? null : readServerFile({ path: "/etc/shipinator.yaml", text });
   return loadServerConfig({ file, environment, machine: { ...machine, ...on } });
 }
 

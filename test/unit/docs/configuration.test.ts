@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeServerConfig, loadServerConfig } from "../../../src/config/index.ts";
+import { readServerFile } from "../../../src/config/server-file.ts";
 import { fencesOf, read } from "./support.ts";
 
 const page = read("docs/configuration.md");
@@ -15,7 +16,11 @@ describe("docs/configuration.md", () => {
   it("shows a file that can be loaded", () => {
     const [text = ""] = fencesOf(page).flatMap((fence) => (fence.language === "yaml" ? [fence.text] : []));
     const machine = { home: "/home/me", uid: 1000, cores: 4, cwd: "/" };
-    const config = loadServerConfig({ file: { path: "/etc/s.yaml", text }, environment: {}, machine });
+    const config = loadServerConfig({
+      file: readServerFile({ path: "/etc/s.yaml", text }),
+      environment: {},
+      machine,
+    });
     expect(config).toMatchObject({ dataDir: "/srv/shipinator", db: { host: "db.example" } });
   });
 
