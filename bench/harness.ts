@@ -62,6 +62,16 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** Milliseconds that each of so many takes until the moment that it gives, by `performance.now()`: their median. */
+export async function medianOf(count: number, one: () => Promise<number>): Promise<number> {
+  const took: number[] = [];
+  for (let left = count; left > 0; left--) {
+    const from = performance.now();
+    took.push((await one()) - from);
+  }
+  return median(took);
+}
+
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();

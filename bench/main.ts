@@ -2,6 +2,7 @@
 import { benchArtifacts } from "./artifacts.ts";
 import { benchCli } from "./cli.ts";
 import { benchCompletions } from "./completions.ts";
+import { benchDeploys } from "./deploys.ts";
 import type { Outcome } from "./harness.ts";
 import { benchLogs } from "./logs.ts";
 import { benchReaders } from "./readers.ts";
@@ -19,6 +20,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   completions: benchCompletions,
   service: benchService,
   runs: benchRuns,
+  deploys: benchDeploys,
   transfers: benchTransfers,
   uploads: benchUploads,
   readers: benchReaders,

@@ -3,12 +3,12 @@
  * says comes through a FIFO, so that the process itself is seen and not what is told of it.
  */
 import { execFileSync } from "node:child_process";
-import { constants, mkdirSync, openSync } from "node:fs";
-import { Socket } from "node:net";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import type { ConnectionSettings } from "../src/store/index.ts";
-import { compare, median, type Outcome } from "./harness.ts";
+import { type Fifo, openFifo } from "./fifo.ts";
+import { compare, medianOf, type Outcome } from "./harness.ts";
 import { type BenchServer, startServer } from "./server.ts";
 import { createWorkbench, exited, temporaryDirectory } from "./workbench.ts";
 
@@ -35,7 +35,7 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
         {
           name: "POST of a run",
           measure: () =>
-            medianOf(async () => {
+            medianOf(oneByOne, async () => {
               const said = fifo.next(1);
               const { id } = await start();
               const at = await said;
@@ -43,7 +43,7 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
               return at;
             }),
         },
-        { name: "fetch, checkout, sh", measure: () => medianOf(() => floor.one()) },
+        { name: "fetch, checkout, sh", measure: () => medianOf(oneByOne, () => floor.one()) },
       ],
       limits: [{ subject: "POST of a run", of: "fetch, checkout, sh", most: 1.3 }],
     });
@@ -143,48 +143,6 @@ function makeFloor(directory: string, repository: string, fifo: Fifo) {
 async function run(program: string, args: readonly string[]): Promise<void> {
   const code = await exited(program, args);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`);
-}
-
-interface Fifo {
-  readonly path: string;
-  /** The moment at which so many more lines have come, by `performance.now()`. */
-  next(lines: number): Promise<number>;
-  close(): void;
-}
-
-function openFifo(path: string): Fifo {
-  execFileSync("mkfifo", [path]);
-  // Read and write: it has no end of file while nobody writes.
-  const socket = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK), writable: false });
-  const waiting: { left: number; readonly come: (at: number) => void }[] = [];
-  socket.on("data", (bytes) => {
-    const at = performance.now();
-    for (let lines = bytes.length / 2; lines > 0; ) {
-      const [first] = waiting;
-      if (first === undefined) return;
-      const taken = Math.min(lines, first.left);
-      first.left -= taken;
-      lines -= taken;
-      if (first.left > 0) continue;
-      waiting.shift();
-      first.come(at);
-    }
-  });
-  return {
-    path,
-    next: (lines) => new Promise((come) => void waiting.push({ left: lines, come })),
-    close: () => void socket.destroy(),
-  };
-}
-
-/** Milliseconds until what each gives, the median. */
-async function medianOf(one: () => Promise<number>): Promise<number> {
-  const took: number[] = [];
-  for (let left = oneByOne; left > 0; left--) {
-    const from = performance.now();
-    took.push((await one()) - from);
-  }
-  return median(took);
 }
 
 async function inTurns(count: number, atOnce: number, one: () => Promise<unknown>): Promise<void> {
