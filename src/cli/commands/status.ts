@@ -4,7 +4,7 @@ import { EXIT } from "../errors.ts";
 import { runReference, withReader } from "../session.ts";
 import { renderSummary } from "../summary.ts";
 import { formatAge } from "../terminal/format.ts";
-import { runSource, runTitle } from "../watch/step-line.ts";
+import { runHead } from "../watch/step-line.ts";
 
 export async function statusCommand(context: CommandContext, which: string): Promise<number> {
   const { deps, out, style } = context;
@@ -17,9 +17,7 @@ export async function statusCommand(context: CommandContext, which: string): Pro
     const now = deps.clock.now();
     const reference = await runReference(client, run);
     const created = out.isTTY ? formatAge(run.created_at, now) : run.created_at;
-    out.write(
-      `${style.bold(runTitle(run))} ${style.dim(`(${runSource(run)})`)}, ${created}\nid ${run.id}\n\n`,
-    );
+    out.write(`${runHead(run, style)}, ${created}\nid ${run.id}\n\n`);
     out.write(await renderSummary({ run, client, reference, style, now }));
     return EXIT.done;
   });

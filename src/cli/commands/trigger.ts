@@ -5,7 +5,7 @@ import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { openReader } from "../session.ts";
+import { openReader, runReference } from "../session.ts";
 import { renderSummary } from "../summary.ts";
 import { runTitle } from "../watch/step-line.ts";
 import { progressStream, watchRun } from "../watch/watch-run.ts";
@@ -32,17 +32,22 @@ export async function triggerCommand(context: CommandContext, args: TriggerArgum
         { source: { kind: "pipeline", pipeline, ref, sha, validate: "later" }, only, by: deps.login() },
         interrupts.asked,
       );
+      const { client } = session;
       if (show === "accepted") {
         if (asData(context)) await writeData(context, run);
-        else
-          out.write(`${runTitle(run)} is accepted\n  follow it with: shipinator logs ${run.id} --follow\n`);
+        else {
+          const reference = await runReference(client, run);
+          out.write(
+            `${runTitle(run)} is accepted\n  follow it with: shipinator logs ${reference} --follow\n`,
+          );
+        }
         return EXIT.done;
       }
       const final = await watchRun({ context, session, run, notes, interrupts });
       const { out: progress, style } = progressStream(context);
       const now = deps.clock.now();
-      const { client } = session;
-      progress.write(`\n${await renderSummary({ run: final, client, reference: final.id, style, now })}`);
+      const reference = await runReference(client, final);
+      progress.write(`\n${await renderSummary({ run: final, client, reference, style, now })}`);
       if (asData(context)) await writeData(context, final);
       if (interrupts.asked.aborted || !isFinalRun(final.status)) return EXIT.interrupted;
       return final.status === "success" ? EXIT.done : EXIT.failed;

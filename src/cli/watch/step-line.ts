@@ -1,7 +1,7 @@
 /** One line about a step, a job or a run, the same in every view. */
 import type { RunState, StageState } from "../../domain/index.ts";
 import { assertNever } from "../../kernel/index.ts";
-import type { ExecutionDetail, RunSummary, StepDetail } from "../../operations/index.ts";
+import type { ExecutionDetail, RunDetail, RunSummary, StepDetail } from "../../operations/index.ts";
 import { elapsed, formatDuration } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import type { Style } from "../terminal/style.ts";
@@ -68,13 +68,22 @@ export function refName(ref: string): string {
 }
 
 /** `main, commit 1a2b3c4 with uncommitted changes, in examples/hello`; empty where nothing is known. */
-export function runSource(run: Pick<RunSummary, "git_ref" | "git_sha" | "dirty" | "subpath">): string {
+export function runSource(run: Source): string {
   const parts: string[] = [];
   if (run.git_ref !== null && run.git_ref !== run.git_sha) parts.push(refName(run.git_ref));
   if (run.git_sha !== null)
     parts.push(`commit ${run.git_sha.slice(0, 7)}${run.dirty ? " with uncommitted changes" : ""}`);
-  else parts.push("no commit");
+  // Before somebody has looked at its repository a run has no job, and its commit is not known.
+  else if (run.jobs.length > 0) parts.push("no commit");
   if (run.subpath !== null && run.subpath !== "" && run.subpath !== ".")
     parts.push(`in ${sanitizeName(run.subpath)}`);
   return parts.join(", ");
+}
+
+type Source = Pick<RunDetail, "git_ref" | "git_sha" | "dirty" | "subpath" | "jobs">;
+
+/** `run 12 of hello (main, commit 1a2b3c4)`. */
+export function runHead(run: Source & Parameters<typeof runTitle>[0], style: Style): string {
+  const source = runSource(run);
+  return `${style.bold(runTitle(run))}${source === "" ? "" : style.dim(` (${source})`)}`;
 }

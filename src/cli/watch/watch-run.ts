@@ -11,7 +11,7 @@ import { followRun } from "./follow-run.ts";
 import { createLiveView } from "./live-view.ts";
 import { createPlainView } from "./plain-view.ts";
 import { watchStandstill } from "./standstill.ts";
-import { runSource, runTitle } from "./step-line.ts";
+import { runHead, runSource } from "./step-line.ts";
 
 export interface WatchOptions {
   readonly context: CommandContext;
@@ -35,7 +35,7 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
   const { context, session, run, notes, interrupts } = options;
   const { deps } = context;
   const { out, style } = progressStream(context);
-  out.write(`${style.bold(runTitle(run))} ${style.dim(`(${runSource(run)})`)}\n`);
+  out.write(`${runHead(run, style)}\n`);
   const noteLine = (text: string) => `${style.yellow("note:")} ${sanitizeName(text)}`;
   for (const text of notes) out.write(`${noteLine(text)}\n`);
 
@@ -45,10 +45,20 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
   const view = live ?? createPlainView({ out, style, now: () => deps.clock.now() });
   const say = (text: string) => (live === null ? void out.write(`${text}\n`) : live.hint(text));
 
+  const printed = (line: string) => (live === null ? void out.write(`${line}\n`) : live.print(line));
+  let source = runSource(run);
+  /** What a server found that was asked for a branch, or for nothing. */
+  const tellSource = (now: RunDetail) => {
+    const found = runSource(now);
+    if (now.git_sha === null || found === source) return;
+    source = found;
+    printed(style.dim(found));
+  };
+
   await using standstill = watchStandstill({
     client: session.client,
     clock: deps.clock,
-    say: (text) => (live === null ? void out.write(`${noteLine(text)}\n`) : live.print(noteLine(text))),
+    say: (text) => printed(noteLine(text)),
   });
 
   live?.hint("Ctrl-C cancels");
@@ -63,6 +73,7 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
       view: {
         ...view,
         changed(model) {
+          tellSource(model.run);
           view.changed(model);
           standstill.changed(model);
         },

@@ -60,6 +60,9 @@ describe("a server in five minutes", () => {
     expect(stdout).toMatch(/✓ build\/compile[\s\S]*\[test\/unit\] tested[\s\S]*✓ deploy\/deploy/);
     const run = await server.get<RunDetail>("/v1/pipeline-runs/latest");
     const head = world.git(repository, "rev-parse", "HEAD");
+    // What it found is told when it has looked at the repository, and it is named as a person would.
+    expect(stdout).toMatch(new RegExp(`^run 1 of app\nmain, commit ${head.slice(0, 7)}\n`));
+    expect(stdout).toContain("\nMore  shipinator logs 1 · shipinator artifacts 1\n");
     expect(run).toMatchObject({
       status: "success",
       phase: "deployed",
