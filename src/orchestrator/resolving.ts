@@ -169,5 +169,6 @@ function reasonOf({ code }: Problem): FailureReason {
 }
 
 function sentenceOf({ message, remedy }: Problem): string {
-  return remedy === undefined ? message : `${message}; ${remedy}`;
+  if (remedy === undefined) return message;
+  return `${message}${/^\p{Lu}/u.test(remedy) ? "." : ";"} ${remedy}`;
 }

@@ -83,7 +83,11 @@ interface TriggerOptions extends SharedOptions {
 
 interface RetryOptions extends SharedOptions {
   readonly failed?: true;
+  readonly follow?: true;
 }
+
+const FOLLOW_HELP = "show it to its end, and exit as it ends";
+const showOf = (follow: true | undefined) => (follow ? "to_the_end" : "accepted");
 
 function defineRuns(program: Command, choose: Choose, withServer: WithServer): void {
   withServer(
@@ -94,7 +98,7 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
       .option("--ref <ref>", "a branch or tag (default: the default branch)")
       .option("--sha <commit>", "a full commit id")
       .option("--only <stages>", "stages to run, separated by commas")
-      .option("-f, --follow", "show it to its end, and exit as it ends"),
+      .option("-f, --follow", FOLLOW_HELP),
   ).action((pipeline: string, options: TriggerOptions) =>
     choose(options, async (context) => {
       const { triggerCommand } = await import("./trigger.ts");
@@ -104,7 +108,7 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
         ref,
         sha,
         only,
-        show: follow ? "to_the_end" : "accepted",
+        show: showOf(follow),
       });
     }),
   );
@@ -126,11 +130,13 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
       .command("retry")
       .description("run the same commit again, as a new run")
       .argument("[run]", RUN_HELP, "latest")
-      .option("--failed", "only what has not succeeded; the artifacts of what has are taken over"),
+      .option("--failed", "only what has not succeeded; the artifacts of what has are taken over")
+      .option("-f, --follow", FOLLOW_HELP),
   ).action((run: string, options: RetryOptions) =>
     choose(options, async (context) => {
       const { retryCommand } = await import("./run-verbs.ts");
-      return await retryCommand(context, { which: run, what: options.failed ? "failed" : "whole" });
+      const what = options.failed ? "failed" : "whole";
+      return await retryCommand(context, { which: run, what, show: showOf(options.follow) });
     }),
   );
 }
@@ -155,7 +161,10 @@ function defineTokens(program: Command, choose: Choose, { withServer, parseLimit
       .argument("<name>", "whose it is, or what for")
       .addOption(new Option("--scope <scope>", "what it may").choices(scopes).default("read"))
       .option("--project <name>", "only that project (default: all)")
-      .option("--expires <time>", "when it stops to hold, as 2030-01-31T12:00:00Z (default: never)"),
+      .option(
+        "--expires <time>",
+        "when it stops to hold: 2030-01-31T12:00:00Z, or in 90d, 12h, 30m (default: never)",
+      ),
   ).action((name: string, options: CreateOptions) =>
     choose(options, async (context) => {
       const { createTokenCommand } = await import("./token.ts");

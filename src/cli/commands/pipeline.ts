@@ -1,5 +1,5 @@
 /** `shipinator pipeline add` and `… list`. */
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { Problem } from "../../kernel/index.ts";
 import type {
   Client,
@@ -28,6 +28,11 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
   const { deps, out } = context;
   return await withReader(context, async ({ client }) => {
     const url = addressOf(args.repository, deps.cwd);
+    // A path is one of this machine: the server that takes it runs here.
+    if (isAbsolute(url) && (await deps.files.kind(url)) !== "directory")
+      throw new Problem("usage", `there is no directory ${url}`, {
+        remedy: "Give a repository's address, or its directory on this machine.",
+      });
     const own = nameOf(url);
     const project = await ensureProject(client, args.project ?? own);
     const repository = await ensureRepository(client, project, url, {

@@ -1,4 +1,5 @@
 /** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
+import { Problem } from "../../kernel/index.ts";
 import type { RunEvent } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -8,6 +9,7 @@ import { formatAge } from "../terminal/format.ts";
 import { sanitizeName, sanitizeText } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 import { runTitle } from "../watch/step-line.ts";
+import { type Show, withAccepted } from "./accepted-run.ts";
 import { carry } from "./carry-abandoned.ts";
 
 /** Without a server a run that nobody carries stays as it is: who cancels it carries it to its end. */
@@ -33,24 +35,23 @@ async function cancel(context: CommandContext, which: string): Promise<number> {
   });
 }
 
-export async function retryCommand(
-  context: CommandContext,
-  { which, what }: { readonly which: string; readonly what: "whole" | "failed" },
-): Promise<number> {
-  const { deps, out } = context;
-  return await withReader(context, async ({ client, place }) => {
-    if (place === "here") return refuseHere(context);
-    const { run } = await client.retry({ run: which, what, by: deps.login() });
-    if (asData(context)) await writeData(context, run);
-    else out.write(`${runTitle(run)} is accepted\n  follow it with: shipinator logs ${run.id} --follow\n`);
-    return EXIT.done;
-  });
+export interface RetryArguments {
+  readonly which: string;
+  readonly what: "whole" | "failed";
+  readonly show: Show;
 }
 
-/** A command's own process cannot carry a run that it does not wait for. */
-function refuseHere(context: CommandContext): number {
-  note(context, "no server is known that could carry the run; start one with: shipinator serve");
-  return EXIT.usage;
+export async function retryCommand(
+  context: CommandContext,
+  { which, what, show }: RetryArguments,
+): Promise<number> {
+  return await withAccepted(context, show, async ({ client, place }) => {
+    if (place === "here")
+      throw new Problem("usage", "no server is known that could carry the run", {
+        remedy: "Start one with: shipinator serve",
+      });
+    return await client.retry({ run: which, what, by: context.deps.login() });
+  });
 }
 
 async function why(context: CommandContext, which: string): Promise<number> {

@@ -14,6 +14,7 @@ export interface CreateTokenArguments {
   readonly scope: Scope;
   /** A project's name; null: all. */
   readonly project: string | null;
+  /** A time, or how long from now: `90d`. */
   readonly expires: string | null;
 }
 
@@ -25,8 +26,9 @@ export async function createTokenCommand(
   const { out } = context;
   return await withReader(context, async ({ client }) => {
     const project_id = args.project === null ? null : await projectId(client, args.project);
-    const { name, scope, expires } = args;
-    const made = await client.tokens.create({ name, scope, project_id, expires_at: expires });
+    const { name, scope } = args;
+    const expires_at = args.expires === null ? null : timeOf(args.expires, context.deps.clock.now());
+    const made = await client.tokens.create({ name, scope, project_id, expires_at });
     if (asData(context)) await writeData(context, made);
     else {
       out.write(`${made.token}\n`);
@@ -77,6 +79,20 @@ export async function revokeTokenCommand(context: CommandContext, id: string): P
     else out.write(`token ${sanitizeName(revoked.name)} holds no more\n`);
     return EXIT.done;
   });
+}
+
+const unitMs: ReadonlyMap<string, number> = new Map([
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+  ["w", 604_800_000],
+]);
+
+/** What is no length of time is the server's to judge. */
+function timeOf(text: string, now: Date): string {
+  const [, count, unit = ""] = /^(\d{1,5})([mhdw])$/.exec(text) ?? [];
+  const ms = unitMs.get(unit);
+  return ms === undefined ? text : new Date(now.getTime() + Number(count) * ms).toISOString();
 }
 
 async function projectId(client: Client, name: string): Promise<string> {

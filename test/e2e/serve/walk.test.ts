@@ -50,6 +50,8 @@ describe("a server in five minutes", () => {
       expect([added.code, added.stderr]).toEqual([0, ""]);
       expect(added.stdout).toContain("pipeline app of project app");
     }
+    const mistyped = await cli("pipeline", "add", `${repository}x`);
+    expect([mistyped.code, mistyped.stderr]).toEqual([2, expect.stringContaining("there is no directory")]);
     const listed = await cli("pipeline", "list", "-o", "json");
     expect(JSON.parse(listed.stdout)).toMatchObject([{ name: "app", clone_url: repository }]);
   });
@@ -162,8 +164,9 @@ describe("a server in five minutes", () => {
     expect(over).toMatchObject({ status: "canceled", failure_reason: "canceled" });
     expect((await cli("why", over.id)).stdout).toContain("canceled it");
     writeFileSync(join(world.home, "quick"), "");
-    expect((await cli("retry", over.id)).code).toBe(0);
-    const again = await ended(server, "latest");
+    const followed = await cli("retry", over.id, "--follow");
+    expect([followed.code, followed.stdout]).toEqual([0, expect.stringContaining("✓ build/wait")]);
+    const again = await server.get<RunDetail>("/v1/pipeline-runs/latest");
     expect(again).toMatchObject({ status: "success", retried_from: over.id, git_sha: over.git_sha });
   });
 
@@ -196,7 +199,7 @@ describe("a server in five minutes", () => {
   });
 
   it("lets a person log in with a token that may less", async () => {
-    const made = await cli("token", "create", "ann", "--scope", "read");
+    const made = await cli("token", "create", "ann", "--scope", "read", "--expires", "2d");
     const token = made.stdout.trim();
     const login = await world.shipinator(["login", server.url], {
       input: `${token}\n`,
@@ -207,7 +210,10 @@ describe("a server in five minutes", () => {
     expect((await cli("list")).code).toBe(0);
     const refused = await cli("trigger", "app");
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("needs the scope trigger")]);
-    const { id } = JSON.parse((await cli("token", "list", "-o", "json", "--token", server.token)).stdout)[0];
+    const listed = await cli("token", "list", "-o", "json", "--token", server.token);
+    const [{ id, created_at, expires_at }] = JSON.parse(listed.stdout);
+    const hours = (Date.parse(expires_at) - Date.parse(created_at)) / 3_600_000;
+    expect(Math.round(hours)).toBe(48);
     expect((await cli("token", "revoke", id, "--token", server.token)).code).toBe(0);
     expect((await cli("list")).stderr).toContain("no valid token");
   });
