@@ -81,6 +81,22 @@ function isServerOf(pid: number, layout: Layout): boolean {
   }
 }
 
+const PF_EXITING = 0x4;
+
+/**
+ * It is on its way out, and has its files for a moment longer: a process loses its command line before them, and whoever
+ * unmounts the disk in that moment is told that it is busy. Fields of /proc/PID/stat (proc(5)), which everybody may read.
+ */
+function isEnding(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state = "", , , , , , flags] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return !"ZX".includes(state) && (Number(flags) & PF_EXITING) !== 0;
+  } catch {
+    return false;
+  }
+}
+
 export interface StartOrder {
   readonly binary: string;
   readonly layout: Layout;
@@ -171,10 +187,10 @@ export async function stopPostmaster(
   deps: { layout: Layout; environment: Environment; clock: Clock; log: Logger },
 ): Promise<void> {
   // The lock file goes a moment before its process, so it is the process that is looked for.
-  const gone = () => !exists(pid, deps.environment) || !isServerOf(pid, deps.layout);
+  const gone = () => !exists(pid, deps.environment) || !(isServerOf(pid, deps.layout) || isEnding(pid));
   for (const [signal, patienceMs] of shutdowns) {
     if (gone()) return;
-    signalServer(pid, signal, deps.environment);
+    if (isServerOf(pid, deps.layout)) signalServer(pid, signal, deps.environment);
     const deadline = deps.clock.monotonic() + patienceMs;
     while (!gone()) {
       if (deps.clock.monotonic() > deadline) break;

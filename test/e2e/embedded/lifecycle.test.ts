@@ -1,9 +1,13 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { chown } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { silentLogger } from "../../../src/kernel/index.ts";
+import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import { openDatabase } from "../../../src/store/database.ts";
+import { stopPostmaster } from "../../../src/store/embedded/postmaster.ts";
+import { thisProcess } from "../../support/postgres-server.ts";
 import {
   isRoot,
   layoutOf,
@@ -116,6 +120,20 @@ describe("the embedded server", () => {
     await server.stop();
     expect(serverOf(directory)).toBeUndefined();
     await expect(database.query("select 1")).rejects.toMatchObject({ code: "database_unavailable" });
+  });
+
+  it("has ended when it is stopped, and is not about to: its disk may be unmounted", async () => {
+    const layout = layoutOf(await newDirectory());
+    // A process with much memory is long about to end, and looks like a server meanwhile: no command line, all its files.
+    const large = 'BEGIN { x = "a"; for (i = 0; i < 28; i++) x = x x; print "up"; fflush(); getline }';
+    const child = spawn("awk", [large, "-D", layout.data], { stdio: ["pipe", "pipe", "inherit"] });
+    await once(child.stdout, "data");
+    const { pid = 0 } = child;
+    const ended = once(child, "exit");
+    await stopPostmaster(pid, { layout, environment: thisProcess(), clock: systemClock, log: silentLogger });
+    const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "gone) Z";
+    expect(stat.split(") ").at(-1)?.[0]).toBe("Z");
+    await ended;
   });
 
   it("puts the socket elsewhere when the path is too long for the kernel", async () => {
