@@ -11,7 +11,7 @@ import type { RunEvent } from "./wire.ts";
 
 /** Transitions fetched at once. */
 const pageSize = 500;
-/** Changes that come together are read together; a person does not see the difference. */
+/** No sooner after one reading follows the next: of changes that come together all but the first are read together. */
 const gatherMs = 30;
 /** A run that another process carries tells this one nothing, so it is looked at. */
 const lookMs = 500;
@@ -33,6 +33,7 @@ export async function* followRun(
   });
   try {
     while (!signal.aborted) {
+      const readAt = deps.clock.monotonic();
       const rows = await store.transitions.after(runId, seq, pageSize);
       for (const row of rows) yield presentEvent(row);
       seq = rows.at(-1)?.seq ?? seq;
@@ -45,11 +46,16 @@ export async function* followRun(
       if (run.seq > seq) continue;
       nap = new AbortController();
       if (known <= seq) await deps.clock.sleep(lookMs, AbortSignal.any([nap.signal, signal]));
-      await deps.clock.sleep(gatherMs, signal);
+      await gather(deps.clock, readAt, signal);
     }
   } finally {
     off();
   }
+}
+
+async function gather(clock: Clock, readAt: number, signal: AbortSignal): Promise<void> {
+  const early = readAt + gatherMs - clock.monotonic();
+  if (early > 0) await clock.sleep(early, signal);
 }
 
 /** What following a log takes. */
@@ -127,12 +133,13 @@ async function endOf(deps: FollowLogDeps, id: ExecutionId, signal: AbortSignal):
   try {
     while (!signal.aborted) {
       nap = new AbortController();
+      const readAt = deps.clock.monotonic();
       // While the database is away the log is followed as it is; the next look asks again.
       const execution = await store.executions.get(id).catch(() => undefined);
       if (execution === null || (execution !== undefined && isFinalExecution(execution.status))) return;
       runId = execution?.pipeline_run_id ?? runId;
       await deps.clock.sleep(lookMs, AbortSignal.any([nap.signal, signal]));
-      await deps.clock.sleep(gatherMs, signal);
+      await gather(deps.clock, readAt, signal);
     }
   } finally {
     off();
