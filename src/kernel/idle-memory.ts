@@ -15,6 +15,15 @@ const quiet = 0.02;
 /** What the heap must have grown by since it was last small: a collection takes about 100 ms. */
 const worthBytes = 32 * 1024 * 1024;
 
+/**
+ * The room for new objects stays as small as it is now. V8 lets it grow to three times 16 MiB under load, and what waits
+ * there to be collected has as much again outside of the heap, which malloc keeps for good: a server that had carried some
+ * thousand runs weighed 20 MiB more ever after. To be called before much is loaded; it costs no measurable time.
+ */
+export function keepRoomSmall(): void {
+  v8.setFlagsFromString("--semi-space-growth-factor=1");
+}
+
 export interface Heap {
   /** Bytes that V8 has taken for objects. */
   total(): number;

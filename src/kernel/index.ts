@@ -2,7 +2,7 @@ export { type Batches, createBatches } from "./batches.ts";
 export { type Clock, slept, systemClock } from "./clock.ts";
 export { type Coalescer, createCoalescer } from "./coalescer.ts";
 export { defaultDataDirectory } from "./data-directory.ts";
-export { createIdleMemory, type Heap } from "./idle-memory.ts";
+export { createIdleMemory, type Heap, keepRoomSmall } from "./idle-memory.ts";
 export {
   type AnyId,
   type ArtifactId,
