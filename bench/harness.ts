@@ -72,6 +72,15 @@ export async function medianOf(count: number, one: () => Promise<number>): Promi
   return median(took);
 }
 
+/** Does it so often, that many at once. */
+export async function inTurns(count: number, atOnce: number, one: () => Promise<unknown>): Promise<void> {
+  let left = count;
+  const work = async () => {
+    while (left-- > 0) await one();
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}
+
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();

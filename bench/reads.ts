@@ -34,18 +34,20 @@ export async function p99(
   return took.toSorted((a, b) => a - b)[Math.floor(took.length * 0.99)] ?? Number.NaN;
 }
 
-/** To its last byte. */
+/** To its last byte; with a body a POST. */
 export function read(
   url: string,
-  options: { readonly agent: Agent; readonly headers: Headers },
+  { agent, headers, body }: { readonly agent: Agent; readonly headers: Headers; readonly body?: string },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const asked = request(url, options, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`${response.statusCode} of ${url}`));
+    const method = body === undefined ? "GET" : "POST";
+    const asked = request(url, { agent, headers, method }, (response) => {
+      const { statusCode = 0 } = response;
+      if (statusCode < 200 || statusCode >= 300) reject(new Error(`${statusCode} of ${url}`));
       response.resume();
       response.on("end", resolve);
     });
     asked.on("error", reject);
-    asked.end();
+    asked.end(body);
   });
 }

@@ -5,12 +5,10 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import pg from "pg";
-import type { ConnectionSettings } from "../src/store/index.ts";
 import { type Fifo, openFifo } from "./fifo.ts";
-import { compare, medianOf, type Outcome } from "./harness.ts";
+import { compare, inTurns, medianOf, type Outcome } from "./harness.ts";
 import { type BenchServer, startServer } from "./server.ts";
-import { createWorkbench, exited, temporaryDirectory } from "./workbench.ts";
+import { exited, temporaryDirectory } from "./workbench.ts";
 
 const oneByOne = 10;
 const many = 100;
@@ -24,8 +22,6 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
   const file = `build:\n  steps:\n    - { name: a, run: 'echo . >${fifo.path}' }\n`;
   const repository = await server.register("noop", file);
   const floor = makeFloor(directory, repository, fifo);
-  await using bench = await createWorkbench();
-  await using queue = await makeQueue((await bench.app.open()).connection);
   const start = () => server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
   try {
     const until = await compare({
@@ -46,31 +42,6 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
         { name: "fetch, checkout, sh", measure: () => medianOf(oneByOne, () => floor.one()) },
       ],
       limits: [{ subject: "POST of a run", of: "fetch, checkout, sh", most: 1.3 }],
-    });
-    const accept = await compare({
-      title: `${many} runs accepted over ${connections} connections, while they are carried`,
-      rounds,
-      contenders: [
-        {
-          name: "POST of a run",
-          async measure() {
-            const from = performance.now();
-            await inTurns(many, connections, start);
-            const took = performance.now() - from;
-            await allEnded(server);
-            return took;
-          },
-        },
-        {
-          name: "a row of a job queue each",
-          async measure() {
-            const from = performance.now();
-            await inTurns(many, connections, queue.add);
-            return performance.now() - from;
-          },
-        },
-      ],
-      limits: [{ subject: "POST of a run", of: "a row of a job queue each", most: 1 }],
     });
     const all = await compare({
       title: `${many} runs of one step, ${slots} slots, from the first request to the last end`,
@@ -96,26 +67,10 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
       ],
       limits: [{ subject: "runs", most: (many / 400) * 1000 }],
     });
-    return [until, accept, all];
+    return [until, all];
   } finally {
     fifo.close();
   }
-}
-
-/** What a job queue in Postgres does to take a job: one row, one index, one notification, one commit. */
-async function makeQueue({ host, port, user, password, database }: ConnectionSettings) {
-  const pool = new pg.Pool({ host, port, user, password, database, max: connections });
-  await pool.query(
-    "create table queued (id bigint generated always as identity primary key, task text, payload json, run_at timestamptz default now())",
-  );
-  await pool.query("create index on queued (run_at)");
-  const text =
-    "with added as (insert into queued (task, payload) values ($1, $2) returning id) select id, pg_notify('queued', '') from added";
-  const values = ["run", JSON.stringify({ pipeline: "noop", ref: "main" })];
-  return {
-    add: () => pool.query({ name: "add", text, values }),
-    [Symbol.asyncDispose]: () => pool.end(),
-  };
 }
 
 /** What any program must do for a run: bring the commit, write its tree, start a shell that runs the script in it. */
@@ -143,14 +98,6 @@ function makeFloor(directory: string, repository: string, fifo: Fifo) {
 async function run(program: string, args: readonly string[]): Promise<void> {
   const code = await exited(program, args);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`);
-}
-
-async function inTurns(count: number, atOnce: number, one: () => Promise<unknown>): Promise<void> {
-  let left = count;
-  const work = async () => {
-    while (left-- > 0) await one();
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
 }
 
 async function allEnded(server: BenchServer): Promise<void> {

@@ -15,6 +15,8 @@ export interface BenchServer extends AsyncDisposable {
   ask<T>(method: string, path: string, body?: unknown): Promise<T>;
   /** A pipeline of that name on a repository of its own that has this file; gives the repository's directory. */
   register(name: string, file: string): Promise<string>;
+  /** A pipeline of that name on a repository elsewhere. */
+  registerAddress(name: string, cloneUrl: string): Promise<void>;
   /** Waits for the run's end, by its events. */
   ended(run: string): Promise<void>;
   rss(): number;
@@ -56,13 +58,16 @@ export async function startServer(
     async register(name, file) {
       const repository = join(directory, "repository");
       makeRepository(repository, file);
-      const { id: project_id } = await server.ask<{ id: string }>("POST", "/v1/projects", { name: "bench" });
-      const registered = await server.ask<{ id: string }>("POST", "/v1/repositories", {
-        project_id,
-        clone_url: repository,
-      });
-      await server.ask("POST", "/v1/pipelines", { repository_id: registered.id, name });
+      await server.registerAddress(name, repository);
       return repository;
+    },
+    async registerAddress(name, clone_url) {
+      const { id: project_id } = await server.ask<{ id: string }>("POST", "/v1/projects", { name });
+      const { id: repository_id } = await server.ask<{ id: string }>("POST", "/v1/repositories", {
+        project_id,
+        clone_url,
+      });
+      await server.ask("POST", "/v1/pipelines", { repository_id, name });
     },
     async ended(run) {
       const events = { headers: { ...headers, accept: "text/event-stream" } };

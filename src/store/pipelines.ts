@@ -1,5 +1,11 @@
 /** Pipelines of a repository, and the configurations their runs were planned from (each stored once by its digest). */
-import { newId, type PipelineId, type ProjectId, type RepositoryId } from "../kernel/index.ts";
+import {
+  createCoalescer,
+  newId,
+  type PipelineId,
+  type ProjectId,
+  type RepositoryId,
+} from "../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "./audit.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
@@ -58,6 +64,16 @@ export function createPipelineStore(database: Database): PipelineStore {
     database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values, {
       name,
     });
+  // Who triggers runs of one pipeline at the same time shares the next reading of it.
+  const named = createCoalescer((key: string) => {
+    const [name, projectId]: readonly [string, ProjectId | null] = JSON.parse(key);
+    return select(
+      `where row.name = $1::text and ($2::uuid is null or project.id = $2::uuid)
+       order by row.created_at desc, row.id desc limit 2`,
+      [name, projectId],
+      "pipelines.named",
+    );
+  });
   const find = async (repositoryId: RepositoryId, name: string) => {
     const rows = await database.query<PipelineRow>(
       `select ${columns} from pipelines row where row.repository_id = $1::uuid and row.name = $2::text`,
@@ -126,13 +142,7 @@ export function createPipelineStore(database: Database): PipelineStore {
         ),
       )) === 1,
     summary: async (id) => (await select("where row.id = $1::uuid", [id], "pipelines.summary"))[0] ?? null,
-    named: (name, projectId) =>
-      select(
-        `where row.name = $1::text and ($2::uuid is null or project.id = $2::uuid)
-         order by row.created_at desc, row.id desc limit 2`,
-        [name, projectId ?? null],
-        "pipelines.named",
-      ),
+    named: (name, projectId) => named.request(JSON.stringify([name, projectId ?? null])),
     get: (id) => get(id, database),
     list({ repositoryId, projectId } = {}, page = {}) {
       const where = [
