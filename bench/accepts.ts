@@ -28,7 +28,7 @@ export async function benchAccepts(rounds: number): Promise<Outcome[]> {
   await using queue = await makeQueue((await bench.app.open()).connection);
   const contenders: Contender[] = [
     { name: byPost, measure: () => accepting(server, "silent", cancelAll) },
-    { name: `${byPost}, carried`, measure: () => accepting(server, "noop", allEnded) },
+    { name: `${byPost}, carried`, measure: () => accepting(server, "noop", () => server.allEnded()) },
     { name: byRow, measure: () => timed(() => inTurns(many, connections, queue.addRow)) },
   ];
   const { addJob } = queue;
@@ -77,25 +77,8 @@ async function accepting(
 }
 
 async function cancelAll(server: BenchServer): Promise<void> {
-  for (;;) {
-    const ids = await unfinished(server);
-    if (ids.length === 0) return;
-    for (const id of ids) await server.ask("POST", `/v1/pipeline-runs/${id}/cancel`, {});
-    for (const id of ids) await server.ended(id);
-  }
-}
-
-async function allEnded(server: BenchServer): Promise<void> {
-  for (const id of await unfinished(server)) await server.ended(id);
-}
-
-async function unfinished(server: BenchServer): Promise<readonly string[]> {
-  const found = ["pending", "running"].map(async (status) => {
-    const path = `/v1/pipeline-runs?status=${status}&limit=200`;
-    const { items } = await server.ask<{ items: readonly { readonly id: string }[] }>("GET", path);
-    return items.map(({ id }) => id);
-  });
-  return (await Promise.all(found)).flat();
+  for (const id of await server.unfinished()) await server.ask("POST", `/v1/pipeline-runs/${id}/cancel`, {});
+  await server.allEnded();
 }
 
 interface WorkerUtils {

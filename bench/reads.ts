@@ -22,6 +22,9 @@ export async function p99(
   const took: number[] = [];
   await Promise.all(
     Array.from({ length: connections }, async (_, index) => {
+      // Not all in step, as ten programs are not; and what opens its connection is no read yet.
+      await setTimeout((pauseMs * index) / connections);
+      await read(urls[index % urls.length] ?? "", { agent, headers });
       for (let left = reads; left > 0; left--) {
         const from = performance.now();
         await read(urls[(left + index) % urls.length] ?? "", { agent, headers });

@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Fifo, openFifo } from "./fifo.ts";
 import { compare, inTurns, medianOf, type Outcome } from "./harness.ts";
-import { type BenchServer, startServer } from "./server.ts";
+import { startServer } from "./server.ts";
 import { exited, temporaryDirectory } from "./workbench.ts";
 
 const oneByOne = 10;
@@ -52,7 +52,7 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
           measure: async () => {
             const from = performance.now();
             await inTurns(many, connections, start);
-            await allEnded(server);
+            await server.allEnded();
             return performance.now() - from;
           },
         },
@@ -98,15 +98,4 @@ function makeFloor(directory: string, repository: string, fifo: Fifo) {
 async function run(program: string, args: readonly string[]): Promise<void> {
   const code = await exited(program, args);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}`);
-}
-
-async function allEnded(server: BenchServer): Promise<void> {
-  for (const status of ["pending", "running"])
-    for (;;) {
-      const path = `/v1/pipeline-runs?status=${status}&limit=1`;
-      const { items } = await server.ask<{ items: readonly { readonly id: string }[] }>("GET", path);
-      const [first] = items;
-      if (first === undefined) break;
-      await server.ended(first.id);
-    }
 }

@@ -19,6 +19,10 @@ export interface BenchServer extends AsyncDisposable {
   registerAddress(name: string, cloneUrl: string): Promise<void>;
   /** Waits for the run's end, by its events. */
   ended(run: string): Promise<void>;
+  /** Waits until no run is under way. */
+  allEnded(): Promise<void>;
+  /** Ids of the runs that are under way, 200 of each state at most. */
+  unfinished(): Promise<readonly string[]>;
   rss(): number;
 }
 
@@ -73,6 +77,18 @@ export async function startServer(
       const events = { headers: { ...headers, accept: "text/event-stream" } };
       await (await fetch(`${url}/v1/pipeline-runs/${run}/events`, events)).text();
     },
+    async allEnded() {
+      for (let ids = await server.unfinished(); ids.length > 0; ids = await server.unfinished())
+        for (const id of ids) await server.ended(id);
+    },
+    async unfinished() {
+      const found = ["pending", "running"].map(async (status) => {
+        const path = `/v1/pipeline-runs?status=${status}&limit=200`;
+        const { items } = await server.ask<{ items: readonly { readonly id: string }[] }>("GET", path);
+        return items.map(({ id }) => id);
+      });
+      return (await Promise.all(found)).flat();
+    },
     rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) >> 10,
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
@@ -82,17 +98,17 @@ export async function startServer(
   return server;
 }
 
-/** A floor that serves: a program of this folder in a process of its own, as the server is, which prints where. */
-export async function startFloor(
+/** A program of this folder in a process of its own, as the server is, once it has printed a line: where it serves, say. */
+export async function startProgram(
   script: string,
   args: readonly string[],
-): Promise<AsyncDisposable & { readonly url: string }> {
+): Promise<AsyncDisposable & { readonly line: string }> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   process.once("exit", () => child.kill());
-  const [url] = await once(child.stdout, "data");
+  const [line] = await once(child.stdout, "data");
   return {
-    url: String(url).trim(),
+    line: String(line).trim(),
     async [Symbol.asyncDispose]() {
       child.kill();
       await once(child, "exit");

@@ -6,7 +6,7 @@ import { Agent } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { compare, type Outcome } from "./harness.ts";
 import { p99, read } from "./reads.ts";
-import { type BenchServer, startFloor, startServer } from "./server.ts";
+import { type BenchServer, startProgram, startServer } from "./server.ts";
 import { createWorkbench, temporaryDirectory } from "./workbench.ts";
 
 const connections = 10;
@@ -28,7 +28,7 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
   const { connection } = await bench.app.open();
   const { host, port, user, password, database } = connection;
   const settings = JSON.stringify({ host, port, user, password, database });
-  await using floor = await startFloor("./service-floor.ts", [settings, String(connections)]);
+  await using floor = await startProgram("./service-floor.ts", [settings, String(connections)]);
   const memory = server.rss();
   const many = await compare({
     title: `${requests} reads of a run over ${connections} connections`,
@@ -36,7 +36,7 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
     contenders: [
       { name: "GET run", measure: () => load(runs.slice(0, 1), server.headers) },
       { name: "GET run, ten in turn", measure: () => load(runs, server.headers) },
-      { name: "bare primary-key read", measure: () => load([floor.url], {}) },
+      { name: "bare primary-key read", measure: () => load([floor.line], {}) },
     ],
     limits: [{ subject: "GET run", of: "bare primary-key read", most: 2 }],
   });
@@ -56,19 +56,15 @@ export async function benchService(rounds: number): Promise<Outcome[]> {
   return [many, late];
 }
 
-/** As many runs as the slots take, one after another, until that is measured. */
+/** More runs than there are slots, one after another each, until that is measured. */
 async function whileRunning(server: BenchServer, measure: () => Promise<number>): Promise<number> {
-  const over = new AbortController();
-  const busy = Array.from({ length: 6 }, async () => {
-    while (!over.signal.aborted) {
-      const { id } = await server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
-      await server.ended(id);
-    }
-  });
-  await setTimeout(500);
-  const found = await measure();
-  over.abort();
-  await Promise.all(busy);
+  let found: number;
+  {
+    await using _load = await startProgram("./service-load.ts", [server.url, server.token, "noop", "6"]);
+    await setTimeout(1_000);
+    found = await measure();
+  }
+  await server.allEnded();
   return found;
 }
 

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { compare, type Outcome } from "./harness.ts";
-import { startFloor, startServer } from "./server.ts";
+import { startProgram, startServer } from "./server.ts";
 import { temporaryDirectory } from "./workbench.ts";
 
 const mebibytes = 256;
@@ -23,7 +23,7 @@ export async function benchTransfers(rounds: number): Promise<Outcome[]> {
   );
   const [artifact] = artifacts;
   if (artifact === undefined) throw new Error("the run made no artifact");
-  await using floor = await startFloor("./transfer-floor.ts", [artifact.storage_path]);
+  await using floor = await startProgram("./transfer-floor.ts", [artifact.storage_path]);
   return [
     await compare({
       title: `${mebibytes} MiB out of the server`,
@@ -33,7 +33,7 @@ export async function benchTransfers(rounds: number): Promise<Outcome[]> {
           name: "download",
           measure: () => drain(`${server.url}/v1/artifacts/${artifact.id}/download`, server.headers),
         },
-        { name: "bare stream", measure: () => drain(floor.url, {}) },
+        { name: "bare stream", measure: () => drain(floor.line, {}) },
       ],
       limits: [{ subject: "download", of: "bare stream", most: 1 / 0.9 }],
     }),

@@ -6,7 +6,7 @@ import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { compare, type Outcome } from "./harness.ts";
-import { type BenchServer, startFloor, startServer } from "./server.ts";
+import { type BenchServer, startProgram, startServer } from "./server.ts";
 import { temporaryDirectory } from "./workbench.ts";
 
 const mebibytes = 256;
@@ -36,7 +36,7 @@ export async function benchUploads(rounds: number): Promise<Outcome[]> {
     SHIPINATOR_REMOTE_LAUNCH: launch,
   });
   await server.register("large", output);
-  await using floor = await startFloor("./transfer-floor.ts", [join(directory, "stored")]);
+  await using floor = await startProgram("./transfer-floor.ts", [join(directory, "stored")]);
   const bytes = randomBytes(mebibytes << 20);
   const digest = createHash("sha256").update(bytes).digest("base64");
   const carried = new Set<string>();
@@ -59,7 +59,7 @@ export async function benchUploads(rounds: number): Promise<Outcome[]> {
             return took;
           },
         },
-        { name: "bare stream", measure: () => put(floor.url, bytes, {}) },
+        { name: "bare stream", measure: () => put(floor.line, bytes, {}) },
       ],
       limits: [{ subject: "upload of an output", of: "bare stream", most: 1 / 0.8 }],
     }),
