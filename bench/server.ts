@@ -41,7 +41,8 @@ export async function startServer(
   };
   const child = spawn(process.execPath, [launcher, "serve"], { env, stdio: ["ignore", "ignore", "pipe"] });
   // Also where a benchmark fails.
-  process.once("exit", () => child.kill());
+  const end = () => void child.kill();
+  process.once("exit", end);
   for await (const chunk of child.stderr) if (String(chunk).includes("serves on")) break;
   const { url }: { url: string } = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
   const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
@@ -91,6 +92,7 @@ export async function startServer(
     },
     rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) >> 10,
     async [Symbol.asyncDispose]() {
+      process.off("exit", end);
       child.kill("SIGTERM");
       await once(child, "exit");
     },
@@ -105,11 +107,13 @@ export async function startProgram(
 ): Promise<AsyncDisposable & { readonly line: string }> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  process.once("exit", () => child.kill());
+  const end = () => void child.kill();
+  process.once("exit", end);
   const [line] = await once(child.stdout, "data");
   return {
     line: String(line).trim(),
     async [Symbol.asyncDispose]() {
+      process.off("exit", end);
       child.kill();
       await once(child, "exit");
     },

@@ -1,6 +1,6 @@
 /**
  * What is asked for while a pass is under way is carried out together by the next one, one pass per key at a time. Nobody
- * waits for company: a request that finds its key free starts a pass of its own at once.
+ * waits for others to come: a request that finds its key free has a pass of its own begun.
  */
 export interface Batches<K, Item, Result> {
   /** Gives what the pass found for it, or rejects as the whole pass did. */
@@ -9,7 +9,15 @@ export interface Batches<K, Item, Result> {
   idle(keys?: Iterable<K>): Promise<void>;
 }
 
+/**
+ * When a pass takes what waits: at once; or after what has come in by now was read, so that what arrives in one turn of
+ * the event loop, from many sockets, goes together. That turn costs who is alone nothing to speak of.
+ */
+export type Start = "at_once" | "after_turn";
+
 export interface BatchesOptions {
+  /** Default: at once. */
+  readonly start?: Start;
   /** Items of one pass. Default: as many as wait. */
   readonly most?: number;
 }
@@ -24,15 +32,20 @@ interface Entry<Item, Result> {
   over: Promise<void>;
 }
 
+const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
 /** @param pass gives a result, or the promise of one, for each item, in their order; there is always at least one */
 export function createBatches<K, Item, Result>(
   pass: (key: K, items: readonly Item[]) => Promise<readonly (Result | Promise<Result>)[]>,
-  { most = Number.POSITIVE_INFINITY }: BatchesOptions = {},
+  { most = Number.POSITIVE_INFINITY, start = "at_once" }: BatchesOptions = {},
 ): Batches<K, Item, Result> {
   const entries = new Map<K, Entry<Item, Result>>();
 
   async function drain(key: K, entry: Entry<Item, Result>): Promise<void> {
-    while (entry.waiting.length > 0) await carryOut(key, entry.waiting.splice(0, most));
+    while (entry.waiting.length > 0) {
+      if (start === "after_turn") await turn();
+      await carryOut(key, entry.waiting.splice(0, most));
+    }
     entries.delete(key);
   }
 

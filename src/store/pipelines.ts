@@ -73,7 +73,7 @@ export function createPipelineStore(database: Database): PipelineStore {
       [name, projectId],
       "pipelines.named",
     );
-  });
+  }, "after_turn");
   const find = async (repositoryId: RepositoryId, name: string) => {
     const rows = await database.query<PipelineRow>(
       `select ${columns} from pipelines row where row.repository_id = $1::uuid and row.name = $2::text`,

@@ -93,7 +93,7 @@ const most = 100;
 export function createSubmit(database: Database): Submit {
   const batches = createBatches<PipelineId, Asked, Submitted>(
     (pipelineId, runs) => submitTogether(database, pipelineId, runs),
-    { most },
+    { most, start: "after_turn" },
   );
   return async (run, audit) => {
     if (run.gitRef !== null) refuseUnstorable(run.gitRef, "git_ref");

@@ -1,18 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { createBatches } from "../../../src/kernel/index.ts";
+import { type BatchesOptions, createBatches } from "../../../src/kernel/batches.ts";
 
 /** Passes that end when they are told to, and what each was given. */
-function gated(most?: number) {
+function gated(options: BatchesOptions = {}) {
   const passes: { readonly items: readonly number[]; readonly gate: PromiseWithResolvers<void> }[] = [];
-  const batches = createBatches<string, number, number>(
-    async (_key, items) => {
-      const gate = Promise.withResolvers<void>();
-      passes.push({ items, gate });
-      await gate.promise;
-      return items.map((item) => item * 10);
-    },
-    most === undefined ? {} : { most },
-  );
+  const batches = createBatches<string, number, number>(async (_key, items) => {
+    const gate = Promise.withResolvers<void>();
+    passes.push({ items, gate });
+    await gate.promise;
+    return items.map((item) => item * 10);
+  }, options);
   return { batches, passes };
 }
 
@@ -29,8 +26,23 @@ describe("batches", () => {
     await batches.idle();
   });
 
+  it("begin with all that came in one turn of the event loop, where they are told to", async () => {
+    const { batches, passes } = gated({ start: "after_turn" });
+    const answers = [1, 2].map((item) => batches.request("a", item));
+    await Promise.resolve();
+    answers.push(batches.request("a", 3));
+    expect(passes).toEqual([]);
+    await expect.poll(() => passes.map(({ items }) => items)).toEqual([[1, 2, 3]]);
+    answers.push(batches.request("a", 4));
+    passes[0]?.gate.resolve();
+    await expect.poll(() => passes.map(({ items }) => items)).toEqual([[1, 2, 3], [4]]);
+    passes[1]?.gate.resolve();
+    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40]);
+    await batches.idle();
+  });
+
   it("take no more at once than they are to, in the order of the requests", async () => {
-    const { batches, passes } = gated(2);
+    const { batches, passes } = gated({ most: 2 });
     const answers = [1, 2, 3, 4].map((item) => batches.request("a", item));
     for (let pass = 0; pass < 3; pass++) {
       await expect.poll(() => passes.length).toBe(pass + 1);
