@@ -7,6 +7,7 @@ import { Agent } from "node:http";
 import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
+import { errorCode } from "../src/kernel/index.ts";
 import type { ConnectionSettings } from "../src/store/index.ts";
 import { type Contender, compare, inTurns, type Outcome, timed } from "./harness.ts";
 import { read } from "./reads.ts";
@@ -47,7 +48,7 @@ export async function benchAccepts(rounds: number): Promise<Outcome[]> {
         title: `${many} runs accepted over ${connections} connections`,
         rounds,
         contenders,
-        limits: addJob === null ? [] : [{ subject: byPost, of: byJob, most: 1 }],
+        limits: [{ subject: byPost, of: addJob === null ? byRow : byJob, most: 1 }],
       }),
     ];
   } finally {
@@ -130,7 +131,8 @@ async function graphileWorker(pgPool: pg.Pool): Promise<WorkerUtils | null> {
   let found: { makeWorkerUtils(options: { readonly pgPool: pg.Pool }): Promise<WorkerUtils> };
   try {
     found = await import(name);
-  } catch {
+  } catch (error) {
+    if (errorCode(error) !== "ERR_MODULE_NOT_FOUND") throw error;
     console.log(`\n${name} is not installed: its add_job is left out`);
     return null;
   }

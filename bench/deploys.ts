@@ -1,6 +1,6 @@
 /** A run without source: a deploy that failed, once more. From its request until its process runs. */
 import { join } from "node:path";
-import { openFifo } from "./fifo.ts";
+import { openFifo, untilItRan } from "./fifo.ts";
 import { compare, medianOf, type Outcome } from "./harness.ts";
 import { startServer } from "./server.ts";
 import { exited, temporaryDirectory } from "./workbench.ts";
@@ -27,14 +27,9 @@ export async function benchDeploys(rounds: number): Promise<Outcome[]> {
         {
           name: "POST of a retry",
           measure: () =>
-            medianOf(oneByOne, async () => {
-              const said = fifo.next(1);
-              const path = `/v1/pipeline-runs/${first}/retry`;
-              const { id } = await server.ask<{ id: string }>("POST", path, { what: "failed" });
-              const at = await said;
-              await server.ended(id);
-              return at;
-            }),
+            medianOf(oneByOne, () =>
+              untilItRan(server, fifo, `/v1/pipeline-runs/${first}/retry`, { what: "failed" }),
+            ),
         },
         {
           name: "GET of a run, and sh",

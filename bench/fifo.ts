@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { constants, openSync } from "node:fs";
 import { Socket } from "node:net";
+import type { BenchServer } from "./server.ts";
 
 export interface Fifo {
   readonly path: string;
@@ -33,4 +34,18 @@ export function openFifo(path: string): Fifo {
     next: (lines) => new Promise((come) => void waiting.push({ left: lines, come })),
     close: () => void socket.destroy(),
   };
+}
+
+/** Asks for a run whose step writes one line, and waits for its end; gives the moment at which the line came. */
+export async function untilItRan(
+  server: BenchServer,
+  fifo: Fifo,
+  path: string,
+  body: unknown,
+): Promise<number> {
+  const said = fifo.next(1);
+  const { id } = await server.ask<{ id: string }>("POST", path, body);
+  const at = await said;
+  await server.ended(id);
+  return at;
 }

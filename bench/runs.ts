@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Fifo, openFifo } from "./fifo.ts";
+import { type Fifo, openFifo, untilItRan } from "./fifo.ts";
 import { compare, inTurns, medianOf, type Outcome } from "./harness.ts";
 import { startServer } from "./server.ts";
 import { exited, temporaryDirectory } from "./workbench.ts";
@@ -22,7 +22,8 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
   const file = `build:\n  steps:\n    - { name: a, run: 'echo . >${fifo.path}' }\n`;
   const repository = await server.register("noop", file);
   const floor = makeFloor(directory, repository, fifo);
-  const start = () => server.ask<{ id: string }>("POST", "/v1/pipelines/noop/runs", {});
+  const path = "/v1/pipelines/noop/runs";
+  const start = () => server.ask("POST", path, {});
   try {
     const until = await compare({
       title: `from the request of a run to its process, with source (median of ${oneByOne})`,
@@ -30,14 +31,7 @@ export async function benchRuns(rounds: number): Promise<Outcome[]> {
       contenders: [
         {
           name: "POST of a run",
-          measure: () =>
-            medianOf(oneByOne, async () => {
-              const said = fifo.next(1);
-              const { id } = await start();
-              const at = await said;
-              await server.ended(id);
-              return at;
-            }),
+          measure: () => medianOf(oneByOne, () => untilItRan(server, fifo, path, {})),
         },
         { name: "fetch, checkout, sh", measure: () => medianOf(oneByOne, () => floor.one()) },
       ],

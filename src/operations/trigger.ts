@@ -76,10 +76,10 @@ async function acceptPipeline(
     return await acceptResolved(deps, { request, tell, source, project, pipelineId: async () => pipelineId });
   }
   const { store } = await deps.database();
-  const { id = newId<RunId>(), ...run } = await newRun(deps, request, pipeline.id);
-  tell({ project: pipeline.project_id, entity: id });
-  const { written } = await store.runs.submit({ ...run, id, gitRef: ref, gitSha: sha }, tell.done());
-  return { runId: id, notes: [], unresolved: written };
+  const run = await newRun(deps, request, pipeline.id);
+  tell({ project: pipeline.project_id, entity: run.id });
+  const { written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha }, tell.done());
+  return { runId: run.id, notes: [], unresolved: written };
 }
 
 interface ResolvedRequest extends Omit<Asking, "caller"> {
@@ -95,13 +95,12 @@ async function acceptResolved(
   const { config, notes } = await readPipelineFile(deps, source);
   const stages = requestedStages(config, request.only);
   const { store } = await deps.database();
-  const { id = newId<RunId>(), ...run } = await newRun(deps, request, await pipelineId());
+  const run = await newRun(deps, request, await pipelineId());
   const planned: StepPlan[] = [];
-  tell({ project, entity: id });
+  tell({ project, entity: run.id });
   await store.runs.accept(
     {
       ...run,
-      id,
       gitRef: source.ref,
       gitSha: source.commit,
       tree: source.tree,
@@ -126,17 +125,17 @@ async function acceptResolved(
       ? ["submodules are not fetched (submodules: true in the file asks for them)"]
       : [];
   const all = [...source.notes, ...leftOut, ...notes, ...ignored];
-  return { runId: id, notes: all, unresolved: null };
+  return { runId: run.id, notes: all, unresolved: null };
 }
 
 async function newRun(
   deps: OperationsDeps,
   { id, only, by }: TriggerRequest,
   pipelineId: PipelineId,
-): Promise<Omit<SubmittedRun, "gitRef" | "gitSha">> {
+): Promise<Omit<SubmittedRun, "gitRef" | "gitSha"> & { readonly id: RunId }> {
   const { owner } = await deps.database();
   return {
-    ...(id === undefined ? {} : { id: givenId<RunId>(id) }),
+    id: id === undefined ? newId<RunId>() : givenId<RunId>(id),
     pipelineId,
     executorType: deps.executor.type,
     trigger: "manual",
