@@ -12,16 +12,19 @@ export interface FindOptions {
 }
 
 /** @returns null where none runs, or this account may not read its token */
-export async function findServer(
-  options: FindOptions,
-): Promise<{ readonly url: string; readonly token: string } | null> {
+export async function findServer(options: FindOptions): Promise<{
+  readonly url: string;
+  readonly token: string;
+  readonly socket: string | null;
+} | null> {
   const dataDir = await dataDirectoryOf(options);
   if (dataDir === null) return null;
   try {
     const found: unknown = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
     const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
     if (typeof found !== "object" || found === null || !("url" in found)) return null;
-    return { url: String(found.url), token };
+    const socket = "socket" in found && typeof found.socket === "string" ? found.socket : null;
+    return { url: String(found.url), token, socket };
   } catch {
     // Nothing there, or nothing for this account: the command goes on without a server.
     return null;

@@ -2,11 +2,11 @@
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { type Api, startApi } from "./api/index.ts";
+import { type Api, fitsSocket, startApi } from "./api/index.ts";
 import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import type { ServerConfig } from "./config/index.ts";
 import { isFinalRun } from "./domain/index.ts";
-import { createIdleMemory, createLogger, errorMessage, Problem } from "./kernel/index.ts";
+import { createIdleMemory, createLogger, errorMessage, type Logger, Problem } from "./kernel/index.ts";
 import {
   createCaretaker,
   createOperations,
@@ -32,6 +32,7 @@ export interface Server extends AsyncDisposable {
 
 /** Where commands on the same machine find the server and its admin's token. */
 const serverFile = "server.json";
+const socketFile = "server.sock";
 const adminTokenFile = "admin-token";
 
 /** @throws Problem server_config_invalid (also for what would not be safe), environment, data_dir_unusable */
@@ -61,9 +62,11 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const caretaker = createCaretaker(deps);
   await caretaker.start();
   const operations = createOperations(deps);
+  const socket = socketOf(config.dataDir, log);
   const api = await startApi({
     address: config.listenAddress,
     tls: config.tls.files,
+    socket,
     proxy: config.tls.proxy,
     operations,
     version: options.version,
@@ -75,13 +78,14 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   memory.start();
   const traces = await openTraces(composition, operations, options.version);
   const found = join(config.dataDir, serverFile);
-  const announcement = `${JSON.stringify({ url: api.url, pid: options.host.pid, version: options.version })}\n`;
+  const { pid } = options.host;
+  const announcement = `${JSON.stringify({ url: api.url, socket, pid, version: options.version })}\n`;
   writeFileSync(found, announcement, { mode: 0o600 });
   log.info({ url: api.url, data_directory: config.dataDir }, "listening");
 
   async function stop(): Promise<void> {
     log.info("stopping");
-    forgetAnnouncement(found, announcement);
+    forgetAnnouncement(found, announcement, socket);
     // Not ready from here on, also where the database is away and the next question takes its time.
     const drained = stopApi(api);
     if (await mayGoOn()) leaveForAWhile();
@@ -121,6 +125,14 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   return server;
 }
 
+/** The socket for commands on this machine; null: its path would be too long, and commands use the address. */
+function socketOf(dataDir: string, log: Logger): string | null {
+  const path = join(dataDir, socketFile);
+  if (fitsSocket(path)) return path;
+  log.warn({ path }, "the data directory's path is too long for a Unix socket; commands use the address");
+  return null;
+}
+
 /** Loaded where it is asked for: it costs nothing else. */
 async function openTraces(
   { config, log }: Composition,
@@ -139,9 +151,11 @@ async function openTraces(
 }
 
 /** Another server may have taken the place of one that was slow to stop. */
-function forgetAnnouncement(path: string, own: string): void {
+function forgetAnnouncement(path: string, own: string, socket: string | null): void {
   try {
-    if (readFileSync(path, "utf8") === own) rmSync(path);
+    if (readFileSync(path, "utf8") !== own) return;
+    rmSync(path);
+    if (socket !== null) rmSync(socket, { force: true });
   } catch {
     // It is gone already, or cannot be read: whoever reads it next finds that nobody listens there.
   }

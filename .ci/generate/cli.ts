@@ -6,7 +6,7 @@ import { Command, type Option } from "commander";
 import { defineCommands } from "../../src/cli/commands/define.ts";
 import { cell } from "./markdown.ts";
 
-const shared = ["--output", "--config", "--server", "--token"];
+const shared = ["--output", "--config", "--server", "--token", "--ca-file"];
 const page = readFileSync("docs/cli.md", "utf8");
 
 const commands = new Map<string, Command>();

@@ -13,6 +13,7 @@ import {
 } from "../kernel/index.ts";
 import type { Operations } from "../operations/index.ts";
 import { createListener, type Listener, type TlsFiles } from "./listener.ts";
+import { type LocalSocket, listenOnSocket } from "./local-socket.ts";
 import { createLoginLimit, type LoginLimits } from "./login-limit.ts";
 import type { Metrics } from "./metrics.ts";
 import { refuseConnection } from "./refusals.ts";
@@ -25,6 +26,8 @@ import { mountRpc } from "./rpc/mount.ts";
 export interface ApiOptions {
   readonly address: { readonly host: string; readonly port: number };
   readonly tls: TlsFiles | null;
+  /** Path of a Unix socket that serves the same without TLS; null: none. */
+  readonly socket?: string | null;
   /** A proxy stands before it: who asks is told by the last entry of `X-Forwarded-For`, which is the proxy's. */
   readonly proxy?: boolean;
   readonly operations: Operations;
@@ -58,7 +61,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const { operations, version, clock, log } = options;
   const stopping = new AbortController();
   const streams = createEventStreams(clock, stopping.signal, options.streams ?? defaultStreams);
-  let listener: Listener | undefined;
+  const listeners: Listener[] = [];
   let scheme = "http";
   const app: App = Fastify({
     loggerInstance: requestLogger(log),
@@ -74,8 +77,10 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     trustProxy: options.proxy === true ? (_address, hop) => hop === 0 : false,
     routerOptions: { maxParamLength: 1024 },
     serverFactory(handler) {
-      listener = createListener(options.tls, handler, log);
+      const listener = createListener(options.tls, handler, log);
       scheme = listener.scheme;
+      listeners.push(listener);
+      if (options.socket) listeners.push(createListener(null, handler, log));
       return listener.server;
     },
   }).withTypeProvider<ZodTypeProvider>();
@@ -92,7 +97,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   }
 
   const logins = createLoginLimit(clock, options.logins ?? defaultLogins);
-  const liftDeadline: Listener["liftDeadline"] = (request) => listener?.liftDeadline(request);
+  const liftDeadline: Listener["liftDeadline"] = (request) => {
+    for (const listener of listeners) listener.liftDeadline(request);
+  };
   mountRpc(app, {
     operations,
     logins,
@@ -125,6 +132,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     );
   });
   await listen(app, options.address);
+  const [, local] = listeners;
+  const socket = options.socket && local ? await openSocket(app, local, options.socket) : null;
   const url = `${scheme}://${authority(options.address.host, app.server.address())}`;
   let stopped: Promise<void> | undefined;
   const api: Api = {
@@ -136,15 +145,17 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
   async function stop(): Promise<void> {
     stopping.abort();
-    listener?.stop();
-    listener?.drain();
+    for (const listener of listeners) {
+      listener.stop();
+      listener.drain();
+    }
     const patience = new AbortController();
-    const closing = app.close().finally(() => patience.abort());
+    const closing = Promise.all([app.close(), socket?.close()]).finally(() => patience.abort());
     await clock.sleep(arrivingMs, patience.signal);
-    if (!patience.signal.aborted) listener?.closeQuiet();
+    if (!patience.signal.aborted) for (const listener of listeners) listener.closeQuiet();
     await clock.sleep(drainMs - arrivingMs, patience.signal);
-    if (!patience.signal.aborted) app.server.closeAllConnections();
-    listener?.closeHttp2();
+    if (!patience.signal.aborted) for (const { server } of listeners) server.closeAllConnections();
+    for (const listener of listeners) listener.closeHttp2();
     await closing;
   }
 }
@@ -163,6 +174,15 @@ async function listen(app: App, { host, port }: ApiOptions["address"]): Promise<
         : "Name another address with SHIPINATOR_LISTEN_ADDRESS.",
       cause: error,
     });
+  }
+}
+
+async function openSocket(app: App, { server }: Listener, path: string): Promise<LocalSocket> {
+  try {
+    return await listenOnSocket(server, path);
+  } catch (error) {
+    await app.close();
+    throw error;
   }
 }
 

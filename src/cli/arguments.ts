@@ -34,12 +34,13 @@ Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment,
 export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
   const chosen: ChosenCommand[] = [];
   const program = createCommander(deps);
-  defineCommands(program, ({ output, config, server, token }, run) => {
+  defineCommands(program, ({ output, config, server, token, caFile }, run) => {
     const options = {
       format: output ?? "table",
       configFile: config ?? null,
       server: server ?? null,
       token: token ?? null,
+      caFile: caFile ?? null,
     } as const;
     chosen.push({ kind: "command", options, run });
   });

@@ -15,6 +15,8 @@ export interface CommandContext {
   /** The server that was named (`local`: the one on this data directory, or none), and the token. */
   readonly server: string | null;
   readonly token: string | null;
+  /** The file with certificates of authorities that was named, or null. */
+  readonly caFile: string | null;
   /** The answer's stream and its style. */
   readonly out: Writer;
   readonly style: Style;
@@ -26,9 +28,16 @@ export interface GlobalOptions {
   readonly configFile: string | null;
   readonly server: string | null;
   readonly token: string | null;
+  readonly caFile: string | null;
 }
 
-export const noOptions: GlobalOptions = { format: "table", configFile: null, server: null, token: null };
+export const noOptions: GlobalOptions = {
+  format: "table",
+  configFile: null,
+  server: null,
+  token: null,
+  caFile: null,
+};
 
 export function createContext(deps: CliDeps, options: GlobalOptions): CommandContext {
   return {

@@ -63,6 +63,14 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** The server that runs on this machine's data directory. */
+export interface FoundServer {
+  readonly url: string;
+  readonly token: string;
+  /** Path of its Unix socket, which needs no certificate; null: it has none. */
+  readonly socket: string | null;
+}
+
 /** A server that has begun to listen. */
 export interface RunningServer {
   readonly url: string;
@@ -115,9 +123,7 @@ export interface CliDeps {
     readonly configFile: string | null;
   }) => Promise<Session>;
   /** The server that runs on this data directory, with its admin's token where this account can read it; or null. */
-  readonly findServer: (options: {
-    readonly configFile: string | null;
-  }) => Promise<{ readonly url: string; readonly token: string } | null>;
+  readonly findServer: (options: { readonly configFile: string | null }) => Promise<FoundServer | null>;
   /** @throws Problem */
   readonly startServer: (options: { readonly configFile: string | null }) => Promise<RunningServer>;
   /** @throws Problem */

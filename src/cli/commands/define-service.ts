@@ -20,8 +20,8 @@ export function defineService(program: Command, choose: Choose, shared: Shared):
     .command("login")
     .description("keep a server's address and a token, which is read from standard input")
     .argument("<server>", "its address")
-    .action((server: string) =>
-      choose({}, async (context) => {
+    .action((server: string, options: SharedOptions) =>
+      choose(options, async (context) => {
         const { loginCommand } = await import("./login.ts");
         return await loginCommand(context, server);
       }),

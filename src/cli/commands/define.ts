@@ -14,6 +14,7 @@ export interface SharedOptions {
   readonly config?: string;
   readonly server?: string;
   readonly token?: string;
+  readonly caFile?: string;
 }
 
 /** Told which command was asked for, and how to run it. */
@@ -72,6 +73,15 @@ export function defineCommands(program: Command, choose: Choose): void {
         return EXIT.done;
       }),
     );
+  offerCaFile(program);
+}
+
+/** Adds `--ca-file` to each command that speaks to a server. */
+function offerCaFile(command: Command): void {
+  const speaks = command.options.some(({ long }) => long === "--server") || command.name() === "login";
+  if (speaks)
+    command.option("--ca-file <file>", "PEM certificates of authorities to trust for the server's address");
+  for (const one of command.commands) offerCaFile(one);
 }
 
 function outputOption(): Option {

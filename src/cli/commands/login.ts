@@ -2,6 +2,7 @@
 import { Problem } from "../../kernel/index.ts";
 import type { CommandContext } from "../context.ts";
 import { EXIT } from "../errors.ts";
+import { namedAuthorities, readAuthorities } from "../remote/authorities.ts";
 import { checkServer } from "../remote/choose-server.ts";
 import { writeLogin } from "../remote/login-file.ts";
 import { createTransport } from "../remote/transport.ts";
@@ -19,8 +20,9 @@ export async function loginCommand(context: CommandContext, address: string): Pr
       remedy: "For example: shipinator login https://ci.example < token-file",
     });
   // Asked before it is kept: a token that does not hold helps nobody later.
-  await createTransport({ server, token, clock: deps.clock }).json("GET", "/v1/projects?limit=1");
-  const path = await writeLogin(deps, { server, token });
+  const connection = { socket: null, authorities: await readAuthorities(context, null) };
+  await createTransport({ server, token, clock: deps.clock, connection }).json("GET", "/v1/projects?limit=1");
+  const path = await writeLogin(deps, { server, token, caFile: namedAuthorities(context) });
   out.write(`logged in to ${sanitizeName(server)}; the token is kept in ${sanitizeName(path)}\n`);
   return EXIT.done;
 }

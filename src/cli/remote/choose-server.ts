@@ -5,34 +5,48 @@
  */
 import { Problem } from "../../kernel/index.ts";
 import type { CommandContext } from "../context.ts";
+import { readAuthorities } from "./authorities.ts";
+import type { Connection } from "./exchange.ts";
 import { readLogin } from "./login-file.ts";
 
 export interface ChosenServer {
   readonly server: string;
   readonly token: string;
+  readonly connection: Connection;
 }
 
-export async function chooseServer({
-  deps,
-  server,
-  token,
-  configFile,
-}: CommandContext): Promise<ChosenServer | null> {
+export async function chooseServer(context: CommandContext): Promise<ChosenServer | null> {
+  const { deps, server, token, configFile } = context;
   const { environment } = deps;
   const named = server ?? environment.SHIPINATOR_SERVER ?? null;
   const given = token ?? environment.SHIPINATOR_TOKEN ?? null;
   const login = named === "local" ? null : await readLogin(deps);
   const here = async () => await deps.findServer({ configFile });
+  const bySocket = async (socket: string | null): Promise<Connection> =>
+    socket === null ? await byAddress(null) : { socket, authorities: null };
+  const byAddress = async (path: string | null): Promise<Connection> => ({
+    socket: null,
+    authorities: await readAuthorities(context, path),
+  });
   if (named === null || named === "local") {
-    if (login !== null) return { server: login.server, token: given ?? login.token };
+    if (login !== null)
+      return {
+        server: login.server,
+        token: given ?? login.token,
+        connection: await byAddress(login.caFile),
+      };
     const found = await here();
-    return found === null ? null : { server: found.url, token: given ?? found.token };
+    if (found === null) return null;
+    return { server: found.url, token: given ?? found.token, connection: await bySocket(found.socket) };
   }
   const address = checkServer(named);
-  if (given !== null) return { server: address, token: given };
-  if (login?.server === address) return { server: address, token: login.token };
+  const caFile = login?.server === address ? login.caFile : null;
+  if (given !== null) return { server: address, token: given, connection: await byAddress(caFile) };
+  if (login?.server === address)
+    return { server: address, token: login.token, connection: await byAddress(caFile) };
   const found = await here();
-  if (found?.url === address) return { server: address, token: found.token };
+  if (found?.url === address)
+    return { server: address, token: found.token, connection: await bySocket(found.socket) };
   throw new Problem("usage", `there is no token for the server ${address}`, {
     remedy: "Give one with --token or SHIPINATOR_TOKEN, or keep one with: shipinator login",
   });

@@ -5,11 +5,20 @@
 import { type ClientRequest, type IncomingMessage, type RequestOptions, request } from "node:http";
 import { buffer } from "node:stream/consumers";
 
+/** A way to the server other than its address and the machine's certificates. */
+export interface Connection {
+  /** Path of a Unix socket that speaks plain HTTP; null: the address. */
+  readonly socket: string | null;
+  /** PEM certificates of authorities that are trusted beside the machine's; null: none. */
+  readonly authorities: string | null;
+}
+
 export interface HttpRequest {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  readonly connection?: Connection;
 }
 
 export interface HttpAnswer {
@@ -34,16 +43,32 @@ const silenceMs = 300_000;
  */
 export async function exchange(
   address: string,
-  { method, headers, body, signal }: HttpRequest,
+  { method, headers, body, signal, connection }: HttpRequest,
 ): Promise<HttpAnswer> {
   signal?.throwIfAborted();
   const url = new URL(address);
-  const start = url.protocol === "https:" ? (await import("node:https")).request : request;
+  const socket = connection?.socket ?? null;
+  const secure = url.protocol === "https:" && socket === null;
+  if (socket !== null) url.protocol = "http:";
+  const start = secure ? (await import("node:https")).request : request;
   const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
-  const options = { method, headers: { ...headers, ...length }, ...(signal === undefined ? {} : { signal }) };
+  const options = {
+    method,
+    headers: { ...headers, ...length },
+    ...(signal === undefined ? {} : { signal }),
+    ...(socket === null ? {} : { socketPath: socket }),
+    ...(secure ? await trusted(connection?.authorities ?? null) : {}),
+  };
   const answer = await begin((take) => start(url, options satisfies RequestOptions, take), body, signal);
   const chunks = pieces(answer, signal);
   return { status: answer.statusCode ?? 0, body: chunks, bytes: () => buffer(chunks) };
+}
+
+/** Adds the given authorities to those that Node trusts by itself. */
+async function trusted(authorities: string | null): Promise<{ readonly ca?: string[] }> {
+  if (authorities === null) return {};
+  const { getCACertificates } = await import("node:tls");
+  return { ca: [...getCACertificates("default"), authorities] };
 }
 
 function begin(

@@ -6,6 +6,8 @@ import type { CliDeps } from "../deps.ts";
 export interface Login {
   readonly server: string;
   readonly token: string;
+  /** Absolute path of a PEM file; null: the machine's authorities are enough. */
+  readonly caFile: string | null;
 }
 
 type Deps = Pick<CliDeps, "environment" | "files">;
@@ -34,7 +36,11 @@ export async function readLogin(deps: Deps): Promise<Login | null> {
     typeof value.server === "string" &&
     typeof value.token === "string"
   )
-    return { server: value.server, token: value.token };
+    return {
+      server: value.server,
+      token: value.token,
+      caFile: "caFile" in value && typeof value.caFile === "string" ? value.caFile : null,
+    };
   throw new Problem("usage", `${path} is not what login has written`, {
     remedy: "Remove it, and log in again: shipinator login",
   });

@@ -9,7 +9,7 @@ import {
   problems,
   type RunId,
 } from "../../kernel/index.ts";
-import { BrokenAnswer, exchange, type HttpAnswer, type HttpRequest } from "./exchange.ts";
+import { BrokenAnswer, type Connection, exchange, type HttpAnswer, type HttpRequest } from "./exchange.ts";
 
 export interface Transport {
   /** A JSON answer. */
@@ -25,18 +25,21 @@ export interface TransportOptions {
   readonly server: string;
   readonly token: string;
   readonly clock: Clock;
+  readonly connection?: Connection;
 }
 
 /** A server that is restarted answers again soon; whoever only asks waits so long for it. */
 const patienceMs = 10_000;
 const pauseMs = 250;
 
-export function createTransport({ server, token, clock }: TransportOptions): Transport {
+export function createTransport({ server, token, clock, connection }: TransportOptions): Transport {
+  const way = connection === undefined ? {} : { connection };
+
   async function send(path: string, request: HttpRequest): Promise<HttpAnswer> {
     const headers = { authorization: `Bearer ${token}`, ...request.headers };
     let answer: HttpAnswer;
     try {
-      answer = await exchange(`${server}${path}`, { ...request, headers });
+      answer = await exchange(`${server}${path}`, { ...request, ...way, headers });
     } catch (error) {
       if (request.signal?.aborted) throw error;
       throw away(server, error);
@@ -86,7 +89,26 @@ export function createTransport({ server, token, clock }: TransportOptions): Tra
 
 const awayRemedy = "Is it running, and is the address right? See: shipinator serve, shipinator login";
 
+/** Codes of OpenSSL for a certificate whose authority is not among the trusted ones. */
+const unknownAuthorityCodes = [
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+];
+
 export function away(server: string, error: unknown): Problem {
+  if (unknownAuthorityCodes.includes(errorCode(error) ?? ""))
+    return new Problem(
+      "environment",
+      `The certificate of ${server} comes from an authority that is not trusted here: ${errorMessage(error)}.`,
+      {
+        remedy:
+          "Name a PEM file with the authority's certificate: --ca-file FILE or SHIPINATOR_CA_FILE. `shipinator login --ca-file FILE` remembers it.",
+        cause: error,
+      },
+    );
   return new Problem("environment", `the server ${server} cannot be reached: ${errorMessage(error)}`, {
     remedy: awayRemedy,
     cause: error,
@@ -95,8 +117,16 @@ export function away(server: string, error: unknown): Problem {
 
 export const isAway = (error: unknown) => error instanceof Problem && error.remedy === awayRemedy;
 
-/** What a restart looks like from here. A name that is unknown, or a certificate that is, stays so. */
-const passingCodes = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "EAI_AGAIN"];
+/** What a restart looks like from here (ENOENT: its Unix socket). A name that is unknown, or a certificate that is, stays so. */
+const passingCodes = [
+  "ENOENT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "EAI_AGAIN",
+];
 
 function isPassing(error: unknown): boolean {
   if (error instanceof BrokenAnswer) return true;
