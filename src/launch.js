@@ -15,6 +15,7 @@ const local = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 // Forwards what a supervisor or a terminal sends, and ends as the other Node ends.
 function runWith(node) {
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  endWithNpx(() => child.kill("SIGTERM"));
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
   child.on("error", (error) => {
     console.error(`shipinator: cannot start ${node}: ${error.message}; run \`npm ci\` again to restore it.`);
@@ -28,6 +29,18 @@ function runWith(node) {
   });
 }
 
+// npx runs a command in a shell. A SIGTERM for npx ends the shell alone, and the command would go on as nobody's child.
+function endWithNpx(end) {
+  if (process.env.npm_lifecycle_event !== "npx") return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    end();
+  }, 250);
+  timer.unref();
+}
+
 // zod brings the messages of 64 languages along, each a module: half of the time that it takes to load. One is spoken.
 function loadOneLanguage(specifier, context, next) {
   const found = next(specifier, context);
@@ -36,6 +49,7 @@ function loadOneLanguage(specifier, context, next) {
 }
 
 if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) {
+  endWithNpx(() => process.kill(process.pid, "SIGTERM"));
   module.registerHooks({ resolve: loadOneLanguage });
   if (existsSync(local("./main.ts"))) {
     module.enableCompileCache(local("../node_modules/.cache/shipinator"));
