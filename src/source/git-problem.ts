@@ -1,11 +1,11 @@
 /** Turns what git wrote to stderr into one sentence for a person. git runs with LC_ALL=C, so the words are known. */
-import { Problem, type ProblemCode } from "../kernel/index.ts";
+import { Problem, type ProblemCode, shellQuote } from "../kernel/index.ts";
 
 interface Explanation {
   readonly pattern: RegExp;
   readonly code: ProblemCode;
   readonly say: (what: string, reason: string) => string;
-  readonly remedy?: string;
+  readonly remedy?: string | ((stderr: string) => string);
   /** What a credential that is not accepted looks like, too. */
   readonly refuses?: true;
 }
@@ -18,7 +18,10 @@ const explanations: readonly Explanation[] = [
     pattern: /detected dubious ownership/,
     code: "source_refused",
     say: (what) => `git refuses to read ${what}, because it belongs to another user of this machine`,
-    remedy: "If you trust it, allow it once: git config --global --add safe.directory DIRECTORY",
+    remedy: (stderr) => {
+      const directory = /dubious ownership in repository at '([^\n]*)'/.exec(stderr)?.[1] ?? "DIRECTORY";
+      return `If you trust it, allow it once: git config --global --add safe.directory ${shellQuote(directory)}`;
+    },
   },
   {
     pattern:
@@ -93,7 +96,9 @@ export function explainGit(
   const lent = credential !== null && known.refuses === true;
   const remedy = lent
     ? "See that the secret opens the repository for reading, and set it anew if not."
-    : known.remedy;
+    : typeof known.remedy === "function"
+      ? known.remedy(failed.stderr)
+      : known.remedy;
   const fact = known.say(what, reason);
   return new Problem(known.code, lent ? `${fact} (it was given the secret ${credential})` : fact, {
     ...(remedy === undefined ? {} : { remedy }),

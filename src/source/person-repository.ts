@@ -2,6 +2,7 @@
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
+import { brokenRepository, directoryOfGit } from "./broken-repository.ts";
 import { explainGit } from "./git-problem.ts";
 import type { ObjectFormat } from "./mirror.ts";
 import type { Room } from "./room.ts";
@@ -85,13 +86,17 @@ export const locationQuestions = [
   "objects",
 ] as const;
 
-/** Null: no git repository around the directory. @throws Problem source_refused: bare, inside .git, foreign-owned */
+/** Null: no `.git` is there or above. @throws Problem source_refused: bare, inside .git, foreign-owned, not usable */
 export async function locate(room: Room, directory: string, signal?: AbortSignal): Promise<Location | null> {
   const { code, stdout, stderr } = await room.git.run(
     callIn(room, directory, ["rev-parse", ...locationQuestions]),
     signal,
   );
-  if (code !== 0 && /not a git repository/.test(stderr)) return null;
+  if (code !== 0 && /not a git repository/.test(stderr)) {
+    const broken = await directoryOfGit(directory);
+    if (broken === null) return null;
+    throw await brokenRepository(broken);
+  }
   const text = stdout.toString("utf8").replace(/\n$/, "");
   const location = readLocation(text, directory);
   if (location === null) {
@@ -105,7 +110,18 @@ export async function locate(room: Room, directory: string, signal?: AbortSignal
     );
   }
   if (code !== 0) throw explainGit({ code, stderr }, quote(directory));
+  if (location.prefix !== "") await refusePassedOver(room, directory, location.prefix, signal);
   return location;
+}
+
+/** git passes over a `.git` directory that it cannot use, and takes the repository around it. */
+async function refusePassedOver(room: Room, directory: string, prefix: string, signal?: AbortSignal) {
+  const nearest = await directoryOfGit(directory);
+  const top = directory.slice(0, directory.length - prefix.length - 1);
+  if (nearest === null || nearest.length <= top.length) return;
+  const args = ["rev-parse", "--resolve-git-dir", join(nearest, ".git")];
+  if ((await room.git.run(callIn(room, directory, args), signal)).code !== 0)
+    throw await brokenRepository(nearest);
 }
 
 /** Null: the directory has no files of its own, as it is a bare repository or inside of a `.git`. */
