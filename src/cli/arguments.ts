@@ -26,7 +26,8 @@ Examples:
   shipinator logs latest --step unit     what that step wrote
   shipinator download 12/app --to ./app  take an artifact of run 12
 
-RUN is a number, an id or the beginning of one, or "latest".
+RUN is a number, [PROJECT/]PIPELINE#NUMBER, an id or the beginning of one, or
+"latest".
 Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment,
 130 interrupted.
 `;

@@ -18,10 +18,10 @@ import { type Caller, sees } from "./caller.ts";
 import type { PipelineClient, ProjectClient, RepositoryClient } from "./client.ts";
 import { changedCredential, givenCredential } from "./clone-credential.ts";
 import type { OperationsDeps } from "./deps.ts";
+import { findPipeline } from "./find.ts";
 import type { Guard } from "./guard.ts";
 import { checkName, checkText, givenId } from "./names.ts";
 import { presentPipeline, presentProject, presentRepository } from "./present-catalog.ts";
-import { findPipeline } from "./trigger.ts";
 import type { Page } from "./wire.ts";
 
 export interface CallerContext {
@@ -169,7 +169,8 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
 }
 
 export function pipelineOperations({ deps, caller, guard }: CallerContext): PipelineClient {
-  const visible = (reference: string) => findPipeline(deps, caller, reference);
+  const visible = async (reference: string) =>
+    await findPipeline((await deps.database()).store, caller, reference);
   async function again(id: PipelineId) {
     const { store } = await deps.database();
     const row = await store.pipelines.summary(id);

@@ -98,7 +98,7 @@ export interface RepositoryClient {
 
 export interface PipelineClient {
   create(pipeline: NewPipelineRequest): Promise<PipelineDetail>;
-  /** By id, or by a name that is unique for the caller. */
+  /** By id, or as `[PROJECT/]PIPELINE` where that is unique for the caller. */
   get(reference: string): Promise<PipelineDetail>;
   list(filter: PipelineFilter): Promise<Page<PipelineDetail>>;
   update(id: string, change: PipelineChange): Promise<PipelineDetail>;
@@ -143,7 +143,7 @@ export interface Client {
   /** Validates, accepts and starts a run. What is found before acceptance is a Problem and makes no run. */
   trigger(request: TriggerRequest, signal: AbortSignal): Promise<RunAccepted>;
   list(filter: RunFilter): Promise<Page<RunSummary>>;
-  /** `run`: an id, a unique prefix of one, `#number` or a number (unique on this data directory), or `latest`. */
+  /** `run`: a number, `[PROJECT/]PIPELINE#NUMBER`, an id or a unique prefix of one, or `latest`. */
   get(run: string): Promise<RunDetail>;
   /** Transitions after `seq`, then live ones until the run is final or the signal aborts. */
   events(runId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<RunEvent>;

@@ -1,22 +1,44 @@
-/** Runs, artifacts and deployments as people name them, among what the caller sees. */
-import { Problem } from "../kernel/index.ts";
-import type { ArtifactRow, DeploymentRow, RunRow, Store } from "../store/index.ts";
+/** Pipelines, runs, artifacts and deployments as people name them, among what the caller sees. */
+import { brandId, isId, type PipelineId, Problem } from "../kernel/index.ts";
+import type { ArtifactRow, DeploymentRow, PipelineSummaryRow, RunRow, Store } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
+import { parseNumberedRun, pipelineGrammar, pipelineReadings, runGrammar, runName } from "./references.ts";
+
+/** By id, or by a name that is unique among what the caller sees. @throws Problem not_found, usage */
+export async function findPipeline(
+  store: Pick<Store, "pipelines">,
+  caller: Caller,
+  reference: string,
+): Promise<PipelineSummaryRow> {
+  const byId = isId(reference) ? await store.pipelines.summary(brandId<PipelineId>(reference)) : null;
+  if (byId !== null && sees(caller, byId.project_id)) return byId;
+  const found = await store.pipelines.named(pipelineReadings(reference), caller.project ?? undefined);
+  const [first, second] = found;
+  if (first === undefined)
+    throw new Problem("not_found", `There is no pipeline ${JSON.stringify(reference)}.`, {
+      remedy: `${pipelineGrammar} See which there are: shipinator pipeline list`,
+    });
+  if (second !== undefined)
+    throw new Problem("usage", `${JSON.stringify(reference)} names more than one pipeline.`, {
+      remedy: `Say which, if need be by its id: ${found.map(({ id, name, project }) => `${project}/${name} (${id})`).join(", ")}`,
+    });
+  return first;
+}
 
 /** @throws Problem not_found, usage (more than one) */
 export async function findRun(store: Store, caller: Caller, reference: string): Promise<RunRow> {
   const found = await candidates(store, caller, reference);
   if (found.length === 1 && found[0] !== undefined) return found[0];
   if (found.length > 1)
-    throw new Problem("usage", `${JSON.stringify(reference)} names more than one run`, {
-      remedy: `say which: ${found.map((run) => `${run.pipeline}#${run.number} (${run.id})`).join(", ")}`,
+    throw new Problem("usage", `${JSON.stringify(reference)} names more than one run.`, {
+      remedy: `Say which, if need be by its id: ${found.map((run) => `${runName(run)} (${run.id})`).join(", ")}`,
     });
   throw noRun(reference);
 }
 
 export function noRun(reference: string): Problem {
-  return new Problem("not_found", `there is no run ${JSON.stringify(reference)}`, {
-    remedy: "see which there are: shipinator list",
+  return new Problem("not_found", `There is no run ${JSON.stringify(reference)}.`, {
+    remedy: `${runGrammar} See which there are: shipinator list`,
   });
 }
 
@@ -25,9 +47,8 @@ async function candidates(store: Store, { project }: Caller, reference: string):
     const latest = await store.runs.latest(project);
     return latest === null ? [] : [latest];
   }
-  const [, pipeline, number] = /^(?:(.+)?#)?(\d{1,9})$/s.exec(reference) ?? [];
-  const numbered =
-    number === undefined ? [] : await store.runs.findByNumber(Number(number), project, pipeline ?? null);
+  const asked = parseNumberedRun(reference);
+  const numbered = asked === null ? [] : await store.runs.findByNumber(asked.number, project, asked.pipeline);
   // Digits alone may also begin an id; a number is what people mean.
   return numbered.length > 0 ? numbered : store.runs.findByPrefix(reference, project);
 }
@@ -70,11 +91,9 @@ async function namedArtifact(
   const artifact = await store.artifacts.named(run.id, name);
   if (artifact !== null) return { artifact, run };
   const names = (await store.artifacts.ofRun(run.id)).map((one) => one.name);
-  throw new Problem(
-    "not_found",
-    `run ${run.pipeline} #${run.number} has no artifact ${JSON.stringify(name)}`,
-    { remedy: names.length === 0 ? "it has none" : `it has: ${names.join(", ")}` },
-  );
+  throw new Problem("not_found", `Run ${runName(run)} has no artifact ${JSON.stringify(name)}.`, {
+    remedy: names.length === 0 ? "It has none." : `It has: ${names.join(", ")}.`,
+  });
 }
 
 /** @throws Problem not_found, usage */

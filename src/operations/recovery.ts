@@ -2,6 +2,7 @@
 import { Problem, type RunId } from "../kernel/index.ts";
 import type { RunRow } from "../store/index.ts";
 import type { OperationsDeps } from "./deps.ts";
+import { runName } from "./references.ts";
 
 /** Runs that are not final and whose owner, by the evidence of this machine or of the lease, lives no more. */
 export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunRow[]> {
@@ -34,8 +35,8 @@ export async function takeOver(deps: OperationsDeps, runId: RunId): Promise<void
     if (from !== null) await store.nodes.end(from);
     return;
   }
-  throw new Problem("conflict", `run ${run.pipeline} #${run.number} is carried by another process`, {
-    remedy: "follow it with: shipinator logs --follow",
+  throw new Problem("conflict", `Run ${runName(run)} is carried by another process.`, {
+    remedy: `Follow it with: shipinator logs ${run.id} --follow`,
   });
 }
 

@@ -8,6 +8,7 @@ import type { OpenDatabase, OperationsDeps } from "./deps.ts";
 import type { Tell } from "./guard.ts";
 import { givenId } from "./names.ts";
 import { planStages, requestedStages, variablesOf } from "./plan-run.ts";
+import { runName } from "./references.ts";
 
 type RetryDeps = Pick<OperationsDeps, "inators" | "graceSeconds"> & {
   readonly database: () => Promise<Pick<OpenDatabase, "store" | "owner">>;
@@ -38,7 +39,7 @@ export async function retry(
   const before = again.id === undefined ? null : await store.runs.acceptedBefore({ ...again, id: again.id });
   if (before !== null) return { runId: before.id, notes: [] };
   if (!isFinalRun(run.status))
-    throw new Problem("conflict", `run ${run.pipeline} #${run.number} is not over: it is ${run.status}`, {
+    throw new Problem("conflict", `Run ${runName(run)} is not over: it is ${run.status}.`, {
       remedy: "Wait for its end, or cancel it first.",
     });
   const stored = run.config_digest === null ? null : await store.pipelines.config(run.config_digest);
@@ -95,7 +96,7 @@ async function remainder(deps: RetryDeps, run: RunRow): Promise<Part> {
   if (found.stages.length === 0)
     throw new Problem(
       "conflict",
-      `every stage of run ${run.pipeline} #${run.number} succeeded, so nothing failed that could run again`,
+      `Every stage of run ${runName(run)} succeeded, so nothing failed that could run again.`,
       { remedy: `Run it whole: shipinator retry ${run.id}` },
     );
   return found.adopted.stages.length === 0 ? wholeOf(run) : found;

@@ -3,6 +3,7 @@ import { brandId, isId, type PipelineId, Problem } from "../kernel/index.ts";
 import type { RunListFilter, Store } from "../store/index.ts";
 import type { Caller } from "./caller.ts";
 import { notThere } from "./catalog.ts";
+import { findPipeline } from "./find.ts";
 import type { RunFilter } from "./wire.ts";
 
 const served =
@@ -43,14 +44,8 @@ async function scopeOf(
     return { pipelineId: found.id };
   }
   if (pipeline !== undefined) {
-    const [first, second] = await store.pipelines.named(pipeline, projectId ?? undefined);
-    if (first === undefined) throw notThere("pipeline", pipeline);
-    if (second !== undefined)
-      throw new Problem("usage", `${JSON.stringify(pipeline)} names more than one pipeline`, {
-        place: "pipeline",
-        remedy: "name its project as well, or give pipeline_id",
-      });
-    return { pipelineId: first.id };
+    const narrowed = projectId === null ? caller : { ...caller, project: projectId };
+    return { pipelineId: (await findPipeline(store, narrowed, pipeline)).id };
   }
   return projectId === null ? {} : { projectId };
 }

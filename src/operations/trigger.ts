@@ -4,19 +4,12 @@
  * carries it. The tree is in the mirror before a run has steps, so every job sees one tree.
  */
 import type { StepPlan } from "../domain/index.ts";
-import {
-  brandId,
-  isId,
-  newId,
-  type PipelineId,
-  Problem,
-  type ProjectId,
-  type RunId,
-} from "../kernel/index.ts";
+import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../kernel/index.ts";
 import { checkRef, isCommitId } from "../source/index.ts";
-import type { PipelineSummaryRow, RunRow, SubmittedRun } from "../store/index.ts";
-import { type Caller, sees } from "./caller.ts";
+import type { RunRow, SubmittedRun } from "../store/index.ts";
+import type { Caller } from "./caller.ts";
 import type { OperationsDeps } from "./deps.ts";
+import { findPipeline } from "./find.ts";
 import type { Tell } from "./guard.ts";
 import { givenId } from "./names.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
@@ -61,7 +54,8 @@ async function acceptPipeline(
   { caller, request, tell, asked }: PipelineRequest,
   signal: AbortSignal,
 ): Promise<Accepted> {
-  const pipeline = await findPipeline(deps, caller, asked.pipeline);
+  const { store } = await deps.database();
+  const pipeline = await findPipeline(store, caller, asked.pipeline);
   const ref = asked.ref === null ? null : checkRef(asked.ref);
   if (asked.sha !== null && !isCommitId(asked.sha))
     throw new Problem("usage", `${JSON.stringify(asked.sha)} is no full commit id`, {
@@ -75,7 +69,6 @@ async function acceptPipeline(
     const { project_id: project, id: pipelineId } = pipeline;
     return await acceptResolved(deps, { request, tell, source, project, pipelineId: async () => pipelineId });
   }
-  const { store } = await deps.database();
   const run = await newRun(deps, request, pipeline.id);
   tell({ project: pipeline.project_id, entity: run.id });
   const { written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha }, tell.done());
@@ -162,26 +155,4 @@ async function ensurePipeline(deps: OperationsDeps, source: ResolvedSource): Pro
     triggerType: "manual",
   });
   return pipeline.id;
-}
-
-/** By id, or by a name that is unique among what the caller sees. @throws Problem not_found, usage */
-export async function findPipeline(
-  deps: OperationsDeps,
-  caller: Caller,
-  reference: string,
-): Promise<PipelineSummaryRow> {
-  const { store } = await deps.database();
-  const found = isId(reference)
-    ? [await store.pipelines.summary(brandId<PipelineId>(reference))].flatMap((row) => row ?? [])
-    : await store.pipelines.named(reference, caller.project ?? undefined);
-  const [first, second] = found.filter(({ project_id }) => sees(caller, project_id));
-  if (first === undefined)
-    throw new Problem("not_found", `there is no pipeline ${JSON.stringify(reference)}`, {
-      remedy: "see which there are: shipinator pipeline list",
-    });
-  if (second !== undefined)
-    throw new Problem("usage", `${JSON.stringify(reference)} names more than one pipeline`, {
-      remedy: `say which by id: ${found.map(({ id, project }) => `${id} (${project})`).join(", ")}`,
-    });
-  return first;
 }

@@ -21,7 +21,7 @@ export interface TriggerRequest {
     | {
         /** A registered pipeline: accepted at once, resolved afterwards (`validate_now`: before it is accepted). */
         readonly kind: "pipeline";
-        /** Its id, or its name where that is unique for the caller. */
+        /** Its id, or `[PROJECT/]PIPELINE` where that is unique for the caller. */
         readonly pipeline: string;
         /** Null: the default branch. */
         readonly ref: string | null;
@@ -200,8 +200,9 @@ export interface PageRequest {
 }
 
 export interface RunFilter extends PageRequest {
-  /** Names, exact. */
+  /** Name, exact. */
   readonly project?: string | undefined;
+  /** `[PROJECT/]PIPELINE`. */
   readonly pipeline?: string | undefined;
   readonly pipeline_id?: string | undefined;
   readonly status?: RunState | undefined;

@@ -22,7 +22,7 @@ export { type MigrateOptions, migrate } from "./migrate.ts";
 export type { NewJob } from "./new-jobs.ts";
 export type { NewNode, NodeStore } from "./nodes.ts";
 export type { Page, PageRequest } from "./page.ts";
-export type { NewPipeline, PipelineStore } from "./pipelines.ts";
+export type { NewPipeline, PipelineReading, PipelineStore } from "./pipelines.ts";
 export type { ProjectStore } from "./projects.ts";
 export type { Discarded } from "./purge.ts";
 export type { RegistryLoginRow } from "./registry-logins.ts";

@@ -39,11 +39,18 @@ export interface PipelineStore {
   get(id: PipelineId): Promise<PipelineRow | null>;
   /** With the names of what it belongs to. */
   summary(id: PipelineId): Promise<PipelineSummaryRow | null>;
-  /** Those of that name, of one project or of all; at most two: enough to see that a name is not unique. */
-  named(name: string, projectId?: ProjectId): Promise<readonly PipelineSummaryRow[]>;
+  /** Those that one of the readings names, of one project or of all; at most two: enough to see that a name is not unique. */
+  named(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<readonly PipelineSummaryRow[]>;
   list(filter?: PipelineListFilter, page?: PageRequest): Promise<Page<PipelineSummaryRow>>;
   /** The configuration with that digest (`pipeline_runs.config_digest`). */
   config(digest: string): Promise<PipelineConfigRow | null>;
+}
+
+/** One way to read what a person wrote as the name of a pipeline. */
+export interface PipelineReading {
+  /** Null: the text names no project. */
+  readonly project: string | null;
+  readonly pipeline: string;
 }
 
 export interface PipelineListFilter {
@@ -59,6 +66,22 @@ const summaryTables = `pipelines row
   join repositories repository on repository.id = row.repository_id
   join projects project on project.id = repository.project_id`;
 
+/** The condition that one of the readings in two arrays names the pipeline. */
+export function namedSql(
+  pipeline: string,
+  project: string,
+  [pipelines, projects]: readonly [string, string],
+) {
+  return `exists (
+    select from unnest(${pipelines}::text[], ${projects}::text[]) asked (pipeline, project)
+    where asked.pipeline = ${pipeline} and (asked.project is null or asked.project = ${project}))`;
+}
+
+export const namedValues = (readings: readonly PipelineReading[]) => [
+  readings.map(({ pipeline }) => pipeline),
+  readings.map(({ project }) => project),
+];
+
 export function createPipelineStore(database: Database): PipelineStore {
   const select = (tail: string, values: readonly unknown[], name: string) =>
     database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values, {
@@ -66,11 +89,12 @@ export function createPipelineStore(database: Database): PipelineStore {
     });
   // Who triggers runs of one pipeline at the same time shares the next reading of it.
   const named = createCoalescer((key: string) => {
-    const [name, projectId]: readonly [string, ProjectId | null] = JSON.parse(key);
+    const [readings, projectId]: readonly [readonly PipelineReading[], ProjectId | null] = JSON.parse(key);
     return select(
-      `where row.name = $1::text and ($2::uuid is null or project.id = $2::uuid)
+      `where ${namedSql("row.name", "project.name", ["$1", "$2"])}
+         and ($3::uuid is null or project.id = $3::uuid)
        order by row.created_at desc, row.id desc limit 2`,
-      [name, projectId],
+      [...namedValues(readings), projectId],
       "pipelines.named",
     );
   }, "after_turn");
@@ -142,7 +166,7 @@ export function createPipelineStore(database: Database): PipelineStore {
         ),
       )) === 1,
     summary: async (id) => (await select("where row.id = $1::uuid", [id], "pipelines.summary"))[0] ?? null,
-    named: (name, projectId) => named.request(JSON.stringify([name, projectId ?? null])),
+    named: (readings, projectId) => named.request(JSON.stringify([readings, projectId ?? null])),
     get: (id) => get(id, database),
     list({ repositoryId, projectId } = {}, page = {}) {
       const where = [

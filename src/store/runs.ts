@@ -18,6 +18,7 @@ import type { Database, QueryOptions } from "./database.ts";
 import { readFrontier } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
+import { namedSql, namedValues, type PipelineReading } from "./pipelines.ts";
 import { idRange } from "./prefix.ts";
 import { purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
@@ -96,11 +97,11 @@ export interface RunStore {
   list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
   /** Runs whose id begins so (hex digits and dashes), at most two: enough to see that a prefix is not unique. */
   findByPrefix(prefix: string, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
-  /** Runs with that number, of one project or of all; newest first, at most two. */
+  /** Runs with that number, of one project or of all, of the pipeline so named or of all; newest first, at most two. */
   findByNumber(
     number: number,
     projectId?: ProjectId | null,
-    pipeline?: string | null,
+    pipeline?: readonly PipelineReading[] | null,
   ): Promise<readonly RunRow[]>;
   latest(projectId?: ProjectId | null): Promise<RunRow | null>;
   /** The run with all that belongs to it, as of one moment; null: no such run. */
@@ -169,9 +170,9 @@ export function createRunStore(database: Database): RunStore {
     findByNumber: (number, projectId = null, pipeline = null) =>
       select(
         `where row.number = $1::integer and ($2::uuid is null or row.project_id = $2::uuid)
-           and ($3::text is null or pipeline.name = $3::text)
+           and ($3::text[] is null or ${namedSql("pipeline.name", "project.name", ["$3", "$4"])})
          order by row.created_at desc, row.id desc limit 2`,
-        [number, projectId, pipeline],
+        [number, projectId, ...(pipeline === null ? [null, null] : namedValues(pipeline))],
       ),
     async latest(projectId = null) {
       const where = projectId === null ? "" : "where row.project_id = $1::uuid";

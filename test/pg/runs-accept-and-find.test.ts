@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../../src/kernel/index.ts";
+import { pipelineReadings } from "../../src/operations/references.ts";
 import { configDigest, type NewAuditEntry } from "../../src/store/index.ts";
 import { accept, createFixture, type Fixture, stepPlan, steps } from "./fixture.ts";
 
@@ -181,8 +182,8 @@ describe("finding a run", () => {
     expect(await store.runs.latest()).toEqual(run);
     expect(await store.runs.findByNumber(number)).toEqual([run]);
     expect(await store.runs.findByNumber(number, newId<ProjectId>())).toEqual([]);
-    expect(await store.runs.findByNumber(number, null, run?.pipeline)).toEqual([run]);
-    expect(await store.runs.findByNumber(number, null, "another")).toEqual([]);
+    expect(await store.runs.findByNumber(number, null, pipelineReadings(run?.pipeline ?? ""))).toEqual([run]);
+    expect(await store.runs.findByNumber(number, null, pipelineReadings("another"))).toEqual([]);
     expect(await store.runs.findByPrefix(id.slice(0, 35))).toEqual([run]);
     expect(await store.runs.findByPrefix(id.toUpperCase())).toEqual([run]);
     await accept(fixture);

@@ -2,18 +2,17 @@
 import { z } from "zod";
 import { artifactTypes, failureReasons, finalStatuses, jobTypes } from "../../domain/index.ts";
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "is no SHA-256 in lower-case hex");
+const executorId = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,128}$/, "is not 1 to 128 ASCII characters without spaces");
 const text = (most: number) => z.string().max(most);
 
 /** Names an executor, as it likes: a pod's uid. */
 export const executorHeader = z.looseObject({
-  "executor-id": z
-    .string()
-    .regex(/^[\x21-\x7e]{1,128}$/)
-    .optional()
-    .meta({
-      description: "Names the executor, as in its claim; to be sent where more than one may be there.",
-    }),
+  "executor-id": executorId.optional().meta({
+    description: "Names the executor, as in its claim; to be sent where more than one may be there.",
+  }),
 });
 
 export const uploadHeader = executorHeader.extend({
@@ -21,10 +20,9 @@ export const uploadHeader = executorHeader.extend({
 });
 
 export const claimHeader = z.looseObject({
-  "executor-id": z
-    .string()
-    .regex(/^[\x21-\x7e]{1,128}$/)
-    .meta({ description: "Names the executor: one alone may carry the attempt out." }),
+  "executor-id": executorId.meta({
+    description: "Names the executor: one alone may carry the attempt out.",
+  }),
 });
 
 export const claimed = z.object({

@@ -10,12 +10,16 @@ const count = z.int().min(0);
 
 /** An id in a path; what is none is not there. */
 export const idParameter = z.object({ id: z.string().max(64) });
-/** A run in a path: its id, a unique beginning of it, its number, or `latest`. */
+/** A pipeline in a path. */
+export const pipelineParameter = z.object({
+  id: z.string().max(1024).meta({ description: "An id, or `[PROJECT/]PIPELINE` where that is unique." }),
+});
+/** A run in a path. */
 export const runParameter = z.object({
-  run: z
-    .string()
-    .regex(/^[0-9a-z#-]{1,64}$/)
-    .meta({ description: "An id, a unique beginning of one, a number, or `latest`." }),
+  run: z.string().min(1, "is empty").max(1024).meta({
+    description:
+      "A number, `[PROJECT/]PIPELINE#NUMBER`, an id or a unique beginning of one, or `latest`. Percent-encode `/` and `#`.",
+  }),
 });
 
 export const pageQuery = {

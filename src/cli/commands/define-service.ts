@@ -4,9 +4,9 @@ import type { Scope } from "../../operations/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
 import type { Shared } from "./define-deployments.ts";
 import { defineSecrets } from "./define-secrets.ts";
+import { PIPELINE_HELP, RUN_HELP } from "./help-words.ts";
 
 const scopes = ["read", "trigger", "admin"] as const satisfies readonly Scope[];
-const RUN_HELP = 'a number, an id or the beginning of one, or "latest"';
 
 export function defineService(program: Command, choose: Choose, shared: Shared): void {
   const withServer = (command: Command) =>
@@ -94,7 +94,7 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
     program
       .command("trigger")
       .description("run a registered pipeline")
-      .argument("<pipeline>", "its name or id")
+      .argument("<pipeline>", PIPELINE_HELP)
       .option("--ref <ref>", "a branch or tag (default: the default branch)")
       .option("--sha <commit>", "a full commit id")
       .option("--only <stages>", "stages to run, separated by commas")

@@ -7,6 +7,7 @@ import type { Shell } from "./completion.ts";
 import { defineBackups } from "./define-backups.ts";
 import { defineDeployments } from "./define-deployments.ts";
 import { defineService } from "./define-service.ts";
+import { RUN_HELP } from "./help-words.ts";
 
 /** Options that every command takes. */
 export interface SharedOptions {
@@ -25,8 +26,6 @@ interface LogsOptions extends SharedOptions {
 }
 
 export type Choose = (shared: SharedOptions, run: (context: CommandContext) => Promise<number>) => void;
-
-const RUN_HELP = 'a number, an id or the beginning of one, or "latest"';
 
 export function defineCommands(program: Command, choose: Choose): void {
   defineRun(program, choose);

@@ -10,7 +10,7 @@ import type {
 } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { pipelineReference, withReader } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 
@@ -43,11 +43,12 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
     if (asData(context)) await writeData(context, pipeline);
     else {
       const name = sanitizeName(pipeline.name);
+      const reference = await pipelineReference(client, pipeline);
       out.write(`pipeline ${name} of project ${sanitizeName(project.name)}\n`);
       const opened =
         repository.clone_secret === null ? "" : `, cloned with the secret ${repository.clone_secret}`;
       out.write(
-        `  ${sanitizeName(repository.clone_url)}${opened}\n  run it with: shipinator trigger ${name} --follow\n`,
+        `  ${sanitizeName(repository.clone_url)}${opened}\n  run it with: shipinator trigger ${reference} --follow\n`,
       );
     }
     return EXIT.done;

@@ -18,6 +18,7 @@ import type {
   TokenClient,
   TriggerRequest,
 } from "../../operations/index.ts";
+import { runTitle } from "../watch/step-line.ts";
 import { follow } from "./event-source.ts";
 import { BrokenAnswer } from "./exchange.ts";
 import type { Transport } from "./transport.ts";
@@ -118,13 +119,13 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     async artifact(reference) {
       const slash = reference.lastIndexOf("/");
       if (slash <= 0) return await json("GET", `/v1/artifacts/${encodeURIComponent(reference)}/metadata`);
-      const { artifacts, pipeline, number } = await json<RunDetail>("GET", run(reference.slice(0, slash)));
+      const found = await json<RunDetail>("GET", run(reference.slice(0, slash)));
       const name = reference.slice(slash + 1);
-      const found = artifacts.findLast((one) => one.name === name);
-      if (found !== undefined) return found;
-      const names = artifacts.map((one) => one.name).join(", ");
-      throw new Problem("not_found", `run ${pipeline} #${number} has no artifact ${JSON.stringify(name)}`, {
-        remedy: names === "" ? "it has none" : `it has: ${names}`,
+      const artifact = found.artifacts.findLast((one) => one.name === name);
+      if (artifact !== undefined) return artifact;
+      const names = found.artifacts.map((one) => one.name).join(", ");
+      throw new Problem("not_found", `${runTitle(found)} has no artifact ${JSON.stringify(name)}`, {
+        remedy: names === "" ? "It has none." : `It has: ${names}.`,
       });
     },
     download,

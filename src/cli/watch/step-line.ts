@@ -55,11 +55,11 @@ export function stepRemark(step: StepDetail): string {
   return exit === null ? word : `${word}, exit status ${exit}`;
 }
 
-/** `run 12 of hello`. */
+/** `run 12 of hello`; with the project where that has another name. */
 export function runTitle(run: Pick<RunSummary, "number" | "project" | "pipeline">): string {
   const project = sanitizeName(run.project);
   const pipeline = sanitizeName(run.pipeline);
-  return `run ${run.number} of ${project === pipeline || pipeline === "default" ? project : `${project}/${pipeline}`}`;
+  return `run ${run.number} of ${project === pipeline ? pipeline : `${project}/${pipeline}`}`;
 }
 
 /** `main` for `refs/heads/main`. */

@@ -68,8 +68,8 @@ describe("a run that is refused", () => {
     await refused(["run", `file://${bare}`], /^error: .*no commits/, { env });
     await refused(["run", `file://${bare}`, "--ref", "main"], /^error: .*no commits/, { env });
 
-    await refused(["status", "7"], /^error: there is no run "7"/);
-    await refused(["logs", "nope"], /^error: there is no run "nope"/);
+    await refused(["status", "7"], /^error: There is no run "7"/);
+    await refused(["logs", "nope"], /^error: There is no run "nope"/);
     await refused(["download", "1/none"], /^error: /);
     expect(JSON.parse((await world.shipinator(["list", "-o", "json"])).stdout)).toEqual([]);
   });

@@ -266,6 +266,8 @@ it("a run whose number other pipelines have too is named by pipeline and number"
   expect((await world.status("two#1")).id).toBe(second.run.id);
   const vague = await world.shipinator(["status", "1"]);
   expect(vague.code).toBe(2);
-  expect(vague.stderr).toMatch(/names more than one run\n +say which: two#1 \(\S+\), /);
-  expect((await world.shipinator(["status", "three#1"])).stderr).toContain('there is no run "three#1"');
+  expect(vague.stderr).toMatch(
+    /names more than one run\.\n +Say which, if need be by its id: two#1 \(\S+\), /,
+  );
+  expect((await world.shipinator(["status", "three#1"])).stderr).toContain('There is no run "three#1"');
 });

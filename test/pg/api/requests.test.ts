@@ -50,7 +50,6 @@ describe("a request that is not understood", () => {
     "/v1/pipeline-runs?since=yesterday",
     "/v1/pipeline-runs?ref=main",
     "/v1/pipeline-runs/latest/events?after=-1",
-    "/v1/pipeline-runs/UPPER",
     "/v1/projects/%zz",
   ])("%s", async (path) => {
     const answer = await service.ask("GET", path);

@@ -54,7 +54,7 @@ describe.skipIf(lacking !== null)(`grpcurl${lacking === null ? "" : ` (${lacking
     const events = await grpcurl("-d", `{"run":"${team.run}"}`, "shipinator.v1.PipelineService/WatchRun");
     expect(events.text.match(/"transition"/g)?.length).toBeGreaterThan(5);
     const wrong = await grpcurl("-d", '{"run":"nothing"}', "shipinator.v1.PipelineService/GetRun");
-    expect(wrong.text).toContain('there is no run "nothing"');
+    expect(wrong.text).toContain('There is no run "nothing"');
     expect(wrong.text).toContain('"code": "not_found"');
   });
 });

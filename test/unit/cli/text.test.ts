@@ -166,6 +166,7 @@ describe("times, sizes and words", () => {
     expect(shellWord("a b; rm -rf $HOME")).toBe("'a b; rm -rf $HOME'");
     expect(shellWord("it's")).toBe("'it'\\''s'");
     expect(shellWord("")).toBe("''");
+    expect([shellWord("web/app#1"), shellWord("#1")]).toEqual(["web/app#1", "'#1'"]);
   });
 });
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
-import { idParameter, pageOf, pageQuery, pipeline, runDetail, stage, triggerType } from "../schemas.ts";
+import { pageOf, pageQuery, pipeline, pipelineParameter, runDetail, stage, triggerType } from "../schemas.ts";
 
 const name = z.string().max(1024);
 const tags = ["pipelines"];
@@ -53,7 +53,7 @@ export function pipelineRoutes(app: App): void {
       tags,
       summary: "Show a pipeline, by its id or by a name that is unique",
       operationId: "getPipeline",
-      params: z.object({ id: name }),
+      params: pipelineParameter,
       response: answers({ 200: pipeline }),
     },
     handler: ({ client, params }) => client.pipelines.get(params.id),
@@ -66,7 +66,7 @@ export function pipelineRoutes(app: App): void {
       tags,
       summary: "Change a pipeline",
       operationId: "updatePipeline",
-      params: idParameter,
+      params: pipelineParameter,
       body: z.strictObject({ name: name.optional(), trigger_type: triggerType.optional() }),
       response: answers({ 200: pipeline }),
     },
@@ -80,7 +80,7 @@ export function pipelineRoutes(app: App): void {
       tags,
       summary: "Remove a pipeline that has no runs",
       operationId: "deletePipeline",
-      params: idParameter,
+      params: pipelineParameter,
       response: answers({ 204: z.null() }),
     },
     async handler({ client, params }, reply) {
@@ -98,7 +98,7 @@ export function pipelineRoutes(app: App): void {
       description:
         "Accepted at once: commit and pipeline file are looked up afterwards, and the run fails where they are not to be had. With `validate_now` they are looked up first, and 422 names line and column.",
       operationId: "triggerRun",
-      params: z.object({ id: name }),
+      params: pipelineParameter,
       body: z
         .strictObject({
           ref: z.string().max(1024).nullable().optional(),

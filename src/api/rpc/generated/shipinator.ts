@@ -894,7 +894,7 @@ export const GetPipelineResponseSchema: GenMessage<GetPipelineResponse> =
  */
 export type TriggerRunRequest = Message<"shipinator.v1.TriggerRunRequest"> & {
   /**
-   * Id, or a name that is unique for the caller.
+   * Id, or `[PROJECT/]PIPELINE` where that is unique for the caller.
    *
    * @generated from field: string pipeline = 1;
    */
@@ -973,6 +973,8 @@ export type ListRunsRequest = Message<"shipinator.v1.ListRunsRequest"> & {
   project?: string | undefined;
 
   /**
+   * `[PROJECT/]PIPELINE`.
+   *
    * @generated from field: optional string pipeline = 4;
    */
   pipeline?: string | undefined;
@@ -1039,7 +1041,7 @@ export const ListRunsResponseSchema: GenMessage<ListRunsResponse> =
  */
 export type GetRunRequest = Message<"shipinator.v1.GetRunRequest"> & {
   /**
-   * Id, unique beginning of one, number, or `latest`.
+   * Number, `[PROJECT/]PIPELINE#NUMBER`, id or unique beginning of one, or `latest`.
    *
    * @generated from field: string run = 1;
    */
@@ -2206,7 +2208,7 @@ export const PipelineService: GenService<{
     output: typeof ListPipelinesResponseSchema;
   };
   /**
-   * By id, or by a name that is unique for the caller.
+   * By id, or as `[PROJECT/]PIPELINE` where that is unique for the caller.
    *
    * @generated from rpc shipinator.v1.PipelineService.GetPipeline
    */

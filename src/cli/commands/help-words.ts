@@ -1,0 +1,3 @@
+/** How the help names what several commands take. */
+export const RUN_HELP = 'a number, [PROJECT/]PIPELINE#NUMBER, an id or the beginning of one, or "latest"';
+export const PIPELINE_HELP = "[PROJECT/]PIPELINE, or an id";
