@@ -10,6 +10,7 @@ import {
   locate,
   locationQuestions,
   readLocation,
+  treeAt,
 } from "./person-repository.ts";
 import { checkRef, isCommitId, refNotFound, refParts } from "./ref.ts";
 import type { Room } from "./room.ts";
@@ -116,9 +117,8 @@ async function find(room: Room, directory: string, ref: string, signal?: AbortSi
     const { code, stdout } = await room.git.run(callIn(room, directory, args), signal);
     const [commit, fullName = ""] = stdout.toString("utf8").trim().split("\n");
     if (code !== 0 || commit === undefined || !isCommitId(commit)) continue;
-    const asked = callIn(room, directory, ["rev-parse", "--quiet", "--verify", `${commit}:./`]);
-    const tree = (await room.git.run(asked, signal)).stdout.toString("latin1").trim();
-    return { commit, tree: isCommitId(tree) ? tree : null, fullName: fullName === "" ? null : fullName };
+    const tree = await treeAt(room, directory, commit, signal);
+    return { commit, tree, fullName: fullName === "" ? null : fullName };
   }
   return null;
 }

@@ -5,6 +5,7 @@ import { errorCode, errorMessage, Problem } from "../kernel/index.ts";
 import { brokenRepository, directoryOfGit } from "./broken-repository.ts";
 import { explainGit } from "./git-problem.ts";
 import type { ObjectFormat } from "./mirror.ts";
+import { isCommitId } from "./ref.ts";
 import type { Room } from "./room.ts";
 import { quote } from "./url.ts";
 
@@ -21,6 +22,7 @@ export interface Head {
   readonly commit: string | null;
   /** Short branch name; null when detached. */
   readonly branch: string | null;
+  /** git sees changes; there may be others, which index flags or a sparse checkout hide. */
   readonly trackedChanges: boolean;
   /** Tracked files that are not there, or hidden behind a symlink or directory; bytes, from the repository's root. */
   readonly deleted: ReadonlySet<string>;
@@ -220,6 +222,19 @@ export async function readHead(room: Room, directory: string, signal?: AbortSign
 function deletedPath(record: string): string | null {
   const match = /^(?:1(?: \S+){4} 000000(?: \S+){2}|u(?: \S+){5} 000000(?: \S+){3}) (.*)$/s.exec(record);
   return match?.[1] ?? null;
+}
+
+/** The tree that a commit has at this directory, or null. */
+export async function treeAt(
+  room: Room,
+  directory: string,
+  commit: string,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  const args = ["rev-parse", "--quiet", "--verify", `${commit}:./`];
+  const { stdout } = await room.git.run(callIn(room, directory, args), signal);
+  const tree = stdout.toString("latin1").trim();
+  return isCommitId(tree) ? tree : null;
 }
 
 /** The first tag at a commit, for a HEAD that is detached there. */

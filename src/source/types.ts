@@ -56,7 +56,7 @@ export interface WorkingTree {
   readonly branch: string | null;
   /** Set when HEAD is detached at a tag. */
   readonly tag: string | null;
-  /** Something under the directory differs from `commit`; false where there is no commit to differ from. */
+  /** `tree` differs from the commit's tree of the directory; false where there is no commit to differ from. */
   readonly dirty: boolean;
   /** The directory inside its repository (`services/api`), null at its root and without git. */
   readonly subpath: string | null;

@@ -31,9 +31,11 @@ import {
   nestedCommit,
   readHead,
   tagAt,
+  treeAt,
 } from "./person-repository.ts";
 import { refParts } from "./ref.ts";
 import type { Room } from "./room.ts";
+import { isSameCheckout } from "./same-checkout.ts";
 import { keepStatCache, takeStatCache } from "./stat-cache.ts";
 import { takeOver, writesAside } from "./take-over.ts";
 import type { WorkingTree, WorkingTreeRequest } from "./types.ts";
@@ -58,8 +60,10 @@ export async function snapshotWorkingTree(
   const { location, head } = sight;
   const mirror = mirrorAt(room.directory, request.repositoryId, location?.format ?? "sha1");
   await openMirror(mirror, room.clock);
-  if (location !== null && head.commit !== null)
-    await importCommit(room, mirror, location, head.commit, signal);
+  const committed =
+    location === null || head.commit === null
+      ? null
+      : await importTree(room, mirror, directory, location, head.commit, signal);
 
   const places = [room.directory, ...(request.exclude ?? [])];
   const listing = withoutDeleted(
@@ -67,7 +71,13 @@ export async function snapshotWorkingTree(
     head,
     location?.prefix ?? "",
   );
-  const { tree, entries, links } = await write(room, mirror, directory, listing, signal);
+  const { tree: taken, entries, links } = await write(room, mirror, directory, listing, signal);
+  const isCommitted =
+    committed !== null &&
+    !head.trackedChanges &&
+    taken !== committed &&
+    (await isSameCheckout(room, mirror, { committed, taken }, signal));
+  const tree = isCommitted ? committed : taken;
   const nested = [...listing.gitlinks].filter((path) => listing.untracked.has(path));
   const detached = head.commit !== null && head.branch === null;
   const tag = detached && head.commit !== null ? await tagAt(room, directory, head.commit, signal) : null;
@@ -75,12 +85,27 @@ export async function snapshotWorkingTree(
     commit: head.commit,
     tree,
     ...refParts(head.branch === null ? tag : `refs/heads/${head.branch}`),
-    dirty: head.commit !== null && (head.trackedChanges || listing.untracked.size > 0),
+    // Not what `git status` says: index flags, sparse checkouts and conversions hide differences from it.
+    dirty: head.commit !== null && (committed === null ? entries > 0 : tree !== committed),
     subpath: location?.prefix || null,
     fileCount: entries - links,
     submodules: listing.gitlinks.size > nested.length,
     nested: nested.map((path) => Buffer.from(path, "latin1").toString()),
   };
+}
+
+/** The commit's tree of this directory, or null where the commit does not have the directory. */
+async function importTree(
+  room: Room,
+  mirror: Mirror,
+  directory: string,
+  location: Location,
+  commit: string,
+  signal?: AbortSignal,
+): Promise<string | null> {
+  const whole = await importCommit(room, mirror, location, commit, signal);
+  if (whole !== null && location.prefix === "") return whole;
+  return treeAt(room, directory, commit, signal);
 }
 
 /** Three questions at once; a directory that is not in a repository answers the second and third with an error. */
