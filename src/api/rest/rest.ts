@@ -12,6 +12,7 @@ import { artifactRoutes } from "./routes/artifacts.ts";
 import { callbackRoutes } from "./routes/callbacks.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { frontRoutes } from "./routes/front.ts";
 import { logRoutes } from "./routes/logs.ts";
 import { pipelineRoutes } from "./routes/pipelines.ts";
 import { projectRoutes } from "./routes/projects.ts";
@@ -62,6 +63,7 @@ export function addRest(app: App, operations: Operations, context: RestContext):
 export function addRoutes(app: App, context: RouteContext): void {
   systemRoutes(app, context);
   docsRoutes(app);
+  frontRoutes(app, context.version);
   projectRoutes(app);
   repositoryRoutes(app);
   pipelineRoutes(app);

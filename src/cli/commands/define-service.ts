@@ -150,6 +150,8 @@ type CreateOptions = SharedOptions & {
   readonly scope: Scope;
   readonly project?: string;
   readonly expires?: string;
+  readonly to?: string;
+  readonly force?: true;
 };
 
 function defineTokens(program: Command, choose: Choose, { withServer, parseLimit }: TokenContext): void {
@@ -164,12 +166,15 @@ function defineTokens(program: Command, choose: Choose, { withServer, parseLimit
       .option(
         "--expires <time>",
         "when it stops to hold: 2030-01-31T12:00:00Z, or in 90d, 12h, 30m (default: never)",
-      ),
+      )
+      .option("--to <file>", "a file for it, which its owner alone can read (default: standard output)")
+      .option("--force", "replace a file that is there"),
   ).action((name: string, options: CreateOptions) =>
     choose(options, async (context) => {
       const { createTokenCommand } = await import("./token.ts");
-      const { scope, project = null, expires = null } = options;
-      return await createTokenCommand(context, { name, scope, project, expires });
+      const { scope, project = null, expires = null, to = null } = options;
+      const existing = options.force ? "replace" : "never";
+      return await createTokenCommand(context, { name, scope, project, expires, to, existing });
     }),
   );
   withServer(

@@ -1,6 +1,6 @@
 /** `shipinator token create|list|revoke`. */
 import { Problem } from "../../kernel/index.ts";
-import type { Client, Scope, TokenDetail } from "../../operations/index.ts";
+import type { Client, Scope, TokenCreated, TokenDetail } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";
@@ -16,26 +16,61 @@ export interface CreateTokenArguments {
   readonly project: string | null;
   /** A time, or how long from now: `90d`. */
   readonly expires: string | null;
+  /** The file that gets it, for its owner alone; null: standard output. */
+  readonly to: string | null;
+  readonly existing: "never" | "replace";
 }
 
-/** The token alone on stdout, so that it can go straight into a file. */
+/** Writes the token, and nothing else, to the file or to standard output. */
 export async function createTokenCommand(
   context: CommandContext,
   args: CreateTokenArguments,
 ): Promise<number> {
-  const { out } = context;
   return await withReader(context, async ({ client }) => {
     const project_id = args.project === null ? null : await projectId(client, args.project);
     const { name, scope } = args;
     const expires_at = args.expires === null ? null : timeOf(args.expires, context.deps.clock.now());
-    const made = await client.tokens.create({ name, scope, project_id, expires_at });
-    if (asData(context)) await writeData(context, made);
-    else {
-      out.write(`${made.token}\n`);
-      note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}`);
-    }
+    const create = () => client.tokens.create({ name, scope, project_id, expires_at });
+    if (args.to === null) await show(context, await create());
+    else await keep(context, { client, create, path: args.to, existing: args.existing });
     return EXIT.done;
   });
+}
+
+async function show(context: CommandContext, made: TokenCreated): Promise<void> {
+  if (asData(context)) return await writeData(context, made);
+  context.out.write(`${made.token}\n`);
+  note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}`);
+}
+
+interface Keeping {
+  readonly client: Client;
+  readonly create: () => Promise<TokenCreated>;
+  readonly path: string;
+  readonly existing: "never" | "replace";
+}
+
+/** Opens the file before the token is made; revokes a token that the file cannot keep. */
+async function keep(context: CommandContext, { client, create, path, existing }: Keeping): Promise<void> {
+  const { deps, out } = context;
+  const file = await deps.files.create({ path, overwrite: existing, mode: 0o600 });
+  try {
+    const { token, ...made } = await create();
+    try {
+      await file.write(Buffer.from(`${token}\n`));
+      await file.commit();
+    } catch (error) {
+      await client.tokens.revoke(made.id);
+      throw error;
+    }
+    if (asData(context)) await writeData(context, made);
+    else
+      out.write(
+        `the token is kept in ${sanitizeName(path)}; revoke it with: shipinator token revoke ${made.id}\n`,
+      );
+  } finally {
+    await file.discard();
+  }
 }
 
 export async function listTokensCommand(context: CommandContext, limit: number): Promise<number> {

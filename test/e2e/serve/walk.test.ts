@@ -1,6 +1,6 @@
 /** What a team does with a server, by command line and by HTTP. */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/operations/index.ts";
@@ -216,5 +216,23 @@ describe("a server in five minutes", () => {
     expect(Math.round(hours)).toBe(48);
     expect((await cli("token", "revoke", id, "--token", server.token)).code).toBe(0);
     expect((await cli("list")).stderr).toContain("no valid token");
+    rmSync(join(world.home, ".config/shipinator/login.json"));
+  });
+
+  it("keeps a new token in a file for its owner alone, and never in place of another", async () => {
+    const file = join(world.root, "bob.token");
+    const made = await cli("token", "create", "bob", "--to", file, "-o", "json");
+    expect([made.code, made.stderr]).toEqual([0, ""]);
+    expect(JSON.parse(made.stdout)).not.toHaveProperty("token");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const token = readFileSync(file, "utf8").trim();
+    expect((await cli("list", "--server", server.url, "--token", token)).code).toBe(0);
+    const again = await cli("token", "create", "bob", "--to", file);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("exists already")]);
+    expect(readFileSync(file, "utf8").trim()).toBe(token);
+    const { items } = await server.get<{ items: { name: string }[] }>("/v1/tokens");
+    expect(items.filter(({ name }) => name === "bob")).toHaveLength(1);
+    expect((await cli("token", "create", "bob", "--to", file, "--force")).code).toBe(0);
+    expect(readFileSync(file, "utf8").trim()).not.toBe(token);
   });
 });
