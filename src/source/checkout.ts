@@ -52,12 +52,11 @@ async function checkoutAt(
   await openMirror(mirror, room.clock);
   await prepare(target);
   await checkoutTree(room, mirror, spec, target, signal);
-  if (!(await exists(join(target, ".gitmodules")))) return { notes: [] };
   if (!spec.submodules)
     return {
-      notes: [
-        "The repository has submodules; they are not fetched (`submodules: true` in the file asks for it)",
-      ],
+      notes: (await exists(join(target, ".gitmodules")))
+        ? ["The repository has submodules; they are not fetched (`submodules: true` in the file asks for it)"]
+        : [],
     };
   const inner: Checkout = (submodule, path, below) => checkoutAt(room, submodule, path, below, signal);
   return { notes: await checkoutSubmodules(room, mirror, spec, target, depth, inner, signal) };

@@ -14,6 +14,7 @@ import {
 } from "./person-repository.ts";
 import { checkRef, isCommitId, refNotFound, refParts } from "./ref.ts";
 import type { Room } from "./room.ts";
+import { addressesBelow, addressesIn, keepAddresses, remoteOf, topOf } from "./submodule-addresses.ts";
 import type { LocalCommitRequest, WorkingTree } from "./types.ts";
 import { quote } from "./url.ts";
 
@@ -39,6 +40,12 @@ export async function snapshotCommit(
       },
     );
   const { files, links } = await room.counts.once(tree, () => count(room, mirror.path, tree, signal));
+  if (links > 0) {
+    const top = topOf(directory, location);
+    const declared = await addressesIn(room, mirror, commit, signal);
+    const base = await remoteOf(room, top, refParts(fullName).branch, signal);
+    await keepAddresses(mirror, tree, { base, links: addressesBelow(declared, location) });
+  }
   return {
     commit,
     tree,

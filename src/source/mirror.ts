@@ -2,6 +2,7 @@
  * A bare repository that holds what runs need, and beside git's own files:
  *   commits/<id>        the tree of a commit that is here whole (depth 1); written last, so its presence is the proof
  *   verbatim/<tree>     a tree whose blobs are a working directory's own bytes: no conversion at checkout
+ *   addresses/<tree>    where its submodules come from (see submodule-addresses.ts)
  *   worktrees/<hash>    names the folder beside it with index and paths of a working directory (see stat-cache.ts)
  *   tmp/<random>        private git directories of fetches and private indexes, gone after use
  * No writer shares a lock with another: objects are named by content, everything else is written aside and renamed.
@@ -59,7 +60,17 @@ export async function openMirror(mirror: Mirror, clock: Clock): Promise<void> {
 }
 
 async function makeMirror(mirror: Mirror): Promise<void> {
-  const folders = ["objects/pack", "objects/info", "refs", "info", "commits", "verbatim", "worktrees", "tmp"];
+  const folders = [
+    "objects/pack",
+    "objects/info",
+    "refs",
+    "info",
+    "commits",
+    "verbatim",
+    "addresses",
+    "worktrees",
+    "tmp",
+  ];
   // Two looks instead of eight attempts, for it is nearly always there.
   const present = await Promise.all(
     ["", "objects/"].map(async (inside) =>

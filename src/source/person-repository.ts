@@ -12,8 +12,8 @@ import { quote } from "./url.ts";
 /** Paths are byte strings (latin1): a file name need not be UTF-8. */
 export interface Listing {
   readonly files: ReadonlySet<string>;
-  /** Submodules and nested repositories. */
-  readonly gitlinks: ReadonlySet<string>;
+  /** Submodules, each with the commit in the index, and nested repositories, which have none there. */
+  readonly gitlinks: ReadonlyMap<string, string | null>;
   /** Those of both that git does not track (and does not ignore). */
   readonly untracked: ReadonlySet<string>;
 }
@@ -177,18 +177,19 @@ function refuseUnread(stderr: string, directory: string): void {
 /** `? path` for what git does not track, else `H mode id stage<TAB>path`. */
 export function parseListing(output: Buffer): Listing {
   const files = new Set<string>();
-  const gitlinks = new Set<string>();
+  const gitlinks = new Map<string, string | null>();
   const untracked = new Set<string>();
   for (const record of output.toString("latin1").split("\0")) {
     if (record === "") continue;
     if (record.startsWith("? ")) {
       const path = record.slice(2).replace(/\/$/, "");
       untracked.add(path);
-      (record.endsWith("/") ? gitlinks : files).add(path);
+      if (record.endsWith("/")) gitlinks.set(path, null);
+      else files.add(path);
       continue;
     }
     const path = record.slice(record.indexOf("\t") + 1);
-    if (record.slice(2, 8) === "160000") gitlinks.add(path);
+    if (record.slice(2, 8) === "160000") gitlinks.set(path, record.slice(9).split(" ", 1)[0] ?? null);
     else files.add(path);
   }
   return { files, gitlinks, untracked };

@@ -8,7 +8,6 @@ import { link, lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "../kernel/index.ts";
 import { absent, type Mirror, writeAside } from "./mirror.ts";
-import type { Listing } from "./person-repository.ts";
 
 /**
  * Puts the last index at `index` as a second name of the same file: its time stamp, by which git tells a racily
@@ -18,14 +17,14 @@ import type { Listing } from "./person-repository.ts";
 export async function takeStatCache(
   mirror: Mirror,
   directory: string,
-  listing: Listing,
+  paths: ReadonlySet<string>,
   index: string,
 ): Promise<readonly string[] | null> {
   const folder = await newest(mirror, directory);
   if (folder === null) return null;
   const before = await readFile(join(folder, "paths"), "latin1").catch(absent);
   if (before === null) return null;
-  const gone = before.split("\0").filter((path) => path !== "" && !listing.files.has(path));
+  const gone = before.split("\0").filter((path) => path !== "" && !paths.has(path));
   for (const path of gone) {
     const file = Buffer.concat([Buffer.from(`${directory}/`), Buffer.from(path, "latin1")]);
     const found = await lstat(file).catch((error: unknown) => {
@@ -42,11 +41,11 @@ export async function takeStatCache(
 export async function keepStatCache(
   mirror: Mirror,
   directory: string,
-  listing: Listing,
+  paths: ReadonlySet<string>,
   place: string,
 ): Promise<void> {
   const previous = await newest(mirror, directory);
-  await writeFile(join(place, "paths"), [...listing.files].map((path) => `${path}\0`).join(""), "latin1");
+  await writeFile(join(place, "paths"), [...paths].map((path) => `${path}\0`).join(""), "latin1");
   const pointer = pointerOf(mirror, directory);
   const folder = `${pointer}-${randomBytes(6).toString("hex")}`;
   await rename(place, folder);

@@ -5,16 +5,11 @@ import { Problem } from "../kernel/index.ts";
 import { fetchCommit } from "./fetch.ts";
 import { formatOf, type Mirror, mirrorAt, openMirror, treeOfCommit } from "./mirror.ts";
 import type { Room } from "./room.ts";
+import { addressesIn, keptAddresses } from "./submodule-addresses.ts";
 import type { CheckedOut } from "./types.ts";
 import { checkUrl, isSameHost, quote, resolveSubmoduleUrl } from "./url.ts";
 
 const maxDepth = 10;
-
-interface Submodule {
-  readonly path: string;
-  readonly url: string;
-  readonly commit: string;
-}
 
 /** `depth` counts the repositories around the one that is checked out. */
 export type Checkout = (spec: SourceSpec, target: string, depth: number) => Promise<CheckedOut>;
@@ -29,82 +24,94 @@ export async function checkoutSubmodules(
   checkout: Checkout,
   signal?: AbortSignal,
 ): Promise<readonly string[]> {
+  const kept = await keptAddresses(mirror, spec.tree);
+  const addresses = kept ?? {
+    base: spec.cloneUrl,
+    links: await addressesIn(room, mirror, spec.tree, signal),
+  };
   const notes: string[] = [];
-  for (const submodule of await listSubmodules(room, mirror, spec.tree, signal)) {
-    const url = checkUrl(resolveSubmoduleUrl(spec.cloneUrl, submodule.url), room.urls);
+  for (const [path, commit] of await listLinks(room, mirror, spec.tree, signal)) {
+    const { url = null, nested, head } = addresses.links.get(path) ?? {};
+    if (nested) {
+      notes.push(`${quote(path)} is a repository that git does not track; it is empty here`);
+      continue;
+    }
     if (depth >= maxDepth)
       throw new Problem(
         "source_refused",
-        `Submodules are nested more than ${maxDepth} deep at ${quote(submodule.path)}`,
+        `Submodules are nested more than ${maxDepth} deep at ${quote(path)}`,
       );
-    // What opens a repository opens those of its host that it names; other hosts do not get to see it.
-    const credential = spec.credential != null && isSameHost(url, spec.cloneUrl) ? spec.credential : null;
-    const repositoryId = `submodules/${mirrorName(url, credential)}`;
-    const own = mirrorAt(room.directory, repositoryId, formatOf(submodule.commit));
-    await openMirror(own, room.clock);
-    const tree =
-      (await treeOfCommit(own, submodule.commit)) ??
-      (
-        await fetchCommit(
-          room,
-          own,
-          { url, credential, commit: submodule.commit, ref: null },
-          "known",
-          signal,
-        )
-      ).tree;
-    const inner = {
-      repositoryId,
-      cloneUrl: url,
-      credential,
-      commit: submodule.commit,
-      tree,
-      submodules: true,
-    };
-    const done = await checkout(inner, join(target, submodule.path), depth + 1);
+    const address = url === null ? null : resolveSubmoduleUrl(addresses.base, url);
+    const taken = await treeOfCommit(mirror, commit);
+    const from =
+      taken !== null
+        ? {
+            repositoryId: spec.repositoryId,
+            cloneUrl: address ?? join(spec.cloneUrl, path),
+            credential: spec.credential ?? null,
+            commit: head ?? commit,
+            tree: taken,
+          }
+        : await fetchSubmodule(room, spec, { path, commit, address }, signal);
+    const done = await checkout({ ...from, submodules: true }, join(target, path), depth + 1);
     notes.push(
-      `Submodule ${quote(submodule.path)} is at ${submodule.commit.slice(0, 12)} of ${url}`,
+      `Submodule ${quote(path)} is at ${from.commit.slice(0, 12)} of ${from.cloneUrl}`,
       ...done.notes,
     );
   }
   return notes;
 }
 
-async function listSubmodules(
+type Fetched = Omit<SourceSpec, "submodules"> & { readonly commit: string };
+
+/** Brings the commit into a mirror of the submodule's own. */
+async function fetchSubmodule(
+  room: Room,
+  around: SourceSpec,
+  {
+    path,
+    commit,
+    address,
+  }: { readonly path: string; readonly commit: string; readonly address: string | null },
+  signal?: AbortSignal,
+): Promise<Fetched> {
+  if (address === null)
+    throw new Problem("source_refused", `The submodule ${quote(path)} has no address in .gitmodules`, {
+      remedy: `Add one with \`git submodule add\`, or remove the entry with \`git rm --cached\`.`,
+      place: path,
+    });
+  const cloneUrl = checkUrl(address, room.urls);
+  // What opens a repository opens those of its host that it names; other hosts do not get to see it.
+  const credential =
+    around.credential != null && isSameHost(cloneUrl, around.cloneUrl) ? around.credential : null;
+  const repositoryId = `submodules/${mirrorName(cloneUrl, credential)}`;
+  const mirror = mirrorAt(room.directory, repositoryId, formatOf(commit));
+  await openMirror(mirror, room.clock);
+  const request = { url: cloneUrl, credential, commit, ref: null };
+  const tree =
+    (await treeOfCommit(mirror, commit)) ?? (await fetchCommit(room, mirror, request, "known", signal)).tree;
+  return { repositoryId, cloneUrl, credential, commit, tree };
+}
+
+/** Path → commit of each submodule. */
+async function listLinks(
   room: Room,
   mirror: Mirror,
   tree: string,
   signal?: AbortSignal,
-): Promise<Submodule[]> {
-  const common = {
+): Promise<ReadonlyMap<string, string>> {
+  const call = {
+    args: ["ls-tree", "-r", "-z", tree],
     cwd: mirror.path,
     env: { GIT_DIR: mirror.path },
     limitMs: room.limits.localMs,
     config: "none",
   } as const;
-  const pattern = "^submodule\\..*\\.(path|url)$";
-  const config = ["config", "-z", "--blob", `${tree}:.gitmodules`, "--get-regexp", pattern];
-  const [declared, entries] = await Promise.all([
-    room.git.run({ ...common, args: config }, signal),
-    room.git.expect({ ...common, args: ["ls-tree", "-r", "-z", tree] }, `the tree ${tree}`, signal),
-  ]);
-  const commits = new Map<string, string>();
-  for (const record of entries.stdout.toString("utf8").split("\0")) {
-    const [meta = "", path = ""] = record.split("\t");
-    const [mode, , commit] = meta.split(" ");
-    if (mode === "160000" && commit !== undefined) commits.set(path, commit);
+  const { stdout } = await room.git.expect(call, `the tree ${tree}`, signal);
+  const links = new Map<string, string>();
+  for (const record of stdout.toString("utf8").split("\0")) {
+    const [, commit, path] = /^160000 commit (\S+)\t(.*)$/s.exec(record) ?? [];
+    if (commit !== undefined && path !== undefined) links.set(path, commit);
   }
-  const byName = new Map<string, { path?: string; url?: string }>();
-  for (const record of declared.stdout.toString("utf8").split("\0")) {
-    const [, name, key, value] = /^submodule\.(.*)\.(path|url)\n(.*)$/s.exec(record) ?? [];
-    if (name === undefined || value === undefined) continue;
-    const entry = byName.get(name) ?? {};
-    if (key === "path") entry.path = value;
-    else entry.url = value;
-    byName.set(name, entry);
-  }
-  return [...byName.values()].flatMap(({ path, url }) => {
-    const commit = path === undefined ? undefined : commits.get(path);
-    return path === undefined || url === undefined || commit === undefined ? [] : [{ path, url, commit }];
-  });
+  return links;
 }

@@ -62,7 +62,7 @@ export interface WorkingTree {
   readonly subpath: string | null;
   /** Files and symlinks in the tree. */
   readonly fileCount: number;
-  /** Submodules are inside; they are recorded by commit, and checkout fetches them when it is asked to. */
+  /** Submodules are inside; checkout writes them when it is asked to, as they lay there or as the index says. */
   readonly submodules: boolean;
   /** Repositories inside that git does not track here, as paths under the directory: their files did not travel. */
   readonly nested: readonly string[];

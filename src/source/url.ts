@@ -1,4 +1,5 @@
 /** Which repository addresses are let through to git. Pure; git's own protocol allow-list stands behind it. */
+import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import type { UrlPolicy } from "./types.ts";
 
@@ -149,6 +150,7 @@ function hostOf(url: string): string {
 /** A submodule's address: `./x` and `../x` are relative to the repository's own, as git has it. Not yet checked. */
 export function resolveSubmoduleUrl(base: string, url: string): string {
   if (!url.startsWith("./") && !url.startsWith("../")) return url;
+  if (base.startsWith("/")) return join(base, url);
   let root = base.replace(/\/+$/, "");
   let rest = url;
   while (rest.startsWith("./") || rest.startsWith("../")) {

@@ -4,21 +4,10 @@
  * private index stays for the next snapshot as its stat cache; HEAD's objects are imported first, so that an
  * unchanged file costs one hash and no write even the first time.
  */
-import { mkdir, open, realpath, rm, writeFile } from "node:fs/promises";
-import { isAbsolute, join, relative, sep } from "node:path";
-import { Problem } from "../kernel/index.ts";
-import { explainGit } from "./git-problem.ts";
+import { realpath } from "node:fs/promises";
+import { isAbsolute, relative, sep } from "node:path";
 import { importCommit } from "./import-commit.ts";
-import {
-  absent,
-  formatOf,
-  type Mirror,
-  mirrorAt,
-  openMirror,
-  privatePlace,
-  unusable,
-  writeAside,
-} from "./mirror.ts";
+import { type Mirror, mirrorAt, openMirror, publishCommit } from "./mirror.ts";
 import {
   checkDirectory,
   type Head,
@@ -28,7 +17,6 @@ import {
   listEverything,
   listFiles,
   locate,
-  nestedCommit,
   readHead,
   tagAt,
   treeAt,
@@ -36,10 +24,17 @@ import {
 import { refParts } from "./ref.ts";
 import type { Room } from "./room.ts";
 import { isSameCheckout } from "./same-checkout.ts";
-import { keepStatCache, takeStatCache } from "./stat-cache.ts";
-import { takeOver, writesAside } from "./take-over.ts";
+import {
+  addressesBelow,
+  addressesOnDisk,
+  keepAddresses,
+  remoteOf,
+  type SubmoduleAddress,
+  topOf,
+} from "./submodule-addresses.ts";
+import { commitTree, type TakenSubmodule, takeSubmodules } from "./take-submodules.ts";
 import type { WorkingTree, WorkingTreeRequest } from "./types.ts";
-import { quote } from "./url.ts";
+import { writeTree } from "./write-tree.ts";
 
 interface Sight {
   readonly location: Location | null;
@@ -48,6 +43,11 @@ interface Sight {
 }
 
 const noHead: Head = { commit: null, branch: null, trackedChanges: false, deleted: new Set() };
+/** What a commit has of a directory that it does not have. */
+const emptyTrees = {
+  sha1: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+  sha256: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+} as const;
 
 export async function snapshotWorkingTree(
   room: Room,
@@ -60,52 +60,106 @@ export async function snapshotWorkingTree(
   const { location, head } = sight;
   const mirror = mirrorAt(room.directory, request.repositoryId, location?.format ?? "sha1");
   await openMirror(mirror, room.clock);
-  const committed =
-    location === null || head.commit === null
-      ? null
-      : await importTree(room, mirror, directory, location, head.commit, signal);
-
   const places = [room.directory, ...(request.exclude ?? [])];
-  const listing = withoutDeleted(
-    withoutPlaces(sight.listing, directory, places),
-    head,
-    location?.prefix ?? "",
-  );
-  const { tree: taken, entries, links } = await write(room, mirror, directory, listing, signal);
-  const isCommitted =
-    committed !== null &&
-    !head.trackedChanges &&
-    taken !== committed &&
-    (await isSameCheckout(room, mirror, { committed, taken }, signal));
-  const tree = isCommitted ? committed : taken;
-  const nested = [...listing.gitlinks].filter((path) => listing.untracked.has(path));
+  const taken = await take(room, mirror, { ...request, directory, places }, sight, signal);
   const detached = head.commit !== null && head.branch === null;
   const tag = detached && head.commit !== null ? await tagAt(room, directory, head.commit, signal) : null;
   return {
     commit: head.commit,
-    tree,
+    tree: taken.tree,
     ...refParts(head.branch === null ? tag : `refs/heads/${head.branch}`),
     // Not what `git status` says: index flags, sparse checkouts and conversions hide differences from it.
-    dirty: head.commit !== null && (committed === null ? entries > 0 : tree !== committed),
+    dirty: head.commit !== null && (taken.committed ?? emptyTrees[mirror.format]) !== taken.tree,
     subpath: location?.prefix || null,
-    fileCount: entries - links,
-    submodules: listing.gitlinks.size > nested.length,
-    nested: nested.map((path) => Buffer.from(path, "latin1").toString()),
+    fileCount: taken.fileCount,
+    submodules: taken.submodules,
+    nested: taken.nested.map((path) => Buffer.from(path, "latin1").toString()),
   };
 }
 
-/** The commit's tree of this directory, or null where the commit does not have the directory. */
+interface Place {
+  readonly repositoryId: string;
+  readonly directory: string;
+  /** What does not travel, absolute. */
+  readonly places: readonly string[];
+}
+
+interface Taken {
+  readonly tree: string;
+  /** The commit's tree of the directory, where it has one. */
+  readonly committed: string | null;
+  /** The commit is in the mirror with all of its files. */
+  readonly whole: boolean;
+  readonly fileCount: number;
+  readonly submodules: boolean;
+  readonly nested: readonly string[];
+}
+
+async function take(
+  room: Room,
+  mirror: Mirror,
+  place: Place,
+  { location, head, listing: all }: Sight,
+  signal?: AbortSignal,
+): Promise<Taken> {
+  const { directory, places } = place;
+  const { committed, whole } = await importTree(room, mirror, directory, location, head, signal);
+  const listing = withoutDeleted(withoutPlaces(all, directory, places), head, location?.prefix ?? "");
+  const submodule = (path: string) => takeSubmodule(room, mirror, { ...place, directory: path }, signal);
+  const { links, files, known } = await takeSubmodules(room, mirror, directory, listing, submodule, signal);
+  const content = { files: new Set([...listing.files, ...files]), links };
+  const written = await writeTree(room, mirror, directory, content, signal);
+  const isCommitted =
+    committed !== null &&
+    whole &&
+    !head.trackedChanges &&
+    written.tree !== committed &&
+    (await isSameCheckout(room, mirror, { committed, taken: written.tree }, signal));
+  const tree = isCommitted ? committed : written.tree;
+  if (links.size > 0) {
+    const found = location ?? { prefix: "" };
+    const top = topOf(directory, found);
+    const declared = addressesBelow(await addressesOnDisk(room, top, signal), found);
+    const merged = new Map<string, SubmoduleAddress>(declared);
+    for (const [path, more] of known) merged.set(path, { url: declared.get(path)?.url ?? null, ...more });
+    const base = await remoteOf(room, top, head.branch, signal);
+    await keepAddresses(mirror, tree, { base, links: merged });
+  }
+  const nested = [...listing.gitlinks.keys()].filter((path) => listing.untracked.has(path));
+  const submodules = listing.gitlinks.size > nested.length;
+  return { tree, committed, whole, fileCount: written.fileCount, submodules, nested };
+}
+
+async function takeSubmodule(
+  room: Room,
+  mirror: Mirror,
+  place: Place,
+  signal?: AbortSignal,
+): Promise<TakenSubmodule | null> {
+  const sight = await look(room, place.repositoryId, place.directory, signal);
+  if (sight.location?.prefix !== "" || sight.location.format !== mirror.format) return null;
+  const { commit } = sight.head;
+  const { tree, committed, whole } = await take(room, mirror, place, sight, signal);
+  if (commit !== null && tree === committed) return { commit };
+  const parent = whole ? commit : null;
+  const made = await commitTree(room, mirror, tree, parent, signal);
+  await publishCommit(mirror, made, tree);
+  return parent === null ? { commit: made } : { commit: made, head: parent };
+}
+
 async function importTree(
   room: Room,
   mirror: Mirror,
   directory: string,
-  location: Location,
-  commit: string,
+  location: Location | null,
+  { commit }: Head,
   signal?: AbortSignal,
-): Promise<string | null> {
-  const whole = await importCommit(room, mirror, location, commit, signal);
-  if (whole !== null && location.prefix === "") return whole;
-  return treeAt(room, directory, commit, signal);
+): Promise<Pick<Taken, "committed" | "whole">> {
+  if (location === null || commit === null) return { committed: null, whole: false };
+  const imported = await importCommit(room, mirror, location, commit, signal);
+  const whole = imported !== null;
+  if (whole && location.prefix === "") return { committed: imported, whole };
+  return { committed: await treeAt(room, directory, commit, signal), whole };
 }
 
 /** Three questions at once; a directory that is not in a repository answers the second and third with an error. */
@@ -155,7 +209,7 @@ function withoutPlaces(listing: Listing, directory: string, places: readonly str
   const keep = (path: string) => !inside.some((place) => path === place || path.startsWith(`${place}/`));
   return {
     files: new Set([...listing.files].filter(keep)),
-    gitlinks: new Set([...listing.gitlinks].filter(keep)),
+    gitlinks: new Map([...listing.gitlinks].filter(([path]) => keep(path))),
     untracked: new Set([...listing.untracked].filter(keep)),
   };
 }
@@ -165,99 +219,4 @@ function withoutDeleted(listing: Listing, head: Head, prefix: string): Listing {
   const above = prefix === "" ? "" : `${Buffer.from(prefix).toString("latin1")}/`;
   const there = (path: string) => listing.untracked.has(path) || !head.deleted.has(above + path);
   return { ...listing, files: new Set([...listing.files].filter(there)) };
-}
-
-async function write(
-  room: Room,
-  mirror: Mirror,
-  directory: string,
-  listing: Listing,
-  signal?: AbortSignal,
-): Promise<{ tree: string; entries: number; links: number }> {
-  await using place = await privatePlace(mirror);
-  const index = join(place.path, "index");
-  const gone = await takeStatCache(mirror, directory, listing, index);
-  const links = await linkArguments(room, mirror, directory, listing, signal);
-  const objects = join(place.path, "objects");
-  await mkdir(objects).catch((error: unknown) => {
-    throw unusable(objects, error);
-  });
-  const call = {
-    cwd: room.directory,
-    env: {
-      GIT_DIR: mirror.path,
-      GIT_WORK_TREE: directory,
-      GIT_INDEX_FILE: index,
-      ...writesAside(objects, mirror),
-    },
-    limitMs: room.limits.localMs,
-    config: "none",
-  } as const;
-  const args = ["-C", directory, "update-index", "--add", "--remove", "--replace", ...links, "-z", "--stdin"];
-  const stdin = join(place.path, "paths");
-  const update = async (paths: readonly string[]) => {
-    await writeFile(stdin, Buffer.from(paths.map((path) => `${path}\0`).join(""), "latin1"));
-    return room.git.run({ ...call, args, stdin }, signal);
-  };
-  let updated = await update([...listing.files, ...(gone ?? [])]);
-  if (updated.code !== 0 && gone !== null) {
-    // An earlier state can be in the way (what was a directory is a symlink now): then without it.
-    await rm(index, { force: true });
-    updated = await update([...listing.files]);
-  }
-  if (updated.code !== 0) throw unreadable(updated, directory);
-  const { stdout } = await room.git.expect({ ...call, args: ["write-tree"] }, quote(directory), signal);
-  const tree = stdout.toString("latin1").trim();
-  const entries = await countEntries(index);
-  await takeOver(objects, mirror);
-  await rm(objects, { recursive: true, force: true });
-  try {
-    await writeAside(join(mirror.path, "verbatim", tree), "");
-    if (listing.gitlinks.size === 0) await keepStatCache(mirror, directory, listing, place.path);
-  } catch (error) {
-    throw unusable(mirror.path, error);
-  }
-  return { tree, entries, links: links.length / 2 };
-}
-
-/** A nested repository without a commit, or with ids of the other hash function, cannot be recorded in a tree. */
-async function linkArguments(
-  room: Room,
-  mirror: Mirror,
-  directory: string,
-  listing: Listing,
-  signal?: AbortSignal,
-): Promise<readonly string[]> {
-  const found = await Promise.all(
-    [...listing.gitlinks].map(async (bytes) => {
-      const path = Buffer.from(bytes, "latin1").toString("utf8");
-      const commit = await nestedCommit(room, join(directory, path), signal);
-      return commit === null || formatOf(commit) !== mirror.format
-        ? []
-        : ["--cacheinfo", `160000,${commit},${path}`];
-    }),
-  );
-  return found.flat();
-}
-
-/** The number of entries stands in bytes 8 to 11 of a git index. */
-async function countEntries(index: string): Promise<number> {
-  await using file = (await open(index, "r").catch(absent)) ?? undefined;
-  if (file === undefined) return 0;
-  const { buffer } = await file.read(Buffer.alloc(12), 0, 12, 0);
-  return buffer.readUInt32BE(8);
-}
-
-function unreadable(failed: { stderr: string; code: number }, directory: string): Problem {
-  const open = /error: (?:open|readlink|unable to stat|lstat)\("?([^\n]*?)"?\): ([^\n]*)/.exec(failed.stderr);
-  const refused =
-    /(?:Invalid path|unsupported file type|unable to index file|Unable to process path|unable to stat) '?([^'\n]*)'?/i;
-  const path = open?.[1] ?? refused.exec(failed.stderr)?.[1];
-  if (path === undefined || /No space left|quota exceeded/i.test(failed.stderr))
-    return explainGit(failed, quote(directory));
-  const why = open?.[2] ?? "git does not take a file of this name or kind";
-  return new Problem("source_unavailable", `${quote(`${directory}/${path}`)} cannot be read: ${why}`, {
-    remedy: "Check its rights, or let .gitignore name it.",
-    place: `${directory}/${path}`,
-  });
 }

@@ -107,7 +107,10 @@ describe("ls-files", () => {
     ]);
     const { files, gitlinks, untracked } = parseListing(output);
     expect([...files]).toEqual(["a\tb\nc", "un", "both", "\u00ff"]);
-    expect([...gitlinks]).toEqual(["sub", "nested"]);
+    expect([...gitlinks]).toEqual([
+      ["sub", b],
+      ["nested", null],
+    ]);
     expect([...untracked]).toEqual(["un", "nested", "\u00ff"]);
   });
 });
