@@ -20,7 +20,7 @@ export interface Executors {
   readonly local: LocalExecutor;
   /** How many steps may run at the same time. */
   readonly slots: number;
-  /** Where executors elsewhere reach the server, once it listens. */
+  /** Tells where executors elsewhere reach the server, as soon as it listens and before it carries any run. */
   listening(url: string): void;
 }
 
@@ -33,16 +33,19 @@ const mostSpares = 4;
 export function openExecutors(parts: ExecutorsParts): Executors {
   const { config, mode, database, hints, clock, log } = parts;
   let url: string | null = null;
+  // Callbacks come to a server, and to no other process: its presence begins when it listens.
+  let reachableSince = mode === "serve" ? null : clock.monotonic();
   // A single run would pay for what it has no use for.
   const spares =
     mode === "serve" && config.executor === "local" ? Math.min(config.local.slots, mostSpares) : 0;
   const local = openLocalExecutor({ ...parts, spares });
   const remote = createRemoteExecutor({
     reports: async () => (await database()).store.reports,
-    launcher: launcherOf(parts, () => config.remote.url ?? url ?? ""),
+    launcher: launcherOf(parts, () => config.remote.url ?? url),
     logSize: (id) => parts.logs.size(id),
     watch: hints.watch,
     refusal: () => local.refusal(),
+    reachableSince: () => reachableSince,
     silenceMs: config.remote.silenceSeconds * 1_000,
     pendingMs: config.remote.pendingSeconds * 1_000,
     clock,
@@ -61,11 +64,15 @@ export function openExecutors(parts: ExecutorsParts): Executors {
     slots: Math.min(isRemote ? config.remote.slots : config.local.slots, config.parallelLimit),
     listening(at) {
       url = at;
+      reachableSince = clock.monotonic();
     },
   };
 }
 
-function launcherOf({ config, launchEnvironment, tokens }: ExecutorsParts, url: () => string): Launcher {
+function launcherOf(
+  { config, launchEnvironment, tokens }: ExecutorsParts,
+  url: () => string | null,
+): Launcher {
   const { launch: command } = config.remote;
   if (command === null) return absent;
   return createCommandLauncher({

@@ -59,12 +59,11 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const { store, owner, leaveForAWhile } = await composition.open();
   const tokenFile = join(config.dataDir, adminTokenFile);
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
-  const caretaker = createCaretaker(deps);
-  await caretaker.start();
   const operations = createOperations(deps);
   const socket = socketOf(config.dataDir, log);
   const api = await startApi({
     address: config.listenAddress,
+    onListening: composition.listening,
     tls: config.tls.files,
     socket,
     proxy: config.tls.proxy,
@@ -73,7 +72,9 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     clock,
     log,
   });
-  composition.listening(api.url);
+  // What runs is carried once it is known where executors elsewhere report to.
+  const caretaker = createCaretaker(deps);
+  await caretaker.start();
   const memory = createIdleMemory(clock, log);
   memory.start();
   const traces = await openTraces(composition, operations, options.version);

@@ -25,6 +25,8 @@ import { mountRpc } from "./rpc/mount.ts";
 
 export interface ApiOptions {
   readonly address: { readonly host: string; readonly port: number };
+  /** Called with the URL as soon as the server listens, before it answers any request. */
+  readonly onListening?: (url: string) => void;
   readonly tls: TlsFiles | null;
   /** Path of a Unix socket that serves the same without TLS; null: none. */
   readonly socket?: string | null;
@@ -131,10 +133,13 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       "answered",
     );
   });
+  const { host } = options.address;
+  const urlOf = () => `${scheme}://${authority(host, app.server.address())}`;
+  app.server.once("listening", () => options.onListening?.(urlOf()));
   await listen(app, options.address);
   const [, local] = listeners;
   const socket = options.socket && local ? await openSocket(app, local, options.socket) : null;
-  const url = `${scheme}://${authority(options.address.host, app.server.address())}`;
+  const url = urlOf();
   let stopped: Promise<void> | undefined;
   const api: Api = {
     url,

@@ -99,7 +99,8 @@ export interface ExecutionSpec extends StepPlan {
 
 /** What an executor knows of an attempt. `unknown`: it has no trace of it. */
 export type ExecutionStatus =
-  | { readonly state: "unknown" }
+  /** `unsubmitted`: it is proven that nobody has submitted it. */
+  | { readonly state: "unknown"; readonly unsubmitted?: true }
   | { readonly state: "waiting" }
   | { readonly state: "begun"; readonly begunAt: Date }
   | { readonly state: "ended"; readonly outcome: Outcome };

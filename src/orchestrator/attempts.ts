@@ -94,16 +94,35 @@ export function createAttempts(
         return false;
       }
       if (attempt.stop !== null) return refuse(attempt, neverBegan("canceled", null));
-      await executor.submit(await workspaces.describe(subject));
-      attempt.phase = "submitted";
+      await submit(attempt);
       return true;
     } catch (error) {
-      const problem = Problem.from(error);
-      // Nothing is known to be wrong with the attempt: it starts when the database is back.
-      if (problem.code === "database_unavailable") throw problem;
-      log.warn({ ...describeAttempt(attempt), error: problem.message }, "an attempt could not be started");
-      return refuse(attempt, outcomeOfProblem(problem));
+      return refuseStart(attempt, error);
     }
+  }
+
+  async function submit(attempt: Attempt): Promise<void> {
+    await executor.submit(await workspaces.describe(attempt.subject));
+    attempt.phase = "submitted";
+  }
+
+  /** Submits once more what waits: the process that wrote it down may have died before it handed it out. */
+  async function resubmit(attempt: Attempt): Promise<void> {
+    const isFound = attempt.phase === "found" && attempt.stop === null;
+    if (!isFound || events.modeOf(attempt.subject.runId) !== "carry") return;
+    try {
+      await submit(attempt);
+    } catch (error) {
+      refuseStart(attempt, error);
+    }
+  }
+
+  function refuseStart(attempt: Attempt, error: unknown): false {
+    const problem = Problem.from(error);
+    // Nothing is known to be wrong with the attempt: it starts when the database is back.
+    if (problem.code === "database_unavailable") throw problem;
+    log.warn({ ...describeAttempt(attempt), error: problem.message }, "an attempt could not be started");
+    return refuse(attempt, outcomeOfProblem(problem));
   }
 
   function refuse(attempt: Attempt, outcome: Outcome): false {
@@ -115,8 +134,8 @@ export function createAttempts(
     const status = await executor.status(attempt.handle);
     if (stopping.aborted) return;
     if (status.state === "begun") noteBegin(attempt, status.begunAt);
-    else if (status.state === "waiting") attempt.phase = "submitted";
-    else if (status.state === "unknown") await miss(attempt);
+    else if (status.state === "waiting") await resubmit(attempt);
+    else if (status.state === "unknown") await miss(attempt, status);
     else await conclude(attempt, status.outcome);
   }
 
@@ -133,13 +152,19 @@ export function createAttempts(
     }
   }
 
-  /** The executor has no trace of it. Only of a job that was never opened is it proven that nothing began. */
-  async function miss(attempt: Attempt): Promise<void> {
+  /**
+   * The executor has no trace of it. That nothing began is proven when the executor says so, or the job was never opened.
+   */
+  async function miss(attempt: Attempt, { unsubmitted }: { readonly unsubmitted?: true }): Promise<void> {
     const { subject } = attempt;
     const mayBeUntouched = attempt.phase === "found" && subject.execution.status === "pending";
-    if (!mayBeUntouched || (await workspaces.wasOpened(subject))) return await conclude(attempt, vanished());
+    const isOpened = mayBeUntouched && (await workspaces.wasOpened(subject));
+    if (!mayBeUntouched || (isOpened && unsubmitted === undefined))
+      return await conclude(attempt, vanished());
     if (attempt.stop !== null) return void refuse(attempt, neverBegan("canceled", null));
     if (events.modeOf(subject.runId) !== "carry") return;
+    // The opening is written down already, in the name of the process that made it.
+    if (isOpened) return await resubmit(attempt);
     attempt.phase = "new";
     nudge(attempt);
   }

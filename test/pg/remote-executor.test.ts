@@ -12,13 +12,14 @@ let failing: (() => Promise<void>) | null;
 let now: number;
 let spec: ExecutionSpec;
 let down: boolean;
+let reachableSince: number | null;
 
 beforeAll(async () => {
   fixture = await createFixture();
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 beforeEach(async () => {
-  [launched, failing, now, down] = [[], null, 0, false];
+  [launched, failing, now, down, reachableSince] = [[], null, 0, false, 0];
   const { id: runId } = await accept(fixture);
   spec = specOf(jobOf({ runId }), "make");
 });
@@ -42,6 +43,7 @@ const make = () =>
     logSize: async () => 7,
     watch: () => undefined,
     refusal: async () => null,
+    reachableSince: () => reachableSince,
     silenceMs: 1_000,
     pendingMs: 5_000,
     clock,
@@ -155,6 +157,37 @@ describe("waiting", () => {
     expect(await outcome(executor)).toBe("waiting");
     now = 2_000;
     expect(await outcome(executor)).toMatchObject({ reason: "executor_lost" });
+  });
+});
+
+describe("waiting after a start of the server", () => {
+  it.each(["claimed", "unclaimed"])("counts silence since the server listens, when %s", async (how) => {
+    const before = make();
+    await before.submit(spec);
+    if (how === "claimed") await store().claim(spec.executionId, "pod");
+    await age(how === "claimed" ? "heard_at" : "submitted_at", 60_000);
+    const patience = how === "claimed" ? 1_000 : 5_000;
+    reachableSince = null;
+    const executor = make();
+    // Starting takes longer than the patience, and nobody can report meanwhile.
+    now = 50_000;
+    expect(await outcome(executor)).toBe("waiting");
+    reachableSince = now;
+    now += patience;
+    expect(await outcome(executor)).toBe("waiting");
+    now += 1;
+    expect(await outcome(executor)).toMatchObject({
+      reason: how === "claimed" ? "executor_lost" : "unschedulable",
+    });
+  });
+
+  it("counts from the last word when that came later", async () => {
+    const executor = make();
+    await executor.submit(spec);
+    await store().claim(spec.executionId, "pod");
+    now = 60_000;
+    await age("heard_at", 900);
+    expect(await outcome(executor)).toBe("waiting");
   });
 });
 

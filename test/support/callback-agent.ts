@@ -4,7 +4,16 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { ClaimedExecution, Heard, ReportAnswer, UploadedArtifact } from "../../src/operations/index.ts";
 
@@ -38,7 +47,7 @@ export class CallbackAgent implements AsyncDisposable {
     mkdirSync(join(this.#directory, "orders"));
     writeFileSync(
       join(this.#directory, "launch"),
-      `#!/bin/sh\nset -e\nd=${this.#directory}/orders\nt=$(mktemp "$d/.new-XXXXXX")\ncat > "$t"\nmv "$t" "$d/$1-\${t##*-}"\n`,
+      `#!/bin/sh\nset -e\ncd ${this.#directory}\nif [ -e hold ]; then : > held; while [ -e hold ]; do sleep 0.02; done; exit 1; fi\nd=${this.#directory}/orders\nt=$(mktemp "$d/.new-XXXXXX")\ncat > "$t"\nmv "$t" "$d/$1-\${t##*-}"\n`,
       { mode: 0o755 },
     );
     this.#timer = setInterval(() => this.#look(), 20);
@@ -47,6 +56,20 @@ export class CallbackAgent implements AsyncDisposable {
   /** For `remote.launch`. */
   get program(): string {
     return join(this.#directory, "launch");
+  }
+
+  /** The program starts nothing and does not end, until `letGo` makes it fail. */
+  hold(): void {
+    writeFileSync(join(this.#directory, "hold"), "");
+  }
+
+  /** The program is under way and held. */
+  get isHeld(): boolean {
+    return existsSync(join(this.#directory, "held"));
+  }
+
+  letGo(): void {
+    rmSync(join(this.#directory, "hold"), { force: true });
   }
 
   #look(): void {
@@ -167,6 +190,7 @@ export class CallbackAgent implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over = true;
+    this.letGo();
     clearInterval(this.#timer);
     await Promise.all(this.#work);
     rmSync(this.#directory, { recursive: true, force: true });

@@ -9,8 +9,8 @@ import type { Launcher } from "./types.ts";
 export interface CommandLauncherOptions {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Where callbacks are sent. */
-  readonly url: () => string;
+  /** Where callbacks are sent; null: no server listens. */
+  readonly url: () => string | null;
   readonly tokenOf: (execution: {
     readonly executionId: Parameters<Launcher["launch"]>[0]["spec"]["executionId"];
     readonly attempt: number;
@@ -23,9 +23,14 @@ const mostSaid = 4_096;
 
 export function createCommandLauncher(options: CommandLauncherOptions): Launcher {
   return {
-    launch: ({ spec }) =>
-      run(options, "launch", {
-        url: options.url(),
+    async launch({ spec }) {
+      const url = options.url();
+      if (url === null)
+        throw new Problem("executor_failed", "No server listens that the executor could report to.", {
+          remedy: "Start the server, or name its address in remote.url.",
+        });
+      await run(options, "launch", {
+        url,
         token: options.tokenOf(spec),
         execution_id: spec.executionId,
         attempt: spec.attempt,
@@ -34,7 +39,8 @@ export function createCommandLauncher(options: CommandLauncherOptions): Launcher
         step: spec.name,
         image: spec.image,
         timeout_seconds: spec.timeoutSeconds,
-      }),
+      });
+    },
     release: ({ jobId, attempt }) => run(options, "release", { job: { id: jobId, attempt } }),
   };
 }

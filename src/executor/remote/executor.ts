@@ -4,8 +4,9 @@
  * started for it, which claims it; only one can. The begin is recorded before the first command, so "not begun" is proven
  * by the row.
  *
- * An executor that is silent for `silenceMs` is lost. Who judges has itself been there that long, with the database in
- * reach: an absence of the server, or of Postgres, ends nothing.
+ * An executor that is silent for `silenceMs` is lost. Silence counts from its last callback, or from the moment since
+ * which it could reach this process and this process the database, whichever is later: an absence of the server, or of
+ * Postgres, ends nothing.
  */
 import type { ExecutionStatus, OutputSpec } from "../../domain/index.ts";
 import { type Clock, errorMessage, type Logger } from "../../kernel/index.ts";
@@ -21,6 +22,8 @@ export interface RemoteExecutorOptions {
   /** Calls back with each execution that a callback has changed, until the signal aborts. */
   readonly watch: (signal: AbortSignal, listener: (id: Report["execution_id"]) => void) => void;
   readonly refusal: () => Promise<string | null>;
+  /** Monotonic time since which executors can reach this process; null: they cannot yet. */
+  readonly reachableSince: () => number | null;
   /** Milliseconds without a word after which an executor is lost. */
   readonly silenceMs: number;
   /** Milliseconds in which an executor must have claimed what it was started for. */
@@ -34,8 +37,8 @@ const alarmMarginMs = 50;
 
 export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
   const { launcher, clock, log } = options;
-  /** Since when every question to the database was answered. */
-  let since = clock.monotonic();
+  /** Monotonic time since which the database has answered every question. */
+  let answeredSince = clock.monotonic();
   const listeners = new Set<(id: Report["execution_id"]) => void>();
   const alarms = new Map<Report["execution_id"], AbortController>();
   const over = new AbortController();
@@ -44,9 +47,15 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
     try {
       return await question(await options.reports());
     } catch (error) {
-      since = clock.monotonic();
+      answeredSince = clock.monotonic();
       throw error;
     }
+  }
+
+  /** Milliseconds in which a callback could have been taken. */
+  function presentMs(): number {
+    const now = clock.monotonic();
+    return now - Math.max(options.reachableSince() ?? now, answeredSince);
   }
 
   /** Looks again when the patience with it may be over. */
@@ -78,7 +87,7 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
     const [patience, waited] = claimed
       ? [options.silenceMs, found.silent_ms]
       : [options.pendingMs, found.age_ms];
-    const left = patience - Math.min(waited, clock.monotonic() - since);
+    const left = patience - Math.min(waited, presentMs());
     if (left >= 0) {
       setAlarm(id, left);
       return found;
@@ -93,7 +102,8 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
 
   async function status(id: Report["execution_id"]): Promise<ExecutionStatus> {
     const report = await look(id);
-    if (report === null) return { state: "unknown" };
+    // The row is committed before anything is launched.
+    if (report === null) return { state: "unknown", unsubmitted: true };
     if (report.final_status === null && report.closed_at === null) return statusOf(report, [], 0);
     const [uploads, logBytes] = await Promise.all([
       ask((reports) => reports.uploads(id)),

@@ -122,4 +122,19 @@ describe("an executor elsewhere", () => {
     const run = await ended(server, id);
     expect([run.status, begun().length]).toEqual(["success", 1]);
   });
+
+  it("is told where to report also by a server that goes on with what was being started", async () => {
+    agent.hold();
+    const accepted: RunDetail[] = [];
+    for (let count = 0; count < 8; count += 1) accepted.push(await trigger("app"));
+    await until(() => agent.isHeld);
+    await server.kill();
+    agent.letGo();
+    server = await startServer(world, 0, environment);
+    for (const { id } of accepted) {
+      const run = await ended(server, id);
+      expect([run.status, run.failure_message]).toEqual(["success", null]);
+    }
+    expect(agent.heard.filter((one) => one.startsWith("error"))).toEqual([]);
+  });
 });
