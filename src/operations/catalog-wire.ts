@@ -118,6 +118,15 @@ export interface TokenCreated extends TokenDetail {
   readonly token: string;
 }
 
+/** What a run of the repository would find now. */
+export interface RepositoryCheck {
+  readonly commit: string | null;
+  /** The branch that a run takes by default, in full. */
+  readonly ref: string | null;
+  /** Why the pipeline file of that commit cannot be used; null: it can. */
+  readonly pipeline_file_problem: string | null;
+}
+
 /** A secret without its value: that is shown to nobody. */
 export interface SecretDetail {
   readonly project_id: string;

@@ -15,6 +15,7 @@ import { checkRef } from "../source/index.ts";
 import type { Page as Rows, Store } from "../store/index.ts";
 import { givenAddress } from "./address.ts";
 import { type Caller, sees } from "./caller.ts";
+import { checkRepository } from "./check-repository.ts";
 import type { PipelineClient, ProjectClient, RepositoryClient } from "./client.ts";
 import { changedCredential, givenCredential } from "./clone-credential.ts";
 import type { OperationsDeps } from "./deps.ts";
@@ -164,6 +165,12 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
         const found = await visibleRepository(store, caller, id);
         tell({ project: found.project_id, entity: id });
         await store.repositories.remove(found.id, tell.done());
+      }),
+    check: (id, signal) =>
+      guard("repositories.check", async (tell) => {
+        const found = await visibleRepository((await deps.database()).store, caller, id);
+        tell({ project: found.project_id, entity: id });
+        return await checkRepository(deps, found, signal);
       }),
   };
 }

@@ -16,6 +16,7 @@ import type {
   ProjectDetail,
   RegistryLogin,
   RepositoryChange,
+  RepositoryCheck,
   RepositoryDetail,
   RepositoryFilter,
   SecretDetail,
@@ -94,6 +95,11 @@ export interface RepositoryClient {
   list(filter: RepositoryFilter): Promise<Page<RepositoryDetail>>;
   update(id: string, change: RepositoryChange): Promise<RepositoryDetail>;
   remove(id: string): Promise<void>;
+  /**
+   * Reads the default branch and its pipeline file as a run would, and makes no run.
+   * @throws Problem source_refused, source_unavailable, ref_not_found: no run could use the repository
+   */
+  check(id: string, signal: AbortSignal): Promise<RepositoryCheck>;
 }
 
 export interface PipelineClient {

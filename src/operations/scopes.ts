@@ -26,6 +26,7 @@ export const operationNeeds = {
   "repositories.list": reads,
   "repositories.update": administers,
   "repositories.remove": administers,
+  "repositories.check": administers,
   "pipelines.create": administers,
   "pipelines.get": reads,
   "pipelines.list": reads,

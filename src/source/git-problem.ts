@@ -67,8 +67,15 @@ const explanations: readonly Explanation[] = [
     remedy: unreachable,
   },
   {
-    pattern:
-      /[Rr]epository .*not found|does not appear to be a git repository|returned error: 404|does not exist|not valid: is this a git repository|No such file or directory/,
+    // Waiting does not help: the host answers, and has no such repository.
+    pattern: /[Rr]epository .*not found|does not appear to be a git repository|returned error: 404/,
+    code: "source_refused",
+    say: (what) => `There is no git repository at ${what}`,
+    remedy: "Check the address; a private repository looks like this too when credentials are missing.",
+    refuses: true,
+  },
+  {
+    pattern: /does not exist|not valid: is this a git repository|No such file or directory/,
     code: "source_unavailable",
     say: (what) => `There is no git repository at ${what}`,
     remedy: "Check the address; a private repository looks like this too when credentials are missing.",

@@ -73,7 +73,7 @@ async function findCommit(
         remedy: "Leave the ref out to take the directory as it is.",
       },
     );
-  const found = await find(room, directory, ref, signal);
+  const found = await find(room, { directory, location }, ref, signal);
   if (found === null) throw refNotFound(ref, quote(directory), await refNames(room, directory, signal));
   const { tree } = found;
   if (tree === null)
@@ -118,13 +118,18 @@ interface LocatedCommit {
   readonly found: { readonly commit: string; readonly tree: string; readonly fullName: string | null };
 }
 
-async function find(room: Room, directory: string, ref: string, signal?: AbortSignal) {
+interface Place {
+  readonly directory: string;
+  readonly location: Location;
+}
+
+async function find(room: Room, { directory, location }: Place, ref: string, signal?: AbortSignal) {
   for (const name of namesOf(ref)) {
     const args = ["rev-parse", "--quiet", `${name}^{commit}`, "--symbolic-full-name", name];
     const { code, stdout } = await room.git.run(callIn(room, directory, args), signal);
     const [commit, fullName = ""] = stdout.toString("utf8").trim().split("\n");
     if (code !== 0 || commit === undefined || !isCommitId(commit)) continue;
-    const tree = await treeAt(room, directory, commit, signal);
+    const tree = await treeAt(room, directory, commit, location.kind, signal);
     return { commit, tree, fullName: fullName === "" ? null : fullName };
   }
   return null;

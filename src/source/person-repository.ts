@@ -30,6 +30,8 @@ export interface Head {
 
 export interface Location {
   readonly format: ObjectFormat;
+  /** `bare`: there are commits and no files. */
+  readonly kind: "working_tree" | "bare";
   /** `services/api`, or "" at the repository's root. */
   readonly prefix: string;
   /** The object store, absolute. */
@@ -101,16 +103,11 @@ export async function locate(room: Room, directory: string, signal?: AbortSignal
   }
   const text = stdout.toString("utf8").replace(/\n$/, "");
   const location = readLocation(text, directory);
-  if (location === null) {
-    const isBare = text.startsWith("true\n");
-    throw new Problem(
-      "source_refused",
-      isBare
-        ? `${quote(directory)} is a bare repository: it has no files to take`
-        : `${quote(directory)} is inside a .git directory`,
-      { remedy: "Give a working directory, or the repository's address and a ref.", place: directory },
-    );
-  }
+  if (location === null)
+    throw new Problem("source_refused", `${quote(directory)} is inside a .git directory`, {
+      remedy: "Give a working directory, or the repository's address and a ref.",
+      place: directory,
+    });
   if (code !== 0) throw explainGit({ code, stderr }, quote(directory));
   if (location.prefix !== "") await refusePassedOver(room, directory, location.prefix, signal);
   return location;
@@ -126,15 +123,16 @@ async function refusePassedOver(room: Room, directory: string, prefix: string, s
     throw await brokenRepository(nearest);
 }
 
-/** Null: the directory has no files of its own, as it is a bare repository or inside of a `.git`. */
+/** Null: the directory is inside of a `.git`. */
 export function readLocation(text: string, directory: string): Location | null {
   const [bare, inside, work, ...rest] = text.split("\n");
-  if (bare === "true" || (inside === "true" && work !== "true")) return null;
+  if (bare !== "true" && inside === "true" && work !== "true") return null;
   // What stands between prefix and object store is a word that no path ends in by chance.
   const middle = rest.findLastIndex((line) => line === "sha1" || line === "sha256");
   const objects = rest.slice(middle + 1).join("\n");
   return {
     format: rest[middle] === "sha256" ? "sha256" : "sha1",
+    kind: bare === "true" ? "bare" : "working_tree",
     prefix: rest.slice(0, middle).join("\n").replace(/\/$/, ""),
     objects: objects.startsWith("/") ? objects : join(directory, objects),
   };
@@ -225,14 +223,16 @@ function deletedPath(record: string): string | null {
   return match?.[1] ?? null;
 }
 
-/** The tree that a commit has at this directory, or null. */
+/** The tree that a commit has at this directory, or null; of a bare repository the whole one. */
 export async function treeAt(
   room: Room,
   directory: string,
   commit: string,
+  kind: Location["kind"],
   signal?: AbortSignal,
 ): Promise<string | null> {
-  const args = ["rev-parse", "--quiet", "--verify", `${commit}:./`];
+  const path = kind === "bare" ? "" : "./";
+  const args = ["rev-parse", "--quiet", "--verify", `${commit}:${path}`];
   const { stdout } = await room.git.run(callIn(room, directory, args), signal);
   const tree = stdout.toString("latin1").trim();
   return isCommitId(tree) ? tree : null;

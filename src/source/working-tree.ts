@@ -6,6 +6,7 @@
  */
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, sep } from "node:path";
+import { Problem } from "../kernel/index.ts";
 import { importCommit } from "./import-commit.ts";
 import { type Mirror, mirrorAt, openMirror, publishCommit } from "./mirror.ts";
 import {
@@ -34,6 +35,7 @@ import {
 } from "./submodule-addresses.ts";
 import { commitTree, type TakenSubmodule, takeSubmodules } from "./take-submodules.ts";
 import type { WorkingTree, WorkingTreeRequest } from "./types.ts";
+import { quote } from "./url.ts";
 import { writeTree } from "./write-tree.ts";
 
 interface Sight {
@@ -159,7 +161,7 @@ async function importTree(
   const imported = await importCommit(room, mirror, location, commit, signal);
   const whole = imported !== null;
   if (whole && location.prefix === "") return { committed: imported, whole };
-  return { committed: await treeAt(room, directory, commit, signal), whole };
+  return { committed: await treeAt(room, directory, commit, location.kind, signal), whole };
 }
 
 /** Three questions at once; a directory that is not in a repository answers the second and third with an error. */
@@ -176,6 +178,11 @@ async function look(
   ]);
   if (location.status === "rejected") throw location.reason;
   if (location.value === null) return plain(room, repositoryId, directory, signal);
+  if (location.value.kind === "bare")
+    throw new Problem("source_refused", `${quote(directory)} is a bare repository: it has no files to take`, {
+      remedy: "Name a commit of it with --ref.",
+      place: directory,
+    });
   if (head.status === "rejected") throw head.reason;
   if (listing.status === "rejected") throw listing.reason;
   const nothing = listing.value.files.size === 0 && listing.value.gitlinks.size === 0;

@@ -52,6 +52,7 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
     thing((client, { repository }) => client.repositories.update(repository, { default_branch: "main" })),
   ],
   "repositories.remove": [thing((client, { repository }) => client.repositories.remove(repository))],
+  "repositories.check": [thing((client, { repository }) => client.repositories.check(repository, signal))],
   "pipelines.create": [
     thing((client, { repository }) => client.pipelines.create({ repository_id: repository, name: fresh() })),
   ],

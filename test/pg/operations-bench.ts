@@ -160,7 +160,7 @@ export async function createOperationsBench(
     },
     async team(name) {
       const { id: project } = await local.projects.create({ name });
-      const clone_url = `https://git.example/${name}.git`;
+      const clone_url = `https://127.0.0.1:1/${name}.git`;
       const { id: repository } = await local.repositories.create({ project_id: project, clone_url });
       const { id: pipeline } = await local.pipelines.create({ repository_id: repository, name });
       const { id: token } = await local.tokens.create({ name, scope: "read", project_id: project });

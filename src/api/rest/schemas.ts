@@ -69,6 +69,17 @@ export const repository = z
   })
   .meta({ id: "Repository" });
 
+export const repositoryCheck = z
+  .object({
+    commit: z.string().nullable(),
+    ref: z.string().nullable().meta({ description: "The branch that a run takes by default, in full." }),
+    pipeline_file_problem: z
+      .string()
+      .nullable()
+      .meta({ description: "Why the pipeline file of that commit cannot be used; null: it can." }),
+  })
+  .meta({ id: "RepositoryCheck" });
+
 export const triggerType = z.enum(["pr", "push", "manual", "cron"]);
 
 export const pipeline = z

@@ -39,6 +39,7 @@ interface AddOptions extends SharedOptions {
   readonly project?: string;
   readonly cloneSecret?: string;
   readonly cloneUsername?: string;
+  readonly check: boolean;
 }
 
 function definePipelines(program: Command, choose: Choose, withServer: WithServer): void {
@@ -57,12 +58,15 @@ function definePipelines(program: Command, choose: Choose, withServer: WithServe
         "--clone-secret <name>",
         "the project's secret that opens the repository: a token or a private key",
       )
-      .option("--clone-username <name>", "as whom, where a token does not say it"),
+      .option("--clone-username <name>", "as whom, where a token does not say it")
+      .option("--no-check", "register it without reading the repository first"),
   ).action((repository: string, options: AddOptions) =>
     choose(options, async (context) => {
       const { addPipelineCommand } = await import("./pipeline.ts");
       const { name = null, project = null, cloneSecret, cloneUsername } = options;
-      return await addPipelineCommand(context, { repository, name, project, cloneSecret, cloneUsername });
+      const trust = options.check ? "checked" : "unchecked";
+      const asked = { repository, name, project, cloneSecret, cloneUsername, trust } as const;
+      return await addPipelineCommand(context, asked);
     }),
   );
   withServer(pipeline.command("list", { isDefault: true }).alias("ls").description("list pipelines")).action(

@@ -21,12 +21,14 @@ export interface AddArguments {
   /** Of the project's secrets; absent: what the repository has stays. */
   readonly cloneSecret: string | undefined;
   readonly cloneUsername: string | undefined;
+  /** `checked`: a repository that no run could use is not registered. */
+  readonly trust: "checked" | "unchecked";
 }
 
 /** Makes what is not there yet of project, repository and pipeline; asked again, it says what there is. */
 export async function addPipelineCommand(context: CommandContext, args: AddArguments): Promise<number> {
   const { deps, out } = context;
-  return await withReader(context, async ({ client }) => {
+  return await withReader(context, async ({ client }, signal) => {
     const url = addressOf(args.repository, deps.cwd);
     // A path is one of this machine: the server that takes it runs here.
     if (isAbsolute(url) && (await deps.files.kind(url)) !== "directory")
@@ -34,11 +36,19 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
         remedy: "Give a repository's address, or its directory on this machine.",
       });
     const own = nameOf(url);
-    const project = await ensureProject(client, args.project ?? own);
-    const repository = await ensureRepository(client, project, url, {
+    const { project, made: madeProject } = await ensureProject(client, args.project ?? own);
+    const { repository, made: madeRepository } = await ensureRepository(client, project, url, {
       ...(args.cloneSecret === undefined ? {} : { clone_secret: args.cloneSecret }),
       ...(args.cloneUsername === undefined ? {} : { clone_username: args.cloneUsername }),
     });
+    if (args.trust === "checked")
+      try {
+        await check(context, client, repository, signal);
+      } catch (error) {
+        if (madeRepository) await client.repositories.remove(repository.id);
+        if (madeProject) await client.projects.remove(project.id);
+        throw error;
+      }
     const pipeline = await ensurePipeline(client, repository, args.name ?? own);
     if (asData(context)) await writeData(context, pipeline);
     else {
@@ -94,9 +104,29 @@ function nameOf(url: string): string {
   });
 }
 
-async function ensureProject(client: Client, name: string): Promise<ProjectDetail> {
+/** @throws Problem of the check, with the way around it */
+async function check(
+  context: CommandContext,
+  client: Client,
+  { id }: RepositoryDetail,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { pipeline_file_problem: problem } = await client.repositories.check(id, signal);
+    if (problem !== null) note(context, `no run can use the pipeline file yet: ${problem}`);
+  } catch (error) {
+    const { code, message, remedy, cause } = Problem.from(error);
+    throw new Problem(code, `The repository was not registered, because no run could use it: ${message}`, {
+      remedy: `${remedy === undefined ? "" : `${remedy} `}To register it all the same, add --no-check.`,
+      cause,
+    });
+  }
+}
+
+async function ensureProject(client: Client, name: string) {
   const projects = await all((cursor) => client.projects.list({ limit: 200, cursor }));
-  return projects.find((one) => one.name === name) ?? (await client.projects.create({ name }));
+  const there = projects.find((one) => one.name === name);
+  return { project: there ?? (await client.projects.create({ name })), made: there === undefined };
 }
 
 async function ensureRepository(
@@ -104,16 +134,18 @@ async function ensureRepository(
   project: ProjectDetail,
   url: string,
   credential: Pick<RepositoryChange, "clone_secret" | "clone_username">,
-): Promise<RepositoryDetail> {
+) {
   const project_id = project.id;
   const known = await all((cursor) => client.repositories.list({ project_id, limit: 200, cursor }));
   const same = (one: RepositoryDetail) => trimmed(one.clone_url) === trimmed(url);
   const there = known.find(same);
   if (there === undefined)
-    return await client.repositories.create({ project_id, clone_url: url, ...credential });
-  return Object.keys(credential).length === 0
-    ? there
-    : await client.repositories.update(there.id, credential);
+    return {
+      repository: await client.repositories.create({ project_id, clone_url: url, ...credential }),
+      made: true,
+    };
+  const isSame = Object.keys(credential).length === 0;
+  return { repository: isSame ? there : await client.repositories.update(there.id, credential), made: false };
 }
 
 const trimmed = (url: string) => url.replace(/\/+$/, "");

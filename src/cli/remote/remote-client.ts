@@ -174,6 +174,7 @@ function catalog({ json }: Transport): {
       list: (filter) => json("GET", `/v1/repositories${query({ ...filter })}`),
       update: (id, change) => json("PATCH", at("repositories", id), change),
       remove: (id) => json("DELETE", at("repositories", id)),
+      check: (id, signal) => json("POST", `${at("repositories", id)}/check`, undefined, signal),
     },
     pipelines: {
       create: ({ id: _id, ...pipeline }) => json("POST", "/v1/pipelines", pipeline),

@@ -27,15 +27,16 @@ describe("hosts", () => {
   }
 
   it.each([
-    [401, { "WWW-Authenticate": 'Basic realm="x"' }, /wants credentials/],
-    [403, {}, /wants credentials/],
-    [404, {}, /no git repository at/],
-    [500, {}, /500/],
-  ])("that answer %i", async (status, headers, message) => {
+    [401, { "WWW-Authenticate": 'Basic realm="x"' }, "source_unavailable", /wants credentials/],
+    [403, {}, "source_unavailable", /wants credentials/],
+    // Waiting does not help: the host has no such repository.
+    [404, {}, "source_refused", /no git repository at/],
+    [500, {}, "source_unavailable", /500/],
+  ])("that answer %i", async (status, headers, code, message) => {
     const listener: RequestListener = (_, response) => void response.writeHead(status, headers).end("no");
     await withServer(listener, async (cloneUrl) => {
       await expect(place.source.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-        code: "source_unavailable",
+        code,
         message: expect.stringMatching(message),
       });
     });
@@ -110,7 +111,7 @@ describe("hosts", () => {
   it("whose address is a path with nothing there, or with something that is no repository", async () => {
     for (const cloneUrl of [join(place.path, "nowhere"), place.path])
       await expect(place.source.resolve({ repositoryId, cloneUrl, ref: null })).rejects.toMatchObject({
-        code: "source_unavailable",
+        code: "source_refused",
         message: expect.stringMatching(/no git repository at/),
       });
   });

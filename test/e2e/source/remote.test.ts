@@ -81,7 +81,7 @@ describe("resolve", () => {
     const { commit, tree } = await resolve(null);
     rmSync(origin, { recursive: true });
     expect(await resolve("refs/heads/main", commit)).toMatchObject({ commit, tree });
-    await expect(resolve("main")).rejects.toMatchObject({ code: "source_unavailable" });
+    await expect(resolve("main")).rejects.toMatchObject({ code: "source_refused" });
   });
 
   it("works with a server that gives nothing by id: by ref, and by the whole history", async () => {

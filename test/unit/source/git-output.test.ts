@@ -36,10 +36,10 @@ describe("what git says on stderr", () => {
     ],
     [
       "remote: Repository not found.\nfatal: repository 'https://h/x/' not found",
-      "source_unavailable",
+      "source_refused",
       /no git repository at/,
     ],
-    ["fatal: '/x' does not appear to be a git repository", "source_unavailable", /no git repository at/],
+    ["fatal: '/x' does not appear to be a git repository", "source_refused", /no git repository at/],
     ["error: unknown option `end-of-options'\nusage: git fetch", "environment", /too old/],
     ["fatal: something new\nsecond line", "source_unavailable", /something new/],
     ["", "source_unavailable", /status 128/],

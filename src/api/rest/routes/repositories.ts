@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
-import { idParameter, pageOf, pageQuery, repository } from "../schemas.ts";
+import { idParameter, pageOf, pageQuery, repository, repositoryCheck } from "../schemas.ts";
 
 const cloneUrl = z.string().max(2048).meta({
   description: "Without credentials: those are secrets.",
@@ -89,6 +89,23 @@ export function repositoryRoutes(app: App): void {
       response: answers({ 200: repository }),
     },
     handler: ({ client, params, body }) => client.repositories.update(params.id, body),
+  });
+  app.route({
+    method: "POST",
+    url: "/v1/repositories/:id/check",
+    config: { access: "repositories.check" },
+    schema: {
+      tags,
+      summary: "Read the default branch and its pipeline file as a run would; no run is made",
+      operationId: "checkRepository",
+      params: idParameter,
+      response: answers({ 200: repositoryCheck }),
+    },
+    async handler({ client, params }, reply) {
+      const gone = new AbortController();
+      reply.raw.once("close", () => gone.abort());
+      return await client.repositories.check(params.id, gone.signal);
+    },
   });
   app.route({
     method: "DELETE",

@@ -57,7 +57,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     asked,
     triggered,
     projects: { create: none, get: none, list: none, update: none, remove: none },
-    repositories: { create: none, get: none, list: none, update: none, remove: none },
+    repositories: { create: none, get: none, list: none, update: none, remove: none, check: none },
     pipelines: { create: none, get: none, list: none, update: none, remove: none },
     tokens: { create: none, list: none, revoke: none },
     secrets: { put: none, list: none, remove: none, rotate: none },

@@ -1,0 +1,34 @@
+/** Reading a registered repository as a run would, so that a mistake shows where it was made and not in the first run. */
+import { Problem } from "../kernel/index.ts";
+import type { RepositoryRow } from "../store/index.ts";
+import type { RepositoryCheck } from "./catalog-wire.ts";
+import type { OperationsDeps } from "./deps.ts";
+import { readPipelineFile } from "./plan-run.ts";
+import { pipelineSourceOf, type ResolvedSource, resolvePipelineSource } from "./resolve-source.ts";
+
+type Deps = Pick<OperationsDeps, "source" | "urlPolicy">;
+
+/** @throws Problem source_refused, source_unavailable, ref_not_found */
+export async function checkRepository(
+  deps: Deps,
+  { id, ...row }: RepositoryRow,
+  signal: AbortSignal,
+): Promise<RepositoryCheck> {
+  const named = pipelineSourceOf("", { ...row, repository_id: id, project: "" });
+  const source = await resolvePipelineSource(deps, named, { ref: null, sha: null }, signal);
+  return {
+    commit: source.commit,
+    ref: source.ref,
+    pipeline_file_problem: await pipelineFileProblem(deps, source),
+  };
+}
+
+async function pipelineFileProblem(deps: Deps, source: ResolvedSource): Promise<string | null> {
+  try {
+    await readPipelineFile(deps, source);
+    return null;
+  } catch (error) {
+    if (error instanceof Problem && error.code === "config_invalid") return error.message;
+    throw error;
+  }
+}
