@@ -50,7 +50,7 @@ function putInto(directory: string): (newDigest: () => Digest) => Promise<number
   return async (newDigest) => {
     const id = newId<ArtifactId>();
     const took = await timed(async () => {
-      const source = await openContained(directory, "input");
+      const source = await openContained({ root: directory }, "input");
       const describe = async () => ({ form: "file" as const, path: "input" });
       await publish({ ...shared, newDigest }, { id, name: "input", type: "binary", source, describe });
     });

@@ -182,6 +182,8 @@ table executions with (fillfactor=80)
   log_bytes bigint
   log_dropped bigint
   kill_rung kill_rung
+  collections integer not null default 0
+  constraint executions_collections_check CHECK ((collections >= 0))
   constraint executions_job_step_id_attempt_key UNIQUE (job_step_id, attempt)
   constraint executions_job_step_id_fkey FOREIGN KEY (job_step_id) REFERENCES job_steps(id)
   constraint executions_pkey PRIMARY KEY (id)

@@ -3,16 +3,14 @@
 import fs from "node:fs/promises";
 import path from "node:path";
 import type { TarHeader } from "modern-tar";
-import { type ContainedFile, openContained, readContainedLink } from "./contained-file.ts";
+import { type ContainedFile, type Container, openContained, readContainedLink } from "./contained-file.ts";
 import { outputRefused } from "./failures.ts";
 import { archiveMode, linkStaysInside, safeSegments } from "./paths.ts";
 import { type TarWriter, tarStream } from "./tar-stream.ts";
 
 const chunkBytes = 1 << 20;
 
-interface Bundle {
-  /** Resolved: see `realRoot`. */
-  readonly root: string;
+interface Bundle extends Container {
   readonly files: readonly string[];
   /** See `bundlePrefix`. */
   readonly prefix: string;
@@ -36,7 +34,8 @@ function sorted(files: readonly string[]): readonly string[] {
   return [...new Set(files)].sort((a, b) => (a < b ? -1 : 1));
 }
 
-async function packOne(archive: TarWriter, { root, prefix }: Bundle, file: string): Promise<void> {
+async function packOne(archive: TarWriter, bundle: Bundle, file: string): Promise<void> {
+  const { root, prefix } = bundle;
   const name = prefix === "" ? file : file.slice(prefix.length + 1);
   if (safeSegments(name) === null) throw outputRefused(file, "its name leads out of the workspace");
   const target = await readContainedLink(root, file);
@@ -45,7 +44,7 @@ async function packOne(archive: TarWriter, { root, prefix }: Bundle, file: strin
     return add(archive, { name, size: 0, type: "symlink", linkname: target, mode: 0o777 });
   if (target === null && (await isDirectory(path.join(root, file))))
     return add(archive, { name: `${name}/`, size: 0, type: "directory", mode: 0o755 });
-  const content = await openContained(root, file);
+  const content = await openContained(bundle, file);
   try {
     await add(archive, { name, size: content.size, type: "file", mode: archiveMode(content.mode) }, content);
   } finally {

@@ -33,16 +33,26 @@ export interface ContainedFile extends ByteSource {
   readonly mode: number;
 }
 
+/** Where declared files are, and whose. */
+export interface Container {
+  /** Resolved: see `realRoot`. */
+  readonly root: string;
+  /** The uid that a file must have; any when absent. */
+  readonly owner?: number;
+}
+
 /**
  * Opens a regular file inside the root; symlinks are followed as long as they stay inside. `fill` fails when the file
  * turns out to have changed since it was opened.
  * @throws Problem artifact_missing, artifact_corrupt (changed), storage_failed, each naming the path
  */
-export async function openContained(root: string, file: string): Promise<ContainedFile> {
+export async function openContained({ root, owner }: Container, file: string): Promise<ContainedFile> {
   const handle = await openInside(root, file, constants.O_NONBLOCK);
   try {
     const opened = await handle.stat({ bigint: true });
     if (!opened.isFile()) throw outputRefused(file, "it is not a regular file");
+    if (owner !== undefined && opened.uid !== BigInt(owner))
+      throw outputRefused(file, "it belongs to another account than the step's");
     return containedFile(handle, file, opened);
   } catch (error) {
     await handle.close();

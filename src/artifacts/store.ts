@@ -97,15 +97,15 @@ async function fileSource(file: string): Promise<ByteSource> {
 }
 
 async function gather(
-  { root, files, bundle, declaredPath }: PutFilesRequest,
+  { root, files, bundle, declaredPath, owner }: PutFilesRequest,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly source: ByteSource; readonly metadata: ArtifactMetadata }> {
   const [only] = files;
   if (only === undefined) throw outputRefused(declaredPath, "nothing matches it");
-  const workspace = await realRoot(root);
+  const workspace = { root: await realRoot(root), ...(owner === undefined ? {} : { owner }) };
   if (bundle) {
     const prefix = bundlePrefix(declaredPath, files);
-    const source = streamSource(packBundle({ root: workspace, files, prefix }, signal));
+    const source = streamSource(packBundle({ ...workspace, files, prefix }, signal));
     return { source, metadata: { form: "tar", path: prefix === "" ? "." : prefix, files: files.length } };
   }
   if (files.length > 1)

@@ -40,6 +40,11 @@ export interface PutFilesRequest extends NewArtifact {
   readonly bundle: boolean;
   /** The output's path as declared: a file, a directory or a glob. */
   readonly declaredPath: string;
+  /**
+   * The uid of the account that made the files; others are refused. A hard link makes another account's file appear in
+   * the workspace, and this process may be able to read it where the account is not.
+   */
+  readonly owner?: number;
 }
 
 export interface StoredArtifact {
@@ -92,7 +97,7 @@ export interface ArtifactStore {
   /**
    * Stores declared outputs of a workspace that hostile steps may still write to. An `oci_image` must be an archive
    * that `inspectImageArchive` accepts, and its digest is in the metadata.
-   * @throws as `put`; artifact_missing also for what is no regular file or lies outside the workspace; artifact_corrupt
+   * @throws as `put`; artifact_missing also for what is no regular file, lies outside the workspace or is another owner's; artifact_corrupt
    * for a file that changes while it is read.
    */
   putFiles(request: PutFilesRequest, signal?: AbortSignal): Promise<StoredArtifact>;

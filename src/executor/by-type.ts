@@ -45,7 +45,7 @@ export function createExecutorByType({ chosen, others, typeOf, log }: ExecutorsB
     submit: (spec) => note(spec.job).submit(spec),
     status: async (handle) => (await find(handle.jobId)).status(handle),
     cancel: async (handle, cause, grace) => (await find(handle.jobId)).cancel(handle, cause, grace),
-    outputs: (spec, wanted) => note(spec.job).outputs(spec, wanted),
+    outputs: (spec, wanted, signal) => note(spec.job).outputs(spec, wanted, signal),
     async close(job) {
       await (await find(job.jobId)).close(job);
       known.delete(job.jobId);

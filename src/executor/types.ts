@@ -36,6 +36,8 @@ export type FoundOutput =
       readonly files: readonly string[];
       /** True when the pattern named a directory or more than one file: the artifact is one reproducible tar. */
       readonly bundle: boolean;
+      /** The uid that each of the files must have; any where it is absent. */
+      readonly owner?: number;
     }
   | { readonly output: OutputSpec; readonly kind: "ref"; readonly ref: string }
   | {
@@ -92,8 +94,15 @@ export interface Executor extends AsyncDisposable {
    * is to end is written down, and its end comes as any other.
    */
   cancel(handle: ExecutionHandle, cause: CancelCause, graceSeconds: number): Promise<void>;
-  /** Looks up the declared outputs of an ended execution in its workspace. */
-  outputs(spec: ExecutionSpec, wanted: readonly OutputSpec[]): Promise<readonly FoundOutput[]>;
+  /**
+   * Looks up the declared outputs of an ended execution in its workspace.
+   * @throws the signal's reason on abort
+   */
+  outputs(
+    spec: ExecutionSpec,
+    wanted: readonly OutputSpec[],
+    signal: AbortSignal,
+  ): Promise<readonly FoundOutput[]>;
   close(job: ClosingJob): Promise<void>;
   /** Hints until the signal aborts; correctness comes from `status`. The listener must not throw. */
   watch(signal: AbortSignal, listener: (hint: ExecutorHint) => void): void;

@@ -18,6 +18,8 @@ export interface Attempt {
   /** It is to end, for this cause; the first one stays. */
   stop: CancelCause | null;
   settled: SettledExecution | null;
+  /** How often processes have begun to collect its outputs, counted when this one began; null before. */
+  collections: number | null;
   /** Aborted when its time is of no more interest. */
   readonly timers: AbortController;
 }
@@ -42,6 +44,7 @@ export function attemptOf(deps: OrchestratorDeps, subject: Subject, phase: "new"
     begunAt: null,
     stop: null,
     settled: null,
+    collections: null,
     timers: new AbortController(),
   };
 }

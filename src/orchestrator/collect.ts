@@ -66,9 +66,10 @@ async function collectFiles(
   const { name, type, path } = found.output;
   if (path === null) throw new Problem("internal", `files were found for ${name}, which declares no path`);
   const id = newId<ArtifactId>();
-  const { root, files, bundle } = found;
+  const { root, files, bundle, owner } = found;
+  const request = { id, name, type, root, files, bundle, declaredPath: path };
   const stored = await deps.artifacts.putFiles(
-    { id, name, type, root, files, bundle, declaredPath: path },
+    { ...request, ...(owner === undefined ? {} : { owner }) },
     signal,
   );
   return { name, type, found: true, artifactId: id, ...stored };

@@ -41,13 +41,30 @@ export async function settleEnd(
   try {
     return judged(attempt, outcome, await collect(deps, workspaces, attempt, wanted, stopping));
   } catch (error) {
-    if (stopping.aborted) return null;
+    if (stopping.aborted) {
+      if (attempt.collections !== null) await deps.store.executions.undoCollection(attempt.id, deps.owner);
+      return null;
+    }
     const problem = Problem.from(error);
     if (problem.code === "database_unavailable") throw problem;
     // The end stands as the executor told it; the outputs are what is missing.
     const absent = wanted.map((output) => notCollected(output, problem));
     return judged(attempt, outcome, absent);
   }
+}
+
+/** Collections that end their process. Two may be an accident; a third would only end the next process. */
+const maxBrokenCollections = 2;
+
+/** @throws Problem internal: earlier processes ended while they collected */
+async function countCollection({ store, owner }: OrchestratorDeps, attempt: Attempt): Promise<void> {
+  attempt.collections ??= await store.executions.beginCollection(attempt.id, owner);
+  if (attempt.collections > maxBrokenCollections)
+    throw new Problem(
+      "internal",
+      `The server ended ${maxBrokenCollections} times while it collected the outputs of this step, so they are not collected again.`,
+      { remedy: "Name fewer or smaller outputs, and report this with the server's log." },
+    );
 }
 
 async function collect(
@@ -57,8 +74,9 @@ async function collect(
   wanted: readonly OutputSpec[],
   stopping: AbortSignal,
 ): Promise<readonly CollectedOutput[]> {
+  await countCollection(deps, attempt);
   const spec = await workspaces.describe(attempt.subject);
   const { artifacts, registry, executor } = deps;
-  const found = await executor.outputs(spec, wanted);
+  const found = await executor.outputs(spec, wanted, stopping);
   return await collectOutputs({ artifacts, registry, run: spec.job.runId }, found, stopping);
 }

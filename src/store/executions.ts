@@ -46,6 +46,13 @@ export interface ExecutionStore {
    * `owner`'s. `canceled`: its run is to end.
    */
   place(id: ExecutionId, externalId: string, owner: Owner): Promise<"wanted" | "canceled" | null>;
+  /**
+   * Counts a collection of the execution's outputs that is about to begin.
+   * @returns how many have begun, this one included; 0 where the execution is final or its run is not `owner`'s
+   */
+  beginCollection(id: ExecutionId, owner: Owner): Promise<number>;
+  /** Takes back the count of a collection that was stopped in order. */
+  undoCollection(id: ExecutionId, owner: Owner): Promise<void>;
   /** Records the log's place and length; also after the end, when missing bytes came. False: no such execution. */
   recordLog(id: ExecutionId, log: LogState): Promise<boolean>;
   get(id: ExecutionId): Promise<ExecutionRow | null>;
@@ -98,6 +105,14 @@ from placed p
 join pipeline_runs r on r.id = p.pipeline_run_id
 where r.owner_node = $3::uuid and r.owner_epoch = $4::integer`;
 
+const countCollectionSql = `
+update executions e
+set collections = greatest(e.collections + $4::integer, 0)
+from pipeline_runs r
+where e.id = $1::uuid and e.status in ('pending', 'running')
+  and r.id = e.pipeline_run_id and r.owner_node = $2::uuid and r.owner_epoch = $3::integer
+returning e.collections`;
+
 const workSelect = `
 select e.id, e.attempt, e.status, e.node, e.executor_type as "executorType", s.id as "stepId", s.plan,
   j.id as "jobId", j.job_type as "jobType", j.attempt as "jobAttempt", e.pipeline_run_id as "runId"
@@ -108,6 +123,13 @@ join jobs j on j.id = s.job_id`;
 export function createExecutionStore(database: Database): ExecutionStore {
   const select = (tail: string, values: readonly unknown[]) =>
     database.query<ExecutionRow>(`select ${executionColumns} from executions row ${tail}`, values);
+  async function countCollection(id: ExecutionId, { node, epoch }: Owner, by: 1 | -1): Promise<number> {
+    const values = [id, node, epoch, by];
+    const options = { name: "executions.count_collection" };
+    const [row] = await database.query<{ collections: number }>(countCollectionSql, values, options);
+    return row?.collections ?? 0;
+  }
+
   return {
     async claim(owner, limit) {
       const values = [owner.node, owner.epoch, checkedLimit(limit)];
@@ -132,6 +154,10 @@ export function createExecutionStore(database: Database): ExecutionStore {
       const [placed] = await database.query<{ canceled: boolean }>(placeSql, values, options);
       if (placed === undefined) return null;
       return placed.canceled ? "canceled" : "wanted";
+    },
+    beginCollection: (id, owner) => countCollection(id, owner, 1),
+    async undoCollection(id, owner) {
+      await countCollection(id, owner, -1);
     },
     recordLog: async (id, log) =>
       (await database.execute(

@@ -241,7 +241,9 @@ describe("the end", () => {
     } as const;
     await store().keepUpload(upload, "pod");
     const image: OutputSpec = { ...output, name: "image", path: null, ref: "r/i:1" };
-    expect(await make().outputs(spec, [output, image, { ...output, name: "other" }])).toMatchObject([
+    expect(
+      await make().outputs(spec, [output, image, { ...output, name: "other" }], new AbortController().signal),
+    ).toMatchObject([
       { kind: "stored", stored: { sha256: "a".repeat(64) } },
       { kind: "ref", ref: "r/i:1" },
       { kind: "missing", reason: "artifact_missing" },

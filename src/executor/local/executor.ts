@@ -255,10 +255,11 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       if (found === "vanished") return jobs.close({ jobId: handle.jobId, attempt: handle.jobAttempt });
       await attempts.cancel(found, cause, graceSeconds);
     },
-    async outputs(spec, wanted) {
+    async outputs(spec, wanted, signal) {
       const paths = jobPaths(options.directory, spec.job);
       const root = spec.source === "tree" ? paths.workspace : paths.artifacts;
-      return findOutputs(root, wanted);
+      const owner = options.account?.uid;
+      return findOutputs(root, wanted, { signal, ...(owner === undefined ? {} : { owner }) });
     },
     close,
     watch(signal, listener) {

@@ -68,6 +68,26 @@ describe("one file of a workspace", () => {
 });
 
 describe("what is refused, naming the path", () => {
+  it("a file of another account than the step's, alone or among others", async () => {
+    await using bench = await openBench();
+    await bench.write({ "bin/app": "binary", "bin/tool": "binary" });
+    const request = { name: "app", type: "binary", declaredPath: "bin", root: bench.workspace } as const;
+    const { uid } = await fs.stat(path.join(bench.workspace, "bin/app"));
+    for (const files of [["bin/app"], ["bin/app", "bin/tool"]]) {
+      const put = (owner: number) =>
+        bench.store.putFiles({
+          ...request,
+          ...{ id: newId<ArtifactId>(), files, bundle: files.length > 1, owner },
+        });
+      await expect(put(uid + 1)).rejects.toMatchObject({
+        code: "artifact_missing",
+        place: "bin/app",
+        message: expect.stringContaining("belongs to another account than the step's"),
+      });
+      expect(await put(uid)).toMatchObject({ sha256: expect.any(String) });
+    }
+  });
+
   it("an absent file, a path out of the workspace, a workspace that is gone", async () => {
     await using bench = await openBench();
     await fs.writeFile(path.join(bench.directory, "secret"), "secret");

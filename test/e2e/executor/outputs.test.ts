@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -144,5 +146,64 @@ describe("declared outputs that are not", () => {
       kind: "missing",
       message: expect.stringContaining("not UTF-8"),
     });
+  });
+
+  it("the names in a directory that was swapped for a link out of the workspace", async () => {
+    const outside = join(base, "outside");
+    mkdirSync(outside);
+    writeFileSync(join(outside, "secret-1"), "s");
+    write("dist/sub/file");
+    // Swaps without a pause, as a step could that is still running.
+    const swapping = spawn(
+      process.execPath,
+      [
+        "-e",
+        `const { renameSync, symlinkSync, writeSync } = require("node:fs");
+         symlinkSync(${JSON.stringify(outside)}, "link");
+         writeSync(1, "ready");
+         for (;;) {
+           renameSync("sub", "kept"); renameSync("link", "sub");
+           renameSync("sub", "link"); renameSync("kept", "sub");
+         }`,
+      ],
+      { cwd: join(root, "dist"), stdio: ["ignore", "pipe", "ignore"] },
+    );
+    await once(swapping.stdout, "data");
+    try {
+      for (let round = 0; round < 500; round++)
+        for (const path of ["dist", "dist/**/secret-*", "dist/sub/x*"])
+          expect(JSON.stringify(await find(path))).not.toContain("secret-1");
+    } finally {
+      swapping.kill("SIGKILL");
+      await once(swapping, "exit");
+    }
+  });
+});
+
+describe("a pattern that is much work", () => {
+  const costly = `${"*a".repeat(500)}b`;
+  const fill = (files: number) => {
+    for (let n = 0; n < files; n++) writeFileSync(join(root, `${"a".repeat(240)}${n}`), "");
+  };
+
+  it("lets everything else have its turn, and stops when it is told to", async () => {
+    fill(200);
+    const abort = new AbortController();
+    let turns = 0;
+    const counting = setInterval(() => {
+      if (++turns === 3) abort.abort(new Error("told to stop"));
+    });
+    const found = findOutputs(root, [output(costly)], { signal: abort.signal });
+    await expect(found).rejects.toThrow("told to stop");
+    clearInterval(counting);
+  });
+
+  it("is given up in the end", async () => {
+    fill(20);
+    const found = await findOutputs(root, [output(costly), output("*0")], { maxSteps: 2_000_000 });
+    expect(found).toMatchObject([
+      { kind: "missing", message: `${costly} is too much work to match; write a simpler pattern` },
+      { kind: "missing" },
+    ]);
   });
 });

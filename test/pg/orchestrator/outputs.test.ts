@@ -7,7 +7,7 @@ import type { OutputSpec } from "../../../src/domain/index.ts";
 import { type FakeBehaviour, fakeOutcomes } from "../../../src/executor/index.ts";
 import { newId, Problem, silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import { createFixture, type Fixture, stepPlan } from "../fixture.ts";
-import { createBench } from "./bench.ts";
+import { away, createBench } from "./bench.ts";
 
 let fixture: Fixture;
 let directory: string;
@@ -40,6 +40,15 @@ const artifacts = () =>
     log: silentLogger,
     minFreeBytes: 0,
   });
+/** A store that takes nothing before the stop. */
+const hanging = () => ({
+  ...artifacts(),
+  putFiles: (_request: unknown, signal?: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      if (signal?.aborted) reject(signal.reason);
+      signal?.addEventListener("abort", () => reject(signal.reason));
+    }),
+});
 const build = { build: [stepPlan("make", { outputs: [output()] })] };
 
 describe("an output", () => {
@@ -156,5 +165,60 @@ describe("an output", () => {
     await bench.takeOver(runId, first, next);
     expect((await bench.view(runId)).status).toBe("success");
     expect([...bench.world.begins.values()]).toEqual([1]);
+  });
+
+  it("whose collection ended two processes is not collected by a third", async () => {
+    await using bench = await createBench(fixture);
+    const collecting = () =>
+      bench.process({ script: { make: { outputs: present } }, deps: { artifacts: artifacts() } });
+    const first = await collecting();
+    first.gate.hold("executor.outputs", "after");
+    const runId = await bench.begin(first, build);
+    first.gate.freezeAfter(0);
+    const second = await collecting();
+    second.gate.hold("artifacts.putFiles", "before");
+    await bench.takeOver(runId, first, second);
+    second.gate.freezeAfter(0);
+    expect((await bench.view(runId)).status).toBe("running");
+    const third = await collecting();
+    await bench.takeOver(runId, second, third);
+    expect(await bench.view(runId)).toMatchObject({
+      status: "failed",
+      reason: "internal",
+      message: expect.stringMatching(/^step make: The server ended 2 times while it collected the outputs/),
+    });
+    expect(third.gate.calls.has("executor.outputs")).toBe(false);
+  });
+
+  it("is collected however often processes were stopped in order meanwhile, or the database was away", async () => {
+    await using bench = await createBench(fixture);
+    const runId = await (async () => {
+      let before = await bench.process({ script: { make: { outputs: present } } });
+      const id = await bench.accept(before, build);
+      for (let stops = 0; stops < 4; stops++) {
+        const process = await bench.process({
+          script: { make: { outputs: present } },
+          deps: { artifacts: hanging() },
+        });
+        const uploading = process.gate.hold("artifacts.putFiles", "before");
+        if (!(await bench.store.runs.takeOver(id, before.owner, process.owner))) throw new Error("not taken");
+        await process.orchestrator.carry(id);
+        await uploading.reached;
+        const stopped = process.stop();
+        uploading.release();
+        await stopped;
+        before = process;
+      }
+      const last = await bench.process({ deps: { artifacts: artifacts() } });
+      last.gate.fail("executor.outputs", "before", away());
+      await bench.takeOver(id, before, last);
+      for (let failures = 0; failures < 4; failures++) {
+        last.gate.fail("executor.outputs", "before", away());
+        await bench.sweep();
+      }
+      await bench.sweep();
+      return id;
+    })();
+    expect((await bench.view(runId)).status).toBe("success");
   });
 });

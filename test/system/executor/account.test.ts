@@ -1,10 +1,11 @@
 /** Steps under another account than the server's, which is root: what they may, and what is out of their reach. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { isAlive } from "../../e2e/executor/world.ts";
-import { World } from "../../support/cli.ts";
+import { until, World } from "../../support/cli.ts";
+import { attackWithPatterns } from "../../support/pattern-attack.ts";
 import { startServer } from "../../support/server.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -103,6 +104,34 @@ deploy:
     const { code } = await step(own, `ln -s ${secret} app`, "      outputs: [{ type: binary, path: app }]\n");
     expect(code).toBe(1);
     expect((await own.status()).failure_reason).toBe("artifact_missing");
+  });
+
+  it("cannot have a file of root's taken for its output by a hard link", async () => {
+    const own = world();
+    const secret = join(own.root, "secret");
+    writeFileSync(secret, "root's own", { mode: 0o600 });
+    chmodSync(own.root, 0o711);
+    const marks = join(own.root, "marks");
+    mkdirSync(marks);
+    chmodSync(marks, 0o777);
+    // Where the kernel does not protect hard links the step makes them itself; here root does it for the step.
+    const running = step(
+      own,
+      `mkdir dir; echo own >dir/b; pwd >${marks}/new; mv ${marks}/new ${marks}/place; until [ -e app ] && [ -e dir/app ]; do sleep 0.01; done`,
+      "      outputs: [{ type: binary, path: app }, { type: binary, name: all, path: dir }]\n",
+    );
+    await until(() => existsSync(join(marks, "place")));
+    const workspace = readFileSync(join(marks, "place"), "utf8").trim();
+    linkSync(secret, join(workspace, "dir/app"));
+    linkSync(secret, join(workspace, "app"));
+    expect((await running).code).toBe(1);
+    const { failure_message, artifacts } = await own.status();
+    expect(failure_message).toContain('"app" cannot become an artifact: it belongs to another account');
+    expect(artifacts).toEqual([]);
+  });
+
+  it("stops no server of root's with a pattern", async () => {
+    await attackWithPatterns(world(), env);
   });
 
   it("ends with all that it started, at its timeout as at its job's end", async () => {
