@@ -1,5 +1,5 @@
 export { readConfigFile } from "./config-file.ts";
-export { parsePipeline } from "./parse-pipeline.ts";
+export { misspelledName, parsePipeline } from "./parse-pipeline.ts";
 export type { ParsedPipeline, ParseOptions } from "./pipeline-file.ts";
 export type { RepositoryFiles } from "./proposal.ts";
 export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./propose.ts";

@@ -1,6 +1,6 @@
 /** The JSON Schema of `.shipinator.yaml`, for editors. It says less than the parser, and never the contrary. */
 import { z } from "zod";
-import { pipelineSchema } from "./pipeline-schema.ts";
+import { extensionPrefix, pipelineSchema } from "./pipeline-schema.ts";
 
 /** Draft 7, which editors' YAML support understands best. */
 export function pipelineJsonSchema(): Record<string, unknown> {
@@ -11,6 +11,9 @@ export function pipelineJsonSchema(): Record<string, unknown> {
     title: "Shipinator pipeline file",
     description: "The .shipinator.yaml of a repository: its build, test and deploy.",
     ...rest,
+    patternProperties: {
+      [`^${extensionPrefix}`]: { description: "Ignored: a place for YAML anchors." },
+    },
     anyOf: ["build", "test", "deploy"].map((stage) => ({ required: [stage] })),
   };
 }

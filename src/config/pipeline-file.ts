@@ -9,7 +9,7 @@ import { checkShape } from "./pipeline-shape.ts";
 import { locate, type PipelineProblem } from "./render-problems.ts";
 import type { RuleContext } from "./rule-context.ts";
 import { decodeSource } from "./source-text.ts";
-import { checkSteps } from "./step-rules.ts";
+import { checkSteps, referencesIn } from "./step-rules.ts";
 import { readYaml } from "./yaml-read.ts";
 
 export interface ParseOptions {
@@ -59,7 +59,7 @@ export function parsePipelineFile(
 }
 
 function notesOf(config: PipelineConfig): readonly string[] {
-  return [config.build, config.test].flatMap((stage) => {
+  const alone = [config.build, config.test].flatMap((stage) => {
     const steps = stage?.steps ?? [];
     return steps
       .filter(
@@ -68,6 +68,20 @@ function notesOf(config: PipelineConfig): readonly string[] {
       )
       .map((step) => `Step ${step.name} is alone in its parallel group, so it runs by itself.`);
   });
+  return [...alone, ...unexpanded(config)];
+}
+
+/** Values that look as if a shell read them. They may be meant so: a program can expand them itself. */
+function unexpanded({ build, test, deploy }: PipelineConfig): readonly string[] {
+  const holders = [...(build?.steps ?? []), ...(test?.steps ?? []), ...(deploy === null ? [] : [deploy])];
+  const found = holders.flatMap(({ env }) =>
+    Object.entries(env).flatMap(([name, value]) => {
+      const reference = referencesIn(value).find((other) => /^[A-Z_][A-Z0-9_]+$/.test(other));
+      if (reference === undefined) return [];
+      return `The variable ${name} holds the characters $${reference}: no variables are expanded in env. Set it in run where it should be expanded.`;
+    }),
+  );
+  return [...new Set(found)];
 }
 
 /** Lower-case hex SHA-256 of the config as JSON with sorted keys: equal for files that mean the same. */

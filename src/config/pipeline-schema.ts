@@ -6,6 +6,8 @@ import { z } from "zod";
 import { outputTypes, retryableReasons, testArtifactTypes } from "../domain/index.ts";
 import { durationPattern } from "./units.ts";
 
+/** Keys at the top of the file that begin so are ignored. */
+export const extensionPrefix = "x-";
 export const maxPathLength = 1024;
 export const maxRetries = 10;
 

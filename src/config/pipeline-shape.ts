@@ -1,9 +1,13 @@
 /** Checks a tree against the shape of the pipeline file and puts what zod says into sentences with a place. */
 import type { z } from "zod";
 import { type Faults, quoted } from "./faults.ts";
+import { keyHint } from "./foreign-keys.ts";
 import { nearest } from "./nearest.ts";
-import { type PipelineInput, pipelineSchema } from "./pipeline-schema.ts";
+import { extensionPrefix, type PipelineInput, pipelineSchema } from "./pipeline-schema.ts";
 import { keySpanAt, nodeAt, plainValue, spanAt, type YamlNode, type YamlPath } from "./yaml-tree.ts";
+
+/** A key at the top that is ignored by design: a home for YAML anchors. */
+const isExtension = (key: string): boolean => key.startsWith(extensionPrefix);
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
@@ -14,8 +18,10 @@ export function checkShape(root: YamlNode, faults: Faults): PipelineInput | null
     faults.add(root, "the file must be a mapping with at least one of build, test and deploy");
     return null;
   }
+  const entries = [...root.entries].filter(([key]) => !isExtension(key));
+  const known = plainValue({ ...root, entries: new Map(entries) });
   // Compiling the schema costs more than one file's check.
-  const result = pipelineSchema().safeParse(plainValue(root), { error: describe, jitless: true });
+  const result = pipelineSchema().safeParse(known, { error: describe, jitless: true });
   if (result.success) return result.data;
   const issues = flatten(result.error.issues, []);
   const meant = new Set(issues.flatMap((issue) => reportUnknownKeys(issue, root, faults)));
@@ -132,8 +138,7 @@ function reportUnknownKeys(issue: Issue, root: YamlNode, faults: Faults): readon
   return issue.keys.flatMap((key) => {
     const at = keySpanAt(root, [...path, key]);
     const message = `unknown key ${quoted(key)} ${place}`;
-    const tried = `${context(path)}.${key}`;
-    const hint = Object.hasOwn(misplaced, tried) ? misplaced[tried] : undefined;
+    const hint = keyHint(context(path), key, known);
     if (hint !== undefined) {
       faults.add(at, `${message}: ${hint.fact}`, { remedy: hint.remedy });
       return hint.meant === undefined ? [] : [label([...path, hint.meant])];
@@ -147,41 +152,6 @@ function reportUnknownKeys(issue: Issue, root: YamlNode, faults: Faults): readon
 /** Which mapping a path leads to, whatever its index. */
 function context(path: YamlPath): string {
   return path.filter((part) => typeof part !== "number").join(".");
-}
-
-/** Keys that people try, and what to write instead. */
-const misplaced: Readonly<Record<string, { fact: string; remedy: string; meant?: string }>> = {
-  "deploy.retry": {
-    fact: "a deploy is never repeated without a person asking, because a first try may have done half of its work",
-    remedy: "Remove it; after a failure look at the target and run the pipeline again.",
-  },
-  "deploy.steps": { fact: "a deploy is one step", remedy: "Put the script under `run`." },
-  "deploy.outputs": { fact: "a deploy makes no artifacts", remedy: "Make them in a build step." },
-  "build.steps.artifacts": { fact: "a build step makes outputs", remedy: "Write `outputs`." },
-  "test.steps.outputs": {
-    fact: "a test step keeps artifacts",
-    remedy: "Write `artifacts`, or build it in a build step.",
-  },
-  ".env": {
-    fact: "variables of all steps belong in the defaults",
-    remedy: "Write `defaults:` with `env:` in it.",
-  },
-  ".steps": { fact: "steps belong to a stage", remedy: "Write `build:` or `test:` with `steps:` in it." },
-  ".stages": { fact: "the stages are build, test and deploy", remedy: "Write them at the top of the file." },
-  ...scriptHints("build.steps"),
-  ...scriptHints("test.steps"),
-  ...scriptHints("deploy"),
-};
-
-function scriptHints(where: string): Record<string, { fact: string; remedy: string; meant: string }> {
-  const hint = {
-    fact: "the script is called run",
-    remedy: "Write `run: |` and the lines below it.",
-    meant: "run",
-  };
-  return Object.fromEntries(
-    ["script", "scripts", "command", "commands"].map((key) => [`${where}.${key}`, hint]),
-  );
 }
 
 /** The keys of the mapping at a path, read from the schema itself. */

@@ -113,6 +113,14 @@ function checkEnvironment(context: RuleContext, holder: YamlNode): void {
       });
     if (value.kind !== "scalar" || value.value === null) continue;
     const text = variableText(value);
+    if (referencesIn(text).includes(name))
+      context.faults.add(
+        value,
+        `the variable ${quoted(name)} would hold the characters $${name}, because no variables are expanded in \`env\``,
+        {
+          remedy: `Remove it, and write \`export ${name}=…\` as the first line of \`run\`, where the shell expands it.`,
+        },
+      );
     if (Buffer.byteLength(name) + 1 + Buffer.byteLength(text) > maxVariableBytes)
       context.faults.add(
         value,
@@ -121,6 +129,13 @@ function checkEnvironment(context: RuleContext, holder: YamlNode): void {
       );
     checkTemplate(context, value, text);
   }
+}
+
+/** Names in `$NAME` and `${NAME}`, as a shell would read them. */
+export function referencesIn(text: string): readonly string[] {
+  return [...text.matchAll(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}|([A-Za-z_][A-Za-z0-9_]*))/g)].map(
+    ([, braced, bare]) => braced ?? bare ?? "",
+  );
 }
 
 /** A secret comes as a variable of its name. */

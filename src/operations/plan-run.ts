@@ -1,5 +1,5 @@
 /** From a tree to the jobs and steps of a run: its pipeline file, the stages that were asked for, their plans. */
-import { parsePipeline, renderPipelineProblems } from "../config/index.ts";
+import { misspelledName, parsePipeline, renderPipelineProblems } from "../config/index.ts";
 import type { Inator, JobType, PipelineConfig, TemplateVariables } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
 import type { NewJob, RunIdentity } from "../store/index.ts";
@@ -11,19 +11,9 @@ const maxFileBytes = 256 * 1024;
 
 /** @throws Problem config_invalid with every problem's line and column; source_refused */
 export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, source: ResolvedSource) {
-  const bytes = await deps.source.readFile(
-    { repositoryId: source.mirror, tree: source.tree },
-    pipelineFileName,
-    maxFileBytes + 1,
-  );
-  if (bytes === null)
-    throw new Problem(
-      "config_invalid",
-      `there is no ${pipelineFileName} in ${source.place}, so nothing says what to run`,
-      {
-        remedy: "write a first one in that directory with: shipinator init",
-      },
-    );
+  const at = { repositoryId: source.mirror, tree: source.tree };
+  const bytes = await deps.source.readFile(at, pipelineFileName, maxFileBytes + 1);
+  if (bytes === null) throw await noPipelineFile(deps, source);
   const parsed = await parsePipeline(bytes, pipelineFileName);
   if (!parsed.ok) {
     const text = new TextDecoder().decode(bytes);
@@ -32,6 +22,21 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
     });
   }
   return parsed;
+}
+
+async function noPipelineFile(deps: Pick<OperationsDeps, "source">, source: ResolvedSource) {
+  const at = { repositoryId: source.mirror, tree: source.tree };
+  if ((await deps.source.readFile(at, misspelledName, maxFileBytes + 1)) !== null)
+    return new Problem(
+      "config_invalid",
+      `${source.place} has ${misspelledName}, and the pipeline file is called ${pipelineFileName}`,
+      { remedy: `rename it: git mv ${misspelledName} ${pipelineFileName}` },
+    );
+  return new Problem(
+    "config_invalid",
+    `there is no ${pipelineFileName} in ${source.place}, so nothing says what to run`,
+    { remedy: "write a first one in that directory with: shipinator init" },
+  );
 }
 
 /**

@@ -1,6 +1,11 @@
 /** `shipinator validate [FILE|DIR|-]`: all problems of a pipeline file at once. Exit 0 or 2. */
 import { join } from "node:path";
-import { type PipelineProblem, parsePipeline, renderPipelineProblems } from "../../config/index.ts";
+import {
+  misspelledName,
+  type PipelineProblem,
+  parsePipeline,
+  renderPipelineProblems,
+} from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -37,14 +42,23 @@ async function load({ deps }: CommandContext, target: string): Promise<{ bytes: 
   if (target === "-") return { bytes: await deps.readStdin(READ_LIMIT), name: "<stdin>" };
   const kind = await deps.files.kind(target);
   const name = kind === "directory" ? join(target, PIPELINE_FILE) : target;
-  if (kind === "directory" && (await deps.files.kind(name)) === "absent") throw noPipelineFile(target);
+  if (kind === "directory" && (await deps.files.kind(name)) === "absent") {
+    const misspelled = await deps.files.kind(join(target, misspelledName));
+    throw misspelled === "absent" ? noPipelineFile(target) : misspelledFile(target);
+  }
   return { bytes: await deps.files.read(name, READ_LIMIT), name };
 }
 
+function misspelledFile(directory: string): Problem {
+  const fact = `${nameOf(directory)} has ${misspelledName}, and the pipeline file is called ${PIPELINE_FILE}`;
+  return new Problem("not_found", fact, { remedy: `Rename it: git mv ${misspelledName} ${PIPELINE_FILE}` });
+}
+
+const nameOf = (directory: string) => (directory === "." ? "this directory" : directory);
+
 function noPipelineFile(directory: string): Problem {
-  const where = directory === "." ? "this directory" : directory;
   const init = directory === "." ? "shipinator init" : `shipinator init ${shellWord(directory)}`;
-  return new Problem("not_found", `${where} has no ${PIPELINE_FILE}`, {
+  return new Problem("not_found", `${nameOf(directory)} has no ${PIPELINE_FILE}`, {
     remedy: `Write a starting one with: ${init}`,
   });
 }

@@ -1,9 +1,12 @@
 /** Directories that several processes may make at the same moment. */
-import { mkdirSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode } from "../../kernel/index.ts";
 
-/** With its parents. Node's own recursive `mkdir` never returns where nothing can be made, as in /proc. */
+/**
+ * Makes a directory with its parents, with exactly this mode whatever the umask is: a step's account or the database's
+ * must pass through. Node's own recursive `mkdir` never returns where nothing can be made, as in /proc.
+ */
 export function makeDirectory(path: string, mode: number): void {
   try {
     makeOne(path, mode);
@@ -18,6 +21,7 @@ export function makeDirectory(path: string, mode: number): void {
 function makeOne(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });
+    chmodSync(path, mode);
   } catch (error) {
     if (errorCode(error) !== "EEXIST" || !statSync(path).isDirectory()) throw error;
   }

@@ -122,6 +122,7 @@ describe("the JSON Schema", () => {
   it("says of plain values what the parser says", () => {
     const schema = z.fromJSONSchema(pipelineJsonSchema());
     const good = [
+      { "x-shared": [1, { a: null }], deploy: { run: "x" } },
       { build: { steps: [{ name: "a", run: "b", timeout: "1h30m", env: { A: 1, B: true }, retry: 1 }] } },
       { deploy: { run: "x", shell: ["bash"] } },
       {

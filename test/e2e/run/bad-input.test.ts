@@ -48,6 +48,11 @@ describe("a run that is refused", () => {
   it("leaves no trace in the list", async () => {
     const empty = world.directory("empty", {});
     await refused(["run", empty], /^error: there is no \.shipinator\.yaml in .*\n {2}.*shipinator init\n$/);
+    const misspelled = world.directory("misspelled", { ".shipinator.yml": stepOf("true") });
+    await refused(
+      ["run", misspelled],
+      /^error: .* has \.shipinator\.yml, and .* \.shipinator\.yaml\n {2}rename it: git mv \.shipinator\.yml \.shipinator\.yaml\n$/,
+    );
     await refused(["run", join(world.root, "nowhere")], /^error: .*nowhere/);
     await refused(["run", ""], /^error: the path to run is empty/);
     const file = join(world.directory("some", { file: "x" }), "file");

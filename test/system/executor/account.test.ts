@@ -58,6 +58,18 @@ describe("a step of another account", () => {
     expect(Number(uid)).toBeGreaterThan(0);
   });
 
+  it("runs in a data directory that was made under a umask of 077", async () => {
+    const own = world();
+    const before = process.umask(0o077);
+    try {
+      const { code, log } = await step(own, "git status --short; cat .shipinator.yaml | head -1; umask");
+      expect([code, log]).toEqual([0, "build:\n0077\n"]);
+    } finally {
+      process.umask(before);
+    }
+    expect(statSync(own.dataDir).mode & 0o777).toBe(0o711);
+  });
+
   it("reaches nothing of the server's: not its data, its logs, its gates, nor the shim", async () => {
     const own = world();
     const { code, log } = await step(

@@ -147,6 +147,14 @@ describe("validate", () => {
     );
   });
 
+  it("names a pipeline file that ends in .yml", async () => {
+    expect(await execute(["validate"], { ".shipinator.yml": good })).toMatchObject({
+      code: 2,
+      stderr:
+        "error: this directory has .shipinator.yml, and the pipeline file is called .shipinator.yaml\n  Rename it: git mv .shipinator.yml .shipinator.yaml\n",
+    });
+  });
+
   it("reads no more of a file than the language allows", async () => {
     const { code, stderr } = await execute(["validate"], {
       ".shipinator.yaml": `# ${"x".repeat(10_000_000)}`,

@@ -38,7 +38,7 @@ describe("shape", () => {
     [
       "an unknown key in a retry",
       step("retry: { max: 1, when: [] }"),
-      '5:24: unknown key "when" in build.steps[0].retry',
+      '5:24: unknown key "when" in build.steps[0].retry: the reasons for another attempt are called on',
     ],
     [
       "an unknown reason",
