@@ -41,6 +41,7 @@ async function slowestRead(parts: OpenDatabase, when: "meanwhile" | "alone"): Pr
     resolver: { resolve: () => Promise.reject(new Error("nothing to resolve here")) },
     owner,
     slots: count,
+    parallelLimit: Number.POSITIVE_INFINITY,
     clock: systemClock,
     log: silentLogger,
   });

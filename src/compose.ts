@@ -278,6 +278,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
       }),
       owner,
       slots,
+      parallelLimit: config.parallelLimit,
       clock,
       log,
     }),

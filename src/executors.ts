@@ -61,7 +61,7 @@ export function openExecutors(parts: ExecutorsParts): Executors {
   return {
     executor,
     local,
-    slots: Math.min(isRemote ? config.remote.slots : config.local.slots, config.parallelLimit),
+    slots: isRemote ? config.remote.slots : config.local.slots,
     listening(at) {
       url = at;
       reachableSince = clock.monotonic();

@@ -111,6 +111,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
 
   const dataDir = read(settings.dataDir) ?? defaultDataDir(environment, machine, problems);
   const executor = read(settings.executor) ?? "local";
+  const localSlots = read(settings.localSlots) ?? machine.cores;
   const remoteSlots = read(settings.remoteSlots) ?? 16;
   const config: ServerConfig = {
     dataDir,
@@ -119,10 +120,10 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
     tls: { files: tlsFiles(read, [ofVariables, ofFile], problems), proxy: read(settings.tlsProxy) ?? false },
     executor,
-    parallelLimit: read(settings.parallelLimit) ?? (executor === "remote" ? remoteSlots : machine.cores),
+    parallelLimit: read(settings.parallelLimit) ?? (executor === "remote" ? remoteSlots : localSlots),
     logLevel: read(settings.logLevel) ?? null,
     local: {
-      slots: read(settings.localSlots) ?? machine.cores,
+      slots: localSlots,
       user: read(settings.localUser) ?? null,
       minFreeBytes: read(settings.localMinFreeBytes) ?? 256 * 2 ** 20,
       logCapBytes: read(settings.localLogCap) ?? 64 * 2 ** 20,

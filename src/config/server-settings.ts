@@ -80,7 +80,7 @@ export const settings = {
   parallelLimit: define(
     "parallel_limit",
     integer(1, 1000),
-    "number of cores; with the executor remote its slots",
+    "as many as the executor has slots",
     "How many steps of one run may run at the same time.",
   ),
   logLevel: define(
@@ -93,7 +93,7 @@ export const settings = {
     "local.slots",
     integer(1, 1000),
     "number of cores",
-    "How many steps run here at the same time.",
+    "How many steps run here at the same time, of all runs together.",
   ),
   localUser: define(
     "local.user",

@@ -27,8 +27,14 @@ export type PlanMode = "carry" | "record";
 
 /**
  * @param mode `record` writes down what has ended and starts nothing (another command will carry the run on).
+ * @param parallelLimit maximum number of the run's steps that run at the same time
  */
-export function plan(snapshot: Snapshot, evidence: Evidence, mode: PlanMode = "carry"): Plan {
+export function plan(
+  snapshot: Snapshot,
+  evidence: Evidence,
+  mode: PlanMode = "carry",
+  parallelLimit = Number.POSITIVE_INFINITY,
+): Plan {
   if (isFinalRun(snapshot.run.status)) return { changes: null, intents: [] };
   const draft = new Draft(snapshot);
   if (!snapshot.run.resolved) {
@@ -39,7 +45,7 @@ export function plan(snapshot: Snapshot, evidence: Evidence, mode: PlanMode = "c
   const failure = settleExecutions(draft, evidence) ?? null;
   const job = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
   if (job === undefined) finishRunFromJobs(draft);
-  else advanceJob(draft, job, { snapshot, failure: snapshot.failure ?? failure, mode });
+  else advanceJob(draft, job, { snapshot, failure: snapshot.failure ?? failure, mode, parallelLimit });
   return { changes: draft.changes(), intents: draft.intents };
 }
 
@@ -79,6 +85,7 @@ function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undef
       draft.moveStep(step, "failed");
       first ??= {
         stepName: step.name,
+        parallelGroup: step.parallelGroup,
         reason: verdict.reason,
         message: verdict.message,
         retry: step.plan.retry,
@@ -111,23 +118,33 @@ interface JobContext {
   readonly snapshot: Snapshot;
   readonly failure: FailureView | null;
   readonly mode: PlanMode;
+  readonly parallelLimit: number;
 }
 
-function advanceJob(draft: Draft, job: Job, { snapshot, failure, mode }: JobContext): void {
-  if (draft.steps.some((step) => step.status === "running")) {
+function advanceJob(draft: Draft, job: Job, context: JobContext): void {
+  const { snapshot, failure, mode, parallelLimit } = context;
+  const canceled = snapshot.anyCanceled || draft.steps.some((step) => step.status === "canceled");
+  const isEnding = canceled || draft.run.cancelRequested;
+  const pending = draft.steps.filter((step) => step.status === "pending");
+  const running = draft.steps.filter((step) => step.status === "running");
+  const begunGroup = running[0]?.parallelGroup ?? failure?.parallelGroup ?? null;
+  const groupGoesOn = begunGroup !== null && pending[0]?.parallelGroup === begunGroup && !isEnding;
+  if (groupGoesOn) {
+    if (mode === "carry") startSteps(draft, parallelLimit - running.length);
+    return;
+  }
+  if (running.length > 0) {
     if (draft.run.cancelRequested)
       for (const execution of draft.executions)
         if (!isFinalExecution(execution.status))
           draft.intents.push({ kind: "cancel", executionId: execution.id });
     return;
   }
-  const canceled = snapshot.anyCanceled || draft.steps.some((step) => step.status === "canceled");
-  const pending = draft.steps.filter((step) => step.status === "pending");
   const stopped = draft.run.cancelRequested && (pending.length > 0 || job.status === "pending");
   if (failure !== null) failJob(draft, job, failure);
   else if (canceled || stopped) cancelJob(draft, job);
   else if (pending.length === 0 && job.status === "running") finishJob(draft, job);
-  else if (mode === "carry") startJob(draft, job, snapshot);
+  else if (mode === "carry") startJob(draft, job, context);
 }
 
 /**
@@ -145,28 +162,36 @@ function finishJob(draft: Draft, job: Job): void {
   else if (draft.run.cancelRequested) cancelJob(draft, next);
 }
 
-function startJob(draft: Draft, job: Job, snapshot: Snapshot): void {
+function startJob(draft: Draft, job: Job, { snapshot, parallelLimit }: JobContext): void {
   if (job.type === "deploy" && snapshot.deployBlock !== null) {
     if (snapshot.deployBlock.outcome === "active") return;
     const id = snapshot.deployBlock.deploymentId;
     const message = `the outcome of the earlier deployment ${id} to this release is not known; look at the target, then settle it with: shipinator deployments resolve ${id} --succeeded|--failed`;
-    failJob(draft, job, { stepName: "deploy", reason: "deploy_unknown", message, retry: null });
+    failJob(draft, job, {
+      stepName: "deploy",
+      parallelGroup: null,
+      reason: "deploy_unknown",
+      message,
+      retry: null,
+    });
     return;
   }
   if (job.status === "pending") draft.moveJob(job, "running", null, null);
   if (draft.run.status === "pending") draft.moveRun("running", null, null);
   draft.moveRunPhase(phaseAtStart[job.type]);
-  startSteps(draft);
+  startSteps(draft, parallelLimit);
 }
 
-/** The next step, or the whole of its parallel group. A job without steps has none, and the next advance ends it. */
-function startSteps(draft: Draft): void {
-  const first = draft.steps.find((step) => step.status === "pending");
-  if (first === undefined) return;
-  for (const step of draft.steps) {
-    const together =
-      step === first || (first.parallelGroup !== null && step.parallelGroup === first.parallelGroup);
-    if (step.status !== "pending" || !together) continue;
+/**
+ * Starts the next step, or as many of its parallel group as the limit allows; those that are left start as others end,
+ * also after a failure among them. A job without steps has none, and the next advance ends it.
+ */
+function startSteps(draft: Draft, limit: number): void {
+  const pending = draft.steps.filter((step) => step.status === "pending");
+  const group = pending[0]?.parallelGroup ?? null;
+  const together =
+    group === null ? pending.slice(0, 1) : pending.filter((step) => step.parallelGroup === group);
+  for (const step of together.slice(0, Math.max(0, limit))) {
     draft.moveStep(step, "running");
     draft.addExecution(step);
   }

@@ -50,6 +50,7 @@ export interface ExecutionView {
 
 export interface FailureView {
   readonly stepName: string;
+  readonly parallelGroup: string | null;
   readonly reason: FailureReason;
   readonly message: string | null;
   readonly retry: StepPlan["retry"];

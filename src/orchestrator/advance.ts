@@ -163,7 +163,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       settled: attempts.settledOf(snapshot.executions),
       begun: attempts.begunOf(snapshot.executions),
     };
-    const decision = plan(snapshot, evidence, run.mode);
+    const decision = plan(snapshot, evidence, run.mode, deps.parallelLimit);
     if (decision.changes === null) {
       perform(snapshot, decision);
       return decision.intents.length === 0 ? "nothing" : "done";

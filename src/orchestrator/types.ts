@@ -32,8 +32,10 @@ export interface OrchestratorDeps {
   readonly resolver: Resolver;
   /** This process's row in `nodes`; every write of run state carries both. */
   readonly owner: { readonly node: NodeId; readonly epoch: number };
-  /** Executions carried at once. */
+  /** Maximum number of executions that run at the same time, of all runs. */
   readonly slots: number;
+  /** Maximum number of executions of one run that run at the same time. */
+  readonly parallelLimit: number;
   readonly clock: Clock;
   readonly log: Logger;
 }

@@ -86,10 +86,10 @@ select
     ) e
   ), '[]'::json) as executions,
   (
-    select json_build_object('stepName', f.name, 'reason', coalesce(e.failure_reason, 'internal'),
+    select json_build_object('stepName', f.name, 'parallelGroup', f.parallel_group, 'reason', coalesce(e.failure_reason, 'internal'),
       'message', e.message, 'retry', f.plan -> 'retry')
     from (
-      select s.id, s.name, s.plan
+      select s.id, s.name, s.parallel_group, s.plan
       from job_steps s
       where s.job_id = (select a.id from active a) and s.status = 'failed'
       order by s.finished_at, s.execution_order

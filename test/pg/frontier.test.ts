@@ -121,7 +121,13 @@ describe("the frontier", () => {
     await advance(fixture, id, { ends: { b: "failed" } });
     await advance(fixture, id, { ends: { a: "failed" } });
     const { failure, steps: shown } = await frontier(fixture.store, id);
-    expect(failure).toEqual({ stepName: "b", reason: "script_failed", message: "b ended", retry: null });
+    expect(failure).toEqual({
+      stepName: "b",
+      parallelGroup: "g",
+      reason: "script_failed",
+      message: "b ended",
+      retry: null,
+    });
     expect(shown.map(({ name }) => name)).toEqual(["c", "d"]);
   });
 

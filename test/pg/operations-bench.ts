@@ -94,6 +94,7 @@ export async function createOperationsBench(
     inators,
     owner,
     slots: 0,
+    parallelLimit: 1,
     resolver: {
       resolve: () => Promise.reject(new Problem("source_unavailable", "nothing is resolved here")),
     },

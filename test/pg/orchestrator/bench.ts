@@ -33,6 +33,7 @@ export interface Process {
 
 export interface ProcessOptions extends Omit<FakeExecutorOptions, "world" | "clock"> {
   readonly slots?: number;
+  readonly parallelLimit?: number;
   readonly database?: Database;
   /** Stands before the fake executor. */
   readonly around?: (executor: FakeExecutor) => Executor;
@@ -92,6 +93,7 @@ export async function createBench(given?: Fixture): Promise<Bench> {
     world,
     async process(options = {}) {
       const { slots = 4, database, around = (it) => it, deps = {}, idle, ...script } = options;
+      const { parallelLimit = Number.POSITIVE_INFINITY } = options;
       const owner = await registerNode(store);
       const gate = createGate();
       const executor = createFakeExecutor({ ...script, world, clock });
@@ -106,6 +108,7 @@ export async function createBench(given?: Fixture): Promise<Bench> {
         inators: new Map([buildinator, testinator, deployinator].map((it) => [it.jobType, it])),
         owner,
         slots,
+        parallelLimit,
         clock,
         log: silentLogger,
       });

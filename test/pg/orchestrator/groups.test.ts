@@ -63,6 +63,32 @@ describe("a parallel group", () => {
   });
 });
 
+describe("the limit of one run", () => {
+  it("lets other runs have the slots that are left, and the rest of its group begin as others end", async () => {
+    await using bench = await createBench(fixture);
+    const names = ["a", "b"].flatMap((prefix) =>
+      Array.from({ length: 3 }, (_, index) => `${prefix}${index}`),
+    );
+    const process = await bench.process({ slots: 4, parallelLimit: 2, script: held(...names) });
+    const a = await bench.begin(process, { build: group(3, "a"), test: [stepPlan("after")] });
+    expect(begunNames(bench.world)).toEqual(["a0", "a1"]);
+    const b = await bench.begin(process, { build: group(3, "b") });
+    expect(begunNames(bench.world)).toEqual(["a0", "a1", "b0", "b1"]);
+    process.executor.finish("a0", fakeOutcomes.failure);
+    await bench.quiet();
+    expect((await bench.view(a)).steps).toMatchObject({ a0: "failed", a1: "running", a2: "running" });
+    for (const name of ["a1", "a2", "b0", "b1", "b2"]) {
+      process.executor.finish(name);
+      await bench.quiet();
+    }
+    expect(await bench.view(a)).toMatchObject({
+      status: "failed",
+      steps: { a2: "succeeded", after: "skipped" },
+    });
+    expect((await bench.view(b)).status).toBe("success");
+  });
+});
+
 describe("slots", () => {
   it("hold back what does not fit, and let it go as others end", async () => {
     await using bench = await createBench(fixture);

@@ -120,6 +120,15 @@ registry: { plain_http: ["a:5000", b] }
     );
   });
 
+  it("let one run use all slots unless they say how many", () => {
+    const slots = { SHIPINATOR_LOCAL_SLOTS: "16" };
+    expect(load(slots)).toMatchObject({ parallelLimit: 16, local: { slots: 16 } });
+    expect(load({ ...slots, SHIPINATOR_PARALLEL_LIMIT: "2" })).toMatchObject({
+      parallelLimit: 2,
+      local: { slots: 16 },
+    });
+  });
+
   it("are variables over the file", () => {
     const config = load(
       {

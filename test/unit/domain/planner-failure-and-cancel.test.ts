@@ -17,7 +17,13 @@ describe("failure", () => {
   it("lets the group finish, then skips the rest and fails with the first reason", () => {
     const [other, later] = [step("b", "running", { parallelGroup: "g" }), step("c", "pending", { order: 2 })];
     const live = execution(other, "running");
-    const first = { stepName: "a", reason: "timed_out", message: "after 60 s", retry: null } as const;
+    const first = {
+      stepName: "a",
+      parallelGroup: null,
+      reason: "timed_out",
+      message: "after 60 s",
+      retry: null,
+    } as const;
     const { changes } = plan(
       snapshot({
         run: { status: "running" },

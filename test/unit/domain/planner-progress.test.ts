@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { plan, type StepView } from "../../../src/domain/index.ts";
-import { execution, nothing, settled, snapshot, step, succeeded } from "./snapshots.ts";
+import { type Evidence, plan, type StepView } from "../../../src/domain/index.ts";
+import { execution, failed, nothing, settled, snapshot, step, succeeded } from "./snapshots.ts";
 
 describe("starting", () => {
   it("starts run, job and the first step, and asks for its submission", () => {
@@ -21,6 +21,41 @@ describe("starting", () => {
     const later = step("d", "pending", { order: 3, parallelGroup: "h" });
     const { changes } = plan(snapshot({ steps: [...group, later] }), nothing);
     expect(changes?.steps.map((change) => change.id)).toEqual(group.map((one) => one.id));
+  });
+
+  it("starts as much of a group as the limit allows, and more as others end", () => {
+    const running = step("a", "running", { parallelGroup: "g" });
+    const waiting = ["b", "c", "d"].map((name, index) =>
+      step(name, "pending", { order: index + 1, parallelGroup: "g" }),
+    );
+    const live = execution(running, "running");
+    const given = snapshot({
+      run: { status: "running", phase: "building" },
+      jobs: { build: "running" },
+      steps: [running, ...waiting],
+      executions: [live],
+    });
+    const started = (evidence: Evidence, limit: number) =>
+      plan(given, evidence, "carry", limit).changes?.newExecutions.map(({ stepId }) => stepId) ?? [];
+    const ids = waiting.map(({ id }) => id);
+    expect(started(nothing, 1)).toEqual([]);
+    expect(started(nothing, 3)).toEqual(ids.slice(0, 2));
+    expect(started({ settled: [settled(live, succeeded)], begun: [] }, 2)).toEqual(ids.slice(0, 2));
+    expect(started({ settled: [settled(live, failed)], begun: [] }, 1)).toEqual(ids.slice(0, 1));
+  });
+
+  it("leaves the rest of a group to whoever carries the run, after a failure too", () => {
+    const waiting = step("b", "pending", { order: 1, parallelGroup: "g" });
+    const given = snapshot({
+      run: { status: "running", phase: "building" },
+      jobs: { build: "running" },
+      steps: [waiting],
+      failure: { stepName: "a", parallelGroup: "g", reason: "script_failed", message: null, retry: null },
+    });
+    expect(plan(given, nothing, "record", 1).changes).toBeNull();
+    expect(plan(given, nothing, "carry", 1).changes?.newExecutions).toMatchObject([{ stepId: waiting.id }]);
+    const canceled = { ...given, run: { ...given.run, cancelRequested: true } };
+    expect(plan(canceled, nothing, "carry", 1).changes?.newExecutions).toEqual([]);
   });
 
   it("records without starting when it only writes down", () => {
