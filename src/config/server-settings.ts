@@ -202,7 +202,7 @@ export const settings = {
     "git.allow_file_urls",
     flag,
     "false",
-    "Whether file:// addresses of repositories are taken.",
+    "Accepts file:// addresses and local paths of repositories, from tokens for all projects alone.",
   ),
   registryPlainHttp: define(
     "registry.plain_http",

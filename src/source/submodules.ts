@@ -7,7 +7,7 @@ import { formatOf, type Mirror, mirrorAt, openMirror, treeOfCommit } from "./mir
 import type { Room } from "./room.ts";
 import { addressesIn, keptAddresses } from "./submodule-addresses.ts";
 import type { CheckedOut } from "./types.ts";
-import { checkUrl, isSameHost, quote, resolveSubmoduleUrl } from "./url.ts";
+import { checkUrl, isLocalAddress, isSameHost, quote, resolveSubmoduleUrl } from "./url.ts";
 
 const maxDepth = 10;
 
@@ -80,7 +80,9 @@ async function fetchSubmodule(
       remedy: `Add one with \`git submodule add\`, or remove the entry with \`git rm --cached\`.`,
       place: path,
     });
-  const cloneUrl = checkUrl(address, room.urls);
+  // Whoever pushes to a hosted repository must not read repositories of the server's machine through it.
+  const allowLocal = room.urls.allowLocal && isLocalAddress(around.cloneUrl);
+  const cloneUrl = checkUrl(address, { ...room.urls, allowLocal });
   // What opens a repository opens those of its host that it names; other hosts do not get to see it.
   const credential =
     around.credential != null && isSameHost(cloneUrl, around.cloneUrl) ? around.credential : null;

@@ -49,11 +49,14 @@ export function checkUrl(url: string, policy: UrlPolicy): string {
   return named === undefined ? checkScpLike(url) : checkScheme(url, named, policy);
 }
 
+const localRemedy =
+  "Give an https or ssh address. Local addresses need a token for all projects, on a server that listens on loopback (directories) or has SHIPINATOR_GIT_ALLOW_FILE_URLS=true.";
+
 function checkPath(path: string, policy: UrlPolicy): string {
   if (!policy.allowLocal)
     throw refuse(
-      `The repository address ${quote(path)} is a path on this machine, which is not allowed here`,
-      "Give an https or ssh address.",
+      `The repository address ${quote(path)} is a path on the server's machine, which is not allowed here`,
+      localRemedy,
     );
   return path.length > 1 ? path.replace(/\/+$/, "") : path;
 }
@@ -61,11 +64,7 @@ function checkPath(path: string, policy: UrlPolicy): string {
 function checkScheme(url: string, named: string, policy: UrlPolicy): string {
   switch (named) {
     case "file": {
-      if (!policy.allowLocal)
-        throw refuse(
-          "file:// addresses are not allowed here",
-          "Give an https or ssh address, or the directory itself; SHIPINATOR_GIT_ALLOW_FILE_URLS=true allows them.",
-        );
+      if (!policy.allowLocal) throw refuse("file:// addresses are not allowed here", localRemedy);
       const path = url.slice("file://".length);
       if (!path.startsWith("/"))
         throw refuse(`${quote(url)} is not file:///absolute/path`, "Give three slashes.");
@@ -131,6 +130,9 @@ function checkScpLike(url: string): string {
     );
   return url.replace(/\/+$/, "");
 }
+
+/** True for a path or a file:// address, in its canonical spelling. */
+export const isLocalAddress = (url: string): boolean => url.startsWith("/") || url.startsWith("file://");
 
 const isScpLike = (url: string) => !scheme.test(url) && scpLike.test(url);
 

@@ -29,7 +29,7 @@ import {
   type Scope,
 } from "../../src/operations/index.ts";
 import { createOrchestrator } from "../../src/orchestrator/index.ts";
-import { createSource } from "../../src/source/index.ts";
+import { createSource, type UrlPolicy } from "../../src/source/index.ts";
 import { jobOf, specOf } from "../unit/executor/specs.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
@@ -70,12 +70,12 @@ export interface Team {
 
 export async function createOperationsBench(
   localPaths: "allowed" | "refused" = "refused",
+  urlPolicy: UrlPolicy = { allowLocal: false, allowHttp: false },
 ): Promise<OperationsBench> {
   const fixture = await createFixture();
   const { store, owner } = fixture;
   const directory = mkdtempSync(join(tmpdir(), "shipinator-operations-"));
   const parts = { clock: systemClock, log: silentLogger };
-  const urlPolicy = { allowLocal: false, allowHttp: false };
   const executor = createFakeExecutor({ world: createFakeWorld(), clock: systemClock });
   const inators = new Map([[buildinator.jobType, buildinator]]);
   const artifacts = createArtifactStore({

@@ -175,4 +175,22 @@ describe("repositories", () => {
       code: "source_refused",
     });
   });
+
+  it("may be local by the setting, and never for an admin of one project", async () => {
+    await using open = await createOperationsBench("refused", { allowLocal: true, allowHttp: false });
+    const { id: project_id } = await open.local.projects.create({ name: "local" });
+    const all = open.operations.as(await open.caller("admin", null));
+    const one = open.operations.as(await open.caller("admin", project_id));
+    const { id } = await one.repositories.create({ project_id, clone_url: address() });
+    for (const path of ["/srv/other", "/srv/../srv/other", "file:///srv/other", "FILE:///srv/other"]) {
+      const refused = {
+        code: "source_refused",
+        remedy: expect.stringContaining("need a token for all projects"),
+      };
+      await expect(one.repositories.create({ project_id, clone_url: path })).rejects.toMatchObject(refused);
+      await expect(one.repositories.update(id, { clone_url: path })).rejects.toMatchObject(refused);
+    }
+    for (const clone_url of ["/srv/app", "file:///srv/app"])
+      expect(await all.repositories.create({ project_id, clone_url })).toMatchObject({ clone_url });
+  });
 });

@@ -256,6 +256,17 @@ describe("submodules", () => {
     await expect(asked).rejects.toMatchObject({ code: "source_refused" });
     expect(existsSync(marker)).toBe(false);
   });
+
+  it.each(["", "file://"])(
+    "of a hosted repository are not %srepositories of this machine",
+    async (prefix) => {
+      place.git(origin, "config", "-f", ".gitmodules", "submodule.vendor/lib.url", `${prefix}${library}`);
+      commitAll(place, origin, "local");
+      const hosted = { ...(await resolved()), cloneUrl: "https://git.example/origin", submodules: true };
+      const asked = place.source.checkout(hosted, join(place.path, "target"));
+      await expect(asked).rejects.toMatchObject({ code: "source_refused" });
+    },
+  );
 });
 
 describe("hostile trees", () => {

@@ -57,7 +57,7 @@ describe("addresses that are refused", () => {
     ["https://example.test/a\u001b[2Jb", /control character/],
     ["file:///etc", /file:\/\/ addresses are not allowed/],
     ["FILE:///etc", /file:\/\/ addresses are not allowed/],
-    ["/etc", /path on this machine/],
+    ["/etc", /path on the server's machine/],
     ["http://example.test/app.git", /anybody on the way/],
     ["git://example.test/app.git", /git:\/\/ are not allowed/],
     ["ftp://example.test/app.git", /ftp:\/\/ are not allowed/],
