@@ -4,11 +4,16 @@ import { dirname } from "node:path";
 import { Problem } from "../../kernel/index.ts";
 import type { StepAccount } from "./options.ts";
 
-/** What stands before a step's shell. */
-export function becoming(account: StepAccount | undefined): readonly string[] {
-  if (account === undefined) return [];
-  const { setpriv, uid, gid } = account;
-  return [setpriv, `--reuid=${uid}`, `--regid=${gid}`, "--init-groups", "--"];
+/**
+ * Everything that root runs for steps gets this environment and no other: the loader and the C library obey variables,
+ * and a step's are for its account alone.
+ */
+export const rootEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
+
+/** Becomes the account and reads commands from standard input. `sudo` and its like give a step nothing back. */
+export function accountShell({ setpriv, uid, gid }: StepAccount): readonly string[] {
+  const become = [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups", "--no-new-privs"];
+  return [setpriv, ...become, "--", "/bin/sh", "-s"];
 }
 
 /** @throws Problem environment: a directory above the workspaces does not let the account pass */

@@ -7,7 +7,7 @@ import { statfs } from "node:fs/promises";
 import type { ExecutionSpec, ExecutionStatus } from "../../domain/index.ts";
 import { errorMessage, Problem } from "../../kernel/index.ts";
 import type { ClosingJob, ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
-import { becoming, refuseUnreachable } from "./account.ts";
+import { accountShell, refuseUnreachable, rootEnvironment } from "./account.ts";
 import { createAttempts } from "./attempts.ts";
 import { createDeadlines } from "./deadlines.ts";
 import type { Attempt } from "./ending.ts";
@@ -20,6 +20,7 @@ import type { KillRung, LocalExecutorOptions } from "./options.ts";
 import { findOutputs } from "./outputs.ts";
 import {
   createShellFinder,
+  entryText,
   environmentFault,
   prologueText,
   type StepRecord,
@@ -76,7 +77,10 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   const deadlines = createDeadlines(options.clock);
   const findShell = createShellFinder();
   const sh = systemShell();
-  const helper = createHelper(options.environment, options.account);
+  const helper = createHelper(
+    options.account === undefined ? options.environment : rootEnvironment,
+    options.account,
+  );
   const attempts = createAttempts({
     options,
     deadlines,
@@ -111,10 +115,13 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       spec.shell !== null || Buffer.byteLength(spec.command) > longestArgument || spec.command.includes("\0");
     if (inFile) writeFileSync(paths.script, spec.command);
     if (inFile && options.account !== undefined) chmodSync(paths.script, 0o644);
-    const command = [
-      ...becoming(options.account),
-      ...[shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])],
-    ];
+    const command = [shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])];
+    const account =
+      options.account === undefined ? null : { shell: accountShell(options.account), entry: paths.entry };
+    if (account !== null) {
+      const whole = { ...options.environment, ...environment };
+      writeFileSync(paths.entry, entryText({ environment: whole, shell: command }), { mode: 0o600 });
+    }
     const values = Object.values(secrets);
     if (values.length > 0) writeFileSync(paths.masked, JSON.stringify(values), { mode: 0o600 });
     const logFile = await options.logFile(spec.executionId);
@@ -136,6 +143,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
           logCapBytes: options.logCapBytes,
           pump: values.length > 0 ? [...options.maskingPump, paths.masked] : [],
           shell: command,
+          account,
         }),
         { mode: 0o600 },
       );

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { errorMessage, Problem } from "../../kernel/index.ts";
+import { closeInherited } from "./machine.ts";
 import type { StepAccount } from "./options.ts";
 import { helperScript, shimScript } from "./scripts.ts";
 
@@ -36,6 +37,7 @@ export function createHelper(
   }
 
   function start(): ChildProcess {
+    closeInherited();
     const account = owner === undefined ? "" : `${owner.uid}:${owner.gid}`;
     const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript, account], {
       cwd: "/",

@@ -1,7 +1,7 @@
 /**
  * Where things are below the executor's directory:
  * `<job id>.<attempt>/{workspace,tmp,artifacts}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
- * `steps/<step id>.<attempt>` beside `….{gate,script,masked,drained,cancel,outcome}`; `spares/<id>` for lanes in reserve;
+ * `steps/<step id>.<attempt>` beside `….{gate,script,entry,masked,drained,cancel,outcome}`; `spares/<id>` for lanes in reserve;
  * `trash/` for what is being removed. Everything that a restarted server needs is in these files.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -41,6 +41,8 @@ export interface StepPaths {
   readonly gate: string;
   /** The user's script, when it is too long for an argument or its shell is not the default. */
   readonly script: string;
+  /** What a step's account reads before it becomes the user's shell: see `entryText`. */
+  readonly entry: string;
   /** Values to be masked in the log, where there are any. */
   readonly masked: string;
   readonly drained: string;
@@ -72,6 +74,7 @@ export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | 
     file,
     gate: `${file}.gate`,
     script: `${file}.script`,
+    entry: `${file}.entry`,
     masked: `${file}.masked`,
     drained: `${file}.drained`,
     cancel: `${file}.cancel`,

@@ -1,5 +1,5 @@
 /** This machine and its processes, as /proc tells. A pid alone names nobody: it is compared with its start time. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { errorCode } from "../../kernel/index.ts";
 
 export interface Machine {
@@ -65,6 +65,21 @@ export function isExecuting(pid: number): boolean {
   const [memory, environmentStart] = [fields[20], fields[47]];
   return memory !== undefined && memory !== "0" && environmentStart === "0";
 }
+
+/**
+ * Closes the descriptors that this process inherited beyond its standard streams, which what it starts would inherit in
+ * turn. Those that Node opens are closed on exec by themselves, as are the first few that it finds at its start.
+ */
+export function closeInherited(): void {
+  for (const name of readdirSync("/proc/self/fdinfo")) {
+    const descriptor = Number(name);
+    const flags = /^flags:\s*([0-7]+)$/m.exec(readProc(`/proc/self/fdinfo/${name}`) ?? "")?.[1];
+    if (descriptor > 2 && flags !== undefined && (Number.parseInt(flags, 8) & closeOnExec) === 0)
+      closeSync(descriptor);
+  }
+}
+
+const closeOnExec = 0o2000000;
 
 /** Null when the process is gone or belongs to somebody else. */
 function readProc(path: string): string | null {

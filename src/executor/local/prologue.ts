@@ -1,6 +1,8 @@
 /**
  * The file that the shim sources twice: for cap, log and pump (two parameters), and as the step (three) for environment,
- * directory, and the user's shell. Its first line is a comment that holds what a restarted server must know
+ * directory, and the user's shell. A step of another account has its environment in a file of its own, the entry, which
+ * the account's shell reads from a descriptor that it inherits: the shim is root's, and what a loader or a library takes
+ * from an environment must not reach it. Its first line is a comment that holds what a restarted server must know
  * of the step. Script and environment travel in files because one argument may not be longer than 128 KiB, and a shell
  * reads a file in one gulp, but a FIFO byte by byte.
  */
@@ -22,6 +24,8 @@ export interface PrologueInput {
   readonly environment: Readonly<Record<string, string>>;
   /** Shell, arguments and script, the shell as an absolute path. */
   readonly shell: readonly string[];
+  /** How the step becomes another account, and the file with its entry; null where it is the shim's own. */
+  readonly account: { readonly shell: readonly string[]; readonly entry: string } | null;
   readonly logCapBytes: number;
   /** The pump's command where secrets are to be masked, but for the cap and the file of what was drained; else empty. */
   readonly pump: readonly string[];
@@ -50,16 +54,29 @@ export function systemShell(): SystemShell {
  * dies by a signal.
  */
 export function prologueText(input: PrologueInput): string {
-  const exports = Object.entries(input.environment).map(
-    ([name, value]) => `export ${name}=${shellQuote(value)}\n`,
-  );
+  const { account } = input;
+  const step =
+    account === null
+      ? `${exportsOf(input)}(${quoted(input.shell)}) 2>&1`
+      : `(exec ${quoted(account.shell)}) 2>&1 <${shellQuote(account.entry)}`;
   return `#${JSON.stringify(input.record)}
-case $# in 2) cap=${input.logCapBytes} log=${shellQuote(input.record.logFile)} pump=${shellQuote(input.pump.map(shellQuote).join(" "))}; return ;; esac
+case $# in 2) cap=${input.logCapBytes} log=${shellQuote(input.record.logFile)} pump=${shellQuote(quoted(input.pump))}; return ;; esac
 cd ${shellQuote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
 unset OLDPWD
-${exports.join("")}(${input.shell.map(shellQuote).join(" ")}) 2>&1
+${step}
 ${endOfPrologue}`;
 }
+
+/** What the account's shell is told, which has no arguments: no environment and no command is shown to `ps` by it. */
+export const entryText = (input: Pick<PrologueInput, "environment" | "shell">): string =>
+  `${exportsOf(input)}exec ${quoted(input.shell)} </dev/null\n`;
+
+const quoted = (words: readonly string[]) => words.map(shellQuote).join(" ");
+
+const exportsOf = ({ environment }: Pick<PrologueInput, "environment">) =>
+  Object.entries(environment)
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}\n`)
+    .join("");
 
 /** Comes first at the prologue's end: a quoted value could hold the like, but then the true one comes after it. */
 const endOfPrologue = "#end\n";

@@ -10,6 +10,7 @@ const text = (environment: Record<string, string> = {}) =>
     shell: ["/bin/sh", "-e", "-c", "echo '1'"],
     logCapBytes: 9,
     pump: [],
+    account: null,
   });
 
 describe("a step's file", () => {
