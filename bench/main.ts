@@ -5,6 +5,7 @@ import { benchCli } from "./cli.ts";
 import { benchCompletions } from "./completions.ts";
 import { benchDeploys } from "./deploys.ts";
 import type { Outcome } from "./harness.ts";
+import { benchLists } from "./lists.ts";
 import { benchLogs } from "./logs.ts";
 import { benchReaders } from "./readers.ts";
 import { benchRuns } from "./runs.ts";
@@ -26,6 +27,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   transfers: benchTransfers,
   uploads: benchUploads,
   readers: benchReaders,
+  lists: benchLists,
 };
 
 const words = process.argv.slice(2);

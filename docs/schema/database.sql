@@ -349,7 +349,7 @@ END AND ((owner_node IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at
   CREATE INDEX pipeline_runs_list_of_pipeline_status ON public.pipeline_runs USING btree (pipeline_id, status, created_at, id)
   CREATE INDEX pipeline_runs_list_of_project ON public.pipeline_runs USING btree (project_id, created_at, id)
   CREATE INDEX pipeline_runs_list_of_project_status ON public.pipeline_runs USING btree (project_id, status, created_at, id)
-  CREATE INDEX pipeline_runs_list_of_ref ON public.pipeline_runs USING btree (pipeline_id, regexp_replace(git_ref, '^refs/(heads|tags)/'::text, ''::text), created_at, id)
+  CREATE INDEX pipeline_runs_list_of_ref ON public.pipeline_runs USING btree (pipeline_id, git_ref, created_at, id)
   CREATE INDEX pipeline_runs_list_of_sha ON public.pipeline_runs USING btree (git_sha, created_at, id) WHERE (git_sha IS NOT NULL)
   CREATE INDEX pipeline_runs_list_of_status ON public.pipeline_runs USING btree (status, created_at, id)
   CREATE INDEX pipeline_runs_number ON public.pipeline_runs USING btree (number)
