@@ -370,12 +370,14 @@ table pipelines
   next_number integer not null default 1
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
+  archived_at timestamp with time zone
   constraint pipelines_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 1024)))
   constraint pipelines_next_number_check CHECK ((next_number > 0))
   constraint pipelines_pkey PRIMARY KEY (id)
   constraint pipelines_repository_id_fkey FOREIGN KEY (repository_id) REFERENCES repositories(id)
   constraint pipelines_repository_id_name_key UNIQUE (repository_id, name)
   CREATE INDEX pipelines_list ON public.pipelines USING btree (created_at, id)
+  CREATE TRIGGER pipelines_archived BEFORE UPDATE ON public.pipelines FOR EACH ROW WHEN ((old.archived_at IS NOT NULL)) EXECUTE FUNCTION refuse_change('a removed pipeline never changes')
 
 table projects
   id uuid not null
@@ -383,10 +385,12 @@ table projects
   description text not null default ''::text
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
+  archived_at timestamp with time zone
   constraint projects_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 1024)))
   constraint projects_name_key UNIQUE (name)
   constraint projects_pkey PRIMARY KEY (id)
   CREATE INDEX projects_list ON public.projects USING btree (created_at, id)
+  CREATE TRIGGER projects_archived BEFORE UPDATE ON public.projects FOR EACH ROW WHEN ((old.archived_at IS NOT NULL)) EXECUTE FUNCTION refuse_change('a removed project never changes')
 
 table registry_logins
   project_id uuid not null

@@ -48,6 +48,8 @@ export interface Files {
   makeDirectory(path: string): Promise<void>;
   /** @throws Problem conflict, usage, storage_failed */
   create(file: NewFile): Promise<PendingFile>;
+  /** Removes a file; fine when it is not there. @throws Problem usage */
+  remove(path: string): Promise<void>;
 }
 
 /** `run` carries runs to their end; `read` looks, and records what has finished meanwhile. */

@@ -8,6 +8,7 @@ import {
   open,
   readdir,
   rename,
+  rm,
   stat,
   unlink,
 } from "node:fs/promises";
@@ -35,6 +36,13 @@ export function createFiles(cwd: string): Files {
       }
     },
     create: (file) => create({ ...file, path: resolve(cwd, file.path) }),
+    async remove(path) {
+      try {
+        await rm(resolve(cwd, path), { force: true });
+      } catch (error) {
+        throw new Problem("usage", `${path} cannot be removed: ${errorMessage(error)}`, { cause: error });
+      }
+    },
   };
 }
 

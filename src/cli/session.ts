@@ -1,11 +1,10 @@
 /** A client for the length of one command that looks and changes nothing. */
-import { Problem } from "../kernel/index.ts";
-import type { Client, PipelineDetail, RunSummary } from "../operations/index.ts";
+import type { Client, RunSummary } from "../operations/index.ts";
 import { type CommandContext, note } from "./context.ts";
 import type { ClientMode, Session } from "./deps.ts";
 import { EXIT } from "./errors.ts";
 import { withInterrupts } from "./interrupts.ts";
-import { shellWord } from "./terminal/format.ts";
+import { resumeWords } from "./printed.ts";
 import { runTitle } from "./watch/step-line.ts";
 
 /** Opens, works, says which runs wait to be continued, closes. The signal aborts on Ctrl-C and when nobody reads. */
@@ -56,40 +55,7 @@ export async function mentionAbandoned(
     if (only !== undefined && only.id !== run.id) continue;
     note(
       context,
-      `${runTitle(run)} was left unfinished; this continues it: shipinator resume ${await runReference(client, run)}`,
+      `${runTitle(run)} was left unfinished; this continues it: shipinator resume ${await resumeWords(context, client, run)}`,
     );
-  }
-}
-
-/** The shortest name of the run that means no other, as a word of a shell. */
-export async function runReference(
-  client: Client,
-  { id, number, pipeline, project }: Pick<RunSummary, "id" | "number" | "pipeline" | "project">,
-): Promise<string> {
-  const last = `${pipeline}#${number}`;
-  return await shortest(id, [String(number), last, `${project}/${last}`], (name) => client.get(name));
-}
-
-/** The shortest name of the pipeline that means no other, as a word of a shell. */
-export async function pipelineReference(
-  client: Client,
-  { id, name, project }: Pick<PipelineDetail, "id" | "name" | "project">,
-): Promise<string> {
-  return await shortest(id, [name, `${project}/${name}`], (asked) => client.pipelines.get(asked));
-}
-
-type Find = (name: string) => Promise<{ readonly id: string }>;
-
-async function shortest(id: string, names: readonly string[], find: Find): Promise<string> {
-  for (const name of names) if ((await idOf(find, name)) === id) return shellWord(name);
-  return id;
-}
-
-async function idOf(find: Find, name: string): Promise<string | null> {
-  try {
-    return (await find(name)).id;
-  } catch (error) {
-    if (error instanceof Problem) return null;
-    throw error;
   }
 }

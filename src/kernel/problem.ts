@@ -25,7 +25,7 @@ export const problems = {
   conflict: [409, 2, "The request contradicts what is recorded"],
   unauthorized: [401, 2, "A valid token is needed"],
   forbidden: [403, 2, "The token does not allow this"],
-  gone: [410, 2, "It was here and has expired"],
+  gone: [410, 2, "It was here and is gone"],
   artifact_missing: [404, 1, "The artifact is missing"],
   artifact_corrupt: [500, 1, "The artifact's bytes do not match its digest"],
   storage_failed: [507, 3, "The storage refused to keep or give bytes"],

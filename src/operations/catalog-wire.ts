@@ -154,6 +154,20 @@ export interface NewRegistryLogin {
   readonly secret: string;
 }
 
+/** Who asks, and what they may. */
+export interface CallerDetail {
+  /** The token's name, or the account at the server's own terminal. */
+  readonly name: string;
+  readonly scope: Scope;
+  /** Null: all projects. */
+  readonly project_id: string | null;
+  readonly project: string | null;
+  /** Null at the server's own terminal. */
+  readonly token_id: string | null;
+  /** Null: never. */
+  readonly expires_at: string | null;
+}
+
 export interface AuditEntry {
   readonly id: string;
   readonly at: string;

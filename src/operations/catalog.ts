@@ -1,5 +1,5 @@
 /**
- * Projects, repositories and pipelines, for one caller: what they do not see is not there. Created twice with one id and
+ * Repositories and pipelines, for one caller: what they do not see is not there. Created twice with one id and
  * the same data, a thing is made once.
  */
 import {
@@ -16,13 +16,13 @@ import type { Page as Rows, Store } from "../store/index.ts";
 import { givenAddress } from "./address.ts";
 import { type Caller, sees } from "./caller.ts";
 import { checkRepository } from "./check-repository.ts";
-import type { PipelineClient, ProjectClient, RepositoryClient } from "./client.ts";
+import type { PipelineClient, RepositoryClient } from "./client.ts";
 import { changedCredential, givenCredential } from "./clone-credential.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { findPipeline } from "./find.ts";
 import type { Guard } from "./guard.ts";
-import { checkName, checkText, givenId } from "./names.ts";
-import { presentPipeline, presentProject, presentRepository } from "./present-catalog.ts";
+import { checkName, givenId } from "./names.ts";
+import { presentPipeline, presentRepository } from "./present-catalog.ts";
 import type { Page } from "./wire.ts";
 
 export interface CallerContext {
@@ -52,53 +52,6 @@ async function visibleRepository(store: Store, caller: Caller, id: string) {
   const row = isId(id) ? await store.repositories.get(brandId<RepositoryId>(id)) : null;
   if (row === null || !sees(caller, row.project_id)) throw notThere("repository", id);
   return row;
-}
-
-export function projectOperations({ deps, caller, guard }: CallerContext): ProjectClient {
-  return {
-    create: ({ id = newId<ProjectId>(), name, description = "" }) =>
-      guard("projects.create", async (tell) => {
-        const { store } = await deps.database();
-        const given = givenId<ProjectId>(id);
-        tell({ project: given, entity: given });
-        const project = {
-          id: given,
-          name: checkName(name, "name"),
-          description: checkText(description, "description"),
-        };
-        return presentProject(await store.projects.create(project, tell.done()));
-      }),
-    get: (id) =>
-      guard("projects.get", async () =>
-        presentProject(await visibleProject((await deps.database()).store, caller, id)),
-      ),
-    list: (page) =>
-      guard("projects.list", async () => {
-        const { store } = await deps.database();
-        const filter = caller.project === null ? {} : { id: caller.project };
-        return present(await store.projects.list(filter, page), presentProject);
-      }),
-    update: (id, { name, description }) =>
-      guard("projects.update", async (tell) => {
-        const { store } = await deps.database();
-        const { id: found } = await visibleProject(store, caller, id);
-        tell({ project: found, entity: id });
-        const change = {
-          ...(name === undefined ? {} : { name: checkName(name, "name") }),
-          ...(description === undefined ? {} : { description: checkText(description, "description") }),
-        };
-        const row = await store.projects.update(found, change, tell.done());
-        if (row === null) throw notThere("project", id);
-        return presentProject(row);
-      }),
-    remove: (id) =>
-      guard("projects.remove", async (tell) => {
-        const { store } = await deps.database();
-        const { id: found } = await visibleProject(store, caller, id);
-        tell({ project: found, entity: id });
-        await store.projects.remove(found, tell.done());
-      }),
-  };
 }
 
 export function repositoryOperations({ deps, caller, guard }: CallerContext): RepositoryClient {

@@ -4,6 +4,7 @@
  */
 import type {
   AuditEntry,
+  CallerDetail,
   NewPipelineRequest,
   NewProjectRequest,
   NewRegistryLogin,
@@ -80,13 +81,19 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Lists are newest first, but for names, which are in their order. `remove` of what is in use is a `conflict`. */
+/** Lists are newest first, but for names, which are in their order. `remove` of a repository with pipelines is a `conflict`. */
 export interface ProjectClient {
   create(project: NewProjectRequest): Promise<ProjectDetail>;
-  get(id: string): Promise<ProjectDetail>;
+  /** `reference`, here and below: an id or a name. */
+  get(reference: string): Promise<ProjectDetail>;
   list(page: PageRequest): Promise<Page<ProjectDetail>>;
-  update(id: string, change: ProjectChange): Promise<ProjectDetail>;
-  remove(id: string): Promise<void>;
+  update(reference: string, change: ProjectChange): Promise<ProjectDetail>;
+  /**
+   * `contents`: what becomes of a project that is not empty; by default it is refused. Removed with its contents, its
+   * secrets, registry logins and tokens are gone at once, and its runs stay until retention deletes them.
+   * @throws Problem conflict: it is not empty (`details` says what is in it), or has runs that are not over
+   */
+  remove(reference: string, contents?: "refuse" | "remove"): Promise<void>;
 }
 
 export interface RepositoryClient {
@@ -107,8 +114,12 @@ export interface PipelineClient {
   /** By id, or as `[PROJECT/]PIPELINE` where that is unique for the caller. */
   get(reference: string): Promise<PipelineDetail>;
   list(filter: PipelineFilter): Promise<Page<PipelineDetail>>;
-  update(id: string, change: PipelineChange): Promise<PipelineDetail>;
-  remove(id: string): Promise<void>;
+  update(reference: string, change: PipelineChange): Promise<PipelineDetail>;
+  /**
+   * It leaves the lists, takes no runs and gives its name up. Its runs stay until retention deletes them.
+   * @throws Problem conflict: it has runs that are not over
+   */
+  remove(reference: string): Promise<void>;
 }
 
 export interface TokenClient {
@@ -146,6 +157,7 @@ export interface Client {
   readonly secrets: SecretClient;
   readonly registries: RegistryClient;
   audit(page: PageRequest): Promise<Page<AuditEntry>>;
+  whoami(): Promise<CallerDetail>;
   /** Validates, accepts and starts a run. What is found before acceptance is a Problem and makes no run. */
   trigger(request: TriggerRequest, signal: AbortSignal): Promise<RunAccepted>;
   list(filter: RunFilter): Promise<Page<RunSummary>>;

@@ -1,23 +1,51 @@
 /** Pipelines, runs, artifacts and deployments as people name them, among what the caller sees. */
 import { brandId, isId, type PipelineId, Problem } from "../kernel/index.ts";
-import type { ArtifactRow, DeploymentRow, PipelineSummaryRow, RunRow, Store } from "../store/index.ts";
+import {
+  type ArtifactRow,
+  type DeploymentRow,
+  type PipelineSummaryRow,
+  type RunRow,
+  removedPipeline,
+  type Store,
+} from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
 import { parseNumberedRun, pipelineGrammar, pipelineReadings, runGrammar, runName } from "./references.ts";
 
-/** By id, or by a name that is unique among what the caller sees. @throws Problem not_found, usage */
+type Pipelines = Pick<Store, "pipelines">;
+
+/**
+ * A pipeline by its id, or by a name that is unique among what the caller sees.
+ * @throws Problem not_found, usage, gone: it was removed
+ */
 export async function findPipeline(
-  store: Pick<Store, "pipelines">,
+  store: Pipelines,
+  caller: Caller,
+  reference: string,
+): Promise<PipelineSummaryRow> {
+  const found = await findAnyPipeline(store, caller, reference);
+  if (found.archived_at === null) return found;
+  throw removedPipeline(`${found.project}/${found.name}`);
+}
+
+/** Also one that was removed, by its id or by the name that it has since. @throws Problem not_found, usage, gone */
+export async function findAnyPipeline(
+  store: Pipelines,
   caller: Caller,
   reference: string,
 ): Promise<PipelineSummaryRow> {
   const byId = isId(reference) ? await store.pipelines.summary(brandId<PipelineId>(reference)) : null;
   if (byId !== null && sees(caller, byId.project_id)) return byId;
-  const found = await store.pipelines.named(pipelineReadings(reference), caller.project ?? undefined);
+  const readings = pipelineReadings(reference);
+  const project = caller.project ?? undefined;
+  const found = await store.pipelines.named(readings, project);
   const [first, second] = found;
-  if (first === undefined)
+  if (first === undefined) {
+    const removed = await store.pipelines.removed(readings, project);
+    if (removed !== null) throw removedPipeline(`${removed.project}/${removed.name}`);
     throw new Problem("not_found", `There is no pipeline ${JSON.stringify(reference)}.`, {
       remedy: `${pipelineGrammar} See which there are: shipinator pipeline list`,
     });
+  }
   if (second !== undefined)
     throw new Problem("usage", `${JSON.stringify(reference)} names more than one pipeline.`, {
       remedy: `Say which, if need be by its id: ${found.map(({ id, name, project }) => `${project}/${name} (${id})`).join(", ")}`,

@@ -10,7 +10,7 @@ import { createAuditWriter } from "./audit-writer.ts";
 import type { CallbackClient } from "./callback-wire.ts";
 import { callbackClient } from "./callbacks.ts";
 import type { Caller } from "./caller.ts";
-import { pipelineOperations, present, projectOperations, repositoryOperations } from "./catalog.ts";
+import { pipelineOperations, present, repositoryOperations } from "./catalog.ts";
 import type { Client } from "./client.ts";
 import { deploymentOperations } from "./deployments.ts";
 import type { OperationsDeps } from "./deps.ts";
@@ -18,6 +18,7 @@ import { allow, createGuard, type Guard } from "./guard.ts";
 import { type KeptAnswers, keepAnswersIn } from "./kept-answers.ts";
 import { presentRun } from "./present.ts";
 import { presentAuditEntry } from "./present-catalog.ts";
+import { projectOperations } from "./projects.ts";
 import { abandonedRuns, takeOver } from "./recovery.ts";
 import { registryOperations } from "./registries.ts";
 import { runOperations } from "./run-operations.ts";
@@ -95,6 +96,15 @@ function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
         const { store } = await deps.database();
         const filter = caller.project === null ? {} : { projectId: caller.project };
         return present(await store.audit.list(filter, page), presentAuditEntry);
+      }),
+    whoami: () =>
+      guard("caller.get", async () => {
+        const { store } = await deps.database();
+        const { name, scope, project: project_id, tokenId: token_id } = caller;
+        const project = project_id === null ? null : await store.projects.get(project_id);
+        const token = token_id === null ? null : await store.tokens.get(token_id);
+        const expires_at = token?.expires_at?.toISOString() ?? null;
+        return { name, scope, project_id, project: project?.name ?? null, token_id, expires_at };
       }),
     abandoned: () => guard("local.run", async () => (await abandonedRuns(deps)).map(presentRun)),
     resume: (runId) =>

@@ -27,7 +27,7 @@ function dated<Row extends Dated>({ created_at, updated_at, ...rest }: Row) {
   return { ...rest, created_at: created_at.toISOString(), updated_at: updated_at.toISOString() };
 }
 
-export const presentProject = (row: ProjectRow): ProjectDetail => dated(row);
+export const presentProject = ({ archived_at: _removed, ...row }: ProjectRow): ProjectDetail => dated(row);
 
 export const presentRepository = (row: RepositoryRow): RepositoryDetail => dated(row);
 
@@ -36,6 +36,7 @@ export const presentSecret = (row: SecretRow): SecretDetail => dated(row);
 export const presentRegistryLogin = (row: RegistryLoginRow): RegistryLogin => dated(row);
 
 export function presentPipeline({
+  archived_at: _removed,
   default_branch: _branch,
   clone_secret: _secret,
   ...row

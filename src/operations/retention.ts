@@ -6,7 +6,11 @@ import type { Discarded, Store } from "../store/index.ts";
 
 export interface RetentionDeps {
   readonly database: () => Promise<{
-    readonly store: { readonly runs: Pick<Store["runs"], "purge">; readonly discards: Store["discards"] };
+    readonly store: {
+      readonly runs: Pick<Store["runs"], "purge">;
+      readonly pipelines: Pick<Store["pipelines"], "purgeArchived">;
+      readonly discards: Store["discards"];
+    };
     readonly artifacts: Pick<ArtifactStore, "remove">;
   }>;
   readonly logs: Pick<LogStore, "remove">;
@@ -26,6 +30,7 @@ const batch = 50;
  */
 export async function forgetOldRuns(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
   if (deps.retentionDays !== null) await purge(deps, deps.retentionDays, signal);
+  await (await deps.database()).store.pipelines.purgeArchived();
   await removeBytes(deps, signal);
 }
 

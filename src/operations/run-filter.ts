@@ -3,7 +3,7 @@ import { brandId, isId, type PipelineId, Problem } from "../kernel/index.ts";
 import type { RunListFilter, Store } from "../store/index.ts";
 import type { Caller } from "./caller.ts";
 import { notThere } from "./catalog.ts";
-import { findPipeline } from "./find.ts";
+import { findAnyPipeline } from "./find.ts";
 import type { RunFilter } from "./wire.ts";
 
 const served =
@@ -45,7 +45,7 @@ async function scopeOf(
   }
   if (pipeline !== undefined) {
     const narrowed = projectId === null ? caller : { ...caller, project: projectId };
-    return { pipelineId: (await findPipeline(store, narrowed, pipeline)).id };
+    return { pipelineId: (await findAnyPipeline(store, narrowed, pipeline)).id };
   }
   return projectId === null ? {} : { projectId };
 }

@@ -54,6 +54,7 @@ export const operationNeeds = {
   "registries.put": administers,
   "registries.list": { ...administers, audit: "not" },
   "registries.remove": administers,
+  "caller.get": reads,
   "audit.list": { ...administers, audit: "not" },
   "metrics.read": { ...reads, reach: "global" },
   "local.run": governs,

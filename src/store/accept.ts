@@ -1,7 +1,7 @@
 /** Accepts a run: its number, itself, its configuration, jobs and steps, and the first of its history, all or nothing. */
 import { createHash } from "node:crypto";
 import type { JobType, PipelineConfig } from "../domain/index.ts";
-import { errorCode, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
+import { errorCode, newId, type PipelineId, type RunId } from "../kernel/index.ts";
 import { type Adopted, adopt } from "./adopt.ts";
 import type { Owner } from "./apply.ts";
 import { type NewAuditEntry, recordAudit } from "./audit.ts";
@@ -9,7 +9,7 @@ import type { Database, Queryable } from "./database.ts";
 import { jobsArgument, makeJobs, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import type { TriggerType } from "./rows.ts";
 import { refuseUnstorable, storableText, strictJson } from "./text.ts";
-import { taken } from "./unique.ts";
+import { noPipeline, taken } from "./unique.ts";
 
 export interface NewRun {
   /** The id that it gets; a fresh one when absent. Accepted twice with one id, it is one run. */
@@ -65,7 +65,7 @@ function canonicalJson(value: unknown): string {
 const numberSql = `
 update pipelines p
 set next_number = p.next_number + 1
-where p.id = $1::uuid
+where p.id = $1::uuid and p.archived_at is null
 returning p.next_number - 1 as number`;
 
 const insertSql = `
@@ -103,7 +103,7 @@ select r.seq from run r`;
  * `plan` is called once, inside the transaction, and must be pure: it gives the jobs, in any order, at most one of a
  * type; none where there is no configuration yet. A Problem that it throws leaves no run and no gap in the numbers.
  * @param audit written with the run, also where the run was accepted under its id before
- * @throws Problem not_found (pipeline), config_invalid (text that cannot be stored; no job, or a job without steps,
+ * @throws Problem not_found (pipeline), gone (it was removed), config_invalid (text that cannot be stored; no job, or a job without steps,
  *   where there is a configuration)
  */
 export async function acceptRun(
@@ -121,7 +121,7 @@ export async function acceptRun(
       name: "runs.number",
     });
     const number = numbered[0]?.number;
-    if (number === undefined) throw new Problem("not_found", `There is no pipeline ${run.pipelineId}.`);
+    if (number === undefined) throw await noPipeline(transaction, run.pipelineId);
     const planned = plan({ id, number });
     if (run.config !== null) refuseEmpty(planned);
     const inserted = await transaction.query<{ seq: number }>(

@@ -26,6 +26,7 @@ export type { NewPipeline, PipelineReading, PipelineStore } from "./pipelines.ts
 export type { ProjectStore } from "./projects.ts";
 export type { Discarded } from "./purge.ts";
 export type { RegistryLoginRow } from "./registry-logins.ts";
+export type { ProjectContents } from "./removal.ts";
 export type * from "./reports.ts";
 export type { CloneCredentialName, NewRepository, RepositoryStore } from "./repositories.ts";
 export type { ResolvedRun } from "./resolve.ts";
@@ -40,3 +41,4 @@ export type { SubmittedRun } from "./submit.ts";
 export type { RunSummaryRows } from "./summary.ts";
 export type { FileTokens, TokenMatch, TokenStore } from "./tokens.ts";
 export type { TransitionStore } from "./transitions.ts";
+export { removedPipeline } from "./unique.ts";

@@ -10,9 +10,10 @@ import { type NewAuditEntry, withAudit } from "./audit.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { vanished } from "./projects.ts";
+import { hadName, purgeArchived, removePipeline } from "./removal.ts";
 import type { PipelineConfigRow, PipelineRow, PipelineSummaryRow, TriggerType } from "./rows.ts";
 import { refuseUnstorable } from "./text.ts";
-import { taken, uniquely, unused } from "./unique.ts";
+import { taken, uniquely } from "./unique.ts";
 
 export interface NewPipeline {
   readonly repositoryId: RepositoryId;
@@ -34,13 +35,18 @@ export interface PipelineStore {
     change: Partial<Pick<NewPipeline, "name" | "triggerType">>,
     audit?: NewAuditEntry,
   ): Promise<PipelineRow | null>;
-  /** False: no such pipeline. @throws Problem conflict: it has runs */
+  /** One with runs is archived; see `removePipeline`. False: no such pipeline. @throws Problem conflict */
   remove(id: PipelineId, audit?: NewAuditEntry): Promise<boolean>;
   get(id: PipelineId): Promise<PipelineRow | null>;
-  /** With the names of what it belongs to. */
+  /** Deletes what was removed and has no runs any more: pipelines, and projects with their repositories. */
+  purgeArchived(): Promise<void>;
+  /** With the names of what it belongs to. Also one that was removed. */
   summary(id: PipelineId): Promise<PipelineSummaryRow | null>;
   /** Those that one of the readings names, of one project or of all; at most two: enough to see that a name is not unique. */
   named(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<readonly PipelineSummaryRow[]>;
+  /** The one that was removed last of those that one of the readings named before. */
+  removed(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<PipelineSummaryRow | null>;
+  /** Without those that were removed. */
   list(filter?: PipelineListFilter, page?: PageRequest): Promise<Page<PipelineSummaryRow>>;
   /** The configuration with that digest (`pipeline_runs.config_digest`). */
   config(digest: string): Promise<PipelineConfigRow | null>;
@@ -60,7 +66,7 @@ export interface PipelineListFilter {
 
 const columns = "row.id, row.repository_id, row.name, row.trigger_type, row.created_at, row.updated_at";
 
-const summaryColumns = `${columns}, project.id as project_id, project.name as project, repository.clone_url,
+const summaryColumns = `${columns}, row.archived_at, project.id as project_id, project.name as project, repository.clone_url,
   repository.default_branch, repository.clone_secret`;
 const summaryTables = `pipelines row
   join repositories repository on repository.id = row.repository_id
@@ -158,18 +164,28 @@ export function createPipelineStore(database: Database): PipelineStore {
       );
       return (await uniquely(`a pipeline ${JSON.stringify(name)} of this repository`, updating))[0] ?? null;
     },
-    remove: async (id, audit) =>
-      (await unused(
-        "The pipeline has runs",
-        withAudit(database, audit, (queryable) =>
-          queryable.execute("delete from pipelines p where p.id = $1::uuid", [id]),
-        ),
-      )) === 1,
+    remove: (id, audit) => removePipeline(database, id, audit),
+    purgeArchived: () => purgeArchived(database),
+    async removed(readings, projectId) {
+      const rows = await select(
+        `where row.archived_at is not null and ($3::uuid is null or project.id = $3::uuid)
+           and exists (
+             select from unnest($1::text[], $2::text[]) asked (pipeline, project)
+             where ${hadName("row.name", "asked.pipeline")}
+               and (asked.project is null or asked.project = project.name
+                 or project.archived_at is not null and ${hadName("project.name", "asked.project")}))
+         order by row.archived_at desc limit 1`,
+        [...namedValues(readings), projectId ?? null],
+        "pipelines.removed",
+      );
+      return rows[0] ?? null;
+    },
     summary: async (id) => (await select("where row.id = $1::uuid", [id], "pipelines.summary"))[0] ?? null,
     named: (readings, projectId) => named.request(JSON.stringify([readings, projectId ?? null])),
     get: (id) => get(id, database),
     list({ repositoryId, projectId } = {}, page = {}) {
       const where = [
+        "row.archived_at is null",
         "($1::uuid is null or row.repository_id = $1::uuid)",
         "($2::uuid is null or project.id = $2::uuid)",
       ];

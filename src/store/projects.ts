@@ -3,9 +3,10 @@ import { newId, Problem, type ProjectId } from "../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "./audit.ts";
 import type { Database } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
+import { type ProjectRemoval, removeProject } from "./removal.ts";
 import type { ProjectRow } from "./rows.ts";
 import { refuseUnstorable } from "./text.ts";
-import { taken, uniquely, unused } from "./unique.ts";
+import { taken, uniquely } from "./unique.ts";
 
 export interface ProjectStore {
   /** The project of that name, made at its first use; safe when several processes ask at once. */
@@ -21,10 +22,13 @@ export interface ProjectStore {
     change: Partial<Omit<NewProject, "id">>,
     audit?: NewAuditEntry,
   ): Promise<ProjectRow | null>;
-  /** With its tokens. False: no such project. @throws Problem conflict: it has repositories */
-  remove(id: ProjectId, audit?: NewAuditEntry): Promise<boolean>;
+  /** See `removeProject`. @throws Problem conflict */
+  remove(id: ProjectId, contents: "refuse" | "remove", audit?: NewAuditEntry): Promise<ProjectRemoval>;
+  /** Null: no such project, or it was removed. */
   get(id: ProjectId): Promise<ProjectRow | null>;
+  /** Also one that was removed, by the name that it has since. */
   named(name: string): Promise<ProjectRow | null>;
+  /** Without those that were removed. */
   list(filter?: { readonly id?: ProjectId }, page?: PageRequest): Promise<Page<ProjectRow>>;
 }
 
@@ -34,7 +38,7 @@ export interface NewProject {
   readonly description: string;
 }
 
-const columns = "row.id, row.name, row.description, row.created_at, row.updated_at";
+const columns = "row.id, row.name, row.description, row.archived_at, row.created_at, row.updated_at";
 
 export function createProjectStore(database: Database): ProjectStore {
   const named = async (name: string) =>
@@ -94,16 +98,10 @@ export function createProjectStore(database: Database): ProjectStore {
       );
       return (await uniquely(`a project ${JSON.stringify(name)}`, updating))[0] ?? null;
     },
-    remove: async (id, audit) =>
-      (await unused(
-        "The project has repositories",
-        withAudit(database, audit, (queryable) =>
-          queryable.execute("delete from projects p where p.id = $1::uuid", [id]),
-        ),
-      )) === 1,
+    remove: (id, contents, audit) => removeProject(database, id, contents, audit),
     async get(id) {
       const rows = await database.query<ProjectRow>(
-        `select ${columns} from projects row where row.id = $1::uuid`,
+        `select ${columns} from projects row where row.id = $1::uuid and row.archived_at is null`,
         [id],
       );
       return rows[0] ?? null;
@@ -115,7 +113,7 @@ export function createProjectStore(database: Database): ProjectStore {
         {
           columns,
           from: "projects row",
-          where: id === undefined ? [] : ["row.id = $1::uuid"],
+          where: ["row.archived_at is null", ...(id === undefined ? [] : ["row.id = $1::uuid"])],
           values: id === undefined ? [] : [id],
         },
         page,

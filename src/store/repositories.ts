@@ -39,7 +39,9 @@ export interface RepositoryStore {
   update(id: RepositoryId, change: RepositoryChange, audit?: NewAuditEntry): Promise<RepositoryRow | null>;
   /** False: no such repository. @throws Problem conflict: it has pipelines */
   remove(id: RepositoryId, audit?: NewAuditEntry): Promise<boolean>;
+  /** Null: no such repository, or its project was removed. */
   get(id: RepositoryId): Promise<RepositoryRow | null>;
+  /** Without those of projects that were removed. */
   list(filter?: { readonly projectId?: ProjectId }, page?: PageRequest): Promise<Page<RepositoryRow>>;
 }
 
@@ -53,6 +55,9 @@ export interface RepositoryChange {
 const columns = `row.id, row.project_id, row.vcs_provider, row.clone_url, row.default_branch,
   row.clone_secret, row.clone_username, row.created_at, row.updated_at`;
 
+const ofLiving =
+  "not exists (select from projects p where p.id = row.project_id and p.archived_at is not null)";
+
 export function createRepositoryStore(database: Database): RepositoryStore {
   const find = async (projectId: ProjectId, cloneUrl: string) => {
     const rows = await database.query<RepositoryRow>(
@@ -63,7 +68,7 @@ export function createRepositoryStore(database: Database): RepositoryStore {
   };
   const get = async (id: RepositoryId, queryable: Queryable) => {
     const rows = await queryable.query<RepositoryRow>(
-      `select ${columns} from repositories row where row.id = $1::uuid`,
+      `select ${columns} from repositories row where row.id = $1::uuid and ${ofLiving}`,
       [id],
     );
     return rows[0] ?? null;
@@ -152,7 +157,7 @@ export function createRepositoryStore(database: Database): RepositoryStore {
         {
           columns,
           from: "repositories row",
-          where: projectId === undefined ? [] : ["row.project_id = $1::uuid"],
+          where: [ofLiving, ...(projectId === undefined ? [] : ["row.project_id = $1::uuid"])],
           values: projectId === undefined ? [] : [projectId],
         },
         page,

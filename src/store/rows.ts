@@ -29,6 +29,8 @@ export interface ProjectRow {
   readonly id: ProjectId;
   readonly name: string;
   readonly description: string;
+  /** Null: it is there. Else it was removed then, and stays for its runs. */
+  readonly archived_at: Date | null;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
@@ -88,6 +90,8 @@ export interface PipelineRow {
 
 /** A pipeline, with the names of what it belongs to. */
 export interface PipelineSummaryRow extends PipelineRow {
+  /** Null: it is there. Else it was removed then, and stays for its runs. */
+  readonly archived_at: Date | null;
   readonly project_id: ProjectId;
   readonly project: string;
   readonly clone_url: string;

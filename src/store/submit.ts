@@ -3,7 +3,7 @@
  * because that is all that whoever asks waits for.
  */
 import type { JobType } from "../domain/index.ts";
-import { createBatches, errorCode, newId, type PipelineId, Problem, type RunId } from "../kernel/index.ts";
+import { createBatches, errorCode, newId, type PipelineId, type RunId } from "../kernel/index.ts";
 import { acceptedBefore } from "./accept.ts";
 import type { Owner } from "./apply.ts";
 import { auditSql, type NewAuditEntry, recordAudit } from "./audit.ts";
@@ -11,6 +11,7 @@ import type { Database } from "./database.ts";
 import type { RunRow, TriggerType } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 import { refuseUnstorable, storableJson } from "./text.ts";
+import { noPipeline } from "./unique.ts";
 
 export interface SubmittedRun {
   /** The id that it gets; a fresh one when absent. Submitted twice with one id, it is one run. */
@@ -46,7 +47,7 @@ with fresh as materialized (
 numbered as (
   update pipelines p
   set next_number = p.next_number + (select f.many from fresh f limit 1)
-  where p.id = $1::uuid and exists (select from fresh)
+  where p.id = $1::uuid and p.archived_at is null and exists (select from fresh)
   returning p.next_number as beyond
 ),
 run as (
@@ -78,7 +79,7 @@ export interface Submitted {
   readonly written: RunRow | null;
 }
 
-/** @throws Problem not_found (pipeline), conflict (the id is another run's), config_invalid (text that cannot be stored) */
+/** @throws Problem not_found (pipeline), gone (it was removed), conflict (the id is another run's), config_invalid (text that cannot be stored) */
 export type Submit = (run: SubmittedRun, audit?: NewAuditEntry) => Promise<Submitted>;
 
 type Asked = SubmittedRun & { readonly id: RunId; readonly audit: NewAuditEntry | undefined };
@@ -138,7 +139,7 @@ async function answerOf(
     if (run.audit !== undefined) await recordAudit(database, [run.audit]);
     return { id: run.id, written: null };
   }
-  throw refusal ?? new Problem("not_found", `There is no pipeline ${run.pipelineId}.`);
+  throw refusal ?? (await noPipeline(database, run.pipelineId));
 }
 
 function argumentOf(runs: readonly Asked[]): string {

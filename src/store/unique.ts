@@ -1,5 +1,6 @@
 /** What the constraints of names say, in words. */
-import { errorCode, Problem } from "../kernel/index.ts";
+import { errorCode, type PipelineId, Problem } from "../kernel/index.ts";
+import type { Queryable } from "./database.ts";
 
 /**
  * @param taken what is there already: `a project "web"`
@@ -35,5 +36,22 @@ export function taken(what: string, id: string): Problem {
   return new Problem("conflict", `The id ${id} belongs to a ${what} with other data.`, {
     place: "id",
     remedy: "Leave the id out, or use a fresh one.",
+  });
+}
+
+/** For a run whose pipeline takes none: it was removed, or was never there. */
+export async function noPipeline(queryable: Queryable, id: PipelineId): Promise<Problem> {
+  const [row] = await queryable.query<{ readonly name: string }>(
+    "select p.name from pipelines p where p.id = $1::uuid and p.archived_at is not null",
+    [id],
+  );
+  if (row === undefined) return new Problem("not_found", `There is no pipeline ${id}.`);
+  return removedPipeline(row.name);
+}
+
+/** @param name with the time of its removal, as it has been called since */
+export function removedPipeline(name: string): Problem {
+  return new Problem("gone", `The pipeline ${name} takes no runs any more.`, {
+    remedy: "Register its repository again: shipinator pipeline add",
   });
 }

@@ -10,6 +10,10 @@ const count = z.int().min(0);
 
 /** An id in a path; what is none is not there. */
 export const idParameter = z.object({ id: z.string().max(64) });
+/** A project in a path. */
+export const projectParameter = z.object({
+  id: z.string().max(1024).meta({ description: "An id or a name." }),
+});
 /** A pipeline in a path. */
 export const pipelineParameter = z.object({
   id: z.string().max(1024).meta({ description: "An id, or `[PROJECT/]PIPELINE` where that is unique." }),
@@ -290,6 +294,17 @@ export const registryLogin = z
     id: "RegistryLogin",
     description: "Names the secret that is the password; it is shown to nobody.",
   });
+
+export const caller = z
+  .object({
+    name: z.string(),
+    scope,
+    project_id: id.nullable(),
+    project: z.string().nullable(),
+    token_id: id.nullable(),
+    expires_at: nullableTime,
+  })
+  .meta({ id: "Caller", description: "`project` null: all projects. `expires_at` null: never." });
 
 export const logTime = z.object({ offset: z.int(), at: time }).meta({ id: "LogTime" });
 

@@ -15,9 +15,10 @@ import { toConnectError } from "./errors.ts";
 import { executorService } from "./executors.ts";
 import { Health } from "./generated/health.ts";
 import { ServerReflection } from "./generated/reflection.ts";
-import { ArtifactService, ExecutorService, PipelineService } from "./generated/shipinator.ts";
+import { ArtifactService, ExecutorService, PipelineService, ProjectService } from "./generated/shipinator.ts";
 import { healthService } from "./health.ts";
 import { type AdmitStream, pipelineService } from "./pipelines.ts";
+import { projectService } from "./projects.ts";
 import { reflectionService } from "./reflection.ts";
 
 export interface RpcDeps {
@@ -47,7 +48,7 @@ const mostMessageBytes = 8 * 1_048_576;
 export function createRpcHandler(deps: RpcDeps): RpcHandler {
   const { operations, admit, stopping, clock } = deps;
   const callers = createCallers(operations, deps.logins);
-  const own = [PipelineService, ArtifactService, ExecutorService];
+  const own = [PipelineService, ProjectService, ArtifactService, ExecutorService];
   const ending = new AbortController();
   stopping.addEventListener("abort", () =>
     ending.abort(new ConnectError("the server is stopping; come again", Code.Unavailable)),
@@ -62,6 +63,7 @@ export function createRpcHandler(deps: RpcDeps): RpcHandler {
   });
   const services = new Set(own.map(({ typeName }) => typeName));
   router.service(PipelineService, pipelineService(callers, admit));
+  router.service(ProjectService, projectService(callers));
   router.service(ArtifactService, artifactService(callers, admit));
   router.service(ExecutorService, executorService(callers));
   router.service(Health, healthService({ services, ready: deps.ready, clock }));

@@ -7,7 +7,7 @@ import { jobTypes } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { Client, Operation } from "../../operations/index.ts";
 import { cancelRun } from "../cancel-run.ts";
-import { pageQuery, runParameter, runStatus } from "../rest/schemas.ts";
+import { pageQuery, runParameter, runStatus, triggerType } from "../rest/schemas.ts";
 import type { Callers, Entered } from "./callers.ts";
 import { plain } from "./errors.ts";
 import {
@@ -18,8 +18,10 @@ import {
   ListPipelinesResponseSchema,
   ListRunsResponseSchema,
   type PipelineService,
+  RemovePipelineResponseSchema,
   RetryRunResponseSchema,
   TriggerRunResponseSchema,
+  UpdatePipelineResponseSchema,
   WatchRunResponseSchema,
 } from "./generated/shipinator.ts";
 
@@ -42,6 +44,10 @@ const runFilter = z.object({
   ref: z.string().max(1_024).optional(),
   sha: z.string().max(64).optional(),
   since: z.string().max(64).optional(),
+});
+const pipelineChange = reference.extend({
+  name: z.string().max(1_024).optional(),
+  trigger_type: triggerType.optional(),
 });
 const trigger = reference.extend({
   ref: z.string().max(1_024).nullable(),
@@ -78,6 +84,21 @@ export function pipelineService(callers: Callers, admit: AdmitStream): ServiceIm
       const client = await enter(context, "pipelines.get");
       checked(reference, { pipeline });
       return message(GetPipelineResponseSchema, { pipeline: await client.pipelines.get(pipeline) });
+    },
+    async updatePipeline({ pipeline, name, triggerType: trigger_type }, context) {
+      const client = await enter(context, "pipelines.update");
+      const asked = checked(pipelineChange, { pipeline, name, trigger_type });
+      const updated = await client.pipelines.update(pipeline, {
+        name: asked.name,
+        trigger_type: asked.trigger_type,
+      });
+      return message(UpdatePipelineResponseSchema, { pipeline: updated });
+    },
+    async removePipeline({ pipeline }, context) {
+      const client = await enter(context, "pipelines.remove");
+      checked(reference, { pipeline });
+      await client.pipelines.remove(pipeline);
+      return message(RemovePipelineResponseSchema, {});
     },
     async triggerRun({ pipeline, ref, sha, only, validateNow }, context) {
       const entered = await callers.enter(context, "runs.trigger");

@@ -1,11 +1,12 @@
 /** A run that a server has just accepted, for `trigger` and `retry`: named, or with `--follow` shown to its end. */
 import { isFinalRun } from "../../domain/index.ts";
-import type { Client, RunAccepted } from "../../operations/index.ts";
+import type { RunAccepted } from "../../operations/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
-import { openReader, runReference } from "../session.ts";
+import { runWords } from "../printed.ts";
+import { openReader } from "../session.ts";
 import { renderSummary } from "../summary.ts";
 import { runTitle } from "../watch/step-line.ts";
 import { progressStream, watchRun } from "../watch/watch-run.ts";
@@ -23,7 +24,7 @@ export async function withAccepted(
     try {
       const accepted = await ask(session, interrupts.asked);
       if (show === "to_the_end") return await follow(context, session, accepted, interrupts);
-      await tell(context, session.client, accepted);
+      await tell(context, session, accepted);
       return EXIT.done;
     } finally {
       await session.close();
@@ -31,9 +32,9 @@ export async function withAccepted(
   });
 }
 
-async function tell(context: CommandContext, client: Client, { run }: RunAccepted): Promise<void> {
+async function tell(context: CommandContext, session: Session, { run }: RunAccepted): Promise<void> {
   if (asData(context)) return await writeData(context, run);
-  const reference = await runReference(client, run);
+  const reference = await runWords(context, session, run);
   context.out.write(
     `${runTitle(run)} is accepted\n  follow it with: shipinator logs ${reference} --follow\n`,
   );
@@ -50,7 +51,7 @@ async function follow(
   const { out: progress, style } = progressStream(context);
   const now = context.deps.clock.now();
   const { client } = session;
-  const reference = await runReference(client, final);
+  const reference = await runWords(context, session, final);
   progress.write(`\n${await renderSummary({ run: final, client, reference, style, now })}`);
   if (asData(context)) await writeData(context, final);
   if (interrupts.asked.aborted || !isFinalRun(final.status)) return EXIT.interrupted;

@@ -6,6 +6,7 @@ import { type CommandContext, note } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { warn } from "../errors.ts";
 import type { Interrupts } from "../interrupts.ts";
+import { resumeWords } from "../printed.ts";
 import { elapsed, formatDuration } from "../terminal/format.ts";
 import { followRun, type RunView } from "../watch/follow-run.ts";
 import { mark, paintStatus, runTitle } from "../watch/step-line.ts";
@@ -75,7 +76,10 @@ export async function carry(
       final = await client.get(run.id);
     }
     if (!isFinalRun(final.status))
-      return note(context, `${title} is left unfinished; this continues it: shipinator resume ${run.id}`);
+      return note(
+        context,
+        `${title} is left unfinished; this continues it: shipinator resume ${await resumeWords(context, client, run)}`,
+      );
     const time = elapsed(final.started_at, final.finished_at, deps.clock.now());
     const took = time === null ? "" : ` after ${formatDuration(time)}`;
     out.write(`${mark(final.status, style)} ${title}: ${paintStatus(final.status, style)}${took}\n`);

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import type { Scope } from "../../operations/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
+import { definePipelineChanges, defineProjects } from "./define-catalog.ts";
 import type { Shared } from "./define-deployments.ts";
 import { defineSecrets } from "./define-secrets.ts";
 import { PIPELINE_HELP, RUN_HELP } from "./help-words.ts";
@@ -26,6 +27,23 @@ export function defineService(program: Command, choose: Choose, shared: Shared):
         return await loginCommand(context, server);
       }),
     );
+  program
+    .command("logout")
+    .description("forget the server and the token that login has kept")
+    .action(() =>
+      choose({}, async (context) => {
+        const { logoutCommand } = await import("./login.ts");
+        return await logoutCommand(context);
+      }),
+    );
+  withServer(program.command("whoami").description("show who asks, what they may, and which server")).action(
+    (options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { whoamiCommand } = await import("./whoami.ts");
+        return await whoamiCommand(context);
+      }),
+  );
+  defineProjects(program, choose, withServer);
   definePipelines(program, choose, withServer);
   defineRuns(program, choose, withServer);
   defineTokens(program, choose, { withServer, parseLimit: shared.parseLimit });
@@ -45,7 +63,7 @@ interface AddOptions extends SharedOptions {
 function definePipelines(program: Command, choose: Choose, withServer: WithServer): void {
   const pipeline = program
     .command("pipeline")
-    .description("register pipelines and list them")
+    .description("register, list, rename and remove pipelines")
     .helpCommand(false);
   withServer(
     pipeline
@@ -69,6 +87,7 @@ function definePipelines(program: Command, choose: Choose, withServer: WithServe
       return await addPipelineCommand(context, asked);
     }),
   );
+  definePipelineChanges(pipeline, choose, withServer);
   withServer(pipeline.command("list", { isDefault: true }).alias("ls").description("list pipelines")).action(
     (options: SharedOptions) =>
       choose(options, async (context) => {

@@ -1,10 +1,10 @@
-/** `shipinator login SERVER`: keeps the address and a token for the commands that follow. */
+/** `shipinator login SERVER` keeps the address and a token for the commands that follow; `shipinator logout` removes them. */
 import { Problem } from "../../kernel/index.ts";
-import type { CommandContext } from "../context.ts";
+import { type CommandContext, note } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { namedAuthorities, readAuthorities } from "../remote/authorities.ts";
 import { checkServer } from "../remote/choose-server.ts";
-import { writeLogin } from "../remote/login-file.ts";
+import { readLogin, removeLogin, writeLogin } from "../remote/login-file.ts";
 import { createTransport } from "../remote/transport.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 
@@ -24,5 +24,18 @@ export async function loginCommand(context: CommandContext, address: string): Pr
   await createTransport({ server, token, clock: deps.clock, connection }).json("GET", "/v1/projects?limit=1");
   const path = await writeLogin(deps, { server, token, caFile: namedAuthorities(context) });
   out.write(`logged in to ${sanitizeName(server)}; the token is kept in ${sanitizeName(path)}\n`);
+  return EXIT.done;
+}
+
+export async function logoutCommand(context: CommandContext): Promise<number> {
+  const { deps, out } = context;
+  // What cannot be read is removed as well.
+  const login = await readLogin(deps).catch(() => ({ server: "a server whose name cannot be read" }));
+  if (login === null) note(context, "nobody is logged in");
+  else {
+    await removeLogin(deps);
+    out.write(`logged out of ${sanitizeName(login.server)}\n`);
+    note(context, "the token itself holds until it expires or an admin revokes it: shipinator token revoke");
+  }
   return EXIT.done;
 }

@@ -10,7 +10,8 @@ import type {
 } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { pipelineReference, withReader } from "../session.ts";
+import { pipelineWords } from "../printed.ts";
+import { withReader } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 
@@ -28,7 +29,8 @@ export interface AddArguments {
 /** Makes what is not there yet of project, repository and pipeline; asked again, it says what there is. */
 export async function addPipelineCommand(context: CommandContext, args: AddArguments): Promise<number> {
   const { deps, out } = context;
-  return await withReader(context, async ({ client }, signal) => {
+  return await withReader(context, async (session, signal) => {
+    const { client } = session;
     const url = addressOf(args.repository, deps.cwd);
     // A path is one of this machine: the server that takes it runs here.
     if (isAbsolute(url) && (await deps.files.kind(url)) !== "directory")
@@ -53,12 +55,12 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
     if (asData(context)) await writeData(context, pipeline);
     else {
       const name = sanitizeName(pipeline.name);
-      const reference = await pipelineReference(client, pipeline);
       out.write(`pipeline ${name} of project ${sanitizeName(project.name)}\n`);
       const opened =
         repository.clone_secret === null ? "" : `, cloned with the secret ${repository.clone_secret}`;
+      const words = await pipelineWords(context, session, pipeline);
       out.write(
-        `  ${sanitizeName(repository.clone_url)}${opened}\n  run it with: shipinator trigger ${reference} --follow\n`,
+        `  ${sanitizeName(repository.clone_url)}${opened}\n  run it with: shipinator trigger ${words} --follow\n`,
       );
     }
     return EXIT.done;

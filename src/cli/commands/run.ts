@@ -2,12 +2,12 @@
 import { resolve } from "node:path";
 import { isFinalRun, type JobType, jobTypes } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { Client, RunDetail, RunSummary, TriggerRequest } from "../../operations/index.ts";
+import type { RunDetail, RunSummary, TriggerRequest } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
-import { runReference } from "../session.ts";
+import { resumeWords, runWords } from "../printed.ts";
 import { renderSummary } from "../summary.ts";
 import { runTitle } from "../watch/step-line.ts";
 import { whileWaiting } from "../watch/waiting.ts";
@@ -44,7 +44,7 @@ export async function runCommand(context: CommandContext, args: RunArguments): P
 export async function resumeCommand(context: CommandContext, which: string | null): Promise<number> {
   return await carrying(context, async (session, interrupts) => {
     const { client } = session;
-    const runs = which === null ? await client.abandoned() : [await abandonedRun(client, which)];
+    const runs = which === null ? await client.abandoned() : [await abandonedRun(context, session, which)];
     if (runs.length === 0) note(context, "no run waits to be continued");
     let code: number = EXIT.done;
     const ended: RunDetail[] = [];
@@ -108,25 +108,27 @@ async function showRun(options: ShowOptions): Promise<{ readonly code: number; r
   const { context, session, interrupts } = options;
   const { deps } = context;
   const run = await watchRun(options);
-  const reference = await runReference(session.client, run);
   if (!isFinalRun(run.status)) {
-    note(context, `${runTitle(run)} is left unfinished; this continues it: shipinator resume ${reference}`);
+    const words = await resumeWords(context, session.client, run);
+    note(context, `${runTitle(run)} is left unfinished; this continues it: shipinator resume ${words}`);
     return { code: EXIT.interrupted, run };
   }
   const { out, style } = progressStream(context);
   const now = deps.clock.now();
+  const reference = await runWords(context, session, run);
   const summary = await renderSummary({ run, client: session.client, reference, style, now });
   out.write(`\n${summary}${style.dim(`everything is kept in ${session.dataDir}`)}\n`);
   if (interrupts.asked.aborted) return { code: EXIT.interrupted, run };
   return { code: run.status === "success" ? EXIT.done : EXIT.failed, run };
 }
 
-async function abandonedRun(client: Client, which: string): Promise<RunSummary> {
+async function abandonedRun(context: CommandContext, session: Session, which: string): Promise<RunSummary> {
+  const { client } = session;
   const run = await client.get(which);
   const abandoned = await client.abandoned();
   if (abandoned.some(({ id }) => id === run.id)) return run;
   const state = isFinalRun(run.status) ? `it is over (${run.status})` : "another process carries it";
   throw new Problem("conflict", `${runTitle(run)} does not wait to be continued: ${state}`, {
-    remedy: `See it with: shipinator status ${which}`,
+    remedy: `See it with: shipinator status ${await runWords(context, session, run)}`,
   });
 }

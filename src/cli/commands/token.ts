@@ -1,13 +1,13 @@
 /** `shipinator token create|list|revoke`. */
-import { Problem } from "../../kernel/index.ts";
 import type { Client, Scope, TokenCreated, TokenDetail } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
+import { placeOptions } from "../printed.ts";
 import { withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
-import { all } from "./pipeline.ts";
+import { projectOf } from "./project-of.ts";
 
 export interface CreateTokenArguments {
   readonly name: string;
@@ -26,32 +26,39 @@ export async function createTokenCommand(
   context: CommandContext,
   args: CreateTokenArguments,
 ): Promise<number> {
-  return await withReader(context, async ({ client }) => {
-    const project_id = args.project === null ? null : await projectId(client, args.project);
+  return await withReader(context, async (session) => {
+    const { client } = session;
+    const project_id = args.project === null ? null : (await projectOf(client, args.project, "a token")).id;
     const { name, scope } = args;
     const expires_at = args.expires === null ? null : timeOf(args.expires, context.deps.clock.now());
     const create = () => client.tokens.create({ name, scope, project_id, expires_at });
-    if (args.to === null) await show(context, await create());
-    else await keep(context, { client, create, path: args.to, existing: args.existing });
+    const options = await placeOptions(context, session);
+    if (args.to === null) await show(context, await create(), options);
+    else await keep(context, { client, create, options, path: args.to, existing: args.existing });
     return EXIT.done;
   });
 }
 
-async function show(context: CommandContext, made: TokenCreated): Promise<void> {
+async function show(context: CommandContext, made: TokenCreated, options: string): Promise<void> {
   if (asData(context)) return await writeData(context, made);
   context.out.write(`${made.token}\n`);
-  note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}`);
+  note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}${options}`);
 }
 
 interface Keeping {
   readonly client: Client;
   readonly create: () => Promise<TokenCreated>;
+  /** Of the command that is shown. */
+  readonly options: string;
   readonly path: string;
   readonly existing: "never" | "replace";
 }
 
 /** Opens the file before the token is made; revokes a token that the file cannot keep. */
-async function keep(context: CommandContext, { client, create, path, existing }: Keeping): Promise<void> {
+async function keep(
+  context: CommandContext,
+  { client, create, options, path, existing }: Keeping,
+): Promise<void> {
   const { deps, out } = context;
   const file = await deps.files.create({ path, overwrite: existing, mode: 0o600 });
   try {
@@ -66,7 +73,7 @@ async function keep(context: CommandContext, { client, create, path, existing }:
     if (asData(context)) await writeData(context, made);
     else
       out.write(
-        `the token is kept in ${sanitizeName(path)}; revoke it with: shipinator token revoke ${made.id}\n`,
+        `the token is kept in ${sanitizeName(path)}; revoke it with: shipinator token revoke ${made.id}${options}\n`,
       );
   } finally {
     await file.discard();
@@ -128,13 +135,4 @@ function timeOf(text: string, now: Date): string {
   const [, count, unit = ""] = /^(\d{1,5})([mhdw])$/.exec(text) ?? [];
   const ms = unitMs.get(unit);
   return ms === undefined ? text : new Date(now.getTime() + Number(count) * ms).toISOString();
-}
-
-async function projectId(client: Client, name: string): Promise<string> {
-  const projects = await all((cursor) => client.projects.list({ limit: 200, cursor }));
-  const found = projects.find((one) => one.name === name);
-  if (found !== undefined) return found.id;
-  throw new Problem("not_found", `there is no project ${JSON.stringify(name)}`, {
-    remedy: `There are: ${projects.map((one) => one.name).join(", ") || "none"}.`,
-  });
 }

@@ -20,6 +20,12 @@ function directoryOf({ environment }: Deps): string | null {
   return home?.startsWith("/") ? join(home, ".config/shipinator") : null;
 }
 
+/** Also a file that cannot be read as a login. */
+export async function removeLogin(deps: Deps): Promise<void> {
+  const directory = directoryOf(deps);
+  if (directory !== null) await deps.files.remove(join(directory, "login.json"));
+}
+
 /** @returns null where nobody has logged in */
 export async function readLogin(deps: Deps): Promise<Login | null> {
   const directory = directoryOf(deps);
@@ -42,7 +48,7 @@ export async function readLogin(deps: Deps): Promise<Login | null> {
       caFile: "caFile" in value && typeof value.caFile === "string" ? value.caFile : null,
     };
   throw new Problem("usage", `${path} is not what login has written`, {
-    remedy: "Remove it, and log in again: shipinator login",
+    remedy: "Remove it with shipinator logout, and log in again: shipinator login",
   });
 }
 

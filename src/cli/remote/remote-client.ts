@@ -132,6 +132,7 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     deployments: (page) => json("GET", `/v1/deployments${query({ ...page })}`),
     resolveDeployment: (reference, outcome) =>
       json("POST", `/v1/deployments/${encodeURIComponent(reference)}/resolve`, { outcome }),
+    whoami: () => json("GET", "/v1/caller"),
     audit: (page) => json("GET", `/v1/audit${query({ ...page })}`),
     // The server itself carries on what was left unfinished.
     abandoned: async () => [],
@@ -166,7 +167,8 @@ function catalog({ json }: Transport): {
       get: (id) => json("GET", at("projects", id)),
       list: (page) => json("GET", `/v1/projects${query({ ...page })}`),
       update: (id, change) => json("PATCH", at("projects", id), change),
-      remove: (id) => json("DELETE", at("projects", id)),
+      remove: (reference, contents) =>
+        json("DELETE", `${at("projects", reference)}${contents === "remove" ? "?force=true" : ""}`),
     },
     repositories: {
       create: ({ id: _id, ...repository }) => json("POST", "/v1/repositories", repository),

@@ -5,6 +5,7 @@ import {
   ArtifactService,
   ExecutorService,
   PipelineService,
+  ProjectService,
 } from "../../../src/api/rpc/generated/shipinator.ts";
 import { type Service, startService } from "../api/service.ts";
 import type { Team } from "../operations-bench.ts";
@@ -13,6 +14,8 @@ import { all, bearer, errorOf, gRPC, putEmpty } from "./rpc.ts";
 let service: Service;
 let team: Team;
 let other: Team;
+let spare: string;
+let made = 0;
 const tokens: Record<string, string> = {};
 
 beforeAll(async () => {
@@ -23,22 +26,38 @@ beforeAll(async () => {
     tokens[name] = (await bench.local.tokens.create({ name, scope, project_id })).token;
   };
   await make("admin", "admin", null);
+  tokens["global admin"] = tokens.admin ?? "";
+  await make("admin", "admin", team.project);
   await make("read", "read", team.project);
   await make("trigger", "trigger", team.project);
   await make("other project", "admin", other.project);
   await putEmpty(bench, team);
+  spare = (await bench.local.pipelines.create({ repository_id: team.repository, name: "spare" })).id;
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
 const transport = () => gRPC(service.api.url);
 const ours = () => ({ run: team.run });
-type Call = readonly [name: string, scope: "read" | "trigger", call: (headers: object) => Promise<unknown>];
+type Call = readonly [
+  name: string,
+  scope: "read" | "trigger" | "admin" | "global admin",
+  call: (headers: object) => Promise<unknown>,
+];
 const pipelines = () => createClient(PipelineService, transport());
+const projects = () => createClient(ProjectService, transport());
 const artifacts = () => createClient(ArtifactService, transport());
 const executors = () => createClient(ExecutorService, transport());
 const calls: readonly Call[] = [
   ["ListPipelines", "read", (h) => pipelines().listPipelines({}, h)],
   ["GetPipeline", "read", (h) => pipelines().getPipeline({ pipeline: team.pipeline }, h)],
+  ["UpdatePipeline", "admin", (h) => pipelines().updatePipeline({ pipeline: team.pipeline }, h)],
+  ["RemovePipeline", "admin", (h) => pipelines().removePipeline({ pipeline: spare }, h)],
+  ["ListProjects", "read", (h) => projects().listProjects({}, h)],
+  ["GetProject", "read", (h) => projects().getProject({ project: team.project }, h)],
+  ["CreateProject", "global admin", (h) => projects().createProject({ name: `made-${++made}` }, h)],
+  ["UpdateProject", "admin", (h) => projects().updateProject({ project: team.project }, h)],
+  ["RemoveProject", "global admin", (h) => projects().removeProject({ project: team.project }, h)],
+  ["GetCaller", "read", (h) => projects().getCaller({}, h)],
   ["TriggerRun", "trigger", (h) => pipelines().triggerRun({ pipeline: team.pipeline }, h)],
   ["ListRuns", "read", (h) => pipelines().listRuns({}, h)],
   ["GetRun", "read", (h) => pipelines().getRun(ours(), h)],
@@ -73,7 +92,7 @@ const ofExecutions: readonly (readonly [string, (headers: object) => Promise<unk
 ];
 
 it("covers every method of every service", () => {
-  const methods = [PipelineService, ArtifactService, ExecutorService].flatMap((one) =>
+  const methods = [PipelineService, ProjectService, ArtifactService, ExecutorService].flatMap((one) =>
     one.methods.map(({ name }) => name),
   );
   expect([...calls, ...ofExecutions].map(([name]) => name).toSorted()).toEqual(methods.toSorted());
@@ -87,14 +106,19 @@ it.each(calls)("%s needs its scope, in its project", async (_name, scope, call) 
   ])
     expect((await errorOf(call({ headers }))).code).toBe(Code.Unauthenticated);
   expect((await errorOf(call(bearer(team.attemptToken)))).code).toBe(Code.Unauthenticated);
-  if (scope === "trigger")
-    expect((await errorOf(call(bearer(tokens.read ?? "")))).code).toBe(Code.PermissionDenied);
+  for (const lower of {
+    read: [],
+    trigger: ["read"],
+    admin: ["read", "trigger"],
+    "global admin": ["read", "admin"],
+  }[scope])
+    expect((await errorOf(call(bearer(tokens[lower] ?? "")))).code).toBe(Code.PermissionDenied);
   const answer = await call(bearer(tokens["other project"] ?? "")).then(
     (found) => JSON.stringify(found, (_, one) => (typeof one === "bigint" ? Number(one) : one)),
     (error: unknown) => ConnectError.from(error).code,
   );
   if (typeof answer === "string") expect(answer).not.toContain(team.project);
-  else expect(answer).toBe(Code.NotFound);
+  else expect(answer).toBe(scope === "global admin" ? Code.PermissionDenied : Code.NotFound);
   const mine = await call(bearer(tokens[scope] ?? "")).then(
     () => null,
     (error: unknown) => ConnectError.from(error).code,

@@ -8,6 +8,8 @@ import {
   ExecutorService,
   PipelineService,
   ProblemSchema,
+  ProjectSchema,
+  ProjectService,
   RunSchema,
 } from "../../../src/api/rpc/generated/shipinator.ts";
 import { newId } from "../../../src/kernel/index.ts";
@@ -48,6 +50,7 @@ describe.each(Object.entries(protocols))("%s", (_name, make) => {
     transport = make(service.api.url);
   });
   const pipelines = () => createClient(PipelineService, transport);
+  const projects = () => createClient(ProjectService, transport);
   const artifacts = () => createClient(ArtifactService, transport);
   const executors = () => createClient(ExecutorService, transport);
 
@@ -94,6 +97,42 @@ describe.each(Object.entries(protocols))("%s", (_name, make) => {
     );
     const late = await all(pipelines().watchRun({ run: team.run, after: 3n }, bearer(admin)));
     expect(late[0]?.transition?.seq).toBe(4n);
+  });
+
+  it("makes, changes and removes projects and pipelines, and says who asks", async () => {
+    const headers = { headers: { ...bearer(admin).headers, "idempotency-key": newId() } };
+    const asked = { name: `of ${_name}`, description: "text" };
+    const { project } = await projects().createProject(asked, headers);
+    expect((await projects().createProject(asked, headers)).project?.id).toBe(project?.id);
+    const rest = await service.ask("GET", `/v1/projects/${project?.id}`);
+    expect(bare(toJson(ProjectSchema, project as never, { useProtoFieldName: true }))).toEqual(
+      bare(rest.json),
+    );
+    const renamed = await projects().updateProject(
+      { project: asked.name, name: `renamed ${_name}` },
+      bearer(admin),
+    );
+    expect(renamed.project).toMatchObject({ id: project?.id, description: "text" });
+    const { items } = await projects().listProjects({ limit: 1 }, bearer(admin));
+    expect(items.map(({ id }) => id)).toEqual([project?.id]);
+
+    const { local } = service.bench;
+    const of = { project_id: project?.id ?? "", clone_url: "https://git.example/app.git" };
+    const { id: repository_id } = await local.repositories.create(of);
+    const { id: pipeline } = await local.pipelines.create({ repository_id, name: "app" });
+    const updated = await pipelines().updatePipeline({ pipeline, name: "site" }, bearer(admin));
+    expect(updated.pipeline).toMatchObject({ id: pipeline, name: "site", triggerType: "manual" });
+    const occupied = await errorOf(projects().removeProject({ project: project?.id ?? "" }, bearer(admin)));
+    expect([occupied.code, problemOf(occupied)?.code]).toEqual([Code.FailedPrecondition, "conflict"]);
+    expect(problemOf(occupied)?.detail).toContain("1 pipeline (site), 1 repository");
+    await pipelines().removePipeline({ pipeline: `renamed ${_name}/site` }, bearer(admin));
+    await projects().removeProject({ project: `renamed ${_name}`, force: true }, bearer(admin));
+    const gone = await errorOf(projects().getProject({ project: project?.id ?? "" }, bearer(admin)));
+    expect(gone.code).toBe(Code.NotFound);
+
+    const { caller } = await projects().getCaller({}, bearer(admin));
+    expect(caller).toMatchObject({ name: "admin", scope: "admin" });
+    expect(caller?.projectId).toBeUndefined();
   });
 
   it("says what is wrong with the whole problem, in the same words as REST", async () => {

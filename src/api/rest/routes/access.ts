@@ -4,6 +4,7 @@ import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
 import {
   auditEntry,
+  caller,
   deployment,
   idParameter,
   pageOf,
@@ -60,6 +61,18 @@ export function accessRoutes(app: App): void {
       response: answers({ 200: token }),
     },
     handler: ({ client, params }) => client.tokens.revoke(params.id),
+  });
+  app.route({
+    method: "GET",
+    url: "/v1/caller",
+    config: { access: "caller.get" },
+    schema: {
+      tags: ["tokens"],
+      summary: "Show who asks, and what they may",
+      operationId: "getCaller",
+      response: answers({ 200: caller }),
+    },
+    handler: ({ client }) => client.whoami(),
   });
   app.route({
     method: "GET",

@@ -78,7 +78,9 @@ export function pipelineRoutes(app: App): void {
     config: { access: "pipelines.remove" },
     schema: {
       tags,
-      summary: "Remove a pipeline that has no runs",
+      summary: "Remove a pipeline",
+      description:
+        "It leaves the lists, takes no runs (410) and gives its name up. Its runs stay until retention deletes them, under its name and the time of the removal. 409 while runs of it are not over.",
       operationId: "deletePipeline",
       params: pipelineParameter,
       response: answers({ 204: z.null() }),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
-import { idParameter, pageOf, pageQuery, project } from "../schemas.ts";
+import { pageOf, pageQuery, project, projectParameter } from "../schemas.ts";
 
 const name = z.string().max(1024);
 const description = z.string().max(4096);
@@ -46,7 +46,7 @@ export function projectRoutes(app: App): void {
       tags,
       summary: "Show a project",
       operationId: "getProject",
-      params: idParameter,
+      params: projectParameter,
       response: answers({ 200: project }),
     },
     handler: ({ client, params }) => client.projects.get(params.id),
@@ -59,7 +59,7 @@ export function projectRoutes(app: App): void {
       tags,
       summary: "Change a project",
       operationId: "updateProject",
-      params: idParameter,
+      params: projectParameter,
       body: z.strictObject({ name: name.optional(), description: description.optional() }),
       response: answers({ 200: project }),
     },
@@ -71,13 +71,16 @@ export function projectRoutes(app: App): void {
     config: { access: "projects.remove" },
     schema: {
       tags,
-      summary: "Remove a project that has no repositories",
+      summary: "Remove a project",
+      description:
+        "409 where it is not empty, with what is in it as `details`. With `force` it is removed with all of that: secrets and registry logins are deleted, tokens revoked, pipelines removed. 409 in either case while runs of it are not over.",
       operationId: "deleteProject",
-      params: idParameter,
+      params: projectParameter,
+      querystring: z.strictObject({ force: z.enum(["true", "false"]).optional() }),
       response: answers({ 204: z.null() }),
     },
-    async handler({ client, params }, reply) {
-      await client.projects.remove(params.id);
+    async handler({ client, params, query }, reply) {
+      await client.projects.remove(params.id, query.force === "true" ? "remove" : "refuse");
       return await reply.status(204).send(null);
     },
   });

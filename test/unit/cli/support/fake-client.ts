@@ -63,6 +63,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
     secrets: { put: none, list: none, remove: none, rotate: none },
     registries: { put: none, list: none, remove: none },
     audit: none,
+    whoami: none,
     retry: none,
     async why(reference) {
       asked.push(`why ${reference}`);

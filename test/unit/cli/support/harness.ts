@@ -88,6 +88,9 @@ export function createMemoryFiles(content: Map<string, string | Uint8Array>): Fi
       return [...content.keys()].map((path) => path.replace(/\/$/, "")).filter((path) => !path.includes("/"));
     },
     async makeDirectory() {},
+    async remove(path) {
+      content.delete(normal(path));
+    },
     async create({ path, overwrite }) {
       const parts: Uint8Array[] = [];
       if (overwrite === "never" && content.has(normal(path)))

@@ -1,0 +1,83 @@
+/** The commands that change pipelines and projects: names, arguments, options, help. */
+import type { Command } from "commander";
+import type { Choose, SharedOptions } from "./define.ts";
+import type { WithServer } from "./define-service.ts";
+import { PIPELINE_HELP } from "./help-words.ts";
+
+export function definePipelineChanges(pipeline: Command, choose: Choose, withServer: WithServer): void {
+  withServer(
+    pipeline
+      .command("rename")
+      .description("give a pipeline another name")
+      .argument("<pipeline>", PIPELINE_HELP)
+      .argument("<name>", "the new name, without its project"),
+  ).action((reference: string, name: string, options: SharedOptions) =>
+    choose(options, async (context) => {
+      const { renamePipelineCommand } = await import("./change-pipeline.ts");
+      return await renamePipelineCommand(context, reference, name);
+    }),
+  );
+  withServer(
+    pipeline
+      .command("remove")
+      .alias("rm")
+      .description("remove a pipeline; its runs stay until retention deletes them")
+      .argument("<pipeline>", PIPELINE_HELP),
+  ).action((reference: string, options: SharedOptions) =>
+    choose(options, async (context) => {
+      const { removePipelineCommand } = await import("./change-pipeline.ts");
+      return await removePipelineCommand(context, reference);
+    }),
+  );
+}
+
+export function defineProjects(program: Command, choose: Choose, withServer: WithServer): void {
+  const project = program
+    .command("project")
+    .description("list, add, rename and remove projects")
+    .helpCommand(false);
+  withServer(project.command("list", { isDefault: true }).alias("ls").description("list projects")).action(
+    (options: SharedOptions) =>
+      choose(options, async (context) => {
+        const { listProjectsCommand } = await import("./project.ts");
+        return await listProjectsCommand(context);
+      }),
+  );
+  withServer(
+    project
+      .command("add")
+      .description("make a project")
+      .argument("<name>", "name of the project")
+      .option("--description <text>", "what it is for"),
+  ).action((name: string, options: SharedOptions & { readonly description?: string }) =>
+    choose(options, async (context) => {
+      const { addProjectCommand } = await import("./project.ts");
+      return await addProjectCommand(context, { name, description: options.description });
+    }),
+  );
+  withServer(
+    project
+      .command("rename")
+      .description("give a project another name")
+      .argument("<project>", "name or id of the project")
+      .argument("<name>", "the new name"),
+  ).action((reference: string, name: string, options: SharedOptions) =>
+    choose(options, async (context) => {
+      const { renameProjectCommand } = await import("./project.ts");
+      return await renameProjectCommand(context, reference, name);
+    }),
+  );
+  withServer(
+    project
+      .command("remove")
+      .alias("rm")
+      .description("remove a project that is empty")
+      .argument("<project>", "name or id of the project")
+      .option("--force", "with its pipelines, repositories, secrets, registry logins and tokens"),
+  ).action((reference: string, options: SharedOptions & { readonly force?: true }) =>
+    choose(options, async (context) => {
+      const { removeProjectCommand } = await import("./project.ts");
+      return await removeProjectCommand(context, reference, options.force ? "remove" : "refuse");
+    }),
+  );
+}
