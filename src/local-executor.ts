@@ -54,8 +54,7 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
     logFile: (executionId) => parts.logs.prepare(executionId),
     logGrows: (executionId) => parts.logs.keepTimes(executionId),
     logEnds: (executionId) => parts.logs.endTimes(executionId),
-    secrets: async ({ job, secrets: names }) =>
-      openSecrets((await database()).store, parts.secretKeys, { run: job.runId, names }),
+    secrets: async (spec) => openSecrets((await database()).store, parts.secretKeys, spec),
     maskingPump: [host.node, maskingProgram],
   });
 }

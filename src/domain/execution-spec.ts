@@ -69,6 +69,8 @@ export interface JobSpec {
   readonly executorType?: string;
   readonly source: SourceSpec | null;
   readonly inputs: readonly InputArtifact[];
+  /** Names of the secrets of all of the run's steps: each of them may print what another has written down. */
+  readonly runSecrets?: readonly string[];
   /** The steps in order, so that what they need can be made beforehand. */
   readonly steps: readonly {
     readonly stepId: StepId;

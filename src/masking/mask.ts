@@ -1,69 +1,141 @@
-/** Masks patterns in a stream of bytes, whatever the pieces are that it comes in. */
+/** Masks secrets in a stream of bytes, whatever the pieces are that it comes in. */
+import type { MaskPatterns } from "./patterns.ts";
+import { createPieceFinder, keyAt, keyLength, type Match } from "./pieces.ts";
 
 export interface Mask {
-  /** What of the bytes so far is certain. What may be the beginning of a pattern is held back. */
+  /** What of the bytes so far is certain. What may be the beginning of a secret is held back. */
   push(chunk: Uint8Array): Buffer;
   /** The rest: nothing more comes. */
   end(): Buffer;
 }
 
-const replacement = "***";
-/** Patterns are found by so many first bytes, and none is shorter. */
-const keyLength = 4;
+const replacement = Buffer.from("***");
+const nothing = Buffer.alloc(0);
 
-/** @param patterns byte strings as latin1, the longest first, of at least four bytes */
-export function createMask(patterns: readonly string[]): Mask {
-  const longest = patterns[0]?.length ?? 0;
-  const firstBytes = new Uint8Array(256);
-  const byKey = new Map<string, string[]>();
-  for (const pattern of patterns) {
-    firstBytes[pattern.charCodeAt(0)] = 1;
-    const key = pattern.slice(0, keyLength);
-    byKey.set(key, [...(byKey.get(key) ?? []), pattern]);
+/** What begins at a key, in a table that is mostly empty. */
+const beginsWhole = 1;
+const holdsPiece = 2;
+
+export function createMask(patterns: MaskPatterns): Mask {
+  const wholes = new Map<number, Buffer[]>();
+  /** The first one to three bytes of each whole, as latin1. */
+  const beginnings = new Set<string>();
+  for (const text of patterns.wholes) {
+    const bytes = Buffer.from(text, "latin1");
+    const key = keyAt(bytes, 0);
+    const known = wholes.get(key);
+    if (known === undefined) wholes.set(key, [bytes]);
+    else known.push(bytes);
+    for (let length = 1; length < keyLength; length += 1) beginnings.add(text.slice(0, length));
   }
-  let held = "";
+  const pieces = createPieceFinder(patterns.pieces);
+  const shift = 32 - Math.min(20, Math.ceil(Math.log2(wholes.size + pieces.keys.length + 1)) + 5);
+  const table = new Uint8Array(2 ** (32 - shift));
+  const slotOf = (key: number): number => Math.imul(key, 0x9e3779b1) >>> shift;
+  for (const key of wholes.keys()) table[slotOf(key)] = beginsWhole;
+  for (const key of pieces.keys) table[slotOf(key)] = (table[slotOf(key)] ?? 0) | holdsPiece;
+  let held: Buffer = nothing;
+  /** The bytes before `held` were masked: what is masked next belongs to it. */
+  let isMasking = false;
 
-  const candidates = (text: string, at: number): readonly string[] =>
-    firstBytes[text.charCodeAt(at)] === 1 ? (byKey.get(text.slice(at, at + keyLength)) ?? []) : [];
-
-  /** From where on the text may go on to be a pattern that has not come to its end. */
-  function uncertainFrom(text: string): number {
-    for (let at = Math.max(0, text.length - longest + 1); at < text.length; at += 1) {
+  /** The longest whole that begins here. */
+  function wholeAt(text: Buffer, at: number, key: number): Match | null {
+    for (const bytes of wholes.get(key) ?? []) {
       const rest = text.length - at;
-      const possible = rest < keyLength ? patterns : candidates(text, at);
-      if (possible.some((pattern) => pattern.length > rest && pattern.startsWith(text.slice(at)))) return at;
+      const length = Math.min(bytes.length, rest);
+      if (bytes.compare(text, at, at + length, 0, length) !== 0) continue;
+      return { start: at, end: at + length, isOpen: bytes.length > rest, isSecret: bytes.length <= rest };
     }
-    return text.length;
+    return null;
   }
 
-  /** The longest pattern that begins here. */
-  const matchAt = (text: string, at: number): string | undefined =>
-    candidates(text, at).find((pattern) => text.startsWith(pattern, at));
+  function matchAt(text: Buffer, at: number, floor: number, kinds: number, isLast: boolean): Match | null {
+    const key = keyAt(text, at);
+    const piece = (kinds & holdsPiece) === 0 ? null : pieces.find(text, at, key, floor);
+    const whole = (kinds & beginsWhole) === 0 ? null : wholeAt(text, at, key);
+    if (!isLast && piece?.isOpen !== true && whole?.isOpen !== true) return longer(piece, whole);
+    if (isLast) return longer(piece, whole?.isOpen === true ? closedWhole(text, at, key) : whole);
+    const open = [piece, whole].filter((match) => match?.isOpen === true);
+    return {
+      start: Math.min(...open.map((match) => match?.start ?? at)),
+      end: at,
+      isOpen: true,
+      isSecret: false,
+    };
+  }
 
-  function take(text: string, until: number): Buffer {
-    let out = "";
+  /** Nothing more comes: the longest of which all is there. */
+  const closedWhole = (text: Buffer, at: number, key: number): Match | null => {
+    const bytes = wholes.get(key)?.find((one) => text.indexOf(one, at) === at);
+    return bytes === undefined ? null : { start: at, end: at + bytes.length, isOpen: false, isSecret: true };
+  };
+
+  /** Gives what is certain, and keeps the rest. */
+  function scan(text: Buffer, isLast: boolean): Buffer {
+    const out: Buffer[] = [];
+    const last = text.length - keyLength;
     let from = 0;
     let at = 0;
-    while (at < until) {
-      const match = matchAt(text, at);
-      if (match === undefined) {
+    let until = -1;
+    const plain = (to: number) => {
+      if (to === from) return;
+      out.push(text.subarray(from, to));
+      isMasking = false;
+    };
+    let key = 0;
+    let keyEnd = 0;
+    while (at <= last) {
+      if (keyEnd < at) keyEnd = at;
+      while (keyEnd < at + keyLength) key = (key << 8) | (text[keyEnd++] ?? 0);
+      const kinds = table[slotOf(key)] ?? 0;
+      const match = kinds === 0 ? null : matchAt(text, at, from, kinds, isLast);
+      if (match?.isOpen === true && !isLast) {
+        until = match.start;
+        break;
+      }
+      // What goes on where a secret has just been masked is the rest of it, even if it is short.
+      const isRest = isMasking && match?.start === from;
+      if (match === null || !(match.isSecret || isRest)) {
         at += 1;
         continue;
       }
-      out += text.slice(from, at) + replacement;
-      at += match.length;
-      from = at;
+      plain(match.start);
+      if (!isMasking) out.push(replacement);
+      isMasking = true;
+      from = match.end;
+      at = match.end;
     }
-    out += text.slice(from, at);
-    held = text.slice(at);
-    return Buffer.from(out, "latin1");
+    if (isLast) until = text.length;
+    else if (until < 0) until = uncertainFrom(text, from);
+    else until = pieces.uncertainFrom(text, until, from);
+    plain(until);
+    held = text.subarray(until);
+    return Buffer.concat(out);
+  }
+
+  function uncertainFrom(text: Buffer, floor: number): number {
+    let until = text.length;
+    for (let at = Math.max(floor, text.length - keyLength + 1); at < until; at += 1)
+      if (beginnings.has(text.toString("latin1", at))) until = at;
+    return Math.min(
+      until,
+      pieces.uncertainFrom(text, text.length, floor),
+      pieces.uncertainFrom(text, until, floor),
+    );
   }
 
   return {
     push(chunk) {
-      const text = held + Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString("latin1");
-      return take(text, uncertainFrom(text));
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      return scan(held.length === 0 ? bytes : Buffer.concat([held, bytes]), false);
     },
-    end: () => take(held, held.length),
+    end: () => scan(held, true),
   };
+}
+
+function longer(a: Match | null, b: Match | null): Match | null {
+  const secrets = [a, b].filter((match) => match?.isSecret === true);
+  const [first, second] = secrets;
+  if (first == null || second == null) return first ?? a ?? b;
+  return { ...first, start: Math.min(first.start, second.start), end: Math.max(first.end, second.end) };
 }

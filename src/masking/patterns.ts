@@ -1,49 +1,78 @@
-/** How a value may stand in a log: as it is, and in the encodings that programs print it in. Byte strings as latin1. */
+/** What a log is searched for: the values in all of their forms. Byte strings as latin1. */
+import { encodings, leastBytes } from "./encodings.ts";
+import { forms, latin1 } from "./forms.ts";
+import { isTelling, secretTexts } from "./secret-text.ts";
 
-/** What is shorter than this is no evidence of a secret, and masking it would garble the log. */
-const shortestPart = 6;
+export interface MaskPatterns {
+  /** Are masked when all of it is there. Longest first, each once, of at least four bytes. */
+  readonly wholes: readonly string[];
+  /** Are masked from a few bytes on, wherever they begin. */
+  readonly pieces: readonly PiecePattern[];
+}
 
-/** Longest first, each once. */
-export function maskPatterns(values: readonly string[]): readonly string[] {
-  const found = new Set<string>();
+export interface PiecePattern {
+  readonly text: string;
+  /** So many characters of it are evidence. */
+  readonly least: number;
+  /** Whether the piece between these two places says anything. Indentation is no secret. */
+  readonly isTelling: (from: number, to: number) => boolean;
+}
+
+/** Encoded text that is shorter is no evidence. */
+const shortestEncoded = 6;
+/** From here on a text has a part that is long enough to be found by itself, whatever line break is in it. */
+const shortestPieces = 16;
+/** Longer texts are masked part by part, so that a near miss is noticed soon. */
+const longestWhole = 256;
+
+export function maskPatterns(values: readonly string[]): MaskPatterns {
+  const wholes = new Set<string>();
+  const pieces = new Map<string, PiecePattern>();
   for (const value of values) {
-    if (value === "") continue;
-    found.add(bytes(value));
-    const lines = value.split(/\r?\n/).filter((line) => line.length >= shortestPart);
-    for (const text of [value, ...lines]) for (const form of formsOf(text)) found.add(bytes(form));
+    for (const text of secretTexts(value)) {
+      for (const { written } of forms) {
+        for (const form of written(text)) {
+          if (form.length >= shortestEncoded || form === latin1(text))
+            for (const part of partsOf(form)) wholes.add(part);
+        }
+      }
+    }
+    const bytes = Buffer.from(value, "utf8");
+    for (const { written } of encodings) {
+      for (const text of written(bytes)) {
+        if (text.length >= shortestPieces) pieces.set(text, pieceOf(text, bytes));
+        else if (text.length >= shortestEncoded) for (const broken of brokenForms(text)) wholes.add(broken);
+      }
+    }
   }
-  return [...found].sort((a, b) => b.length - a.length);
+  return {
+    wholes: [...wholes].filter((text) => text.length >= 4).sort((a, b) => b.length - a.length),
+    pieces: [...pieces.values()],
+  };
 }
 
-const bytes = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
+function partsOf(text: string): readonly string[] {
+  const count = Math.ceil(text.length / longestWhole);
+  const length = Math.ceil(text.length / count);
+  return Array.from({ length: count }, (_, part) => text.slice(part * length, (part + 1) * length));
+}
 
-function formsOf(text: string): readonly string[] {
-  const raw = Buffer.from(text, "utf8");
-  const uri = encodeURIComponent(text);
-  const json = JSON.stringify(text).slice(1, -1);
-  const hex = raw.toString("hex");
-  return [
+/** As it is, and with a line break anywhere. */
+function brokenForms(text: string): readonly string[] {
+  const places = Array.from({ length: text.length - 1 }, (_, at) => at + 1);
+  const broken = places.flatMap((at) =>
+    ["\n", "\r\n"].map((end) => text.slice(0, at) + end + text.slice(at)),
+  );
+  return [text, ...broken];
+}
+
+function pieceOf(text: string, bytes: Buffer): PiecePattern {
+  const scale = bytes.length / text.length;
+  const isDocument = bytes.includes("\n");
+  return {
     text,
-    uri,
-    uri.replaceAll("%20", "+"),
-    uri.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase()),
-    json,
-    json.replaceAll("/", "\\/"),
-    text.replaceAll("'", "'\\''"),
-    hex,
-    hex.toUpperCase(),
-    ...base64Forms(raw),
-  ].filter((form) => form === text || form.length >= shortestPart);
-}
-
-/**
- * Base64 of something that the value is a part of (`user:password`): what its digits are depends on how many bytes stand
- * before it, modulo three, and the digits at both ends also on the neighbours. Those between are the value's alone.
- */
-function base64Forms(raw: Buffer): readonly string[] {
-  return [0, 1, 2].flatMap((before) => {
-    const all = Buffer.concat([Buffer.alloc(before), raw]).toString("base64");
-    const own = all.slice(Math.ceil((before * 4) / 3), Math.floor(((before + raw.length) * 4) / 3));
-    return [own, own.replaceAll("+", "-").replaceAll("/", "_")];
-  });
+    least: Math.min(text.length, Math.ceil(leastBytes / scale)),
+    isTelling: (from, to) =>
+      !isDocument || isTelling(bytes.toString("utf8", Math.floor(from * scale), Math.ceil(to * scale))),
+  };
 }

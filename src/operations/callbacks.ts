@@ -46,7 +46,8 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
 
   async function secretsOf({ spec }: ReportRow): Promise<Readonly<Record<string, string>>> {
     const { store } = await deps.database();
-    return await openSecrets(store, deps.secretKeys, { run: spec.job.runId, names: spec.secrets });
+    // Only its own: an executor gives a step what it gets, and the run's other secrets are not for this one.
+    return (await openSecrets(store, deps.secretKeys, spec)).variables;
   }
 
   /** What cannot be given to the executor is the end of the attempt, which has not begun. */

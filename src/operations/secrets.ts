@@ -1,5 +1,6 @@
 /** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
-import { Problem, type RunId } from "../kernel/index.ts";
+import type { ExecutionSpec } from "../domain/index.ts";
+import { Problem } from "../kernel/index.ts";
 import type { SealedSecret, Store } from "../store/index.ts";
 import { type CallerContext, notThere, visibleProject } from "./catalog.ts";
 import type { SecretClient } from "./client.ts";
@@ -57,17 +58,21 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
 }
 
 /**
- * The values of the secrets that a step names.
- * @throws Problem executor_failed: the run's project has no such secret; environment: it cannot be opened
+ * The values of the secrets that a step names, by name; and of all secrets of its run, for its log.
+ * @throws Problem executor_failed: the run's project has no such secret; environment: one cannot be opened
  */
 export async function openSecrets(
   store: Pick<Store, "secrets">,
   keys: SecretKeys,
-  { run, names }: { readonly run: RunId; readonly names: readonly string[] },
-): Promise<Readonly<Record<string, string>>> {
-  const opened = await openSealed(keys, () => store.secrets.ofRun(run, names));
+  { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
+): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly masked: readonly string[] }> {
+  const all = [...new Set([...names, ...(job.runSecrets ?? [])])];
+  const opened = await openSealed(keys, () => store.secrets.ofRun(job.runId, all));
   const absent = names.find((name) => !Object.hasOwn(opened, name));
-  if (absent === undefined) return opened;
+  if (absent === undefined) {
+    const variables = Object.fromEntries(names.map((name) => [name, opened[name] ?? ""]));
+    return { variables, masked: Object.values(opened) };
+  }
   throw new Problem("executor_failed", `the project has no secret ${absent}`, {
     remedy: `Set it: shipinator secret set ${absent}`,
   });

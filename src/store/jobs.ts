@@ -60,6 +60,14 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
       limit 1
     ) a on true
   ), '[]'::json) as inputs,
+  coalesce((
+    select json_agg(distinct n.name)
+    from (
+      select jsonb_path_query(c.config, '$.*.steps[*].secrets[*]')
+      union all
+      select jsonb_path_query(c.config, '$.deploy.secrets[*]')
+    ) n (name)
+  ), '[]'::json) as "runSecrets",
   (
     select json_agg(json_build_object('stepId', s.id, 'name', s.name, 'parallelGroup', s.parallel_group)
       order by s.execution_order)

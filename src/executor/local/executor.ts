@@ -102,7 +102,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     const directory = job.source === "tree" ? job.paths.workspace : job.paths.artifacts;
     const secrets = await secretsFor(spec, options);
     if (typeof secrets === "string") return refuse(spec, handle, job, secrets);
-    const environment = { ...environmentOf(spec, job), ...secrets };
+    const environment = { ...environmentOf(spec, job), ...secrets.variables };
     const [name = "sh", ...shellArguments] = spec.shell ?? ["sh", "-e"];
     const shell = findShell(name, environment.PATH ?? options.environment.PATH ?? "/usr/bin:/bin", directory);
     const fault =
@@ -122,8 +122,8 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       const whole = { ...options.environment, ...environment };
       writeFileSync(paths.entry, entryText({ environment: whole, shell: command }), { mode: 0o600 });
     }
-    const values = Object.values(secrets);
-    if (values.length > 0) writeFileSync(paths.masked, JSON.stringify(values), { mode: 0o600 });
+    const isMasked = secrets.masked.length > 0;
+    if (isMasked) writeFileSync(paths.masked, JSON.stringify(secrets.masked), { mode: 0o600 });
     const logFile = await options.logFile(spec.executionId);
     for (let tries = 0; tries < 3; tries++) {
       const lane = await jobs.acquire(job, paths.name, spec.parallelGroup);
@@ -141,7 +141,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
           directory,
           environment,
           logCapBytes: options.logCapBytes,
-          pump: values.length > 0 ? [...options.maskingPump, paths.masked] : [],
+          pump: isMasked ? [...options.maskingPump, paths.masked] : [],
           shell: command,
           account,
         }),

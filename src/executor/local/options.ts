@@ -14,6 +14,14 @@ export interface StepAccount {
   readonly setpriv: string;
 }
 
+/** Secrets of a step. */
+export interface StepSecrets {
+  /** Values of those that it names, by name. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Values of all secrets of its run, which are masked in its log. */
+  readonly masked: readonly string[];
+}
+
 export interface LocalPorts {
   /**
    * Checks the tree out into `directory`, which exists and is empty.
@@ -28,11 +36,8 @@ export interface LocalPorts {
     input: InputArtifact,
     to: { readonly root: string; readonly kind: "workspace" | "artifacts" },
   ): Promise<void>;
-  /**
-   * The values of the secrets that the step names, by name.
-   * @throws Problem executor_failed: there is no such secret; environment: it cannot be opened
-   */
-  secrets(spec: Pick<ExecutionSpec, "job" | "secrets">): Promise<Readonly<Record<string, string>>>;
+  /** @throws Problem executor_failed: the step names a secret that does not exist; environment: one cannot be opened */
+  secrets(spec: Pick<ExecutionSpec, "job" | "secrets">): Promise<StepSecrets>;
   /** The absolute path of the execution's log, its directory made. The pump appends to it. No newline in it. */
   logFile(executionId: ExecutionId): string | Promise<string>;
   /** The log of a step grows for more than a moment; and when it does so no more. */

@@ -91,6 +91,14 @@ describe("a step with secrets", () => {
     expect([outcome.exitCode, own.log(spec)]).toEqual([0, "***\n***\n"]);
   });
 
+  it("has those of its run's other steps masked, which it does not get", async () => {
+    await using own = makeWorld();
+    const open = await own.open({ runSecrets: ["TOKEN", "OTHER"] });
+    await own.run(open, 'echo "$TOKEN" >kept; echo "[$OTHER]"', secrets);
+    const { log } = await own.run(open, 'cat kept; echo "[$TOKEN]"');
+    expect(log).toBe("***\n[]\n");
+  });
+
   it("does not begin when one of them cannot be had", async () => {
     await using own = makeWorld({
       secrets: () =>

@@ -49,8 +49,10 @@ export function optionsIn(directory: string, over: Partial<LocalExecutorOptions>
     logFile: (id) => join(directory, `${id}.log`),
     logGrows() {},
     logEnds() {},
-    secrets: async ({ secrets: names }) =>
-      Object.fromEntries(names.map((name) => [name, `value of ${name}`])),
+    secrets: async ({ job, secrets: names }) => ({
+      variables: Object.fromEntries(names.map((name) => [name, `value of ${name}`])),
+      masked: [...names, ...(job.runSecrets ?? [])].map((name) => `value of ${name}`),
+    }),
     maskingPump: [process.execPath, fileURLToPath(new URL("../../../src/mask.ts", import.meta.url))],
     ...over,
   };

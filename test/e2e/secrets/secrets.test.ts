@@ -73,6 +73,42 @@ describe("a secret", () => {
     expect(statSync(join(world.dataDir, "secret-keys")).mode & 0o777).toBe(0o600);
   });
 
+  it("stays masked when another step of its run prints it, also when that is repeated", async () => {
+    const repository = world.repository("app", {
+      ".shipinator.yaml": `
+build:
+  steps:
+    - name: write
+      secrets: [TOKEN]
+      run: printf '%s' "$TOKEN" >app
+      outputs: [{ type: binary, path: app }]
+    - { name: print, run: 'echo "[$(cat app)]"; echo "$LATER"', env: { LATER: "of the deploy 77" } }
+test:
+  steps: [{ name: again, run: 'echo "[$(cat app)]"; [ -e ${join(world.root, "fixed")} ]' }]
+deploy:
+  artifact: app
+  secrets: [DEPLOY]
+  target: local
+  run: "true"
+`,
+    });
+    await told(["pipeline", "add", repository]);
+    await told(["secret", "set", "TOKEN"], value);
+    await told(["secret", "set", "DEPLOY"], "of the deploy 77");
+    const { log } = await world.run([repository]);
+    expect([log("build/write"), log("build/print"), log("test/again")]).toEqual([
+      "",
+      "[***]\n***\n",
+      "[***]\n",
+    ]);
+    writeFileSync(join(world.root, "fixed"), "");
+    const server = await startServer(world);
+    const again = await told(["retry", "--failed", "--follow"]);
+    expect(await server.stop()).toBe(0);
+    expect(again).toContain("[***]");
+    expect(again).not.toContain(value);
+  });
+
   it("that is not there is named before anything begins, with what to do", async () => {
     const { code, run } = await world.run([world.repository("app", file())]);
     expect([code, run.failure_reason]).toEqual([1, "start_failed"]);

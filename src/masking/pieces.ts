@@ -1,0 +1,205 @@
+/** Finds pieces of encoded values in a text, and follows them across line breaks. */
+import type { PiecePattern } from "./patterns.ts";
+
+/** A stretch of the text. `isOpen`: the text ends before the match does, so more of it may come. */
+export interface Match {
+  readonly start: number;
+  readonly end: number;
+  readonly isOpen: boolean;
+  /** Whether it is long enough to be a secret's. */
+  readonly isSecret: boolean;
+}
+
+export interface PieceFinder {
+  /** Keys (`keyAt`) that are to be asked about. */
+  readonly keys: readonly number[];
+  /** The longest match around the four bytes here, which begins at `floor` or later. */
+  find(text: Buffer, at: number, key: number, floor: number): Match | null;
+  /** Where the text before `end` may begin to be a piece that has not come so far that `find` knows it. */
+  uncertainFrom(text: Buffer, end: number, floor: number): number;
+}
+
+/** Four bytes as one number. */
+export const keyLength = 4;
+export const keyAt = (text: Buffer, at: number): number => text.readInt32BE(at);
+
+/** Eight characters in a row hold at least one place of these, with all four bytes of its key. */
+const stride = 5;
+const sureLength = stride + keyLength - 1;
+/** A key that is at more places says little; its neighbours say more. */
+const mostPlaces = 8;
+
+interface Place {
+  readonly pattern: PiecePattern;
+  readonly bytes: Buffer;
+  readonly at: number;
+}
+
+export function createPieceFinder(patterns: readonly PiecePattern[]): PieceFinder {
+  const places = new Map<number, Place[]>();
+  const grams = new Grams(patterns.reduce((sum, { text }) => sum + text.length, 0));
+  for (const pattern of patterns) {
+    const bytes = Buffer.from(pattern.text, "latin1");
+    grams.add(bytes);
+    for (let at = 0; at + keyLength <= bytes.length; at += stride) {
+      const key = keyAt(bytes, at);
+      const known = places.get(key);
+      if (known === undefined) places.set(key, [{ pattern, bytes, at }]);
+      else if (known.length < mostPlaces) known.push({ pattern, bytes, at });
+    }
+  }
+  return {
+    keys: [...places.keys()],
+    find(text, at, key, floor) {
+      let best: Match | null = null;
+      for (const place of places.get(key) ?? []) {
+        if (!isInRow(place, text, at, floor)) continue;
+        const match = around(place, text, at, floor);
+        if (best === null || rank(match) > rank(best)) best = match;
+      }
+      return best;
+    },
+    uncertainFrom(text, end, floor) {
+      // Lines are wrapped at a few dozen characters: a shorter rest before a line break is no piece.
+      const isBroken = end > 0 && text[end - 1] === 10;
+      const last = isBroken ? end - (text[end - 2] === 13 ? 2 : 1) : end;
+      for (
+        let from = Math.max(floor, last - sureLength + 1);
+        from < last - (isBroken ? keyLength - 1 : 0);
+        from += 1
+      )
+        if (grams.mayHold(text, from, last)) return from;
+      return end;
+    },
+  };
+}
+
+/** Whether enough characters in a row are the pattern's, or may become so. Of a match one row at least is that long. */
+function isInRow({ bytes, at: offset }: Place, text: Buffer, at: number, floor: number): boolean {
+  let start = 0;
+  while (
+    start < stride &&
+    at - start > floor &&
+    offset > start &&
+    text[at - start - 1] === bytes[offset - start - 1]
+  )
+    start += 1;
+  let end = keyLength;
+  while (end < sureLength && at + end < text.length && text[at + end] === bytes[offset + end]) end += 1;
+  return start + end >= sureLength || at + end === text.length;
+}
+
+const rank = ({ start, end, isOpen, isSecret }: Match): number =>
+  end - start + (isOpen || isSecret ? 1_000_000 : 0);
+
+/** Extends the four bytes at `at` to both sides. */
+function around({ pattern, bytes, at: offset }: Place, text: Buffer, at: number, floor: number): Match {
+  const before = backward(bytes, offset, text, at, floor);
+  const after = forward(bytes, offset + keyLength, text, at + keyLength);
+  const isSecret =
+    after.offset - before.offset >= pattern.least && pattern.isTelling(before.offset, after.offset);
+  return { start: before.at, end: after.at, isOpen: after.isOpen, isSecret };
+}
+
+/** So many characters must go on behind a line break, that its next line is not taken for more of the value by chance. */
+const leastBehindBreak = 4;
+
+function forward(bytes: Buffer, from: number, text: Buffer, start: number) {
+  let offset = from;
+  let at = start;
+  for (;;) {
+    while (at < text.length && offset < bytes.length && text[at] === bytes[offset]) {
+      at += 1;
+      offset += 1;
+    }
+    if (offset === bytes.length) return { offset, at, isOpen: false };
+    if (at === text.length) return { offset, at, isOpen: true };
+    const rest = text.toString("latin1", at, at + 64);
+    if (at + rest.length === text.length && openBreak.test(rest)) return { offset, at, isOpen: true };
+    let next = offset;
+    while (next < bytes.length && isSeparator(bytes[next])) next += 1;
+    const wanted = bytes.subarray(next, next + leastBehindBreak);
+    const jump = breaks
+      .map((pattern) => at + (pattern.exec(rest)?.[0].length ?? 0))
+      .find((to) => to > at && wanted.indexOf(text.subarray(to, to + wanted.length)) === 0);
+    if (jump === undefined || wanted.length === 0) return { offset, at, isOpen: false };
+    if (jump + wanted.length > text.length) return { offset, at, isOpen: true };
+    at = jump;
+    offset = next;
+  }
+}
+
+/** Backward only blanks and line breaks are passed: what begins in a line with a column of offsets is found there. */
+function backward(bytes: Buffer, from: number, text: Buffer, start: number, floor: number) {
+  let offset = from;
+  let at = start;
+  for (;;) {
+    while (at > floor && offset > 0 && text[at - 1] === bytes[offset - 1]) {
+      at -= 1;
+      offset -= 1;
+    }
+    let to = at;
+    while (to > floor && isBlank(text[to - 1])) to -= 1;
+    let next = offset;
+    while (next > 0 && isSeparator(bytes[next - 1])) next -= 1;
+    const wanted = bytes.subarray(Math.max(0, next - leastBehindBreak), next);
+    const goesOn = to - wanted.length >= floor && text.subarray(to - wanted.length, to).equals(wanted);
+    if (to === at || wanted.length === 0 || !goesOn) return { offset, at };
+    at = to;
+    offset = next;
+  }
+}
+
+const isBlank = (byte: number | undefined): boolean =>
+  byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13);
+const isSeparator = (byte: number | undefined): boolean => byte === 32 || byte === 44 || byte === 58;
+
+/** Between two lines of one text: of a dump with its offsets and perhaps its characters, of a wrapped text; a column's gap. */
+const breaks = [
+  /^[ \t]*[|>]?[^\r\n]{0,17}\|?[ \t]*\r?\n[0-9a-f]{6,8}:?[ \t]+/,
+  /^[ \t]*\r?\n[ \t]*/,
+  /^(?:\\r)?\\n/,
+  /^[ \t]+/,
+];
+/** The text ends where such a break may be going on. */
+const openBreak = /^[ \t]*[|>]?[^\r\n]{0,17}\|?[ \t]*(?:\r?(?:\n(?:[ \t]*|[0-9a-f]{1,8}:?[ \t]*))?)?$/;
+
+/** Which one, two and three characters stand side by side in a set of texts. Now and then it takes others for them. */
+class Grams {
+  private readonly width: number;
+  private readonly known: Uint8Array;
+
+  /** @param size length of all texts together */
+  constructor(size: number) {
+    this.width = Math.min(22, Math.ceil(Math.log2(size + 2)) + 6);
+    this.known = new Uint8Array(1 << this.width);
+  }
+
+  add(bytes: Buffer): void {
+    for (let at = 0; at < bytes.length; at += 1) {
+      // A separator at the beginning is no part of a value.
+      if (isSeparator(bytes[at]) || bytes[at] === 92) continue;
+      for (let length = 1; length <= 3 && at + length <= bytes.length; length += 1)
+        this.set(bytes, at, length);
+    }
+  }
+
+  mayHold(text: Buffer, from: number, to: number): boolean {
+    if (isSeparator(text[from]) || text[from] === 92) return false;
+    for (let at = from; at + 3 <= to; at += 1)
+      if (!isSeparator(text[at]) && text[at] !== 92 && !this.has(text, at, 3)) return false;
+    return to - from >= 3 || this.has(text, from, to - from);
+  }
+
+  private set(bytes: Buffer, at: number, length: number): void {
+    this.known[this.slotOf(bytes, at, length)] = 1;
+  }
+
+  private has(bytes: Buffer, at: number, length: number): boolean {
+    return this.known[this.slotOf(bytes, at, length)] === 1;
+  }
+
+  private slotOf(bytes: Buffer, at: number, length: number): number {
+    return Math.imul(bytes.readUIntBE(at, length) + (length << 24), 0x9e3779b1) >>> (32 - this.width);
+  }
+}
