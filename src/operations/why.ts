@@ -1,23 +1,16 @@
 /** Why a run is where it is: one sentence, and what stands behind it as data. Looks, and changes nothing. */
-import {
-  type FailureReason,
-  isFinalExecution,
-  isFinalRun,
-  isFinalStage,
-  retryableReasons,
-} from "../domain/index.ts";
+import { type FailureReason, isFinalRun, isFinalStage, retryableReasons } from "../domain/index.ts";
 import { Problem, type RunId } from "../kernel/index.ts";
 import { resolveDeadlineMs } from "../orchestrator/index.ts";
-import type { ExecutionRow, NodeRow, RunRow, RunSummaryRows, StepRow } from "../store/index.ts";
+import type { ExecutionUnderWay, JobRow, NodeRow, RunRow } from "../store/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import type { RunCause, RunWhy } from "./wire.ts";
 
 export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWhy> {
   const { store } = await deps.database();
-  const rows = await store.runs.summary(runId);
-  if (rows === null) throw new Problem("not_found", `there is no run ${runId}`);
-  const { run } = rows;
-  const causes = isFinalRun(run.status) ? [endOf(run)] : await causesOf(deps, rows);
+  const run = await store.runs.get(runId);
+  if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
+  const causes = isFinalRun(run.status) ? [endOf(run)] : await causesOf(deps, run);
   const summary = causes.map(({ message }) => message).join("; ");
   return { run_id: run.id, status: run.status, phase: run.phase, summary, causes };
 }
@@ -42,8 +35,11 @@ function adviceOf(reason: FailureReason): string {
     : "see the log";
 }
 
-async function causesOf(deps: OperationsDeps, rows: RunSummaryRows): Promise<readonly RunCause[]> {
-  const { run } = rows;
+/** A run of thousands of steps is explained by so many of them. */
+const maxSteps = 20;
+
+async function causesOf(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+  const { store } = await deps.database();
   const causes = [...(await ownerCauses(deps, run))];
   if (run.cancel_requested_at !== null)
     causes.push({
@@ -53,13 +49,30 @@ async function causesOf(deps: OperationsDeps, rows: RunSummaryRows): Promise<rea
       entity_id: run.id,
       since: run.cancel_requested_at.toISOString(),
     });
-  if (run.config_digest === null && rows.jobs.length === 0) return [...causes, await resolving(deps, run)];
-  for (const execution of rows.executions) {
-    const step = rows.steps.find(({ id }) => id === execution.job_step_id);
-    if (step === undefined || isFinalExecution(execution.status)) continue;
-    causes.push(await stepCause(deps, step, execution));
-  }
-  return causes.length > 0 ? causes : [await nothingRuns(deps, rows)];
+  const jobs = await store.jobs.ofRun(run.id);
+  if (run.config_digest === null && jobs.length === 0) return [...causes, await resolving(deps, run)];
+  causes.push(...(await stepCauses(deps, run)));
+  return causes.length > 0 ? causes : [await nothingRuns(deps, run, jobs)];
+}
+
+async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+  const { store } = await deps.database();
+  const underWay = await store.executions.underWay(run.id, maxSteps);
+  const waits = underWay.some(({ node }) => node === null);
+  const refusal = waits ? await deps.refusal() : null;
+  const causes = underWay.map((execution) => stepCause(execution, refusal));
+  const more = (underWay[0]?.all ?? 0) - causes.length;
+  if (more === 0) return causes;
+  return [
+    ...causes,
+    {
+      code: waits ? "waiting_for_slot" : "step_running",
+      message: `and ${more} more ${more === 1 ? "step" : "steps"}`,
+      entity: "run",
+      entity_id: run.id,
+      since: null,
+    },
+  ];
 }
 
 async function ownerCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
@@ -107,8 +120,9 @@ async function resolving(deps: OperationsDeps, run: RunRow): Promise<RunCause> {
   };
 }
 
-async function stepCause(deps: OperationsDeps, step: StepRow, execution: ExecutionRow): Promise<RunCause> {
-  const about = { entity: "step", entity_id: step.id };
+function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCause {
+  const about = { entity: "step", entity_id: execution.step_id };
+  const step = { name: execution.step_name };
   if (execution.node !== null)
     return {
       code: "step_running",
@@ -116,7 +130,6 @@ async function stepCause(deps: OperationsDeps, step: StepRow, execution: Executi
       ...about,
       since: (execution.begun_at ?? execution.submitted_at).toISOString(),
     };
-  const refusal = await deps.refusal();
   const since = execution.submitted_at.toISOString();
   if (refusal !== null)
     return {
@@ -129,7 +142,7 @@ async function stepCause(deps: OperationsDeps, step: StepRow, execution: Executi
 }
 
 /** Nothing is under way: either the next advance is due, or a deploy waits for its release. */
-async function nothingRuns(deps: OperationsDeps, { run, jobs }: RunSummaryRows): Promise<RunCause> {
+async function nothingRuns(deps: OperationsDeps, run: RunRow, jobs: readonly JobRow[]): Promise<RunCause> {
   const { store } = await deps.database();
   const frontier = await store.runs.frontier(run.id);
   const block = frontier?.deployBlock ?? null;

@@ -25,6 +25,18 @@ export interface ExecutionWork {
   readonly runId: RunId;
 }
 
+/** An execution that has not ended, with the step that it attempts. */
+export interface ExecutionUnderWay {
+  readonly step_id: StepId;
+  readonly step_name: string;
+  /** Null: it waits for a slot. */
+  readonly node: NodeId | null;
+  readonly submitted_at: Date;
+  readonly begun_at: Date | null;
+  /** How many of the run have not ended. */
+  readonly all: number;
+}
+
 export interface LogState {
   readonly ref: string | null;
   readonly bytes: number;
@@ -55,6 +67,8 @@ export interface ExecutionStore {
   undoCollection(id: ExecutionId, owner: Owner): Promise<void>;
   /** Records the log's place and length; also after the end, when missing bytes came. False: no such execution. */
   recordLog(id: ExecutionId, log: LogState): Promise<boolean>;
+  /** The run's executions that have not ended, those that wait longest first, with the number of all of them. */
+  underWay(runId: RunId, limit: number): Promise<readonly ExecutionUnderWay[]>;
   get(id: ExecutionId): Promise<ExecutionRow | null>;
   ofStep(stepId: StepId): Promise<readonly ExecutionRow[]>;
   ofRun(runId: RunId): Promise<readonly ExecutionRow[]>;
@@ -136,6 +150,16 @@ export function createExecutionStore(database: Database): ExecutionStore {
       const rows = await database.query<{ id: ExecutionId }>(claimSql, values, { name: "executions.claim" });
       return rows.map((row) => row.id);
     },
+    underWay: (runId, limit) =>
+      database.query<ExecutionUnderWay>(
+        `select s.id as step_id, s.name as step_name, e.node, e.submitted_at, e.begun_at, count(*) over ()::integer as all
+         from executions e
+         join job_steps s on s.id = e.job_step_id
+         where e.pipeline_run_id = $1::uuid and e.status in ('pending', 'running')
+         order by e.submitted_at, e.id
+         limit $2::integer`,
+        [runId, checkedLimit(limit)],
+      ),
     work: (ids) =>
       database.query<ExecutionWork>(`${workSelect} where e.id = any ($1::uuid[])`, [ids], {
         name: "executions.work",

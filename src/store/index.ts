@@ -13,7 +13,7 @@ export {
   makeDirectory,
   startEmbeddedPostgres,
 } from "./embedded/index.ts";
-export type { ExecutionStore, ExecutionWork, LogState } from "./executions.ts";
+export type { ExecutionStore, ExecutionUnderWay, ExecutionWork, LogState } from "./executions.ts";
 export type { IdempotencyRequest, IdempotencyStore, Reservation } from "./idempotency.ts";
 export type { JobStore } from "./jobs.ts";
 export { createListener, type Listener } from "./listener.ts";
