@@ -46,7 +46,7 @@ export function artifactService(callers: Callers, admit: AdmitStream): ServiceIm
       if (first.done === true || first.value.part.case !== "header")
         throw new Problem("usage", "the first message of an upload is its header");
       const header = first.value.part.value;
-      const callbacks = await callers.executor(context, header.executionId);
+      const callbacks = callers.executor(context, header.executionId);
       const payload = paced(payloadOf(iterator));
       const kept = await callbacks.upload(
         header.executorId ?? null,

@@ -1,4 +1,7 @@
-/** Who calls: the same tokens, scopes and limits as in REST. Refused before anything else of the request is looked at. */
+/**
+ * Callers of RPC: the same tokens, scopes and limits as in REST. `authenticate` runs before a request's body is read;
+ * the methods that follow find its result in the context.
+ */
 import { createHash } from "node:crypto";
 import {
   type ContextValues,
@@ -16,7 +19,7 @@ import type {
   Operations,
 } from "../../operations/index.ts";
 import { checkIdempotencyKey, keyRefused } from "../idempotency-key.ts";
-import { type LoginAttempt, login } from "../login.ts";
+import { type LoggedIn, type LoginAttempt, login } from "../login.ts";
 import type { LoginLimit } from "../login-limit.ts";
 import { plain } from "./errors.ts";
 
@@ -25,6 +28,8 @@ export interface Peer {
   readonly requestId: string;
 }
 
+const callerKey = createContextKey<LoggedIn<Caller> | null>(null);
+const executorKey = createContextKey<CallbackClient | null>(null);
 const peerKey = createContextKey<Peer>({ ip: "", requestId: "" });
 
 export const valuesOf = (peer: Peer): ContextValues => createContextValues().set(peerKey, peer);
@@ -37,11 +42,16 @@ export interface Entered {
   readonly credential: string;
 }
 
+/** Kinds of tokens: a person's or program's, and that of one execution. */
+export type TokenKind = "caller" | "executor";
+
 export interface Callers {
-  /** @throws Problem unauthorized, too_many_requests, forbidden */
+  /** Reads the headers alone. @throws Problem unauthorized, too_many_requests, forbidden */
+  authenticate(context: HandlerContext, kind: TokenKind): Promise<void>;
+  /** @throws Problem forbidden */
   enter(context: HandlerContext, operation: Operation): Promise<Entered>;
-  /** The holder of the token of this execution. @throws Problem unauthorized, too_many_requests, forbidden, not_found */
-  executor(context: HandlerContext, executionId: string): Promise<CallbackClient>;
+  /** The holder of the token of this execution. @throws Problem not_found */
+  executor(context: HandlerContext, executionId: string): CallbackClient;
   /**
    * Does it once for an `idempotency-key` in the metadata, however often it is asked within a day.
    * @param work gets the id that what is made shall have
@@ -62,17 +72,19 @@ export function createCallers(operations: Operations, logins: LoginLimit): Calle
   }
 
   return {
+    async authenticate(context, kind) {
+      const { values } = context;
+      const attempt = attemptOf(context);
+      if (kind === "caller") values.set(callerKey, await login(attempt, logins, operations.authenticate));
+      else values.set(executorKey, (await login(attempt, logins, operations.executor)).found);
+    },
     async enter(context, operation) {
-      const { credential, found: caller } = await login<Caller>(
-        attemptOf(context),
-        logins,
-        operations.authenticate,
-      );
+      const { credential, found: caller } = authenticated(context.values.get(callerKey));
       await operations.allow(caller, operation);
       return { client: operations.as(caller), callerKey: caller.tokenId ?? caller.name, credential };
     },
-    async executor(context, executionId) {
-      const { found } = await login(attemptOf(context), logins, operations.executor);
+    executor(context, executionId) {
+      const found = authenticated(context.values.get(executorKey));
       if (found.executionId === executionId) return found;
       throw new Problem("not_found", "the token is not that of this execution");
     },
@@ -85,6 +97,11 @@ export function createCallers(operations: Operations, logins: LoginLimit): Calle
       return await kept(operations, { caller: callerKey, credential, key, requestSha256 }, work);
     },
   };
+}
+
+function authenticated<Found>(found: Found | null): Found {
+  if (found === null) throw new Problem("internal", "The method was called without authentication.");
+  return found;
 }
 
 async function kept<Answer>(

@@ -19,20 +19,20 @@ export function executorService(callers: Callers): ServiceImpl<typeof ExecutorSe
     checked(executorHeader, { "executor-id": executorId })["executor-id"] ?? null;
   return {
     async claimExecution({ executionId, executorId }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       const named = checked(claimHeader, { "executor-id": executorId })["executor-id"];
       return message(ClaimExecutionResponseSchema, await callbacks.claim(named));
     },
     async beginExecution({ executionId, executorId }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       return message(BeginExecutionResponseSchema, await callbacks.begin(by(executorId)));
     },
     async heartbeatExecution({ executionId, executorId }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       return message(HeartbeatExecutionResponseSchema, await callbacks.heartbeat(by(executorId)));
     },
     async reportExecution({ executionId, executorId, artifacts, ...said }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       const body = checked(report, {
         status: said.status,
         exit_code: said.exitCode,
@@ -48,19 +48,19 @@ export function executorService(callers: Callers): ServiceImpl<typeof ExecutorSe
       return message(ReportExecutionResponseSchema, await reportStatus(callbacks, by(executorId), body));
     },
     async appendLog({ executionId, executorId, offset, data }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       if (data.length > mostLogBytes)
         throw new Problem("payload_too_large", `the request's body has more than ${mostLogBytes} bytes`);
       const answer = await callbacks.appendLog(by(executorId), numberOf(offset, "offset"), data);
       return message(AppendLogResponseSchema, answer);
     },
     async *getSource({ executionId, executorId }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       const { bytes } = await callbacks.source(by(executorId));
       for await (const data of bytes(context.signal)) yield { data };
     },
     async *getInput({ executionId, executorId, name }, context) {
-      const callbacks = await callers.executor(context, executionId);
+      const callbacks = callers.executor(context, executionId);
       const { bytes } = await callbacks.input(by(executorId), name);
       for await (const data of bytes(context.signal)) yield { data };
     },

@@ -1,5 +1,11 @@
 /** All services as one handler of Node's requests. Loaded with the first RPC: who makes none does not pay for it. */
-import { Code, ConnectError, createConnectRouter, type Interceptor } from "@connectrpc/connect";
+import {
+  Code,
+  ConnectError,
+  createConnectRouter,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
 import {
   compressionBrotli,
   compressionGzip,
@@ -10,7 +16,7 @@ import { type Clock, type Logger, Problem } from "../../kernel/index.ts";
 import type { Operations } from "../../operations/index.ts";
 import type { LoginLimit } from "../login-limit.ts";
 import { artifactService } from "./artifacts.ts";
-import { createCallers, type Peer, peerOf, valuesOf } from "./callers.ts";
+import { type Callers, createCallers, type Peer, peerOf, valuesOf } from "./callers.ts";
 import { toConnectError } from "./errors.ts";
 import { executorService } from "./executors.ts";
 import { Health } from "./generated/health.ts";
@@ -42,8 +48,11 @@ export interface RpcHandler {
   handle(request: NodeServerRequest, response: NodeServerResponse, peer: Peer): Promise<void>;
 }
 
-/** Of one message; uploads come in many. */
-const mostMessageBytes = 8 * 1_048_576;
+/**
+ * Bytes of one message, decompressed. Whoever has no token reaches health and reflection alone. Executors send logs and
+ * artifacts in chunks.
+ */
+const messageBytes = { open: 4_096, request: 65_536, report: 1_048_576, chunk: 8 * 1_048_576 } as const;
 
 export function createRpcHandler(deps: RpcDeps): RpcHandler {
   const { operations, admit, stopping, clock } = deps;
@@ -55,19 +64,27 @@ export function createRpcHandler(deps: RpcDeps): RpcHandler {
   );
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
-    readMaxBytes: mostMessageBytes,
+    readMaxBytes: messageBytes.request,
+    requestGate: (context) => authenticate(context, deps, callers),
     // What is not known would be accepted and ignored.
     jsonOptions: { ignoreUnknownFields: false },
     shutdownSignal: ending.signal,
     interceptors: [untilDeadline, problemsAsErrors(deps)],
   });
   const services = new Set(own.map(({ typeName }) => typeName));
+  const artifacts = artifactService(callers, admit);
+  const executors = executorService(callers);
+  const chunks = { readMaxBytes: messageBytes.chunk };
+  const open = { readMaxBytes: messageBytes.open };
   router.service(PipelineService, pipelineService(callers, admit));
   router.service(ProjectService, projectService(callers));
-  router.service(ArtifactService, artifactService(callers, admit));
-  router.service(ExecutorService, executorService(callers));
-  router.service(Health, healthService({ services, ready: deps.ready, clock }));
-  router.service(ServerReflection, reflectionService([...own, Health, ServerReflection]));
+  router.service(ArtifactService, artifacts);
+  router.service(ExecutorService, executors, { readMaxBytes: messageBytes.report });
+  // The handler that is added last answers a path.
+  router.rpc(ArtifactService.method.uploadArtifact, artifacts.uploadArtifact, chunks);
+  router.rpc(ExecutorService.method.appendLog, executors.appendLog, chunks);
+  router.service(Health, healthService({ services, ready: deps.ready, clock }), open);
+  router.service(ServerReflection, reflectionService([...own, Health, ServerReflection]), open);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return {
     knows: (path) => handlers.has(path),
@@ -84,6 +101,21 @@ export function createRpcHandler(deps: RpcDeps): RpcHandler {
       }
     },
   };
+}
+
+/** Refuses a call without a valid token before its body is read, decompressed or parsed. */
+async function authenticate(context: HandlerContext, { log }: RpcDeps, callers: Callers): Promise<void> {
+  const { service, method } = context;
+  if (service === Health || service === ServerReflection) return;
+  const ofExecution = service === ExecutorService || method === ArtifactService.method.uploadArtifact;
+  try {
+    await callers.authenticate(context, ofExecution ? "executor" : "caller");
+  } catch (error) {
+    const { requestId } = peerOf(context);
+    if (Problem.from(error).code === "internal")
+      log.error({ err: error, request_id: requestId, rpc: context.url }, "a call failed inside the server");
+    throw toConnectError(error, requestId);
+  }
 }
 
 /** A caller whose time is over, or who has gone, is not kept waiting by work that cannot be cut short. */
