@@ -1,7 +1,7 @@
 /**
- * Where the submodules of a tree come from. A tree that was taken from a person's directory does not say it all: a
- * relative address counts from the remote of the person's repository, and .gitmodules lies at its root, which a
- * directory inside does not contain. So what was found there is kept in the mirror, by the tree's id.
+ * Addresses of a tree's submodules. A tree that was taken from a person's directory does not have all of them: a
+ * relative address counts from the remote of the person's repository, and .gitmodules lies at its root, outside of a
+ * directory that is run by itself. So a snapshot keeps the addresses in the mirror, by the tree's id.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { callIn, type Location } from "./person-repository.ts";
 import type { Room } from "./room.ts";
 
 export interface SubmoduleAddress {
-  /** As .gitmodules has it, perhaps relative; null where it has none. */
+  /** The text in .gitmodules, perhaps relative; null if it has none. */
   readonly url: string | null;
   /** A repository inside that git does not track: it stays empty. */
   readonly nested?: true;
@@ -34,7 +34,7 @@ export async function keepAddresses(mirror: Mirror, tree: string, kept: Submodul
   });
 }
 
-/** Null: the tree is a remote repository's, and its own .gitmodules says all. */
+/** Reads them. Null: no snapshot made the tree, and the .gitmodules in it is enough. */
 export async function keptAddresses(mirror: Mirror, tree: string): Promise<SubmoduleAddresses | null> {
   const text = await readFile(fileOf(mirror, tree), "utf8").catch(absent);
   if (text === null) return null;
@@ -44,7 +44,7 @@ export async function keptAddresses(mirror: Mirror, tree: string): Promise<Submo
 
 const pathsAndUrls = ["--get-regexp", "^submodule\\..*\\.(path|url)$"];
 
-/** What .gitmodules of a tree or commit in the mirror says. */
+/** Reads .gitmodules of a tree or commit in the mirror. */
 export async function addressesIn(
   room: Room,
   mirror: Mirror,
@@ -61,7 +61,7 @@ export async function addressesIn(
   return parseAddresses((await room.git.run(call, signal)).stdout);
 }
 
-/** What .gitmodules at the root of a person's repository says, as it lies on disk. */
+/** Reads .gitmodules at the root of a person's repository, from the disk. */
 export async function addressesOnDisk(
   room: Room,
   top: string,
@@ -88,7 +88,7 @@ function parseAddresses(output: Buffer): SubmoduleAddresses["links"] {
   );
 }
 
-/** Those inside of a directory, by their path from there. */
+/** Keeps the submodules inside a directory, by their path from there. */
 export function addressesBelow(
   links: SubmoduleAddresses["links"],
   { prefix }: Pick<Location, "prefix">,

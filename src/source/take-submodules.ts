@@ -22,7 +22,7 @@ export interface TakenLinks {
   readonly links: ReadonlyMap<string, string>;
   /** Paths of links where a file or symlink lies now. */
   readonly files: readonly string[];
-  /** What is known of them beside .gitmodules, by path. */
+  /** Facts that .gitmodules does not have, by path. */
   readonly known: ReadonlyMap<string, Omit<SubmoduleAddress, "url">>;
 }
 

@@ -45,7 +45,7 @@ interface Sight {
 }
 
 const noHead: Head = { commit: null, branch: null, trackedChanges: false, deleted: new Set() };
-/** What a commit has of a directory that it does not have. */
+/** The tree of a directory that a commit does not have. */
 const emptyTrees = {
   sha1: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
   sha256: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -82,7 +82,7 @@ export async function snapshotWorkingTree(
 interface Place {
   readonly repositoryId: string;
   readonly directory: string;
-  /** What does not travel, absolute. */
+  /** Absolute paths that do not travel. */
   readonly places: readonly string[];
 }
 
