@@ -22,7 +22,13 @@ let state: "whole" | "capped" | "torn" = "whole";
 let stored = 0;
 let dropped = 0;
 
-const tell = () => appendFileSync(drainedFile, `${dropped} bytes\n`);
+function tell(): void {
+  try {
+    appendFileSync(drainedFile, `${dropped} bytes\n`);
+  } catch {
+    // The disk that refuses the log may refuse this as well; the exit status says what happened to the log.
+  }
+}
 
 function store(bytes: Uint8Array): void {
   let rest = bytes.subarray(0, state === "whole" ? cap - stored : 0);

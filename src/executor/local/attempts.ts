@@ -53,7 +53,7 @@ export function createAttempts(deps: AttemptsDeps) {
       lane: null,
       outcome: null,
       begun: false,
-      told: { status: null, endedAt: null },
+      told: { status: null, endedAt: null, log: null },
       drainAsked: false,
       ending: null,
       exited: Promise.withResolvers(),
@@ -93,7 +93,7 @@ export function createAttempts(deps: AttemptsDeps) {
     return decide(readEvidence(attempt, struck), ending, clock.now());
   }
 
-  function hear({ word, lane, status }: LaneEvent): void {
+  function hear({ word, lane, value }: LaneEvent): void {
     const attempt = lane.current === null ? undefined : byName.get(lane.current);
     if (attempt === undefined || attempt.outcome !== null) return;
     switch (word) {
@@ -103,13 +103,16 @@ export function createAttempts(deps: AttemptsDeps) {
         break;
       case "exit":
         attempt.begun = true;
-        attempt.told = { status, endedAt: clock.now() };
+        attempt.told = { status: value, endedAt: clock.now(), log: null };
         attempt.exited.resolve();
         holdLog(attempt);
         break;
       case "over":
         // One that was read late belongs to an earlier step: the present one's pump leaves its word before it ends.
-        if (attempt.told.status !== null || readStepFile(attempt.paths).log !== null) finish(attempt);
+        if (attempt.told.status !== null || readStepFile(attempt.paths).log !== null) {
+          attempt.told = { ...attempt.told, log: value };
+          finish(attempt);
+        }
         break;
       case "dead":
         finish(attempt);
@@ -224,7 +227,7 @@ export function createAttempts(deps: AttemptsDeps) {
       finish(attempt);
     } else {
       lane.current = attempt.paths.name;
-      attempt.told = { status: exit, endedAt: null };
+      attempt.told = { status: exit, endedAt: null, log: null };
       if (exit === null) watchTimeout(attempt);
       else holdLog(attempt);
     }

@@ -21,8 +21,8 @@ export interface Attempt {
   lane: Lane | null;
   outcome: Outcome | null;
   begun: boolean;
-  /** What the shim told of the script's end, in case the disk did not keep it. */
-  told: { readonly status: string | null; readonly endedAt: Date | null };
+  /** What the shim told of the script's end and the log's, in case the disk did not keep it. */
+  told: { readonly status: string | null; readonly endedAt: Date | null; readonly log: string | null };
   /** The pump was asked what it has drained; it is ended next. */
   drainAsked: boolean;
   ending: {

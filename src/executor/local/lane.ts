@@ -34,8 +34,8 @@ export interface LaneRecord extends Machine {
 export interface LaneEvent {
   readonly word: "begun" | "exit" | "over" | "dead";
   readonly lane: Lane;
-  /** With `exit`: the script's exit status, for the case that the disk could not keep it. */
-  readonly status: string | null;
+  /** With `exit` the script's exit status, with `over` the log's state, for the case that the disk could not keep it. */
+  readonly value: string | null;
 }
 
 export interface Lane {
@@ -193,9 +193,9 @@ function connect(start: string, record: LaneRecord, deps: LaneDeps): Connected {
       );
     } else if (word === "begun" || word === "exit") {
       const [step, status] = rest.split(" ");
-      if (step === lane.current) deps.onEvent({ word, lane, status: status ?? null });
+      if (step === lane.current) deps.onEvent({ word, lane, value: status ?? null });
     } else if (word === "over") {
-      deps.onEvent({ word, lane, status: null });
+      deps.onEvent({ word, lane, value: rest === "" ? null : rest });
     }
   }
 
@@ -203,7 +203,7 @@ function connect(start: string, record: LaneRecord, deps: LaneDeps): Connected {
     if (!alive) return;
     lane.detach();
     ready.reject(new Problem("executor_failed", `the shim of ${directory} ended before it was ready`));
-    deps.onEvent({ word: "dead", lane, status: null });
+    deps.onEvent({ word: "dead", lane, value: null });
   }
 
   const lane: Connected = {

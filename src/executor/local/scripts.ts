@@ -44,6 +44,9 @@ done
  * the exit status to it in one terminated line. Right side, the pump: appends to the log up to the cap, then drains and
  * counts. It reads none of the step's files: the script may have removed them before it came to that.
  *
+ * Exit status and the log's state go two ways: into the step's file, for a server that comes later, and through the FIFO,
+ * because a full disk takes no lines. The pump has no end of the FIFO, so its own exit status carries the log's state.
+ *
  * A FIFO that is opened for one direction waits for whoever opens it for the other, and the server may be dead: so each
  * is open in both (6) while it is opened. The server has it open before the shim starts, or is gone: then there is an
  * end of file.
@@ -90,7 +93,7 @@ while :; do
     pos=0 state=whole
     if [ -n "$pump" ]; then
       eval "SHIPINATOR_PUMP=1 $pump" '"$cap" "$2.drained"'
-      case $? in 0) ;; 3) state=capped ;; 4) state=torn ;; *) state=cut ;; esac
+      case $? in 0) ;; 3) state=capped ;; 137) state=cut ;; *) state=torn ;; esac
     else while :; do
       before=$pos
       dd bs=65536 iflag=count_bytes "count=$((cap - pos))" status=none
@@ -99,13 +102,15 @@ while :; do
       if [ "$ended" -gt 128 ]; then state=cut; break; fi
       if [ "$ended" -ne 0 ] || [ "$pos" -ge "$cap" ]; then
         if [ "$ended" -eq 0 ]; then state=capped; else state=torn; fi
-        LC_ALL=C dd bs=65536 of=/dev/null 2>"$2.drained"
+        LC_ALL=C dd bs=65536 of=/dev/null 2>"$2.drained" || dd bs=65536 of=/dev/null
         break
       fi
       [ "$((pos - before))" -ge "$(((cap - before) / 65536))" ] && [ "$pos" -gt "$before" ] || break
     done; fi
     echo "#log $state" >>"$2"
-  } || exit 0
-  echo over >&8
+    case $state in whole) exit 0 ;; capped) exit 3 ;; cut) exit 5 ;; *) exit 4 ;; esac
+  }
+  case $? in 0) state=whole ;; 3) state=capped ;; 4) state=torn ;; 5) state=cut ;; *) exit 0 ;; esac
+  echo "over $state" >&8
 done
 `;

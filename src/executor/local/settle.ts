@@ -9,14 +9,12 @@ import { parseStepFile, type StepFile, type StepRecord } from "./prologue.ts";
 export interface Evidence {
   /** A status, or `nowhere`; null when there is none. */
   readonly exit: string | null;
-  /** The pump reached the end of the log. */
-  readonly pumped: boolean;
   readonly begunAt: Date | null;
   readonly endedAt: Date | null;
   readonly logBytes: number;
   readonly logDropped: number;
-  /** The disk refused some of the log. */
-  readonly logTorn: boolean;
+  /** `torn`: the disk refused some of it; null: nobody says that it is complete. */
+  readonly log: string | null;
   /** The out-of-memory killer struck in the lane while the step ran. */
   readonly outOfMemory: boolean;
 }
@@ -35,7 +33,11 @@ export interface Ending {
 export interface Traces {
   readonly paths: StepPaths;
   /** What the shim said meanwhile: the same status, also when the disk did not keep it. */
-  readonly told: { readonly status: string | null; readonly endedAt: Date | null };
+  readonly told: {
+    readonly status: string | null;
+    readonly endedAt: Date | null;
+    readonly log: string | null;
+  };
   readonly record: StepRecord | null;
 }
 
@@ -47,12 +49,11 @@ export function readEvidence({ paths, told, record: known }: Traces, outOfMemory
   const drained = log === "whole" ? null : readIfThere(paths.drained);
   return {
     exit: exit ?? told.status,
-    pumped: log !== null,
     begunAt: timeOf(paths.gate),
     endedAt: told.endedAt ?? (exit === null ? null : timeOf(paths.file)),
     logBytes: size,
     logDropped: Number([...(drained ?? "").matchAll(/^(\d+) bytes?\b/gm)].at(-1)?.[1] ?? 0),
-    logTorn: log === "torn",
+    log: log ?? told.log,
     outOfMemory,
   };
 }
@@ -65,6 +66,8 @@ export function timeOf(path: string): Date | null {
   return statSync(path, { throwIfNoEntry: false })?.mtime ?? null;
 }
 
+const tornLog = "the disk refused a part of the log";
+
 /** The outcome of an attempt that began. */
 export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome {
   const status = it.exit !== null && /^\d+$/.test(it.exit) ? Number(it.exit) : null;
@@ -76,9 +79,7 @@ export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome 
     endedAt: it.endedAt ?? now,
     exitCode: ending?.script === "killed" ? null : status,
     reason,
-    message: it.logTorn
-      ? [message, "the disk refused a part of the log"].filter(Boolean).join("; ")
-      : message,
+    message: it.log === "torn" && reason !== "internal" ? `${message}; ${tornLog}` : message,
     workspaceWhole: false,
     logBytes: it.logBytes,
     logDropped: it.logDropped,
@@ -96,7 +97,7 @@ function verdict(
   if (ending?.cause === "canceled") return ["canceled", "canceled while it ran"];
   if (status === null) {
     if (it.exit === "nowhere") return ["start_failed", "the workspace is gone: an earlier step removed it"];
-    if (it.pumped) {
+    if (it.log !== null) {
       return [
         "executor_lost",
         "the step's exit status is lost: the shell that waits for it was killed, perhaps by the step itself (kill $PPID)",
@@ -107,6 +108,10 @@ function verdict(
       "the step's supervisor died before the step's end; the step may have killed it itself (kill 0, kill $PPID), or somebody did",
     ];
   }
+  if (status === 0 && it.log === "torn")
+    return ["internal", `${tornLog}, so the step does not count as a success`];
+  if (status === 0 && it.log === null)
+    return ["internal", "the end of the log was not recorded, so a part of it may be missing"];
   if (status === 0) return [null, null];
   if (it.outOfMemory)
     return [

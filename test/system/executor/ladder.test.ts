@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { JobSpec } from "../../../src/domain/index.ts";
+import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
 import { thisMachine } from "../../../src/executor/local/machine.ts";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import { isAlive, makeWorld, type World } from "../../e2e/executor/world.ts";
@@ -205,6 +205,45 @@ describe("a full disk", () => {
       expect(outcome.logBytes).toBeGreaterThan(3_000_000);
       expect(existsSync(world.path(job, "workspace", "reached"))).toBe(true);
     });
+  });
+
+  it.each([
+    ["a plain step", {}],
+    ["a step with secrets", { secrets: ["TOKEN"] }],
+  ])("under log and step: %s that exits with 0 fails, for its log is not whole", async (_, over) => {
+    await using outer = makeWorld({ rungs: ["cgroup"] });
+    const disk = join(outer.directory, "disk");
+    mkdirSync(disk);
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]);
+    const logFile = (id: string) => join(disk, `${id}.log`);
+    const world = makeWorld({ rungs: ["cgroup"], directory: join(disk, "executor"), logFile });
+    try {
+      const { jobOf, specOf } = await import("../../unit/executor/specs.ts");
+      const job = jobOf();
+      await world.executor.open(job);
+      const fileOf = (spec: ExecutionSpec) =>
+        readFileSync(join(disk, "executor", `${job.jobId}.1`, "steps", `${spec.stepId}.1`), "utf8");
+      async function run(padding: string) {
+        const command = `head -c 20000000 /dev/zero; touch reached; : ${padding}`;
+        const spec = specOf(job, command, over);
+        await world.executor.submit(spec);
+        const outcome = await world.ended(spec);
+        rmSync(logFile(spec.executionId));
+        return { spec, outcome };
+      }
+      // The disk gives pages: what is appended to a file whose last one is full needs another one.
+      const page = 4096;
+      const written = fileOf((await run("")).spec).indexOf("#end\n") + "#end\n".length;
+      const { spec, outcome } = await run("x".repeat(page - (written % page)));
+      expect(fileOf(spec).split("#end\n")).toEqual([expect.any(String), ""]);
+      expect(outcome).toMatchObject({ began: true, exitCode: 0, reason: "internal" });
+      expect(outcome.message).toContain("the disk refused a part of the log");
+      expect(existsSync(join(disk, "executor", `${job.jobId}.1`, "workspace", "reached"))).toBe(true);
+      await world.executor.close(job);
+    } finally {
+      await world[Symbol.asyncDispose]();
+      execFileSync("umount", [disk]);
+    }
   });
 
   it("under everything: what ran ends with its true status, what is new is refused clearly, and room heals it", async () => {

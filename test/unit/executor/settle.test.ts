@@ -4,12 +4,11 @@ import { decide, type Evidence } from "../../../src/executor/local/settle.ts";
 const at = new Date(1_000);
 const evidence: Evidence = {
   exit: "0",
-  pumped: true,
   begunAt: new Date(0),
   endedAt: at,
   logBytes: 5,
   logDropped: 0,
-  logTorn: false,
+  log: "whole",
   outOfMemory: false,
 };
 const judge = (over: Partial<Evidence>, ending: Parameters<typeof decide>[1] = null) =>
@@ -49,7 +48,7 @@ describe("what was left decides the outcome", () => {
       reason: "timed_out",
       message: expect.stringContaining("7 s"),
     });
-    expect(judge({ exit: null, pumped: false }, { ...ending, cause: "lost" })).toMatchObject({
+    expect(judge({ exit: null, log: null }, { ...ending, cause: "lost" })).toMatchObject({
       reason: "executor_lost",
       killRung: "cgroup",
     });
@@ -64,9 +63,25 @@ describe("what was left decides the outcome", () => {
     });
   });
 
-  it("a torn log is told beside the reason", () => {
-    expect(judge({ logTorn: true }).message).toBe("the disk refused a part of the log");
-    expect(judge({ logTorn: true, exit: "2" }).message).toMatch(/status 2; the disk refused/);
+  it.each(["whole", "capped", "cut"])("exit 0 with a log that is %s is success", (log) => {
+    expect(judge({ log }).reason).toBeNull();
+  });
+
+  it("exit 0 is no success where the log is torn, or nobody says that it is complete", () => {
+    expect(judge({ log: "torn" })).toMatchObject({
+      exitCode: 0,
+      reason: "internal",
+      message: expect.stringContaining("the disk refused a part of the log"),
+    });
+    expect(judge({ log: null })).toMatchObject({
+      exitCode: 0,
+      reason: "internal",
+      message: expect.stringContaining("a part of it may be missing"),
+    });
+  });
+
+  it("a torn log is told beside another reason", () => {
+    expect(judge({ log: "torn", exit: "2" }).message).toMatch(/status 2; the disk refused/);
   });
 
   it("without an end of its own the end is now", () => {
