@@ -14,6 +14,14 @@ const largestNote = 4 * 1024 * 1024;
 /** All that is kept of one archive while it is read. */
 const largestNotes = 64 * 1024 * 1024;
 
+export interface ArchiveLimits {
+  /** An image has some ten entries, one of many platforms some hundred. Each name is kept while the archive is read. */
+  readonly entries: number;
+  /** Bytes of the tar when it is unpacked: a gzip of a megabyte can hold a gigabyte. */
+  readonly bytes: number;
+}
+const defaultLimits: ArchiveLimits = { entries: 10_000, bytes: 64 * 1024 ** 3 };
+
 /**
  * Reads the whole archive once. What is named by its digest must have it, and the image must be all there.
  * @param called what errors call the file; its path when absent
@@ -23,29 +31,33 @@ export async function inspectImageArchive(
   file: string,
   called = file,
   signal?: AbortSignal,
+  limits = defaultLimits,
 ): Promise<ImageArchive> {
   const refuse = (fact: string, cause?: unknown) => notAnImage(called, fact, cause);
-  return readImage(await listParts(file, refuse, signal), refuse);
+  return readImage(await listParts(file, { refuse, signal, limits }), refuse);
 }
 
-async function listParts(
-  file: string,
-  refuse: Refuse,
-  signal: AbortSignal | undefined,
-): Promise<ArchiveParts> {
+interface Listing {
+  readonly refuse: Refuse;
+  readonly signal: AbortSignal | undefined;
+  readonly limits: ArchiveLimits;
+}
+
+async function listParts(file: string, { refuse, signal, limits }: Listing): Promise<ArchiveParts> {
   const names = new Set<string>();
   const notes = new Map<string, Buffer>();
   let kept = 0;
+  let entries = 0;
   const { readable, writable } = createTarDecoder({ strict: true });
-  const fed = Readable.toWeb(await openArchive(file)).pipeTo(
-    writable,
-    signal === undefined ? {} : { signal },
-  );
+  const fed = Readable.toWeb(await openArchive(file))
+    .pipeThrough(atMost(limits.bytes, refuse))
+    .pipeTo(writable, signal === undefined ? {} : { signal });
   // Its errors arrive through the reader as well.
   fed.catch(() => undefined);
   try {
     for await (const { header, body } of readable) {
       const name = header.name.replace(/^\.\//, "");
+      if (++entries > limits.entries) throw refuse(`it has more than ${limits.entries} entries`);
       names.add(name);
       const isNote = name === "index.json" || name === "manifest.json";
       const hex = isNote || header.type !== "file" ? null : digestInName(name);
@@ -69,6 +81,18 @@ async function listParts(
     throw refuse(`it cannot be read as a tar: ${errorMessage(error)}`, error);
   }
   return { names, notes };
+}
+
+/** Passes bytes on until there are too many. */
+function atMost(limit: number, refuse: Refuse): TransformStream<Uint8Array, Uint8Array> {
+  let size = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      size += chunk.length;
+      if (size > limit) throw refuse(`it unpacks to more than ${limit} bytes`);
+      controller.enqueue(chunk);
+    },
+  });
 }
 
 async function readPart(

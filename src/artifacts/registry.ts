@@ -110,7 +110,13 @@ export function createRegistry(options: RegistryOptions): Registry {
       basic === null ? {} : { headers: { authorization: basic } },
       signal,
     );
-    const text = await answer.text();
+    const text = await shortText(answer);
+    if (text === null)
+      throw new Problem(
+        "environment",
+        `the registry ${host} was not asked: the answer to its login has more than ${maxTokenAnswer} bytes`,
+        { place: url.origin, remedy: "check the address that the registry gives for its tokens" },
+      );
     return answer.ok ? tokenIn(text) : null;
   }
 
@@ -151,7 +157,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 function tokenAddress(challenge: string): URL | null {
   if (!/^bearer /i.test(challenge)) return null;
   const parameters = new Map<string, string>();
-  for (const [, name = "", value = ""] of challenge.matchAll(/(\w+)="([^"]*)"/g))
+  for (const [, name = "", value = ""] of challenge.matchAll(/\b(\w+)="([^"]*)"/g))
     parameters.set(name.toLowerCase(), value);
   const url = URL.parse(parameters.get("realm") ?? "");
   if (url === null) return null;
@@ -160,6 +166,22 @@ function tokenAddress(challenge: string): URL | null {
     if (value !== undefined) url.searchParams.set(name, value);
   }
   return url;
+}
+
+/** A token is a few KiB; what answers more is none of ours to keep. */
+const maxTokenAnswer = 64 * 1024;
+
+/** The answer's text, or null as soon as it is longer than a token's may be; the rest is not read. */
+async function shortText(answer: Response): Promise<string | null> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of answer.body ?? []) {
+    size += chunk.length;
+    // Leaving the loop ends the connection.
+    if (size > maxTokenAnswer) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function tokenIn(text: string): string | null {

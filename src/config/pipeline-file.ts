@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { PipelineConfig } from "../domain/index.ts";
 import { checkDeploy } from "./deploy-rules.ts";
+import type { Fault } from "./faults.ts";
 import { Lines } from "./lines.ts";
 import { checkOutputs } from "./output-rules.ts";
 import { normalize } from "./pipeline-normalize.ts";
@@ -26,7 +27,16 @@ export type ParsedPipeline =
       /** What a person should know though nothing is wrong, a sentence each. */
       readonly notes: readonly string[];
     }
-  | { readonly ok: false; readonly problems: readonly PipelineProblem[] };
+  | {
+      readonly ok: false;
+      /** The first hundred, in the order of the text. */
+      readonly problems: readonly PipelineProblem[];
+      /** How many follow them. */
+      readonly more: number;
+    };
+
+/** A file can have a problem per letter; what a person reads, and what is kept of a run, is bounded. */
+const maxProblems = 100;
 
 const stages = ["build", "test", "deploy"] as const;
 
@@ -37,9 +47,9 @@ export function parsePipelineFile(
   options: ParseOptions = {},
 ): ParsedPipeline {
   const { text, fault } = decodeSource(input);
-  if (fault !== null) return { ok: false, problems: locate(fileName, text, [fault]) };
+  if (fault !== null) return broken(fileName, text, [fault]);
   const { root, faults } = readYaml(text);
-  if (root === null) return { ok: false, problems: locate(fileName, text, faults.list()) };
+  if (root === null) return broken(fileName, text, faults.list());
   const shape = checkShape(root, faults);
   const context: RuleContext = {
     root,
@@ -53,9 +63,14 @@ export function parsePipelineFile(
   checkDeploy(context, outputs);
   if (root.kind === "map" && !stages.some((stage) => root.entries.has(stage)))
     faults.add(root, "the file has none of build, test and deploy, so there is nothing to run");
-  if (shape === null || faults.any) return { ok: false, problems: locate(fileName, text, faults.list()) };
+  if (shape === null || faults.any) return broken(fileName, text, faults.list());
   const config = normalize(shape, root, outputs);
   return { ok: true, config, digest: pipelineDigest(config), notes: notesOf(config) };
+}
+
+function broken(fileName: string, text: string, faults: readonly Fault[]): ParsedPipeline {
+  const problems = locate(fileName, text, faults.slice(0, maxProblems));
+  return { ok: false, problems, more: faults.length - problems.length };
 }
 
 function notesOf(config: PipelineConfig): readonly string[] {

@@ -20,11 +20,12 @@ export interface PipelineProblem {
 }
 
 export interface RenderOptions {
+  /** How many problems follow that are not among these; by default none. */
+  readonly more?: number;
   /** Puts colour around a piece of text; by default there is none. */
   readonly paint?: (style: "place" | "message" | "mark" | "remedy", text: string) => string;
 }
 
-const maxShown = 100;
 const frameWidth = 100;
 
 /** Offsets to lines and columns; a place that spans lines is marked on its first. */
@@ -46,15 +47,15 @@ export function renderPipelineProblems(
 ): string {
   const paint = options.paint ?? ((_style, plain) => plain);
   const lines = text.replace(/^\uFEFF/, "").split("\n");
-  const blocks = problems.slice(0, maxShown).map((problem) => {
+  const blocks = problems.map((problem) => {
     const meant = problem.suggestion === null ? "" : `; did you mean "${problem.suggestion}"?`;
     const place = `${visible(problem.path)}:${problem.line}:${problem.column}:`;
     const head = `${paint("place", place)} ${paint("message", problem.message + meant)}`;
     const remedy = problem.remedy === null ? [] : [`  ${paint("remedy", problem.remedy)}`];
     return [head, ...frame(problem, lines, paint), ...remedy].join("\n");
   });
-  const rest = problems.length - maxShown;
-  if (rest > 0) blocks.push(`and ${rest} more`);
+  const { more = 0 } = options;
+  if (more > 0) blocks.push(`and ${more} more`);
   return blocks.join("\n\n");
 }
 

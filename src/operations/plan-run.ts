@@ -17,9 +17,13 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
   const parsed = await parsePipeline(bytes, pipelineFileName);
   if (!parsed.ok) {
     const text = new TextDecoder().decode(bytes);
-    throw new Problem("config_invalid", renderPipelineProblems(parsed.problems, text), {
-      details: parsed.problems,
-    });
+    throw new Problem(
+      "config_invalid",
+      renderPipelineProblems(parsed.problems, text, { more: parsed.more }),
+      {
+        details: parsed.problems,
+      },
+    );
   }
   return parsed;
 }

@@ -27,13 +27,16 @@ export async function validateCommand(context: CommandContext, target: string): 
     if (!asData(context)) out.write(`${style.green(style.marks.ok)} ${sanitizeName(name)} is valid\n`);
     return EXIT.done;
   }
-  const { problems } = parsed;
+  const { problems, more } = parsed;
   const text = new TextDecoder().decode(bytes);
   const { bold, dim, red, cyan } = createStyle(deps.stderr, deps.environment);
   const paints = { place: bold, message: (plain: string) => plain, mark: red, remedy: cyan };
-  const rendered = renderPipelineProblems(problems, text, { paint: (kind, plain) => paints[kind](plain) });
+  const rendered = renderPipelineProblems(problems, text, {
+    more,
+    paint: (kind, plain) => paints[kind](plain),
+  });
   deps.stderr.write(
-    `${rendered}\n\n${dim(`${count(problems.length, "problem")} in ${sanitizeName(name)}`)}\n`,
+    `${rendered}\n\n${dim(`${count(problems.length + more, "problem")} in ${sanitizeName(name)}`)}\n`,
   );
   return EXIT.usage;
 }

@@ -138,6 +138,24 @@ describe("inspectImageArchive", () => {
     });
   });
 
+  it("refuses what has more entries than an image, before it has read them all", async () => {
+    await using bench = await openBench();
+    const names = Array.from({ length: 10_001 }, (_, index) => [`f${index}`, ""]);
+    const file = await archive(bench, { ...Object.fromEntries(names), ...layout(named) });
+    await expect(inspectImageArchive(file)).rejects.toThrow("it has more than 10000 entries");
+  });
+
+  it("refuses what unpacks to more bytes than it may", async () => {
+    await using bench = await openBench();
+    const file = await archive(bench, layout(named), (tar) => gzipSync(tar));
+    const inspect = (bytes: number) => inspectImageArchive(file, file, undefined, { entries: 100, bytes });
+    await expect(inspect(1_000_000)).rejects.toMatchObject({
+      code: "artifact_corrupt",
+      message: expect.stringContaining("it unpacks to more than 1000000 bytes"),
+    });
+    expect(await inspect(4_000_000)).toMatchObject({ layout: "oci" });
+  });
+
   it.each([
     ["text", (_: Uint8Array) => Buffer.from("hello ".repeat(200))],
     ["nothing", (_: Uint8Array) => Buffer.alloc(0)],

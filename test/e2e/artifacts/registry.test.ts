@@ -212,6 +212,30 @@ describe("a login", () => {
     });
   });
 
+  it("is read up to 64 KiB; of a longer answer the connection is ended", async () => {
+    const answer = (bytes: number) => {
+      const rest = JSON.stringify({ token: "t0k-en=", filler: "" }).length;
+      return JSON.stringify({ token: "t0k-en=", filler: "x".repeat(bytes - rest) });
+    };
+    const exact = await registry(withTokens(() => answer(64 * 1024)));
+    expect(await client().digest(`${exact.host}/team/app`, never)).toBe(digest);
+    const closed = Promise.withResolvers<void>();
+    const endless = await registry((request, response, host) => {
+      if (!request.url?.startsWith("/token")) return withTokens(() => "")(request, response, host);
+      response.on("close", closed.resolve);
+      const more = () => {
+        while (!response.destroyed && response.write("x".repeat(16_384)));
+      };
+      response.on("drain", more);
+      more();
+    });
+    await expect(client().digest(`${endless.host}/team/app`, never)).rejects.toMatchObject({
+      code: "environment",
+      message: expect.stringContaining("has more than 65536 bytes"),
+    });
+    await closed.promise;
+  });
+
   it.each([
     ["a name without a scheme", "token"],
     ["nothing", ""],

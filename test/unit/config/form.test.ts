@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
 import { accept, refuse, refuseOnce } from "./support.ts";
 
 const whole = "build: { steps: [{ name: a, run: b }] }\n";
@@ -184,11 +185,13 @@ describe("hostile sizes", { timeout: 30_000 }, () => {
     expect(refuse(text)).toHaveLength(10);
   });
 
-  it("tells each of thousands of duplicates, late in the file", () => {
+  it("tells the first hundred of thousands of duplicates, late in the file", () => {
     const text = `${"\n".repeat(100_000)}a: 1\n${"a: 1\n".repeat(5_000)}`;
     const found = refuse(text);
-    expect(found).toHaveLength(5_001);
-    expect(found.at(-1)).toBe('105001:1: the key "a" stands here a second time; first in line 100001');
+    expect(found).toHaveLength(100);
+    expect(found.at(-1)).toMatch(/^100100:1: the key "a" stands here a second time; first in line 100001$/);
+    const parsed = parsePipelineFile(text, "f");
+    expect(parsed.ok || parsed.more).toBe(4_901);
   });
 
   it("reads text full of openings, plain and escaped", () => {

@@ -4,7 +4,9 @@ import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
 
 function render(text: string, paint?: Parameters<typeof renderPipelineProblems>[2]): string {
   const parsed = parsePipelineFile(text, "ci/.shipinator.yaml");
-  return parsed.ok ? "no problems" : renderPipelineProblems(parsed.problems, text, paint);
+  return parsed.ok
+    ? "no problems"
+    : renderPipelineProblems(parsed.problems, text, { more: parsed.more, ...paint });
 }
 
 describe("problems as text", () => {
@@ -52,6 +54,11 @@ ci/.shipinator.yaml:4:23: build.steps[0].run must be text, not the number 1
   it("ends after a hundred", () => {
     const text = Array.from({ length: 150 }, (_, index) => `k${index}: 1\n`).join("");
     expect(render(text).endsWith("\n\nand 50 more")).toBe(true);
+    const parsed = parsePipelineFile(text, "f");
+    expect(parsed.ok || [parsed.problems.length, parsed.problems.at(-1)?.line, parsed.more]).toEqual([
+      100, 100, 50,
+    ]);
+    expect(render(text.slice(0, text.indexOf("k100:")))).not.toContain(" more");
   });
 
   it("paints where it is asked to", () => {
