@@ -4,7 +4,7 @@ import { type Proposal, type ProposedStep, type RepositoryFiles, safeName } from
 export function proposeGo(files: RepositoryFiles): Proposal | null {
   const content = files.get("go.mod");
   if (content === undefined) return null;
-  const module = /^\s*module\s+"?([^\s"]+)"?/m.exec(content ?? "")?.[1];
+  const module = /^[ \t]*module\s+"?([^\s"]+)"?/m.exec(content ?? "")?.[1];
   // A closing /v2 is the module's major version and not its name.
   const name = safeName(
     module
@@ -50,7 +50,7 @@ export function proposeCargo(files: RepositoryFiles): Proposal | null {
   if (content === undefined) return null;
   const locked = files.has("Cargo.lock") ? " --locked" : "";
   // A [[bin]] may give the program another name.
-  const named = files.has("src/main.rs") && !/^\s*\[\[bin\]\]/m.test(content ?? "");
+  const named = files.has("src/main.rs") && !/^[ \t]*\[\[bin\]\]/m.test(content ?? "");
   const name = named ? safeName(tomlValue(content ?? "", "package", "name")) : null;
   return {
     kind: "rust",
@@ -96,7 +96,7 @@ export function proposePython(files: RepositoryFiles): Proposal | null {
 }
 
 const environment = "python3 -m venv .venv";
-const hasBuildSystem = (text: string): boolean => /^\s*\[build-system\]/m.test(text);
+const hasBuildSystem = (text: string): boolean => /^[ \t]*\[build-system\]/m.test(text);
 
 /** Null where no tests are seen: both runners fail, or pass over nothing, where they find none. */
 function pythonTest(files: RepositoryFiles, text: string): ProposedStep | null {

@@ -1,5 +1,6 @@
 /** How the text of a setting is read, form by form. */
 import { isAbsolute, resolve } from "node:path";
+import { withoutTrailing } from "../kernel/index.ts";
 import { quoted } from "./faults.ts";
 import { nearest } from "./nearest.ts";
 import { Secret } from "./secret.ts";
@@ -123,7 +124,7 @@ export function callbackUrl(text: string): Read<string> {
     /^https?:$/.test(url.protocol) &&
     [url.username, url.password, url.search, url.hash].every((part) => part === "");
   return plain
-    ? good(url.href.replace(/\/+$/, ""))
+    ? good(withoutTrailing(url.href, "/"))
     : bad(`must be an address such as "https://ci.example.com", not ${quoted(text)}`);
 }
 

@@ -39,3 +39,4 @@ export {
   problems,
 } from "./problem.ts";
 export { shellQuote } from "./shell-quote.ts";
+export { withoutTrailing } from "./without-trailing.ts";

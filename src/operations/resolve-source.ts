@@ -1,7 +1,7 @@
 /** From what was asked for to one tree in a mirror: a directory, an address, or a registered pipeline's repository. */
 import { basename, isAbsolute, resolve as resolvePath } from "node:path";
 import { mirrorName } from "../domain/index.ts";
-import type { RepositoryId } from "../kernel/index.ts";
+import { type RepositoryId, withoutTrailing } from "../kernel/index.ts";
 import { checkRef, checkUrl, type WorkingTree } from "../source/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import type { TriggerRequest } from "./wire.ts";
@@ -179,8 +179,7 @@ function labelOf(ref: string | null) {
 
 function repositoryName(url: string): string {
   const last =
-    url
-      .replace(/[/\\]+$/, "")
+    withoutTrailing(url, "/\\")
       .split(/[/:\\]/)
       .at(-1) ?? "";
   return last.replace(/\.git$/, "") || "repository";

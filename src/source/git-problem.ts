@@ -95,7 +95,8 @@ export function explainGit(
   credential: string | null = null,
 ): Problem {
   const reason = firstReason(failed.stderr) ?? `git ended with status ${failed.code}`;
-  const known = explanations.find(({ pattern }) => pattern.test(failed.stderr));
+  const lines = withShortLines(failed.stderr);
+  const known = explanations.find(({ pattern }) => pattern.test(lines));
   if (known === undefined)
     return new Problem("source_unavailable", `git could not read ${what}: ${reason}`, {
       details: { git: reason },
@@ -116,8 +117,16 @@ export function explainGit(
 /** True where stored objects, not the request, are at fault: fetching them anew can help. */
 export function looksCorrupt(stderr: string): boolean {
   return /corrupt|bad object|bad tree|unable to read (?:tree|sha1|blob|object|[0-9a-f]{40})|missing (?:blob|tree|commit|object)|loose object|inflate|(?:packfile|pack|index file) .*(?:too small|too short|does not match|cannot|truncated|is invalid)|non-existent|not a tree object|did not receive expected object|pack has \d+ unresolved|cannot read|failed to unpack tree|not a git repository|Could not read(?! (?:username|password))|invalid object|unable to find|not a valid object|error building trees|unable to unpack|object file .* is empty|unable to open object|garbage at end|not our ref/i.test(
-    stderr,
+    withShortLines(stderr),
   );
+}
+
+/** What git says stands at the beginning of a line; a server may send lines of any length. */
+function withShortLines(stderr: string): string {
+  return stderr
+    .split("\n")
+    .map((line) => line.slice(0, 1_000))
+    .join("\n");
 }
 
 function firstReason(stderr: string): string | undefined {
@@ -129,6 +138,6 @@ function firstReason(stderr: string): string | undefined {
   // A person's `insteadOf` may put a token into an address that git then repeats.
   return line
     ?.replace(/^(?:fatal|error):\s*/, "")
-    .replace(/(:\/\/)[^\s'"]*@/g, "$1")
+    .replace(/:\/\/[^\s'"]+/g, (address) => `://${address.slice(Math.max(3, address.lastIndexOf("@") + 1))}`)
     .slice(0, 300);
 }

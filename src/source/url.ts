@@ -1,6 +1,6 @@
 /** Which repository addresses are let through to git. Pure; git's own protocol allow-list stands behind it. */
 import { join } from "node:path";
-import { Problem } from "../kernel/index.ts";
+import { Problem, withoutTrailing } from "../kernel/index.ts";
 import type { UrlPolicy } from "./types.ts";
 
 const maxLength = 2048;
@@ -58,7 +58,7 @@ function checkPath(path: string, policy: UrlPolicy): string {
       `The repository address ${quote(path)} is a path on the server's machine, which is not allowed here`,
       localRemedy,
     );
-  return path.length > 1 ? path.replace(/\/+$/, "") : path;
+  return path.length > 1 ? withoutTrailing(path, "/") : path;
 }
 
 function checkScheme(url: string, named: string, policy: UrlPolicy): string {
@@ -109,7 +109,7 @@ function checkHosted(url: string, named: "http" | "https" | "ssh"): string {
       `The repository address ${quote(url)} names a host but no repository`,
       "Add the repository's path.",
     );
-  return parsed.href.replace(/\/+$/, "");
+  return withoutTrailing(parsed.href, "/");
 }
 
 function checkScpLike(url: string): string {
@@ -128,7 +128,7 @@ function checkScpLike(url: string): string {
       `A part of ${quote(url)} begins with "-", which ssh could read as an option`,
       "Check its spelling.",
     );
-  return url.replace(/\/+$/, "");
+  return withoutTrailing(url, "/");
 }
 
 /** True for a path or a file:// address, in its canonical spelling. */
@@ -153,7 +153,7 @@ function hostOf(url: string): string {
 export function resolveSubmoduleUrl(base: string, url: string): string {
   if (!url.startsWith("./") && !url.startsWith("../")) return url;
   if (base.startsWith("/")) return join(base, url);
-  let root = base.replace(/\/+$/, "");
+  let root = withoutTrailing(base, "/");
   let rest = url;
   while (rest.startsWith("./") || rest.startsWith("../")) {
     if (rest.startsWith("./")) {
@@ -186,7 +186,9 @@ function refuse(message: string, remedy: string): Problem {
 
 /** Up to the last "@": an unescaped slash in a password must not save the rest of it. */
 function withoutUser(url: string): string {
-  return url.replace(/\/\/.*@/s, "//");
+  const start = url.indexOf("//") + 2;
+  const end = url.lastIndexOf("@") + 1;
+  return start > 1 && end > start ? url.slice(0, start) + url.slice(end) : url;
 }
 
 /** Text of others inside a message: bounded, and without anything that moves a cursor. */

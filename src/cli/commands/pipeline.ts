@@ -1,6 +1,6 @@
 /** `shipinator pipeline add` and `… list`. */
 import { isAbsolute, resolve } from "node:path";
-import { Problem } from "../../kernel/index.ts";
+import { Problem, withoutTrailing } from "../../kernel/index.ts";
 import type {
   Client,
   PipelineDetail,
@@ -98,7 +98,7 @@ function addressOf(text: string, cwd: string): string {
 }
 
 function nameOf(url: string): string {
-  const last = url.replace(/\/+$/, "").split(/[/:]/).at(-1) ?? "";
+  const last = withoutTrailing(url, "/").split(/[/:]/).at(-1) ?? "";
   const name = last.replace(/\.git$/, "");
   if (name !== "") return name;
   throw new Problem("usage", `${JSON.stringify(url)} gives the pipeline no name`, {
@@ -150,7 +150,7 @@ async function ensureRepository(
   return { repository: isSame ? there : await client.repositories.update(there.id, credential), made: false };
 }
 
-const trimmed = (url: string) => url.replace(/\/+$/, "");
+const trimmed = (url: string) => withoutTrailing(url, "/");
 
 async function ensurePipeline(
   client: Client,

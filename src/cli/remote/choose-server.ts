@@ -3,7 +3,7 @@
  * at `login`, that before the server that runs on this data directory; where there is none of these, the command looks
  * into the data directory itself.
  */
-import { Problem } from "../../kernel/index.ts";
+import { Problem, withoutTrailing } from "../../kernel/index.ts";
 import type { CommandContext } from "../context.ts";
 import { readAuthorities } from "./authorities.ts";
 import type { Connection } from "./exchange.ts";
@@ -64,5 +64,5 @@ export function checkServer(text: string): string {
     throw new Problem("usage", `${JSON.stringify(text)} is no address of a server`, {
       remedy: "Give it as https://ci.example.",
     });
-  return `${url.origin}${url.pathname}`.replace(/\/+$/, "");
+  return withoutTrailing(`${url.origin}${url.pathname}`, "/");
 }
