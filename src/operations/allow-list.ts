@@ -2,7 +2,7 @@
  * What of this process's environment local steps are handed: where programs and certificates are, which language and
  * time zone, how the network is reached, and the targets a person has set up. Never tokens, never ours.
  */
-import type { StepAccount } from "./step-account.ts";
+import { enterablePath, type StepAccount } from "./step-account.ts";
 
 const always = [
   "LANG",
@@ -64,7 +64,7 @@ const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 export function stepAllowList(
   environment: Readonly<Record<string, string | undefined>>,
   home: string,
-  account: Pick<StepAccount, "name" | "home"> | null = null,
+  account: StepAccount | null = null,
 ): Record<string, string> {
   const allowed: Record<string, string> = { PATH: fallbackPath, HOME: account?.home ?? home };
   if (account !== null) Object.assign(allowed, { USER: account.name, LOGNAME: account.name });
@@ -74,5 +74,6 @@ export function stepAllowList(
   }
   for (const [name, value] of Object.entries(environment))
     if (name.startsWith("LC_") && value !== undefined) allowed[name] = value;
+  if (account !== null) allowed.PATH = enterablePath(allowed.PATH ?? fallbackPath, account);
   return allowed;
 }

@@ -1,6 +1,6 @@
 /** The account that steps run as, where it is not the program's own. */
 import { execFileSync } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
 
@@ -45,6 +45,25 @@ export function refuseDatabaseOwner({ name, uid }: StepAccount, owner: number | 
       `the embedded Postgres runs as ${name} too, so steps could change the database`,
       "Name another account, or another one for the database in SHIPINATOR_EMBEDDED_USER.",
     );
+}
+
+/**
+ * The directories of a PATH that the account can enter, in their order. In others a shell finds a command that it may not
+ * run, and says "Permission denied" instead of going on to the next. What does not exist may come yet, so it stays.
+ */
+export function enterablePath(path: string, { setpriv, uid, gid }: StepAccount): string {
+  const entries = path.split(":");
+  const script = 'for entry; do [ -x "$entry/." ] && printf "%s\\0" "$entry"; done; exit 0';
+  const become = [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups", "--no-new-privs", "--"];
+  const entered = execFileSync(setpriv, [...become, "/bin/sh", "-c", script, "sh", ...entries], {
+    cwd: "/",
+    encoding: "utf8",
+    env: {},
+    stdio: ["ignore", "pipe", "ignore"],
+  }).split("\0");
+  return entries
+    .filter((entry) => !entry.startsWith("/") || entered.includes(entry) || !existsSync(entry))
+    .join(":");
 }
 
 function refused(fact: string, remedy: string): Problem {

@@ -142,6 +142,19 @@ deploy:
     expect(artifacts).toEqual([]);
   });
 
+  it("has no directory in its PATH that it cannot enter", async () => {
+    const own = world();
+    const closed = join(own.root, "closed", "bin");
+    mkdirSync(closed, { recursive: true });
+    chmodSync(join(own.root, "closed"), 0o700);
+    const directory = own.directory("path", {
+      ".shipinator.yaml": "build:\n  steps:\n    - { name: s, run: 'echo \"$PATH\"' }\n",
+    });
+    const given = `${closed}:/no/such/directory:/usr/bin:/bin`;
+    const { code, log } = await own.run([directory], { env: { ...env, PATH: given } });
+    expect([code, log("build/s")]).toEqual([0, "/no/such/directory:/usr/bin:/bin\n"]);
+  });
+
   it("stops no server of root's with a pattern", async () => {
     await attackWithPatterns(world(), env);
   });
