@@ -3,10 +3,11 @@ import {
   createCoalescer,
   newId,
   type PipelineId,
+  Problem,
   type ProjectId,
   type RepositoryId,
 } from "../kernel/index.ts";
-import { type NewAuditEntry, withAudit } from "./audit.ts";
+import { type NewAuditEntry, recordAudit } from "./audit.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { vanished } from "./projects.ts";
@@ -88,6 +89,40 @@ export const namedValues = (readings: readonly PipelineReading[]) => [
   readings.map(({ project }) => project),
 ];
 
+/**
+ * Locks the project, so that of two that ask for one name at the same time the second sees the first. Directories that are
+ * run without a server share a project by their name, and are not refused (`ensure`).
+ * @throws Problem conflict: another pipeline of the project has the name
+ */
+async function refuseSecond(
+  queryable: Queryable,
+  { id, repositoryId, name }: { id: PipelineId; repositoryId: RepositoryId; name: string },
+): Promise<void> {
+  await queryable.query(
+    `select project.id from projects project
+     join repositories repository on repository.project_id = project.id
+     where repository.id = $1::uuid
+     for no key update of project`,
+    [repositoryId],
+  );
+  const [other] = await queryable.query<{ clone_url: string; project: string }>(
+    `select repository.clone_url, project.name as project
+     from repositories mine
+     join repositories repository on repository.project_id = mine.project_id
+     join projects project on project.id = mine.project_id
+     join pipelines pipeline on pipeline.repository_id = repository.id
+     where mine.id = $1::uuid and pipeline.name = $2::text and pipeline.archived_at is null and pipeline.id <> $3::uuid
+     limit 1`,
+    [repositoryId, name, id],
+  );
+  if (other === undefined) return;
+  throw new Problem(
+    "conflict",
+    `The project ${JSON.stringify(other.project)} has a pipeline ${JSON.stringify(name)} already, of ${other.clone_url}.`,
+    { remedy: "Take another name.", place: "name" },
+  );
+}
+
 export function createPipelineStore(database: Database): PipelineStore {
   const select = (tail: string, values: readonly unknown[], name: string) =>
     database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values, {
@@ -134,7 +169,8 @@ export function createPipelineStore(database: Database): PipelineStore {
     },
     async create({ id, repositoryId, name, triggerType }, audit) {
       refuseUnstorable(name, "name");
-      const inserting = withAudit(database, audit, async (queryable) => {
+      const inserting = database.transaction(async (queryable) => {
+        await refuseSecond(queryable, { id, repositoryId, name });
         const [made] = await queryable.query<PipelineRow>(
           `insert into pipelines as row (id, repository_id, name, trigger_type)
            values ($1::uuid, $2::uuid, $3::text, $4::text)
@@ -146,22 +182,28 @@ export function createPipelineStore(database: Database): PipelineStore {
         const same =
           there.repository_id === repositoryId && there.name === name && there.trigger_type === triggerType;
         if (!same) throw taken("pipeline", id);
+        if (audit !== undefined) await recordAudit(queryable, [audit]);
         return there;
       });
       return await uniquely(`a pipeline ${JSON.stringify(name)} of this repository`, inserting);
     },
     async update(id, { name, triggerType }, audit) {
       refuseUnstorable(name ?? "", "name");
-      const updating = withAudit(database, audit, (queryable) =>
-        queryable.query<PipelineRow>(
+      const updating = database.transaction(async (queryable) => {
+        const there = await get(id, queryable);
+        if (there !== null && name !== undefined)
+          await refuseSecond(queryable, { id, repositoryId: there.repository_id, name });
+        const rows = await queryable.query<PipelineRow>(
           `update pipelines row
          set name = coalesce($2::text, row.name), trigger_type = coalesce($3::text, row.trigger_type),
            updated_at = now()
          where row.id = $1::uuid
          returning ${columns}`,
           [id, name ?? null, triggerType ?? null],
-        ),
-      );
+        );
+        if (audit !== undefined) await recordAudit(queryable, [audit]);
+        return rows;
+      });
       return (await uniquely(`a pipeline ${JSON.stringify(name)} of this repository`, updating))[0] ?? null;
     },
     remove: (id, audit) => removePipeline(database, id, audit),

@@ -151,6 +151,26 @@ describe("pipelines", () => {
     expect(changed.updated_at > changed.created_at).toBe(true);
   });
 
+  it("have one name in a project, whatever their repositories, also when asked at once", async () => {
+    const project_id = await project();
+    const repositories = await Promise.all(
+      [1, 2].map(() => local.repositories.create({ project_id, clone_url: address() })),
+    );
+    const asked = await Promise.allSettled(
+      repositories.map(({ id }) => local.pipelines.create({ repository_id: id, name: "app" })),
+    );
+    expect(asked.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    const [first, second] = repositories;
+    const { id } = await local.pipelines.create({
+      repository_id: (asked[0]?.status === "fulfilled" ? second : first)?.id ?? "",
+      name: "other",
+    });
+    await expect(local.pipelines.update(id, { name: "app" })).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/has a pipeline "app" already, of https:/),
+    });
+  });
+
   it("are made once under an id", async () => {
     const asked = { id: newId<PipelineId>(), repository_id: await repository(), name: "once" };
     const made = await Promise.all([1, 2].map(() => local.pipelines.create(asked)));
@@ -166,7 +186,7 @@ describe("pipelines", () => {
     const ids: string[] = [];
     for (let i = 0; i < 2; i += 1) {
       const { id } = await local.repositories.create({ project_id, clone_url: address() });
-      ids.push((await local.pipelines.create({ repository_id: id, name: "p" })).id);
+      ids.push((await local.pipelines.create({ repository_id: id, name: `p-${i}` })).id);
     }
     const first = await local.pipelines.list({ project_id, limit: 1 });
     expect(first.items.map(({ id }) => id)).toEqual([ids[1]]);

@@ -37,21 +37,7 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
       throw new Problem("usage", `there is no directory ${url}`, {
         remedy: "Give a repository's address, or its directory on this machine.",
       });
-    const own = nameOf(url);
-    const { project, made: madeProject } = await ensureProject(client, args.project ?? own);
-    const { repository, made: madeRepository } = await ensureRepository(client, project, url, {
-      ...(args.cloneSecret === undefined ? {} : { clone_secret: args.cloneSecret }),
-      ...(args.cloneUsername === undefined ? {} : { clone_username: args.cloneUsername }),
-    });
-    if (args.trust === "checked")
-      try {
-        await check(context, client, repository, signal);
-      } catch (error) {
-        if (madeRepository) await client.repositories.remove(repository.id);
-        if (madeProject) await client.projects.remove(project.id);
-        throw error;
-      }
-    const pipeline = await ensurePipeline(client, repository, args.name ?? own);
+    const { project, repository, pipeline } = await register(context, client, { ...args, url }, signal);
     if (asData(context)) await writeData(context, pipeline);
     else {
       const name = sanitizeName(pipeline.name);
@@ -104,6 +90,30 @@ function nameOf(url: string): string {
   throw new Problem("usage", `${JSON.stringify(url)} gives the pipeline no name`, {
     remedy: "Give one with --name.",
   });
+}
+
+/** Makes what is not there yet; what fails half-way leaves nothing of it. */
+async function register(
+  context: CommandContext,
+  client: Client,
+  { url, ...args }: AddArguments & { readonly url: string },
+  signal: AbortSignal,
+) {
+  const own = nameOf(url);
+  const { project, made: madeProject } = await ensureProject(client, args.project ?? own);
+  const undo: (() => Promise<unknown>)[] = madeProject ? [() => client.projects.remove(project.id)] : [];
+  try {
+    const { repository, made: madeRepository } = await ensureRepository(client, project, url, {
+      ...(args.cloneSecret === undefined ? {} : { clone_secret: args.cloneSecret }),
+      ...(args.cloneUsername === undefined ? {} : { clone_username: args.cloneUsername }),
+    });
+    if (madeRepository) undo.unshift(() => client.repositories.remove(repository.id));
+    if (args.trust === "checked") await check(context, client, repository, signal);
+    return { project, repository, pipeline: await ensurePipeline(client, repository, args.name ?? own) };
+  } catch (error) {
+    for (const step of undo) await step();
+    throw error;
+  }
 }
 
 /** @throws Problem of the check, with the way around it */

@@ -65,6 +65,18 @@ describe("pipeline add", () => {
     expect([added.code, added.stderr]).toEqual([2, expect.stringContaining("belongs to another user")]);
   });
 
+  it("refuses a second pipeline of a name in a project, and leaves its repository unregistered", async () => {
+    const [first, second] = ["one", "two"].map((name) =>
+      world.repository(name, { ".shipinator.yaml": pipeline }),
+    );
+    const named = ["--project", "shared", "--name", "app"];
+    expect((await cli("pipeline", "add", first ?? "", ...named)).code).toBe(0);
+    const added = await cli("pipeline", "add", second ?? "", ...named);
+    expect([added.code, added.stderr]).toEqual([2, expect.stringContaining('has a pipeline "app" already')]);
+    const { items } = await server.get<{ items: { clone_url: string }[] }>("/v1/repositories?limit=100");
+    expect(items.map(({ clone_url }) => clone_url)).not.toContain(second);
+  });
+
   it("registers without a look when it is told so, and says what is wrong with a pipeline file", async () => {
     const unread = await cli("pipeline", "add", "https://127.0.0.1:1/team/later.git", "--no-check");
     expect([unread.code, unread.stderr]).toEqual([0, ""]);
