@@ -45,11 +45,14 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
     } as const;
     chosen.push({ kind: "command", options, run });
   });
+  defineHelp(program);
+  nameHelpAfterErrors(program, "shipinator");
   if (deps.argv.length === 0) {
     program.outputHelp({ error: true });
     return { kind: "answered", code: EXIT.usage };
   }
   try {
+    refuseUnknownBelow(program, deps.argv);
     await program.parseAsync(deps.argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
@@ -61,6 +64,38 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
     return { kind: "answered", code: EXIT.usage };
   }
   return chosen[0] ?? { kind: "answered", code: EXIT.usage };
+}
+
+const isCalled = (word: string) => (command: Command) =>
+  command.name() === word || command.aliases().includes(word);
+
+/** `help pipeline add` as `pipeline add --help`. */
+function defineHelp(program: Command): void {
+  program
+    .command("help")
+    .description("show the help of a command")
+    .argument("[command...]", "words of the command")
+    .action((words: readonly string[]) => {
+      let command = program;
+      for (const word of words) {
+        command = command.commands.find(isCalled(word)) ?? command.error(`error: unknown command '${word}'`);
+      }
+      command.help();
+    });
+}
+
+/** `secret sett`: commander would take the word for an argument of the group's default command. */
+function refuseUnknownBelow(program: Command, [first = "", second = "-"]: readonly string[]): void {
+  const group = program.commands.find(isCalled(first));
+  if (group === undefined || group.commands.length === 0) return;
+  if (second.startsWith("-") || group.commands.some(isCalled(second))) return;
+  group.error(`error: unknown command '${second}'`);
+}
+
+/** An error of a command leads to the help of that command. */
+function nameHelpAfterErrors(command: Command, path: string): void {
+  command.showHelpAfterError(`See: ${path} --help`);
+  for (const one of command.commands) nameHelpAfterErrors(one, `${path} ${one.name()}`);
 }
 
 /** Of words that could not be understood, hence by their look. */
@@ -80,7 +115,7 @@ function createCommander(deps: CliDeps): Command {
     .description("Builds, tests and deploys a Git repository as its .shipinator.yaml says.")
     .version(deps.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
-    .helpCommand("help [command]", "show the help of a command")
+    .helpCommand(false)
     .configureHelp({ styleTitle: out.bold })
     .configureOutput({
       writeOut: (text) => stdout.write(text),
@@ -90,7 +125,6 @@ function createCommander(deps: CliDeps): Command {
       getOutHasColors: () => out.color,
       getErrHasColors: () => err.color,
     })
-    .showHelpAfterError("See: shipinator --help")
     .exitOverride()
     .addHelpText("after", EXAMPLES);
 }

@@ -98,6 +98,8 @@ export interface TokenDetail {
   readonly scope: Scope;
   /** Null: all projects. */
   readonly project_id: string | null;
+  /** Its name, so that a list can be read. */
+  readonly project: string | null;
   readonly created_by: string;
   readonly created_at: string;
   readonly expires_at: string | null;

@@ -59,6 +59,8 @@ export interface TokenRow {
   readonly scope: TokenScope;
   /** Null: all projects. */
   readonly project_id: ProjectId | null;
+  /** Its name. */
+  readonly project: string | null;
   readonly created_by: string;
   readonly created_at: Date;
   readonly expires_at: Date | null;

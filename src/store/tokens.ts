@@ -57,7 +57,8 @@ export interface FileTokens {
   replace(token: NewToken): Promise<void>;
 }
 
-const columns = `row.id, row.name, row.scope, row.project_id, row.created_by, row.created_at, row.expires_at,
+const columns = `row.id, row.name, row.scope, row.project_id,
+  (select p.name from projects p where p.id = row.project_id) as project, row.created_by, row.created_at, row.expires_at,
   row.revoked_at`;
 
 export function createTokenStore(database: Database): TokenStore {

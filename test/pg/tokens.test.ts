@@ -91,7 +91,7 @@ describe("a token", () => {
       async () => {
         const { id } = await local.projects.create({ name: "removed" });
         const { token } = await make({ project_id: id });
-        await local.projects.remove(id);
+        await local.projects.remove(id, "remove");
         return token;
       },
     ],
@@ -232,7 +232,7 @@ describe("a server that remembers tokens", () => {
 
   it.each([
     ["revoked", (id: string, _project: string) => local.tokens.revoke(id)],
-    ["removed with its project", (_id: string, project: string) => local.projects.remove(project)],
+    ["removed with its project", (_id: string, project: string) => local.projects.remove(project, "remove")],
     [
       "revoked by hand in the database",
       (id: string, _project: string) =>

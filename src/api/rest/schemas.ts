@@ -260,6 +260,7 @@ const tokenFields = {
   name: z.string(),
   scope,
   project_id: id.nullable(),
+  project: z.string().nullable(),
   created_by: z.string(),
   created_at: time,
   expires_at: nullableTime,

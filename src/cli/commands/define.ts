@@ -1,6 +1,6 @@
 /** The tree of commands: names, arguments, options, help. Each command's code is loaded when it is asked for. */
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import { type RunState, statesOf } from "../../domain/index.ts";
+import type { RunState } from "../../domain/index.ts";
 import { type CommandContext, type OutputFormat, outputFormats } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import type { Shell } from "./completion.ts";
@@ -18,13 +18,30 @@ export interface SharedOptions {
   readonly caFile?: string;
 }
 
-/** Told which command was asked for, and how to run it. */
 interface LogsOptions extends SharedOptions {
   readonly step?: string;
   readonly follow?: true;
   readonly timestamps?: true;
 }
 
+const runStatuses = [
+  "pending",
+  "running",
+  "success",
+  "failed",
+  "canceled",
+] as const satisfies readonly RunState[];
+
+interface ListOptions extends SharedOptions {
+  readonly limit: number;
+  readonly status?: RunState;
+  readonly project?: string;
+  readonly pipeline?: string;
+  readonly branch?: string;
+  readonly since?: string;
+}
+
+/** Told which command was asked for, and how to run it. */
 export type Choose = (shared: SharedOptions, run: (context: CommandContext) => Promise<number>) => void;
 
 export function defineCommands(program: Command, choose: Choose): void {
@@ -161,15 +178,29 @@ function defineQueries(program: Command, choose: Choose): void {
     .alias("ls")
     .description("show the newest runs")
     .option("-n, --limit <number>", "at most so many", parseLimit, 20)
-    .addOption(new Option("--status <status>", "only runs in this state").choices(statesOf("run")))
+    .addOption(
+      new Option("--status <status>", "only runs in this state").choices(runStatuses).argParser(parseStatus),
+    )
+    .option("--project <name>", "only runs of this project")
+    .option("--pipeline <pipeline>", "only runs of this pipeline: [PROJECT/]PIPELINE")
+    .option("--branch <branch>", "only runs of this branch of the pipeline, or of a ref: refs/tags/v1")
+    .option("--since <time>", "only runs since then: 2030-01-31T12:00:00Z, or 7d, 12h, 30m ago")
     .addOption(outputOption())
     .addOption(configOption())
     .addOption(serverOption())
     .addOption(tokenOption())
-    .action((options: SharedOptions & { limit: number; status?: RunState }) =>
+    .action((options: ListOptions) =>
       choose(options, async (context) => {
         const { listCommand } = await import("./list.ts");
-        return await listCommand(context, { limit: options.limit, status: options.status ?? null });
+        const {
+          limit,
+          status = null,
+          project = null,
+          pipeline = null,
+          branch = null,
+          since = null,
+        } = options;
+        return await listCommand(context, { limit, status, project, pipeline, branch, since });
       }),
     );
   program
@@ -242,6 +273,14 @@ function defineContents(program: Command, choose: Choose): void {
 
 function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
+}
+
+/** A stage that went well is `succeeded`, a run `success`: either word is understood. */
+function parseStatus(value: string): RunState {
+  const asked = value === "succeeded" ? "success" : value;
+  const found = runStatuses.find((status) => status === asked);
+  if (found !== undefined) return found;
+  throw new InvalidArgumentError(`Allowed choices are ${runStatuses.join(", ")}.`);
 }
 
 function parseLimit(value: string): number {

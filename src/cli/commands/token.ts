@@ -8,6 +8,7 @@ import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 import { projectOf } from "./project-of.ts";
+import { timeOf } from "./time-argument.ts";
 
 export interface CreateTokenArguments {
   readonly name: string;
@@ -30,7 +31,7 @@ export async function createTokenCommand(
     const { client } = session;
     const project_id = args.project === null ? null : (await projectOf(client, args.project, "a token")).id;
     const { name, scope } = args;
-    const expires_at = args.expires === null ? null : timeOf(args.expires, context.deps.clock.now());
+    const expires_at = args.expires === null ? null : timeOf(args.expires, context.deps.clock.now(), "ahead");
     const create = () => client.tokens.create({ name, scope, project_id, expires_at });
     const options = await placeOptions(context, session);
     if (args.to === null) await show(context, await create(), options);
@@ -94,7 +95,11 @@ export async function listTokensCommand(context: CommandContext, limit: number):
           [
             { header: "NAME", shrinkTo: 8, text: ({ name }) => sanitizeName(name) },
             { header: "SCOPE", text: ({ scope }) => scope },
-            { header: "PROJECT", shrinkTo: 8, text: ({ project_id }) => project_id ?? "all" },
+            {
+              header: "PROJECT",
+              shrinkTo: 8,
+              text: ({ project }) => (project === null ? "all" : sanitizeName(project)),
+            },
             { header: "STATE", text: stateOf },
             { header: "MADE", text: ({ created_at }) => when(created_at) },
             { header: "EXPIRES", text: ({ expires_at }) => expires_at ?? "-" },
@@ -121,18 +126,4 @@ export async function revokeTokenCommand(context: CommandContext, id: string): P
     else out.write(`token ${sanitizeName(revoked.name)} holds no more\n`);
     return EXIT.done;
   });
-}
-
-const unitMs: ReadonlyMap<string, number> = new Map([
-  ["m", 60_000],
-  ["h", 3_600_000],
-  ["d", 86_400_000],
-  ["w", 604_800_000],
-]);
-
-/** What is no length of time is the server's to judge. */
-function timeOf(text: string, now: Date): string {
-  const [, count, unit = ""] = /^(\d{1,5})([mhdw])$/.exec(text) ?? [];
-  const ms = unitMs.get(unit);
-  return ms === undefined ? text : new Date(now.getTime() + Number(count) * ms).toISOString();
 }

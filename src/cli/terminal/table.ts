@@ -1,4 +1,7 @@
-/** A table that fits: columns as wide as their widest cell, the flexible ones cut when the terminal is narrow. */
+/**
+ * A table that fits: columns as wide as their widest cell, the flexible ones cut when the terminal is narrow. A header is
+ * never cut: where even that is too wide, columns that may be left out are, and then each row is a block of lines.
+ */
 import type { Style } from "./style.ts";
 import { cut, widthOf } from "./width.ts";
 
@@ -8,8 +11,10 @@ export interface Column<Row> {
   readonly text: (row: Row) => string;
   readonly paint?: (text: string, row: Row) => string;
   readonly align?: "right";
-  /** May be cut, down to this many cells; the first such column gives way last. */
+  /** May be cut, down to this many cells or its header's; the first such column gives way last. */
   readonly shrinkTo?: number;
+  /** May be left out on a narrow terminal; the first such column goes last. */
+  readonly narrow?: "left out";
 }
 
 export interface TableOptions {
@@ -25,11 +30,31 @@ export function renderTable<Row>(
   rows: readonly Row[],
   { style, width }: TableOptions,
 ): string {
-  const cells = rows.map((row) => columns.map((column) => column.text(row)));
-  const natural = columns.map(({ header }, index) =>
-    Math.max(widthOf(header), ...cells.map((line) => widthOf(line[index] ?? ""))),
-  );
-  const widths = width === null ? natural : shrink(columns, natural, width);
+  for (let shown = columns; ; ) {
+    const cells = rows.map((row) => shown.map((column) => column.text(row)));
+    const natural = shown.map(({ header }, index) =>
+      Math.max(widthOf(header), ...cells.map((line) => widthOf(line[index] ?? ""))),
+    );
+    const widths = width === null ? natural : shrink(shown, natural, width);
+    if (width === null || excessOf(widths, width) <= 0)
+      return renderLines(shown, rows, { style, cells, widths });
+    const spare = shown.findLast(({ narrow }) => narrow === "left out");
+    if (spare === undefined) return renderBlocks(columns, rows, style);
+    shown = shown.filter((column) => column !== spare);
+  }
+}
+
+interface Fitted {
+  readonly style: Style;
+  readonly cells: readonly (readonly string[])[];
+  readonly widths: readonly number[];
+}
+
+function renderLines<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  { style, cells, widths }: Fitted,
+): string {
   const line = (texts: readonly string[], paint: (text: string, index: number) => string) =>
     texts
       .map((text, index) => {
@@ -51,6 +76,22 @@ export function renderTable<Row>(
   return [head, ...body].map((text) => `${text}\n`).join("");
 }
 
+/** Each row as lines of header and cell. */
+function renderBlocks<Row>(columns: readonly Column<Row>[], rows: readonly Row[], style: Style): string {
+  const room = Math.max(...columns.map(({ header }) => widthOf(header))) + GAP;
+  const block = (row: Row) =>
+    columns.map(({ header, text, paint }) => {
+      const cell = text(row);
+      const label = style.bold(header) + " ".repeat(room - widthOf(header));
+      return `${`${label}${paint?.(cell, row) ?? cell}`.trimEnd()}\n`;
+    });
+  return rows.map((row) => block(row).join("")).join("\n");
+}
+
+function excessOf(widths: readonly number[], width: number): number {
+  return widths.reduce((sum, cells) => sum + cells, 0) + GAP * (widths.length - 1) - width;
+}
+
 /** Takes what is too much from the last flexible column first, each down to its least. */
 function shrink<Row>(
   columns: readonly Column<Row>[],
@@ -58,11 +99,13 @@ function shrink<Row>(
   width: number,
 ): readonly number[] {
   const widths = [...natural];
-  let excess = widths.reduce((sum, cells) => sum + cells, 0) + GAP * (widths.length - 1) - width;
+  let excess = excessOf(widths, width);
   for (let index = widths.length - 1; index >= 0 && excess > 0; index -= 1) {
-    const least = columns[index]?.shrinkTo;
+    const { shrinkTo, header = "" } = columns[index] ?? {};
     const now = widths[index] ?? 0;
-    if (least === undefined || now <= least) continue;
+    if (shrinkTo === undefined) continue;
+    const least = Math.max(shrinkTo, widthOf(header));
+    if (now <= least) continue;
     const taken = Math.min(excess, now - least);
     widths[index] = now - taken;
     excess -= taken;

@@ -55,11 +55,14 @@ export function stepRemark(step: StepDetail): string {
   return exit === null ? word : `${word}, exit status ${exit}`;
 }
 
-/** `run 12 of hello`; with the project where that has another name. */
+/** `run 12 of hello`. */
 export function runTitle(run: Pick<RunSummary, "number" | "project" | "pipeline">): string {
-  const project = sanitizeName(run.project);
-  const pipeline = sanitizeName(run.pipeline);
-  return `run ${run.number} of ${project === pipeline ? pipeline : `${project}/${pipeline}`}`;
+  return `run ${run.number} of ${pipelineTitle(run)}`;
+}
+
+/** `web`, or `shop/web` where the project has another name. */
+export function pipelineTitle({ project, pipeline }: Pick<RunSummary, "project" | "pipeline">): string {
+  return sanitizeName(project === pipeline ? pipeline : `${project}/${pipeline}`);
 }
 
 /** `main` for `refs/heads/main`. */

@@ -12,8 +12,8 @@ describe("list", () => {
     const { code, stdout, stderr } = await execute(["list"]);
     expect(stderr).toBe("");
     expect(stdout).toBe(
-      "RUN  STATUS  PROJECT  REF   COMMIT   STARTED                   TOOK  REASON\n" +
-        " 12  failed  hello    main  1a2b3c4  2026-03-01T12:00:00.000Z  0.0s  script_failed\n",
+      "RUN  STATUS  PIPELINE  REF   COMMIT   STARTED                   TOOK  REASON\n" +
+        " 12  failed  hello     main  1a2b3c4  2026-03-01T12:00:00.000Z  0.0s  script_failed\n",
     );
     expect(code).toBe(0);
   });
@@ -32,7 +32,7 @@ describe("list", () => {
       { clock, stdout: { isTTY: true, columns: 56 }, environment: { NO_COLOR: "1" } },
     );
     expect(stdout).toBe(
-      "RUN  STATUS   PROJECT       REF  COMMIT    STARTED  TOOK\n" +
+      "RUN  STATUS   PIPELINE      REF  COMMIT    STARTED  TOOK\n" +
         " 12  pending  a-project-w…  -    1a2b3c4+  2h ago      -\n",
     );
   });
@@ -55,6 +55,26 @@ describe("list", () => {
     expect((await execute(["list"], { runs: [] })).stderr).toBe(
       "note: no runs yet; this makes one: shipinator run\n",
     );
+  });
+
+  it("names a pipeline as it can be given back", async () => {
+    const clock = createManualClock();
+    const runs = [new FakeRun({}, clock, { project: "web", pipeline: "site" })];
+    expect((await execute(["list"], { runs })).stdout).toMatch(/^ 12 +pending +web\/site /m);
+  });
+
+  it.each([
+    [["--status", "succeeded"], { status: "success" }],
+    [["--project", "web"], { project: "web" }],
+    [["--pipeline", "web/site", "--branch", "main"], { pipeline: "web/site", ref: "main" }],
+    [["--since", "2026-01-31T12:00:00Z"], { since: "2026-01-31T12:00:00Z" }],
+    [["--since", "2h"], { since: "2026-03-01T10:00:00.000Z" }],
+  ])("asks for %j", async (argv, filter) => {
+    const client = createFakeClient({ runs: [] });
+    const command = start({ argv: ["list", ...argv], client });
+    expect(await finish(command)).toBe(0);
+    expect(client.filters).toEqual([filter]);
+    expect(command.stderr.text()).toBe("note: no run is as the options ask\n");
   });
 
   it("turns pages until it has as many as asked for", async () => {

@@ -222,8 +222,25 @@ describe("tables", () => {
     expect(renderTable(columns, rows, { style, width: 20 })).toBe(
       "A            B  C\nalphabet     1  zzz…\n漢字      1000  z\n",
     );
-    expect(renderTable(columns, rows, { style, width: 5 })).toBe(
+    expect(renderTable(columns, rows, { style, width: 15 })).toBe(
       "A       B  C\nal…     1  zzz…\n漢…  1000  z\n",
+    );
+  });
+
+  it("cuts no header, leaves out what may be, and then gives each row lines of its own", () => {
+    const headed = [
+      { header: "PROJECT", shrinkTo: 2, text: (row: readonly string[]) => row[0] ?? "" },
+      { header: "ID", text: (row: readonly string[]) => row[1] ?? "" },
+      { header: "REASON", narrow: "left out" as const, text: (row: readonly string[]) => row[2] ?? "" },
+    ];
+    const wide = [["alphabetical", "1000", "failed"]];
+    expect(renderTable(headed, wide, { style, width: 21 })).toBe(
+      "PROJECT  ID    REASON\nalphab…  1000  failed\n",
+    );
+    expect(renderTable(headed, wide, { style, width: 20 })).toBe("PROJECT       ID\nalphabetical  1000\n");
+    expect(renderTable(headed, wide, { style, width: 13 })).toBe("PROJECT  ID\nalphab…  1000\n");
+    expect(renderTable(headed, [...wide, ["b", "2", ""]], { style, width: 12 })).toBe(
+      "PROJECT  alphabetical\nID       1000\nREASON   failed\n\nPROJECT  b\nID       2\nREASON\n",
     );
   });
 });

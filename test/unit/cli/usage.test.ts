@@ -39,6 +39,29 @@ describe("usage", () => {
     expect((await execute(["help", "logs"])).stdout).toContain("--follow");
   });
 
+  it.each([
+    [["help", "pipeline", "add"], "Usage: shipinator pipeline add [options] <repository>"],
+    [["help", "pipeline"], "Usage: shipinator pipeline [options] [command]"],
+    [["help", "token", "ls"], "Usage: shipinator token list|ls [options]"],
+    [["help", "help"], "Usage: shipinator help [options] [command...]"],
+    [["help"], "Usage: shipinator [options] [command]"],
+  ])("%j shows that command's help", async (argv, usage) => {
+    const { code, stdout, stderr } = await execute(argv);
+    expect([code, stdout.split("\n")[0], stderr]).toEqual([0, usage, ""]);
+  });
+
+  it.each([
+    [["list", "--statsu"], "See: shipinator list --help"],
+    [["pipeline", "add"], "See: shipinator pipeline add --help"],
+    [["token", "create", "ann", "--scope", "root"], "See: shipinator token create --help"],
+    [["secret", "sett", "A"], "See: shipinator secret --help"],
+    [["help", "pipeline", "ad"], "See: shipinator pipeline --help"],
+    [["rnu"], "See: shipinator --help"],
+  ])("the error of %j names that command's help", async (argv, see) => {
+    const { code, stderr } = await execute(argv);
+    expect([code, stderr.trimEnd().split("\n").at(-1)]).toEqual([2, see]);
+  });
+
   it("tells a program that asked for YAML of an error in YAML", async () => {
     for (const argv of [
       ["validate", "nowhere", "-o", "yaml"],
@@ -65,6 +88,7 @@ describe("usage", () => {
     [["list", "--status", "done"], "Allowed choices are pending, running, success, failed, canceled."],
     [["list", "--limit", "0"], "It is a whole number from 1 to 999999."],
     [["list", "--limit", "1e3"], "It is a whole number from 1 to 999999."],
+    [["secret", "sett", "A"], "error: unknown command 'sett'\n"],
     [["run", "a", "b"], "error: too many arguments for 'run'. Expected 1 argument but got 2"],
     [["run", "--ref"], "error: option '--ref <ref>' argument missing\n"],
     [["run", "-o", "xml"], "Allowed choices are table, json, yaml, name."],

@@ -3,6 +3,7 @@ import { Problem } from "../../../../src/kernel/index.ts";
 import type {
   Client,
   DeploymentDetail,
+  RunFilter,
   RunSummary,
   RunWhy,
   TriggerRequest,
@@ -12,6 +13,8 @@ import type { FakeRun } from "./fake-run.ts";
 export interface FakeClient extends Client {
   readonly asked: string[];
   readonly triggered: TriggerRequest[];
+  /** What lists were asked for, without their pages. */
+  readonly filters: Omit<RunFilter, "limit" | "cursor">[];
 }
 
 export interface FakeClientOptions {
@@ -34,6 +37,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
   const waiting = new Set(abandoned);
   const asked: string[] = [];
   const triggered: TriggerRequest[] = [];
+  const filters: FakeClient["filters"] = [];
 
   function find(reference: string): FakeRun {
     const found = all.find(
@@ -56,6 +60,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
   return {
     asked,
     triggered,
+    filters,
     projects: { create: none, get: none, list: none, update: none, remove: none },
     repositories: { create: none, get: none, list: none, update: none, remove: none, check: none },
     pipelines: { create: none, get: none, list: none, update: none, remove: none },
@@ -78,8 +83,10 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
       options.onTrigger?.(run);
       return { run: run.snapshot(), notes };
     },
-    async list({ limit = 20, status, cursor }) {
+    async list({ limit = 20, cursor, ...filter }) {
       asked.push("list");
+      filters.push(filter);
+      const { status } = filter;
       const from = Number(cursor ?? 0);
       const matching = all.filter(({ detail }) => status === undefined || detail.status === status);
       const items: readonly RunSummary[] = matching.slice(from, from + limit).map((run) => run.snapshot());
