@@ -1,6 +1,15 @@
 /** What is said of a run when it is over (and by `status` at any time). */
 import { isFinalRun } from "../domain/index.ts";
-import type { ArtifactDetail, Client, JobDetail, RunDetail, StepDetail } from "../operations/index.ts";
+import {
+  type ArtifactDetail,
+  type Client,
+  excerptLines,
+  excerptOf,
+  gapLine,
+  type JobDetail,
+  type RunDetail,
+  type StepDetail,
+} from "../operations/index.ts";
 import { count, elapsed, formatDuration, formatSize, shellWord } from "./terminal/format.ts";
 import { sanitizeLine, sanitizeName, sanitizeText } from "./terminal/sanitize.ts";
 import type { Style } from "./terminal/style.ts";
@@ -21,7 +30,6 @@ export interface SummaryOptions {
 const MANY_STEPS = 30;
 const NAMED_STEPS = 3;
 const NAMED_FAILURES = 10;
-const FAILURE_LINES = 20;
 const DEPLOY_LINES = 3;
 /** Some tools write megabytes without a line break; the whole of it is in the log. */
 const LINE_CELLS = 400;
@@ -140,9 +148,8 @@ async function failure({ job, step, client, reference, style }: Failure): Promis
   if (execution === null) return text;
   if (execution.message !== null) text += `  ${sanitizeText(execution.message)}\n`;
   if (execution.log_bytes !== 0) {
-    const tail = await client.logTail(execution.id, FAILURE_LINES);
-    for (const line of lastLines(tail, FAILURE_LINES, sanitizeLine))
-      text += `  ${style.dim("|")} ${cut(line, LINE_CELLS, style.marks.more)}\n`;
+    for (const line of excerptOf(await client.logTail(execution.id, excerptLines)))
+      text += `  ${style.dim("|")} ${line === gapLine ? style.marks.more : cut(sanitizeLine(line), LINE_CELLS, style.marks.more)}\n`;
   }
   const size = execution.log_bytes ? ` (${formatSize(execution.log_bytes)})` : "";
   return `${text}  whole log${size}: shipinator logs ${reference} --step ${shellWord(name)}\n`;

@@ -9,6 +9,7 @@ export type * from "./client.ts";
 export { openCloneCredential, openRegistryLogin } from "./credentials.ts";
 export { makeDataDirectory, restoreMark } from "./data-directory.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";
+export { excerptLines, excerptOf, gapLine } from "./excerpt.ts";
 export { createExecutionTokens, type ExecutionTokens } from "./execution-token.ts";
 export { tidy } from "./housekeeping.ts";
 export type { IdempotencyKey, KeptAnswers } from "./kept-answers.ts";

@@ -6,6 +6,7 @@ import { sees } from "./caller.ts";
 import { type CallerContext, notThere, present } from "./catalog.ts";
 import type { Client } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
+import { tailBytes } from "./excerpt.ts";
 import { findArtifact, findRun, noRun } from "./find.ts";
 import { followLog, followRun } from "./follow.ts";
 import { presentArtifact, presentDetail, presentNew, presentRun } from "./present.ts";
@@ -13,8 +14,6 @@ import { retry } from "./retry.ts";
 import { runListFilter } from "./run-filter.ts";
 import { accept } from "./trigger.ts";
 import { explain } from "./why.ts";
-
-const tailBytes = 64 * 1024;
 
 type RunOperations = Pick<
   Client,

@@ -4,13 +4,16 @@ import { Problem, type RunId } from "../kernel/index.ts";
 import { resolveDeadlineMs } from "../orchestrator/index.ts";
 import type { ExecutionUnderWay, JobRow, NodeRow, RunRow } from "../store/index.ts";
 import type { OperationsDeps } from "./deps.ts";
+import { excerptLines, excerptOf, tailBytes } from "./excerpt.ts";
 import type { RunCause, RunWhy } from "./wire.ts";
 
 export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWhy> {
   const { store } = await deps.database();
   const run = await store.runs.get(runId);
   if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
-  const causes = isFinalRun(run.status) ? [endOf(run)] : await causesOf(deps, run);
+  const causes = isFinalRun(run.status)
+    ? [{ ...endOf(run), ...(await excerptOfFailed(deps, run)) }]
+    : await causesOf(deps, run);
   const summary = causes.map(({ message }) => message).join("; ");
   return { run_id: run.id, status: run.status, phase: run.phase, summary, causes };
 }
@@ -24,6 +27,14 @@ function endOf(run: RunRow): RunCause {
   const reason = run.failure_reason ?? "internal";
   const said = run.failure_message === null ? "" : `: ${run.failure_message}`;
   return { code: "failed", message: `${reason}${said} (${adviceOf(reason)})`, ...about };
+}
+
+/** Of the log of the step that failed first. */
+async function excerptOfFailed(deps: OperationsDeps, run: RunRow): Promise<Pick<RunCause, "excerpt">> {
+  const { store } = await deps.database();
+  const failed = run.status === "failed" ? await store.executions.firstFailed(run.id) : null;
+  if (failed === null) return {};
+  return { excerpt: excerptOf(await deps.logs.tail(failed, excerptLines, tailBytes)) };
 }
 
 function adviceOf(reason: FailureReason): string {

@@ -93,6 +93,8 @@ export interface RunCause {
   readonly entity: string | null;
   readonly entity_id: string | null;
   readonly since: string | null;
+  /** Of a failed step's log, the lines that say what failed and the last ones; `…` stands for lines left out. */
+  readonly excerpt?: readonly string[];
 }
 
 export interface RunDetail extends RunSummary {

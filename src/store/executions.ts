@@ -69,6 +69,8 @@ export interface ExecutionStore {
   recordLog(id: ExecutionId, log: LogState): Promise<boolean>;
   /** The run's executions that have not ended, those that wait longest first, with the number of all of them. */
   underWay(runId: RunId, limit: number): Promise<readonly ExecutionUnderWay[]>;
+  /** Last attempt with a log of the run's step that failed first; null: there is none. */
+  firstFailed(runId: RunId): Promise<ExecutionId | null>;
   get(id: ExecutionId): Promise<ExecutionRow | null>;
   ofStep(stepId: StepId): Promise<readonly ExecutionRow[]>;
   ofRun(runId: RunId): Promise<readonly ExecutionRow[]>;
@@ -160,6 +162,18 @@ export function createExecutionStore(database: Database): ExecutionStore {
          limit $2::integer`,
         [runId, checkedLimit(limit)],
       ),
+    async firstFailed(runId) {
+      const [row] = await database.query<{ id: ExecutionId }>(
+        `select e.id
+         from executions e
+         join job_steps s on s.id = e.job_step_id
+         where e.pipeline_run_id = $1::uuid and e.status = 'failed' and s.status = 'failed' and e.log_bytes > 0
+         order by s.finished_at, s.id, e.attempt desc
+         limit 1`,
+        [runId],
+      );
+      return row?.id ?? null;
+    },
     work: (ids) =>
       database.query<ExecutionWork>(`${workSelect} where e.id = any ($1::uuid[])`, [ids], {
         name: "executions.work",

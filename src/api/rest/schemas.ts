@@ -233,6 +233,10 @@ export const why = z
         entity: z.string().nullable(),
         entity_id: z.string().nullable(),
         since: nullableTime,
+        excerpt: z.array(z.string()).optional().meta({
+          description:
+            "Of a failed step's log, the lines that say what failed and the last ones; `…` stands for lines left out.",
+        }),
       }),
     ),
   })

@@ -1,12 +1,12 @@
 /** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
 import { Problem } from "../../kernel/index.ts";
-import type { RunEvent } from "../../operations/index.ts";
+import { gapLine, type RunEvent } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
 import { openReader, withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
-import { sanitizeName, sanitizeText } from "../terminal/sanitize.ts";
+import { sanitizeLine, sanitizeName, sanitizeText } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 import { runTitle } from "../watch/step-line.ts";
 import { type Show, withAccepted } from "./accepted-run.ts";
@@ -55,11 +55,15 @@ export async function retryCommand(
 }
 
 async function why(context: CommandContext, which: string): Promise<number> {
-  const { out } = context;
+  const { out, style } = context;
   return await withReader(context, async ({ client }) => {
     const answer = await client.why(which);
     if (asData(context)) await writeData(context, answer);
-    else out.write(`${answer.status}: ${sanitizeText(answer.summary)}\n`);
+    else {
+      out.write(`${answer.status}: ${sanitizeText(answer.summary)}\n`);
+      for (const line of answer.causes.flatMap(({ excerpt }) => excerpt ?? []))
+        out.write(`  ${style.dim("|")} ${line === gapLine ? style.marks.more : sanitizeLine(line)}\n`);
+    }
     return EXIT.done;
   });
 }

@@ -26,7 +26,9 @@ import type { Transport } from "./transport.ts";
 /** How often a download that breaks is gone on with. */
 const attempts = 5;
 /** The most of a log's end that is asked for, and how long for. */
-const tailBytes = 65_536;
+const tailBytes = 262_144;
+/** Of a few lines not so much is asked for. */
+const lineBytes = 4_096;
 const tailMs = 30_000;
 
 export function createRemoteClient(transport: Transport, clock: Clock): Client {
@@ -97,7 +99,8 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
       const path = `/v1/executions/${encodeURIComponent(id)}/logs`;
       try {
         const limit = AbortSignal.timeout(tailMs);
-        const answer = await transport.open(path, { range: `bytes=-${tailBytes}` }, limit);
+        const range = `bytes=-${Math.min(tailBytes, lines * lineBytes)}`;
+        const answer = await transport.open(path, { range }, limit);
         return lastLines(await answer.bytes(), lines);
       } catch (error) {
         if (error instanceof Problem && error.code === "range_not_satisfiable") return new Uint8Array();
