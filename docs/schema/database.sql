@@ -212,6 +212,9 @@ table idempotency_keys
   answer jsonb
   created_at timestamp with time zone not null default now()
   touched_at timestamp with time zone not null default now()
+  holder_node uuid
+  holder_epoch integer
+  constraint idempotency_keys_holder CHECK (((holder_node IS NULL) = (holder_epoch IS NULL)))
   constraint idempotency_keys_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255)))
   constraint idempotency_keys_pkey PRIMARY KEY (caller, key)
   CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at)

@@ -17,5 +17,6 @@ export function keyRefused(kind: "mismatch" | "busy", place: string): Problem {
       })
     : new Problem("conflict", `the first request with this ${place} is still under way`, {
         remedy: "Repeat it in a moment.",
+        details: { retry_after: 1 },
       });
 }

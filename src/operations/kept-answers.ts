@@ -4,7 +4,9 @@
  * and are kept nowhere.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
-import type { IdempotencyRequest, IdempotencyStore, Reservation } from "../store/index.ts";
+import type { IdempotencyRequest, Owner, Reservation } from "../store/index.ts";
+import type { OperationsDeps } from "./deps.ts";
+import { isGone } from "./recovery.ts";
 
 export interface IdempotencyKey extends IdempotencyRequest {
   /** What the caller was let in with: the token itself. */
@@ -22,10 +24,21 @@ const cipher = "aes-256-gcm";
 const ivBytes = 12;
 const tagBytes = 16;
 
-export function keepAnswersIn(store: () => Promise<IdempotencyStore>): KeptAnswers {
+/** Its reservations are this process's. What a process that is gone has reserved is free at once. */
+export function keepAnswersOf(deps: Pick<OperationsDeps, "database" | "isAlive">): KeptAnswers {
+  const store = async () => (await deps.database()).store.idempotency;
+
+  async function reserve(key: IdempotencyKey): Promise<Reservation> {
+    const { store: all, owner } = await deps.database();
+    const first = await all.idempotency.reserve(key, owner);
+    if (first.kind !== "busy" || first.holder === null || isSame(first.holder, owner)) return first;
+    const gone = await isGone(deps, first.holder);
+    return gone ? await all.idempotency.reserve(key, owner, first.holder) : first;
+  }
+
   return {
     async reserve(key) {
-      const reservation = await (await store()).reserve(key);
+      const reservation = await reserve(key);
       return reservation.kind === "replay"
         ? { ...reservation, answer: unseal(key, reservation.answer) }
         : reservation;
@@ -34,6 +47,8 @@ export function keepAnswersIn(store: () => Promise<IdempotencyStore>): KeptAnswe
     release: async (key) => (await store()).release(key),
   };
 }
+
+const isSame = (one: Owner, other: Owner) => one.node === other.node && one.epoch === other.epoch;
 
 function sealingKey({ credential, key }: IdempotencyKey): Buffer {
   return Buffer.from(hkdfSync("sha256", credential, key, "shipinator kept answer", 32));

@@ -15,7 +15,7 @@ import type { Client } from "./client.ts";
 import { deploymentOperations } from "./deployments.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { allow, createGuard, type Guard } from "./guard.ts";
-import { type KeptAnswers, keepAnswersIn } from "./kept-answers.ts";
+import { type KeptAnswers, keepAnswersOf } from "./kept-answers.ts";
 import { presentRun } from "./present.ts";
 import { presentAuditEntry } from "./present-catalog.ts";
 import { projectOperations } from "./projects.ts";
@@ -62,7 +62,7 @@ export function createOperations(deps: OperationsDeps): Operations {
       throw new Problem("forbidden", "a callback takes the token of its execution alone");
     },
     allow: (caller, operation) => allow(caller, operation, audit),
-    idempotency: keepAnswersIn(async () => (await deps.database()).store.idempotency),
+    idempotency: keepAnswersOf(deps),
     watch: {
       statistics: async () => (await deps.database()).store.statistics(),
       connections: async () => (await deps.database()).store.connections(),

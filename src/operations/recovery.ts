@@ -1,6 +1,6 @@
 /** Runs whose process is gone: finding them, recording what has ended, and taking them over. */
 import { Problem, type RunId } from "../kernel/index.ts";
-import type { RunRow } from "../store/index.ts";
+import type { Owner, RunRow } from "../store/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { runName } from "./references.ts";
 
@@ -17,10 +17,18 @@ export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunR
 
 async function isAbandoned(deps: OperationsDeps, run: RunRow): Promise<boolean> {
   if (run.owner_node === null) return true;
-  const { store, owner } = await deps.database();
+  const { owner } = await deps.database();
   if (run.owner_node === owner.node) return deps.mode === "read";
-  const node = await store.nodes.get(run.owner_node);
-  return node === null || node.ended_at !== null || run.owner_epoch !== node.epoch || !deps.isAlive(node);
+  return run.owner_epoch === null || (await isGone(deps, { node: run.owner_node, epoch: run.owner_epoch }));
+}
+
+/** True for a process that ended, was judged dead, or lives no more by the evidence of this machine or of its lease. */
+export async function isGone(
+  deps: Pick<OperationsDeps, "database" | "isAlive">,
+  { node: id, epoch }: Owner,
+): Promise<boolean> {
+  const node = await (await deps.database()).store.nodes.get(id);
+  return node === null || node.ended_at !== null || node.epoch !== epoch || !deps.isAlive(node);
 }
 
 /** @throws Problem conflict when somebody carries it, or has taken it over first */

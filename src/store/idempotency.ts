@@ -2,7 +2,8 @@
  * Answers that are given again. A key is reserved before its request is carried out, together with the id that what is
  * made will get; so a request whose process died is carried out again under the same id, and makes the same thing.
  */
-import { newId, type RunId } from "../kernel/index.ts";
+import { type NodeId, newId, type RunId } from "../kernel/index.ts";
+import type { Owner } from "./apply.ts";
 import type { Database } from "./database.ts";
 
 export interface IdempotencyRequest {
@@ -19,11 +20,12 @@ export type Reservation =
   | { readonly kind: "replay"; readonly status: number; readonly answer: unknown }
   /** The key was used for something else. */
   | { readonly kind: "mismatch" }
-  /** The first request with this key is under way. */
-  | { readonly kind: "busy" };
+  /** The first request with this key is under way, in this instance where it is known. */
+  | { readonly kind: "busy"; readonly holder: Owner | null };
 
 export interface IdempotencyStore {
-  reserve(request: IdempotencyRequest): Promise<Reservation>;
+  /** @param gone an instance that is proven to be gone: what it holds is free */
+  reserve(request: IdempotencyRequest, holder: Owner, gone?: Owner | null): Promise<Reservation>;
   complete(request: IdempotencyRequest, status: number, answer: unknown): Promise<void>;
   /**
    * The request came to nothing that is to be repeated (say, the server was at fault): the key is free again. What was
@@ -34,7 +36,7 @@ export interface IdempotencyStore {
   purge(limit: number): Promise<number>;
 }
 
-/** After so long without an answer the process that reserved the key is taken for dead. */
+/** After so long without an answer a key is free: its holder may live and have lost the database in between. */
 const abandonedSeconds = 60;
 
 interface Row {
@@ -43,6 +45,8 @@ interface Row {
   readonly status: number | null;
   /** As JSON text: jsonb itself would order the keys anew. */
   readonly answer: string | null;
+  readonly holder_node: NodeId | null;
+  readonly holder_epoch: number | null;
 }
 
 // A row that is locked by its first request's insert is waited for. What has expired or was released is free for any
@@ -50,11 +54,13 @@ interface Row {
 const expired = "k.created_at < now() - interval '24 hours'";
 const another = `(${expired} or k.request_sha256 <> excluded.request_sha256)`;
 const reserveSql = `
-insert into idempotency_keys as k (caller, key, request_sha256, resource_id)
-values ($1::text, $2::text, $3::text, $4::uuid)
+insert into idempotency_keys as k (caller, key, request_sha256, resource_id, holder_node, holder_epoch)
+values ($1::text, $2::text, $3::text, $4::uuid, $6::uuid, $7::integer)
 on conflict (caller, key) do update
 set touched_at = now(),
   request_sha256 = excluded.request_sha256,
+  holder_node = excluded.holder_node,
+  holder_epoch = excluded.holder_epoch,
   resource_id = case when ${another} then excluded.resource_id else k.resource_id end,
   created_at = case when ${another} then now() else k.created_at end,
   status = null,
@@ -62,28 +68,31 @@ set touched_at = now(),
 where ${expired}
   or k.status is null and (k.touched_at = '-infinity'
     or k.request_sha256 = excluded.request_sha256
-      and k.touched_at < now() - make_interval(secs => $5::double precision))
+      and (k.touched_at < now() - make_interval(secs => $5::double precision)
+        or k.holder_node = $8::uuid and k.holder_epoch = $9::integer))
 returning k.resource_id`;
 
 export function createIdempotencyStore(database: Database): IdempotencyStore {
   return {
-    async reserve({ caller, key, requestSha256 }) {
-      const values = [caller, key, requestSha256, newId<RunId>(), abandonedSeconds];
+    async reserve({ caller, key, requestSha256 }, holder, gone = null) {
+      const asked = [caller, key, requestSha256, newId<RunId>(), abandonedSeconds];
+      const values = [...asked, holder.node, holder.epoch, gone?.node ?? null, gone?.epoch ?? null];
       const [mine] = await database.query<{ resource_id: string }>(reserveSql, values, {
         name: "idempotency.reserve",
       });
       if (mine !== undefined) return { kind: "new", resourceId: mine.resource_id };
       const [row] = await database.query<Row>(
-        `select k.request_sha256, k.resource_id, k.status, k.answer
+        `select k.request_sha256, k.resource_id, k.status, k.answer, k.holder_node, k.holder_epoch
          from idempotency_keys k
          where k.caller = $1::text and k.key = $2::text`,
         [caller, key],
       );
-      if (row === undefined) return { kind: "busy" };
+      if (row === undefined) return { kind: "busy", holder: null };
       if (row.request_sha256 !== requestSha256) return { kind: "mismatch" };
-      return row.status === null
-        ? { kind: "busy" }
-        : { kind: "replay", status: row.status, answer: JSON.parse(row.answer ?? "null") };
+      if (row.status !== null)
+        return { kind: "replay", status: row.status, answer: JSON.parse(row.answer ?? "null") };
+      const { holder_node: node, holder_epoch: epoch } = row;
+      return { kind: "busy", holder: node === null || epoch === null ? null : { node, epoch } };
     },
     async complete({ caller, key, requestSha256 }, status, answer) {
       await database.execute(

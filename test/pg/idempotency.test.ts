@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { newId } from "../../src/kernel/index.ts";
+import { type NodeId, newId } from "../../src/kernel/index.ts";
+import type { Owner } from "../../src/store/index.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -10,7 +11,11 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 
 const sha = (letter: string) => letter.repeat(64);
 const fresh = (requestSha256 = sha("a")) => ({ caller: newId(), key: "key", requestSha256 });
-const keys = () => fixture.store.idempotency;
+const keys = () => {
+  const { reserve, ...rest } = fixture.store.idempotency;
+  type Request = Parameters<typeof reserve>[0];
+  return { ...rest, reserve: (request: Request, gone?: Owner) => reserve(request, fixture.owner, gone) };
+};
 const answer = { name: "x", id: "y", nested: [1.0, null, "\u0000 \ud800"] };
 
 async function pass(seconds: number): Promise<void> {
@@ -59,12 +64,28 @@ describe("a key", () => {
     const request = fresh();
     const id = await idOf(request);
     await pass(59);
-    expect(await keys().reserve(request)).toEqual({ kind: "busy" });
+    expect(await keys().reserve(request)).toEqual({ kind: "busy", holder: fixture.owner });
     await pass(2);
     expect(await keys().reserve({ ...request, requestSha256: sha("b") })).toEqual({ kind: "mismatch" });
     const kinds = await Promise.all([1, 2, 3].map(() => keys().reserve(request)));
     expect(kinds.filter(({ kind }) => kind === "new")).toEqual([{ kind: "new", resourceId: id }]);
     expect(kinds.filter(({ kind }) => kind === "busy")).toHaveLength(2);
+  });
+
+  it("is free at once when its process is gone, for the same request, with the same id", async () => {
+    const request = fresh();
+    const id = await idOf(request);
+    const { node, epoch } = fixture.owner;
+    for (const other of [
+      { node: newId<NodeId>(), epoch },
+      { node, epoch: epoch + 1 },
+    ])
+      expect(await keys().reserve(request, other)).toEqual({ kind: "busy", holder: fixture.owner });
+    const another = { ...request, requestSha256: sha("b") };
+    expect(await keys().reserve(another, fixture.owner)).toEqual({ kind: "mismatch" });
+    expect(await keys().reserve(request, fixture.owner)).toEqual({ kind: "new", resourceId: id });
+    await keys().complete(request, 201, answer);
+    expect(await keys().reserve(request, fixture.owner)).toMatchObject({ kind: "replay" });
   });
 
   it("that was released is free at once; only the same request finds what it may have made", async () => {
@@ -94,7 +115,7 @@ describe("a key", () => {
     await idOf(young);
     expect(await keys().purge(2)).toBe(2);
     while ((await keys().purge(2)) === 2);
-    expect(await keys().reserve(young)).toEqual({ kind: "busy" });
+    expect(await keys().reserve(young)).toMatchObject({ kind: "busy" });
     const left = await fixture.database.query("select from idempotency_keys");
     expect(left).toHaveLength(1);
   });

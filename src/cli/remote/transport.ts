@@ -28,8 +28,10 @@ export interface TransportOptions {
   readonly connection?: Connection;
 }
 
-/** A server that is restarted answers again soon; whoever only asks waits so long for it. */
+/** A server that is restarted answers again soon; a command waits so long for it. */
 const patienceMs = 10_000;
+/** A request whose connection was lost may have been carried out: its answer is worth waiting for. */
+const lostPatienceMs = 60_000;
 const pauseMs = 250;
 
 export function createTransport({ server, token, clock, connection }: TransportOptions): Transport {
@@ -48,15 +50,22 @@ export function createTransport({ server, token, clock, connection }: TransportO
     throw await problemOf(answer, server);
   }
 
-  /** What changes nothing may be asked again, while the server is away or says that it is stopping. */
-  async function again<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const end = clock.monotonic() + patienceMs;
+  /** Repeats what may be asked again, while the server is away, stopping, or still at the first request with its key. */
+  async function again<T>(
+    work: () => Promise<T>,
+    kind: "keyed" | "reading",
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const start = clock.monotonic();
+    let lost = false;
     for (;;) {
       try {
         return await work();
       } catch (error) {
-        if (!isPassing(error) || clock.monotonic() >= end || signal?.aborted) throw error;
-        await clock.sleep(pauseMs, signal);
+        lost ||= kind === "keyed" && isLost(error);
+        const late = clock.monotonic() >= start + (lost ? lostPatienceMs : patienceMs);
+        if (isPassing(error) && !late && !signal?.aborted) await clock.sleep(pauseMs, signal);
+        else throw lost && isPassing(error) ? unknownOutcome(server, error) : error;
       }
     }
   }
@@ -81,9 +90,11 @@ export function createTransport({ server, token, clock, connection }: TransportO
         // The server's answers are held to their schemas where they are made.
         return JSON.parse(text === "" ? "null" : text);
       };
-      return keyed || method === "GET" ? await again(ask, signal) : await ask();
+      if (keyed) return await again(ask, "keyed", signal);
+      return method === "GET" ? await again(ask, "reading", signal) : await ask();
     },
-    open: (path, headers, signal) => again(() => send(path, { method: "GET", headers, signal }), signal),
+    open: (path, headers, signal) =>
+      again(() => send(path, { method: "GET", headers, signal }), "reading", signal),
   };
 }
 
@@ -132,8 +143,30 @@ function isPassing(error: unknown): boolean {
   if (error instanceof BrokenAnswer) return true;
   if (!(error instanceof Problem)) return false;
   return (
-    error.code === "unavailable" || (isAway(error) && passingCodes.includes(errorCode(error.cause) ?? ""))
+    error.code === "unavailable" ||
+    isUnderWay(error) ||
+    (isAway(error) && passingCodes.includes(errorCode(error.cause) ?? ""))
   );
+}
+
+/** True when the server is still at the first request with this key, whose connection was lost. */
+const isUnderWay = ({ code, details }: Problem) =>
+  code === "conflict" && typeof details === "object" && details !== null && "retry_after" in details;
+
+/** True when the request may have reached the server before its connection broke. */
+function isLost(error: unknown): boolean {
+  if (error instanceof BrokenAnswer) return true;
+  if (!(error instanceof Problem)) return false;
+  const lostCodes = ["ECONNRESET", "EPIPE", "ETIMEDOUT"];
+  return isUnderWay(error) || (isAway(error) && lostCodes.includes(errorCode(error.cause) ?? ""));
+}
+
+function unknownOutcome(server: string, error: unknown): Problem {
+  const message = `The connection to ${server} was lost, and it is unknown whether the request was carried out: ${errorMessage(error)}`;
+  return new Problem("environment", message, {
+    remedy: "Look what there is (shipinator list) before you repeat the command.",
+    cause: error,
+  });
 }
 
 async function problemOf(answer: HttpAnswer, server: string): Promise<Problem> {

@@ -70,6 +70,14 @@ const json =
       .writeHead(status, { "content-type": "application/json", ...headers })
       .end(JSON.stringify(body));
 
+/** The server is still at the first request with the key. */
+const underWay = json(409, {
+  code: "conflict",
+  detail: "under way",
+  status: 409,
+  details: { retry_after: 1 },
+});
+
 /** Promises more than it gives. */
 const broken =
   (part: string): Answer =>
@@ -100,6 +108,34 @@ describe("a question", () => {
     expect(await client.retry({ run: "latest", by: "ann" })).toEqual({ run: { id: "r" }, notes: [] });
     const keys = asked.map(({ headers }) => headers["idempotency-key"]);
     expect(keys).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), keys[0]]);
+  });
+
+  it("is asked again under the same key where its connection was lost, until its first request is answered", async () => {
+    const { client, asked } = await clientOf(
+      (request) => request.socket.destroy(),
+      underWay,
+      json(200, { id: "r" }),
+    );
+    expect(await client.retry({ run: "latest", by: "ann" })).toEqual({ run: { id: "r" }, notes: [] });
+    const keys = asked.map(({ headers }) => headers["idempotency-key"]);
+    expect(keys).toEqual([keys[0], keys[0], keys[0]]);
+  });
+
+  it("says that its outcome is unknown where its connection was lost and no answer came in a minute", async () => {
+    const { client } = await clientOf((request) => request.socket.destroy());
+    await expect(client.retry({ run: "latest", by: "ann" })).rejects.toMatchObject({
+      code: "environment",
+      message: expect.stringContaining("unknown whether the request was carried out"),
+    });
+    expect(pauses).toBe(240);
+  });
+
+  it("is not asked again on a conflict that waiting does not end", async () => {
+    const { client, asked } = await clientOf(
+      json(409, { code: "conflict", detail: "it is over", status: 409 }),
+    );
+    await expect(client.retry({ run: "latest", by: "ann" })).rejects.toMatchObject({ message: "it is over" });
+    expect(asked.length).toBe(1);
   });
 
   it("gives up where nobody listens, after ten seconds", async () => {

@@ -158,6 +158,30 @@ describe("an Idempotency-Key", () => {
     expect((await make("k3", "fine now")).status).toBe(201);
   });
 
+  it("is free at once when the process of its first request is gone, and makes the same thing", async () => {
+    const { database, store } = service.bench.fixture;
+    const other = await store.nodes.register({
+      dataDirectory: "/elsewhere",
+      host: "other",
+      instance: "1",
+      bootId: "other",
+      pidNamespace: "other",
+      pid: 1,
+      pidStartTime: "1",
+      leaseSeconds: 60,
+    });
+    const { id } = (await make("k5", "cut off")).json;
+    await database.execute(
+      `update idempotency_keys k
+       set status = null, answer = null, holder_node = $1::uuid, holder_epoch = $2::integer
+       where k.key = 'k5'`,
+      [other.id, other.epoch],
+    );
+    expect((await make("k5", "cut off")).json).toMatchObject({ status: 409, details: { retry_after: 1 } });
+    await store.nodes.end({ node: other.id, epoch: other.epoch });
+    expect((await make("k5", "cut off")).json).toMatchObject({ id, name: "cut off" });
+  });
+
   it("gives a token again to who asked for it, and keeps it sealed", async () => {
     const ask = () =>
       service.ask("POST", "/v1/tokens", {
