@@ -15,10 +15,14 @@ export async function runListFilter(store: Store, caller: Caller, filter: RunFil
   const scope = await scopeOf(store, caller, filter);
   const bySha = sha !== undefined;
   if (!bySha && ref !== undefined && (scope.pipelineId === undefined || status !== undefined))
-    throw new Problem("usage", "runs are not listed by ref without their pipeline, or by ref and status", {
-      place: "ref",
-      remedy: `What is served: ${served}.`,
-    });
+    throw new Problem(
+      "usage",
+      "Runs are listed by ref (a branch) for one pipeline only, and not together with a status.",
+      {
+        place: "ref",
+        remedy: `What is served: ${served}.`,
+      },
+    );
   return {
     ...scope,
     ...(status === undefined ? {} : { status }),

@@ -29,6 +29,7 @@ export async function listProjectsCommand(context: CommandContext): Promise<numb
             {
               header: "DESCRIPTION",
               shrinkTo: 12,
+              narrow: "left out",
               text: ({ description }) => sanitizeName(description.split("\n", 1)[0] ?? ""),
             },
           ],

@@ -101,7 +101,7 @@ export async function listTokensCommand(context: CommandContext, limit: number):
               text: ({ project }) => (project === null ? "all" : sanitizeName(project)),
             },
             { header: "STATE", text: stateOf },
-            { header: "MADE", text: ({ created_at }) => when(created_at) },
+            { header: "MADE", narrow: "left out", text: ({ created_at }) => when(created_at) },
             { header: "EXPIRES", text: ({ expires_at }) => expires_at ?? "-" },
             { header: "ID", text: ({ id }) => id },
           ],
