@@ -34,7 +34,10 @@ export function addRest(app: App, operations: Operations, context: RestContext):
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(toText);
   app.setErrorHandler(sendError);
-  app.setNotFoundHandler(sendNotFound(collectMethods(app)));
+  const notFound = sendNotFound(collectMethods(app));
+  app.setNotFoundHandler(notFound);
+  // Fastify reads text/plain by itself; every body here is JSON or says otherwise in its route.
+  app.removeContentTypeParser("text/plain");
   app.addHook("onRequest", async ({ raw }) => {
     // Node takes both, and counts no more than the letters of each header line.
     if (raw.httpVersionMajor < 1)
@@ -43,7 +46,14 @@ export function addRest(app: App, operations: Operations, context: RestContext):
       });
     if (raw.rawHeaders.length > 2 * mostHeaders)
       throw new Problem("headers_too_large", `the request has more than ${mostHeaders} header lines`);
+    // RFC 9112 §3.2. Node takes the first, a proxy before it may take the last.
+    if (raw.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length > 1)
+      throw new Problem("usage", "The request has more than one Host line.", { remedy: "Send one." });
   });
+  // Before Fastify looks for a body, which it demands of QUERY.
+  app.addHook("onRequest", async (request, reply) =>
+    request.is404 ? await notFound(request, reply) : undefined,
+  );
   app.addHook("onRequest", async ({ raw, routeOptions }) => {
     if (routeOptions.config.body === "stream") context.liftDeadline(raw);
   });

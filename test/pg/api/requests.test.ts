@@ -79,6 +79,33 @@ describe("a request that is not understood", () => {
     expect(answer.json.remedy).toBe(`It takes ${allow}.`);
   });
 
+  it.each([
+    ["/v1/projects", 405, "GET, HEAD, POST"],
+    ["/shipinator.v1.PipelineService/GetRun", 405, "GET, POST"],
+    ["/nothing", 404, null],
+  ])("by QUERY without a body: %s is a %i", async (path, status, allow) => {
+    const answer = await wire(`QUERY ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    expect(answer).toContain(`HTTP/1.1 ${status} `);
+    expect(/^allow: (.*)$/im.exec(answer)?.[1] ?? null).toBe(allow);
+  });
+
+  it.each(["/healthz", "/nothing", "/v1/projects", "/grpc.health.v1.Health/Check"])(
+    "with two Host lines is refused: %s",
+    async (path) => {
+      const answer = await wire(`POST ${path} HTTP/1.1\r\nHost: a\r\nhost: a\r\nContent-Length: 0\r\n\r\n`);
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    },
+  );
+
+  it.each(["text/plain", "text/xml", "multipart/form-data; boundary=x", "foo", "application/jsonx"])(
+    "with a body of type %s is a 415",
+    async (type) => {
+      const asked = { raw: "{}", headers: { "content-type": type } };
+      const { status, json: problem } = await service.ask("POST", "/v1/projects", asked);
+      expect([status, problem.code]).toEqual([415, "unsupported_media_type"]);
+    },
+  );
+
   it("takes a cursor for its own list alone", async () => {
     for (const name of ["one", "two"]) await service.ask("POST", "/v1/projects", { body: { name } });
     const { json: page } = await service.ask("GET", "/v1/projects?limit=1");
