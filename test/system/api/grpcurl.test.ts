@@ -38,6 +38,7 @@ describe.skipIf(lacking !== null)(`grpcurl${lacking === null ? "" : ` (${lacking
       "shipinator.v1.ArtifactService",
       "shipinator.v1.ExecutorService",
       "shipinator.v1.PipelineService",
+      "shipinator.v1.ProjectService",
     ]);
     const described = await grpcurl("describe", "shipinator.v1.Run");
     expect(described.text).toMatch(/repeated \.shipinator\.v1\.Job jobs = 22/);
