@@ -8,7 +8,7 @@ export async function cancelRun(
   reference: string,
   how: "now" | "in time",
 ): Promise<RunDetail> {
-  const { id } = await client.get(reference);
+  const { id } = await client.head(reference);
   const answer = await client.cancel(id, "");
   if (answer !== "final" && how === "now") await client.insist(id);
   const run = await client.get(id);

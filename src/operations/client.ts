@@ -33,6 +33,7 @@ import type {
   RunDetail,
   RunEvent,
   RunFilter,
+  RunHead,
   RunSummary,
   RunWhy,
   TriggerRequest,
@@ -163,8 +164,12 @@ export interface Client {
   list(filter: RunFilter): Promise<Page<RunSummary>>;
   /** `run`: a number, `[PROJECT/]PIPELINE#NUMBER`, an id or a unique prefix of one, or `latest`. */
   get(run: string): Promise<RunDetail>;
+  /** The run without its jobs: what it costs does not grow with its steps. */
+  head(run: string): Promise<RunHead>;
   /** Transitions after `seq`, then live ones until the run is final or the signal aborts. */
   events(runId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<RunEvent>;
+  /** The same in pieces of about 64 KiB; all who follow one run are given the same lists. */
+  eventPieces(runId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>;
   log(request: LogRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
   /** How much there is of an execution's log, and whether more may come. */
   logInfo(executionId: string): Promise<LogInfo>;

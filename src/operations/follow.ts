@@ -3,14 +3,12 @@ import { isFinalExecution, isFinalRun } from "../domain/index.ts";
 import { brandId, type Clock, type ExecutionId, Problem, type RunId, slept } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
-import type { ExecutionStore } from "../store/index.ts";
+import type { ExecutionStore, TransitionRow } from "../store/index.ts";
 import type { LogChunk, LogRequest } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { presentEvent } from "./present.ts";
 import type { RunEvent } from "./wire.ts";
 
-/** Transitions fetched at once. */
-const pageSize = 500;
 /** No sooner after one reading follows the next: of changes that come together all but the first are read together. */
 const gatherMs = 30;
 /** A run that another process carries tells this one nothing, so it is looked at. */
@@ -21,7 +19,7 @@ export async function* followRun(
   runId: RunId,
   afterSeq: number,
   signal: AbortSignal,
-): AsyncIterable<RunEvent> {
+): AsyncIterable<readonly RunEvent[]> {
   const { store, orchestrator } = await deps.database();
   let seq = afterSeq;
   let known = -1;
@@ -34,13 +32,13 @@ export async function* followRun(
   try {
     while (!signal.aborted) {
       const readAt = deps.clock.monotonic();
-      const rows = await store.transitions.after(runId, seq, pageSize);
-      for (const row of rows) yield presentEvent(row);
+      const { rows, end } = await store.transitions.page(runId, seq);
+      if (rows.length > 0) yield presented(rows);
       seq = rows.at(-1)?.seq ?? seq;
       // Another process may have asked. Where this one does not carry the run, nothing comes of it; the sweep asks as well.
       if (rows.some(({ cause }) => cause === "cancel_requested"))
         orchestrator.advance(runId).catch(() => undefined);
-      if (rows.length === pageSize) continue;
+      if (end === "full") continue;
       const run = await store.runs.get(runId);
       if (run === null || (isFinalRun(run.status) && seq >= run.seq)) return;
       if (run.seq > seq) continue;
@@ -51,6 +49,15 @@ export async function* followRun(
   } finally {
     off();
   }
+}
+
+const pieces = new WeakMap<readonly TransitionRow[], readonly RunEvent[]>();
+
+/** The same list for the same rows, so that what is made of it can be shared as well. */
+function presented(rows: readonly TransitionRow[]): readonly RunEvent[] {
+  const events = pieces.get(rows) ?? rows.map(presentEvent);
+  pieces.set(rows, events);
+  return events;
 }
 
 async function gather(clock: Clock, readAt: number, signal: AbortSignal): Promise<void> {

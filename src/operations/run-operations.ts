@@ -20,7 +20,9 @@ type RunOperations = Pick<
   | "trigger"
   | "list"
   | "get"
+  | "head"
   | "events"
+  | "eventPieces"
   | "log"
   | "logInfo"
   | "logTimes"
@@ -99,7 +101,16 @@ export function runOperations(context: CallerContext): RunOperations {
         if (rows === null || !sees(caller, rows.run.project_id)) throw noRun(reference);
         return presentDetail(rows);
       }),
+    head: (reference) =>
+      guard("runs.get", async () => {
+        const run = await visible(reference);
+        return { ...presentRun(run), seq: run.seq };
+      }),
     async *events(reference, afterSeq, signal) {
+      const run = await guard("runs.events", () => visible(reference));
+      for await (const piece of followRun(deps, run.id, afterSeq, signal)) yield* piece;
+    },
+    async *eventPieces(reference, afterSeq, signal) {
       const run = await guard("runs.events", () => visible(reference));
       yield* followRun(deps, run.id, afterSeq, signal);
     },

@@ -66,6 +66,12 @@ export interface RunSummary {
   readonly finished_at: string | null;
 }
 
+/** A run without its jobs, and how much of its history is recorded. */
+export interface RunHead extends RunSummary {
+  /** Of the last transition. */
+  readonly seq: number;
+}
+
 /** Why a run is where it is: one sentence, and the causes behind it as data. */
 export interface RunWhy {
   readonly run_id: string;

@@ -117,6 +117,9 @@ export function createRunStore(database: Database): RunStore {
     database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values, options);
   // Whoever asks while the run is being read is told what is read next: a crowd that looks at one run costs two reads.
   const summaries = createCoalescer((id: RunId) => readSummary(database, id));
+  const rows = createCoalescer(
+    async (id: RunId) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
+  );
   return {
     accept: (run, plan, audit) => acceptRun(database, run, plan, audit),
     submit: createSubmit(database),
@@ -139,7 +142,7 @@ export function createRunStore(database: Database): RunStore {
          order by r.created_at, r.id`,
         filter.owner === undefined ? [] : [filter.owner],
       ),
-    get: async (id) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
+    get: (id) => rows.request(id),
     list(filter = {}, page = {}) {
       const where: string[] = [];
       const values: unknown[] = [];

@@ -81,8 +81,12 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
   "runs.get": [
     thing((client, { run }) => client.get(run)),
     thing((client, { run }) => client.get(run.slice(0, 35))),
+    thing((client, { run }) => client.head(run)),
   ],
-  "runs.events": [thing((client, { run }) => drain(client.events(run, 0, signal)))],
+  "runs.events": [
+    thing((client, { run }) => drain(client.events(run, 0, signal))),
+    thing((client, { run }) => drain(client.eventPieces(run, 0, signal))),
+  ],
   "runs.why": [thing((client, { run }) => client.why(run))],
   "runs.cancel": [
     thing((client, { run }) => client.cancel(run, "x")),

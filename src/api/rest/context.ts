@@ -52,10 +52,18 @@ export interface Streams {
   open(request: FastifyRequest, reply: FastifyReply): EventStream;
 }
 
+export interface StreamMessage {
+  readonly event?: string;
+  readonly id?: string;
+  readonly data: unknown;
+}
+
 export interface EventStream {
   readonly signal: AbortSignal;
   /** Resolves when the reader can take more. */
-  send(event: { readonly event?: string; readonly id?: string; readonly data: unknown }): Promise<void>;
+  send(message: StreamMessage): Promise<void>;
+  /** The same for messages as they are on the wire, which many streams may share; about 64 KiB at most. */
+  sendText(text: string): Promise<void>;
   end(): void;
 }
 

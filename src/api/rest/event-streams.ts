@@ -1,12 +1,12 @@
 /**
  * Server-sent events. A stream ends when its reader goes, when nobody has read for a while, or when the server stops:
  * then it is told to come again, and goes on by `Last-Event-ID` where it was. What waits for a slow reader is bounded by
- * one event and the socket's buffer, because a sender awaits each `send`.
+ * one piece and the socket's buffer, because a sender awaits each `send`.
  */
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
 import { type Clock, Problem } from "../../kernel/index.ts";
-import type { EventStream, Streams } from "./context.ts";
+import type { EventStream, StreamMessage, Streams } from "./context.ts";
 
 /** A comment that keeps proxies from taking a quiet stream for a dead one, and finds readers that are gone. */
 const keepAliveMs = 15_000;
@@ -24,6 +24,16 @@ const head = {
 /** What a HEAD is answered with: it follows nothing. */
 export async function headOfStream(reply: FastifyReply): Promise<unknown> {
   return await reply.headers(head).send("");
+}
+
+/** One message as it is on the wire. */
+export function eventText({ event, id, data }: StreamMessage): string {
+  const lines = [
+    ...(event === undefined ? [] : [`event: ${event}`]),
+    ...(id === undefined ? [] : [`id: ${id}`]),
+    `data: ${JSON.stringify(data)}`,
+  ];
+  return `${lines.join("\n")}\n\n`;
 }
 
 export interface StreamLimits {
@@ -111,14 +121,12 @@ export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: 
 
       return {
         signal: over.signal,
-        async send({ event, id, data }) {
+        send(message) {
+          return this.sendText(eventText(message));
+        },
+        async sendText(text) {
           if (over.signal.aborted) return;
-          const lines = [
-            ...(event === undefined ? [] : [`event: ${event}`]),
-            ...(id === undefined ? [] : [`id: ${id}`]),
-            `data: ${JSON.stringify(data)}`,
-          ];
-          if (!response.write(`${lines.join("\n")}\n\n`)) await drained();
+          if (!response.write(text)) await drained();
         },
         end,
       };

@@ -165,7 +165,7 @@ export function pipelineService(callers: Callers, admit: AdmitStream): ServiceIm
     },
     async *watchRun(request, context) {
       const entered = await callers.enter(context, "runs.events");
-      const { id } = await entered.client.get(runOf(request));
+      const { id } = await entered.client.head(runOf(request));
       const events = entered.client.events(id, numberOf(request.after, "after"), context.signal);
       for await (const transition of streamed(entered, events))
         yield message(WatchRunResponseSchema, { transition });

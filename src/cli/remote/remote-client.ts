@@ -89,7 +89,11 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     trigger: (request, signal) => trigger(transport, request, signal),
     list: (filter) => json("GET", `/v1/pipeline-runs${query({ ...filter })}`),
     get: (reference) => json("GET", run(reference)),
+    head: (reference) => json("GET", run(reference)),
     events,
+    async *eventPieces(id, afterSeq, signal) {
+      for await (const event of events(id, afterSeq, signal)) yield [event];
+    },
     log,
     logInfo: () => notHere("asking for a log's length"),
     logTimes: async (id) =>

@@ -1,10 +1,10 @@
 /** A run's recorded transitions: what there is, or all that come. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { RunDetail, RunEvent } from "../../../operations/index.ts";
+import type { RunEvent, RunHead } from "../../../operations/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
-import { headOfStream } from "../event-streams.ts";
+import { eventText, headOfStream } from "../event-streams.ts";
 import { event, runParameter } from "../schemas.ts";
 
 /** Events in one answer that is no stream. */
@@ -32,7 +32,7 @@ export function eventRoutes(app: App, { streams }: RouteContext): void {
     },
     async handler(request, reply) {
       const { client, params, query, headers } = request;
-      const run = await client.get(params.run);
+      const run = await client.head(params.run);
       const from = { run, after: query.after ?? seqOf(headers["last-event-id"]) };
       if ((headers.accept ?? "").includes("text/event-stream")) {
         if (request.method === "HEAD") return await headOfStream(reply);
@@ -47,10 +47,10 @@ export function eventRoutes(app: App, { streams }: RouteContext): void {
     const { client } = request;
     const open = streams.open(request, reply);
     try {
-      for await (const one of client.events(run.id, after, open.signal))
-        await open.send({ event: "transition", id: String(one.seq), data: one });
+      for await (const piece of client.eventPieces(run.id, after, open.signal))
+        await open.sendText(textOf(piece));
       if (!open.signal.aborted)
-        await open.send({ event: "end", data: { status: (await client.get(run.id)).status } });
+        await open.send({ event: "end", data: { status: (await client.head(run.id)).status } });
     } catch (error) {
       request.log.warn({ err: error }, "a stream of events ended early");
     } finally {
@@ -59,8 +59,19 @@ export function eventRoutes(app: App, { streams }: RouteContext): void {
   }
 }
 
+const texts = new WeakMap<readonly RunEvent[], string>();
+
+/** Made once for all who follow the run. */
+function textOf(piece: readonly RunEvent[]): string {
+  const text = texts.get(piece) ?? piece.map((one) => eventText(transition(one))).join("");
+  texts.set(piece, text);
+  return text;
+}
+
+const transition = (one: RunEvent) => ({ event: "transition", id: String(one.seq), data: one });
+
 interface From {
-  readonly run: RunDetail;
+  readonly run: RunHead;
   readonly after: number;
 }
 

@@ -96,6 +96,7 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
       asked.push("get");
       return find(reference).snapshot();
     },
+    head: async (reference) => find(reference).snapshot(),
     async *events(runId, afterSeq, signal) {
       const run = find(runId);
       let seq = afterSeq;
@@ -108,6 +109,9 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
         if (run.isFinal && events.length === 0) return;
         if (events.length === 0) await run.changed(signal);
       }
+    },
+    async *eventPieces() {
+      yield await none();
     },
     async *log({ executionId, offset, follow }, signal) {
       asked.push("log");
