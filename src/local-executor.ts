@@ -40,6 +40,7 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
     clock,
     log,
     logCapBytes: config.local.logCapBytes,
+    images: config.local.image,
     minFreeBytes: config.local.minFreeBytes,
     kill: host.kill,
     platform: host.platform,

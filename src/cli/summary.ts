@@ -38,6 +38,7 @@ export async function renderSummary(options: SummaryOptions): Promise<string> {
   const { run, style, reference } = options;
   const blocks = [
     stages(options),
+    run.notes.map((text) => `${style.dim("note:")} ${sanitizeName(text)}\n`).join(""),
     await deployed(options),
     ...(await failures(options)),
     artifacts(run.artifacts, style),

@@ -39,6 +39,8 @@ export interface ServerConfig {
     readonly slots: number;
     /** Null: the program's own account, and nobody has said that it may be root's. */
     readonly user: string | null;
+    /** A step's `image`, which is not used here. */
+    readonly image: "ignore" | "refuse";
     readonly minFreeBytes: number;
     readonly logCapBytes: number;
     readonly graceSeconds: number;
@@ -125,6 +127,7 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     local: {
       slots: localSlots,
       user: read(settings.localUser) ?? null,
+      image: read(settings.localImage) ?? "ignore",
       minFreeBytes: read(settings.localMinFreeBytes) ?? 256 * 2 ** 20,
       logCapBytes: read(settings.localLogCap) ?? 64 * 2 ** 20,
       graceSeconds: read(settings.localGrace) ?? 10,

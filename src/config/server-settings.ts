@@ -101,6 +101,12 @@ export const settings = {
     "the program's own",
     "Account that steps run as; another one than the program's own takes root. `serve` as root needs it: an account, or `root` as a word that it is known.",
   ),
+  localImage: define(
+    "local.image",
+    oneOf(["ignore", "refuse"]),
+    "ignore",
+    "What becomes of a step that names an `image`, which the local executor does not use: it runs without and the run says so, or it is refused.",
+  ),
   localMinFreeBytes: define(
     "local.min_free_bytes",
     size,

@@ -29,3 +29,4 @@ export {
   type TemplateFault,
   type TemplatePart,
 } from "./template.ts";
+export { unusedImage } from "./unused-image.ts";

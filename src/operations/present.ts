@@ -1,4 +1,5 @@
 /** Rows as wire data: snake_case as they are, times as RFC 3339. */
+import { unusedImage } from "../domain/index.ts";
 import type {
   ArtifactRow,
   DeploymentRow,
@@ -58,13 +59,17 @@ export function presentDetail(rows: RunSummaryRows): RunDetail {
     clone_url: rows.run.clone_url,
     jobs: rows.jobs.map((job) => presentJob(job, steps, executions)),
     artifacts: rows.artifacts.map(presentArtifact),
+    notes: imageNotes(rows.unusedImages),
   };
 }
 
 /** Of a run that nothing belongs to yet. */
 export function presentNew(run: RunRow): RunDetail {
-  return presentDetail({ run, jobs: [], steps: [], executions: [], artifacts: [] });
+  return presentDetail({ run, jobs: [], steps: [], executions: [], artifacts: [], unusedImages: [] });
 }
+
+export const imageNotes = (unused: RunSummaryRows["unusedImages"]): readonly string[] =>
+  unused.map(({ step, image }) => `step ${step}: ${unusedImage(image)}`);
 
 function presentJob(job: JobRow, steps: ByJob, executions: ByStep): JobDetail {
   return {

@@ -5,6 +5,7 @@ import { resolveDeadlineMs } from "../orchestrator/index.ts";
 import type { ExecutionUnderWay, JobRow, NodeRow, RunRow } from "../store/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { excerptLines, excerptOf, tailBytes } from "./excerpt.ts";
+import { imageNotes } from "./present.ts";
 import type { RunCause, RunWhy } from "./wire.ts";
 
 export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWhy> {
@@ -15,7 +16,8 @@ export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWh
     ? [{ ...endOf(run), ...(await excerptOfFailed(deps, run)) }]
     : await causesOf(deps, run);
   const summary = causes.map(({ message }) => message).join("; ");
-  return { run_id: run.id, status: run.status, phase: run.phase, summary, causes };
+  const notes = imageNotes(await store.runs.unusedImages(run.id));
+  return { run_id: run.id, status: run.status, phase: run.phase, summary, causes, notes };
 }
 
 function endOf(run: RunRow): RunCause {

@@ -79,6 +79,8 @@ export interface RunWhy {
   readonly phase: RunPhase;
   readonly summary: string;
   readonly causes: readonly RunCause[];
+  /** As of the run itself. */
+  readonly notes: readonly string[];
 }
 
 export interface RunCause {
@@ -109,6 +111,8 @@ export interface RunDetail extends RunSummary {
   readonly clone_url: string;
   readonly jobs: readonly JobDetail[];
   readonly artifacts: readonly ArtifactDetail[];
+  /** What a person must know of the run, a sentence each: an image that was not used. */
+  readonly notes: readonly string[];
 }
 
 export interface JobDetail {

@@ -25,7 +25,7 @@ import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from
 import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 import { createSubmit, type Submit } from "./submit.ts";
-import { type RunSummaryRows, readSummary } from "./summary.ts";
+import { type RunSummaryRows, readSummary, readUnusedImages, type UnusedImageRow } from "./summary.ts";
 
 export interface RunStanding {
   readonly id: RunId;
@@ -106,6 +106,8 @@ export interface RunStore {
   latest(projectId?: ProjectId | null): Promise<RunRow | null>;
   /** The run with all that belongs to it, as of one moment; null: no such run. */
   summary(id: RunId): Promise<RunSummaryRows | null>;
+  /** Images that steps of the run name and its executor does not use. */
+  unusedImages(id: RunId): Promise<readonly UnusedImageRow[]>;
   /** Where each run stands that the owner carries and that has not ended. */
   standings(owner: Owner): Promise<readonly RunStanding[]>;
   /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
@@ -194,6 +196,7 @@ export function createRunStore(database: Database): RunStore {
         { name: "runs.standings" },
       ),
     summary: (id) => summaries.request(id),
+    unusedImages: (id) => readUnusedImages(database, id),
     purge: (before, limit) => purgeRuns(database, before, limit),
   };
 }

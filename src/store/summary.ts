@@ -17,9 +17,28 @@ export interface RunSummaryRows {
   /** By step and attempt. */
   readonly executions: readonly ExecutionRow[];
   readonly artifacts: readonly ArtifactRow[];
+  readonly unusedImages: readonly UnusedImageRow[];
 }
 
 const listed = (sql: string) => `coalesce((select json_agg(one) from (${sql}) one), '[]'::json)`;
+
+/** Images that steps name and the local executor does not use, each step's once. */
+const unusedImagesSql = `
+select distinct s.name as step, s.plan ->> 'image' as image
+from pipeline_runs r
+join jobs j on j.pipeline_run_id = r.id
+join job_steps s on s.job_id = j.id
+where r.id = $1::uuid and r.executor_type = 'local' and s.plan ->> 'image' is not null
+order by step
+limit 20`;
+
+export interface UnusedImageRow {
+  readonly step: string;
+  readonly image: string;
+}
+
+export const readUnusedImages = (database: Database, id: RunId): Promise<readonly UnusedImageRow[]> =>
+  database.query<UnusedImageRow>(unusedImagesSql, [id]);
 
 // One statement is one snapshot, so that `run.seq` counts exactly the transitions that the rows show; and one round trip,
 // because it is what everybody who looks at a run asks for.
@@ -29,7 +48,8 @@ select
   ${listed(jobsOfRunSql)} as jobs,
   ${listed(stepsOfRunSql)} as steps,
   ${listed(executionsOfRunSql)} as executions,
-  ${listed(artifactsOfRunSql)} as artifacts`;
+  ${listed(artifactsOfRunSql)} as artifacts,
+  ${listed(unusedImagesSql)} as "unusedImages"`;
 
 type Written<Row> = { readonly [Key in keyof Row]: Row[Key] extends Date | null ? string | null : Row[Key] };
 
@@ -39,6 +59,7 @@ interface SummaryRow {
   readonly steps: readonly Written<StepRow>[];
   readonly executions: readonly Written<ExecutionRow>[];
   readonly artifacts: readonly Written<ArtifactRow>[];
+  readonly unusedImages: readonly UnusedImageRow[];
 }
 
 export async function readSummary(database: Database, id: RunId): Promise<RunSummaryRows | null> {
@@ -52,6 +73,7 @@ export async function readSummary(database: Database, id: RunId): Promise<RunSum
       revive<ExecutionRow>(one, ["submitted_at", "not_before", "ready_at", "begun_at", "completed_at"]),
     ),
     artifacts: row.artifacts.map((one) => revive<ArtifactRow>(one, ["created_at", "expired_at"])),
+    unusedImages: row.unusedImages,
   };
 }
 

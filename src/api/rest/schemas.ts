@@ -204,6 +204,7 @@ export const runDetail = z
     clone_url: z.string(),
     jobs: z.array(job),
     artifacts: z.array(artifact),
+    notes: z.array(z.string()).meta({ description: "What to know of the run: an image that was not used." }),
   })
   .meta({ id: "Run" });
 
@@ -239,6 +240,7 @@ export const why = z
         }),
       }),
     ),
+    notes: z.array(z.string()),
   })
   .meta({ id: "Why" });
 

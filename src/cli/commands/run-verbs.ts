@@ -61,6 +61,7 @@ async function why(context: CommandContext, which: string): Promise<number> {
     if (asData(context)) await writeData(context, answer);
     else {
       out.write(`${answer.status}: ${sanitizeText(answer.summary)}\n`);
+      for (const text of answer.notes) out.write(`note: ${sanitizeName(text)}\n`);
       for (const line of answer.causes.flatMap(({ excerpt }) => excerpt ?? []))
         out.write(`  ${style.dim("|")} ${line === gapLine ? style.marks.more : sanitizeLine(line)}\n`);
     }

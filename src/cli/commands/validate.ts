@@ -6,6 +6,7 @@ import {
   parsePipeline,
   renderPipelineProblems,
 } from "../../config/index.ts";
+import type { PipelineConfig } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -23,7 +24,7 @@ export async function validateCommand(context: CommandContext, target: string): 
   const parsed = await parsePipeline(bytes, name);
   if (asData(context)) await writeData(context, parsed.ok ? [] : parsed.problems.map(toJson));
   if (parsed.ok) {
-    for (const text of parsed.notes) note(context, sanitizeName(text));
+    for (const text of [...parsed.notes, ...imageNotes(parsed.config)]) note(context, sanitizeName(text));
     if (!asData(context)) out.write(`${style.green(style.marks.ok)} ${sanitizeName(name)} is valid\n`);
     return EXIT.done;
   }
@@ -39,6 +40,16 @@ export async function validateCommand(context: CommandContext, target: string): 
     `${rendered}\n\n${dim(`${count(problems.length + more, "problem")} in ${sanitizeName(name)}`)}\n`,
   );
   return EXIT.usage;
+}
+
+/** Which executor a run will have is not known here. */
+function imageNotes({ build, test, deploy }: PipelineConfig): readonly string[] {
+  const steps = [build, test].flatMap((stage) => stage?.steps ?? []);
+  const images = [...steps, deploy].flatMap((step) => (step?.image == null ? [] : [step.image]));
+  return [...new Set(images)].map(
+    (image) =>
+      `image ${JSON.stringify(image)} is for executors elsewhere: the local executor runs the step with what its machine has installed`,
+  );
 }
 
 async function load({ deps }: CommandContext, target: string): Promise<{ bytes: Uint8Array; name: string }> {

@@ -4,7 +4,7 @@
  */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import type { ExecutionSpec, ExecutionStatus } from "../../domain/index.ts";
+import { type ExecutionSpec, type ExecutionStatus, unusedImage } from "../../domain/index.ts";
 import { errorMessage, Problem } from "../../kernel/index.ts";
 import type { ClosingJob, ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
 import { accountShell, refuseUnreachable, rootEnvironment } from "./account.ts";
@@ -100,6 +100,13 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   async function start(spec: ExecutionSpec, handle: ExecutionHandle, job: Job): Promise<void> {
     const paths = stepPaths(job.paths, handle);
     const directory = job.source === "tree" ? job.paths.workspace : job.paths.artifacts;
+    if (spec.image !== null && options.images === "refuse")
+      return refuse(
+        spec,
+        handle,
+        job,
+        `${unusedImage(spec.image)}, and local.image is refuse (Remove the step's image, or set local.image: ignore.)`,
+      );
     const secrets = await secretsFor(spec, options);
     if (typeof secrets === "string") return refuse(spec, handle, job, secrets);
     const environment = { ...environmentOf(spec, job), ...secrets.variables };
@@ -275,12 +282,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       listeners.add(listener);
       signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
     },
-    ignores: (plan) =>
-      plan.image === null
-        ? []
-        : [
-            `image ${JSON.stringify(plan.image)} is not used: the local executor runs the step with what this machine has installed`,
-          ],
+    ignores: ({ image }) => (image === null ? [] : [unusedImage(image)]),
     async refusal() {
       if (options.minFreeBytes <= 0) return null;
       const free = await (options.freeBytes ?? freeBytesAt)(options.directory);

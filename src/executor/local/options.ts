@@ -58,6 +58,8 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly maskingPump: readonly string[];
   /** Bytes of a log that are stored; the rest is drained and counted. */
   readonly logCapBytes: number;
+  /** Steps that name an image run without it, or are refused. Default: they run. */
+  readonly images?: "ignore" | "refuse";
   /** Below this many free bytes `refusal` says no; 0 never does. */
   readonly minFreeBytes: number;
   /** Free bytes where `directory` is. Default: statfs. */

@@ -14,7 +14,14 @@ describe("defaults", () => {
       executor: "local",
       parallelLimit: 4,
       logLevel: null,
-      local: { slots: 4, user: null, minFreeBytes: 268_435_456, logCapBytes: 67_108_864, graceSeconds: 10 },
+      local: {
+        slots: 4,
+        user: null,
+        image: "ignore",
+        minFreeBytes: 268_435_456,
+        logCapBytes: 67_108_864,
+        graceSeconds: 10,
+      },
       remote: { launch: null, url: null, slots: 16, pendingSeconds: 600, silenceSeconds: 120 },
       retention: { days: null },
       telemetry: { otlpEndpoint: null },
@@ -50,7 +57,7 @@ tls: { certificate: cert.pem, key: /tls/key.pem, proxy: true }
 executor: local
 parallel_limit: 3
 log_level: debug
-local: { slots: 2, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
+local: { slots: 2, image: refuse, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
 remote: { launch: [bin/start, "a b"], url: "https://ci.example.com/", slots: 100, pending: 1m, silence: 30s }
 retention: { days: 90 }
 telemetry: { otlp_endpoint: "http://127.0.0.1:4318" }
@@ -79,7 +86,14 @@ registry: { plain_http: ["a:5000", b] }
       tls: { files: { certificate: "/etc/cert.pem", key: "/tls/key.pem" }, proxy: true },
       parallelLimit: 3,
       logLevel: "debug",
-      local: { slots: 2, user: null, minFreeBytes: 2 ** 30, logCapBytes: 1_500_000, graceSeconds: 60 },
+      local: {
+        slots: 2,
+        user: null,
+        image: "refuse",
+        minFreeBytes: 2 ** 30,
+        logCapBytes: 1_500_000,
+        graceSeconds: 60,
+      },
       remote: {
         launch: ["/etc/bin/start", "a b"],
         url: "https://ci.example.com",

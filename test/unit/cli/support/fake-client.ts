@@ -74,7 +74,14 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
       asked.push(`why ${reference}`);
       const { id, status, phase } = find(reference).detail;
       const causes = options.causes?.() ?? [];
-      return { run_id: id, status, phase, summary: causes.map(({ message }) => message).join("; "), causes };
+      return {
+        run_id: id,
+        status,
+        phase,
+        summary: causes.map(({ message }) => message).join("; "),
+        causes,
+        notes: [],
+      };
     },
     async trigger(request) {
       triggered.push(request);

@@ -66,6 +66,7 @@ export class FakeRun {
       clone_url: "/home/ada/hello",
       jobs,
       artifacts: [],
+      notes: [],
       ...options,
     };
   }
