@@ -126,7 +126,6 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
       environment: stepAllowList(options.environment, options.home),
       config: "person",
       credentials: cloneCredentials({ database: () => open(), secretKeys, dataDir: config.dataDir }),
-      objects: account === null ? "borrowed" : "copied",
       urls: urlPolicy,
       clock,
       log,

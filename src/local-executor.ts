@@ -44,8 +44,8 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
     minFreeBytes: config.local.minFreeBytes,
     kill: host.kill,
     platform: host.platform,
-    async checkout(spec, directory) {
-      const { notes } = await parts.source.checkout(spec, directory);
+    async checkout(spec, directory, links) {
+      const { notes } = await parts.source.checkout(spec, directory, links === null ? {} : { links });
       for (const note of notes) log.info({ note }, "checked out");
     },
     async restore(artifact, { root, kind }) {

@@ -1,5 +1,6 @@
 /** From an input without faults to the form that is stored: defaults applied, names made, times in seconds. */
 import {
+  type CloneConfig,
   cleanArtifactPath,
   type DeployConfig,
   type OutputConfig,
@@ -32,7 +33,12 @@ export function normalize(
     test: input.test === undefined ? null : stage(input, root, "test", input.test.steps),
     deploy: input.deploy === undefined ? null : deploy(input, input.deploy, root, outputs),
     submodules: input.submodules ?? false,
+    ...(input.clone === undefined ? {} : { clone: cloneOf(input.clone) }),
   };
+}
+
+function cloneOf({ depth = "full", tags = true }: NonNullable<PipelineInput["clone"]>): CloneConfig {
+  return { depth: depth === "full" ? null : depth, tags };
 }
 
 type StageSteps = NonNullable<PipelineInput["build"]>["steps"] | NonNullable<PipelineInput["test"]>["steps"];

@@ -62,6 +62,10 @@ function buildSchema() {
       }),
     )
     .describe("Environment variables. Template variables such as {{ .commit }} are filled in.");
+  const depthRule = { error: 'must be a whole number from 1 on, or "full"' };
+  const depth = z
+    .union([z.int(depthRule).min(1, depthRule), z.literal("full", depthRule)], depthRule)
+    .describe("Commits of each line of history that the checkout has, or full. Default: full.");
   const retryCount = z
     .int({ error: "must be a whole number" })
     .min(0, { error: "must not be negative" })
@@ -146,6 +150,16 @@ function buildSchema() {
         "What holds for every step that does not say otherwise; `env` is merged. A deploy takes no retry.",
       ),
     submodules: z.boolean().optional().describe("Fetch Git submodules at checkout. Default: false."),
+    clone: z
+      .strictObject({
+        depth: depth.optional(),
+        tags: z
+          .boolean()
+          .optional()
+          .describe("Whether the checkout has the tags that point into its history. Default: true."),
+      })
+      .optional()
+      .describe("How much of the commit's history the checkout has."),
     build: z
       .strictObject({ steps: z.array(buildStep).min(1, noSteps) })
       .optional()

@@ -1,6 +1,6 @@
 /** What an executor is asked to do and what it answers. Stored as jsonb, so plain data only. */
 import type { ArtifactId, ExecutionId, JobId, RepositoryId, RunId, StepId } from "../kernel/index.ts";
-import type { ArtifactType, JobType } from "./pipeline-config.ts";
+import type { ArtifactType, CloneConfig, JobType } from "./pipeline-config.ts";
 import type { FailureReason } from "./reasons.ts";
 
 /** One declared output of a step. A glob or directory of more than one file becomes one reproducible tar. */
@@ -89,6 +89,8 @@ export interface SourceSpec {
   readonly commit: string | null;
   readonly tree: string;
   readonly submodules: boolean;
+  /** How much history and which tags the checkout shows; null or absent: all of both. */
+  readonly clone?: CloneConfig | null;
 }
 
 /** One attempt at a step. Identity is (stepId, attempt): a second submit adopts the first. */

@@ -71,6 +71,16 @@ export interface PipelineConfig {
   readonly deploy: DeployConfig | null;
   /** Fetch submodules at checkout. */
   readonly submodules: boolean;
+  /** Absent where the file does not say: all of the history, with its tags. */
+  readonly clone?: CloneConfig;
+}
+
+/** What a checkout shows of the commit's history. */
+export interface CloneConfig {
+  /** Commits of each line of history, from the run's own on; null: all. */
+  readonly depth: number | null;
+  /** With the tags that point into what is shown. */
+  readonly tags: boolean;
 }
 
 /** The values of template variables; `branch` and `tag` are empty where the ref is not one. */

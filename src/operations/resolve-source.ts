@@ -63,7 +63,7 @@ async function resolveDirectory(
     pipeline: name,
     defaultBranch: null,
     place: asked.ref === null ? directory : `${directory} at ${asked.ref}`,
-    notes: workingTreeNotes(found),
+    notes: [...workingTreeNotes(found), ...historyNotes(found)],
   };
 }
 
@@ -86,9 +86,16 @@ async function resolveRepository(
     project: name,
     pipeline: name,
     place: `${cloneUrl} at ${found.commit.slice(0, 12)}`,
-    notes: [],
+    notes: historyNotes(found),
     submodules: false,
   };
+}
+
+function historyNotes({ cut }: Pick<WorkingTree, "cut">): string[] {
+  if (!cut) return [];
+  return [
+    "the repository has only a part of the commit's history, so git describe and log see no more (git fetch --unshallow brings the rest)",
+  ];
 }
 
 function workingTreeNotes({ nested, ...found }: Pick<WorkingTree, "dirty" | "commit" | "nested">): string[] {

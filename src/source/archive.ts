@@ -24,7 +24,7 @@ export async function* archive(
   const directory = await mkdtemp(join(place, "tree-"));
   try {
     const target = join(directory, "workspace");
-    await checkout({ ...room, objects: "copied" }, spec, target, signal);
+    await checkout(room, spec, target, { kind: "copied" }, signal);
     const tar = packTar(target, {
       concurrency: 1,
       map: (header) => ({ ...header, uid: 0, gid: 0, uname: "", gname: "" }),

@@ -1,7 +1,7 @@
 /**
- * A tree from the mirror into an empty directory, by one git process. With a known commit the directory is a shallow
- * clone as scripts expect it (`git describe`, `git rev-parse HEAD`, `git fetch --tags` work); its objects are borrowed
- * from the mirror or copied out of it, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs: a file
+ * A tree from the mirror into an empty directory, by one git process. With a known commit the directory is a clone
+ * as scripts expect it (`git describe`, `git log` and `git merge-base` work) with the commit's history and the tags that
+ * point into it; its objects are the mirror's (see borrow.ts) or copied out of it, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs: a file
  * kept by Git LFS stays its pointer.
  */
 import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
@@ -9,6 +9,9 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { SourceSpec } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
+import { lendObjects, type Objects } from "./borrow.ts";
+import { type CommitRecord, packedRefs, recordOf, withdrawCommit } from "./commit-record.ts";
+import { type Shown, showHistory } from "./depth.ts";
 import { fetchCommit, treeGone } from "./fetch.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
 import type { GitResult } from "./git-process.ts";
@@ -17,13 +20,12 @@ import {
   type Mirror,
   mirrorAt,
   openMirror,
+  privatePlace,
   quotePath,
   repositoryConfig,
   setAside,
-  treeOfCommit,
   unusable,
   verbatimAttributes,
-  withdrawCommit,
 } from "./mirror.ts";
 import { isCommitId } from "./ref.ts";
 import type { Room } from "./room.ts";
@@ -35,32 +37,46 @@ export function checkout(
   room: Room,
   spec: SourceSpec,
   target: string,
+  objects: Objects,
   signal?: AbortSignal,
 ): Promise<CheckedOut> {
-  return checkoutAt(room, spec, target, 0, signal);
+  return checkoutAt(room, spec, { target, objects, depth: 0 }, signal);
+}
+
+interface Into {
+  readonly target: string;
+  readonly objects: Objects;
+  /** Repositories around this one. */
+  readonly depth: number;
 }
 
 async function checkoutAt(
   room: Room,
   spec: SourceSpec,
-  target: string,
-  depth: number,
+  into: Into,
   signal?: AbortSignal,
 ): Promise<CheckedOut> {
+  const { target, depth } = into;
   if (!isCommitId(spec.tree)) throw treeGone(spec.tree);
   const mirror = mirrorAt(room.directory, spec.repositoryId, formatOf(spec.tree));
   await openMirror(mirror, room.clock);
   await prepare(target);
-  await checkoutTree(room, mirror, spec, target, signal);
+  const cut = await checkoutTree(room, mirror, spec, into, signal);
+  const notes = cut ? [cutNote] : [];
   if (!spec.submodules)
     return {
-      notes: (await exists(join(target, ".gitmodules")))
-        ? ["The repository has submodules; they are not fetched (`submodules: true` in the file asks for it)"]
-        : [],
+      notes: (await exists(join(target, ".gitmodules"))) ? [...notes, submodulesNote] : notes,
     };
-  const inner: Checkout = (submodule, path, below) => checkoutAt(room, submodule, path, below, signal);
-  return { notes: await checkoutSubmodules(room, mirror, spec, target, depth, inner, signal) };
+  const inner: Checkout = (submodule, path, below) =>
+    checkoutAt(room, submodule, { ...into, target: path, depth: below }, signal);
+  const more = await checkoutSubmodules(room, mirror, spec, target, depth, inner, signal);
+  return { notes: [...notes, ...more] };
 }
+
+const submodulesNote =
+  "The repository has submodules; they are not fetched (`submodules: true` in the file asks for it)";
+const cutNote =
+  "The source repository is shallow or lacks old files, so the checkout has a part of the history only";
 
 async function prepare(target: string): Promise<void> {
   try {
@@ -72,21 +88,22 @@ async function prepare(target: string): Promise<void> {
   throw new Problem("data_dir_unusable", `The directory ${quote(target)} for a checkout is not empty`);
 }
 
-type Wanted = Pick<SourceSpec, "commit" | "tree" | "cloneUrl" | "credential">;
+type Wanted = Pick<SourceSpec, "commit" | "tree" | "cloneUrl" | "credential" | "clone">;
 
+/** True where the repository itself did not have all of the commit's history. */
 async function checkoutTree(
   room: Room,
   mirror: Mirror,
   wanted: Wanted,
-  target: string,
+  { target, objects }: Into,
   signal?: AbortSignal,
-) {
+): Promise<boolean> {
   const verbatim = await exists(join(mirror.path, "verbatim", wanted.tree));
-  const known = wanted.commit === null ? null : await treeOfCommit(mirror, wanted.commit);
-  if (!verbatim && known === null) await refetch(room, mirror, wanted, "known", signal);
-  const commit = verbatim && known === null ? null : wanted.commit;
-  const failed = await populate(room, mirror, { ...wanted, commit }, verbatim, target, signal);
-  if (failed === null) return;
+  const known = wanted.commit === null ? null : await recordOf(mirror, wanted.commit);
+  const record = known ?? (verbatim ? null : await refetch(room, mirror, wanted, "known", signal));
+  const first = { ...wanted, record, verbatim, objects };
+  const failed = await populate(room, mirror, first, target, signal);
+  if (failed === null) return record !== null && record.cuts.length > 0;
   if (!looksCorrupt(failed.stderr) || /invalid path/i.test(failed.stderr)) throw refused(failed, wanted.tree);
 
   room.log.warn({ mirror: mirror.path, tree: wanted.tree }, "the mirror is damaged");
@@ -95,10 +112,11 @@ async function checkoutTree(
     throw treeGone(wanted.tree);
   }
   if (wanted.commit !== null) await withdrawCommit(mirror, wanted.commit);
-  await refetch(room, mirror, wanted, "nothing", signal);
+  const mended = await refetch(room, mirror, wanted, "nothing", signal);
   for (const name of await readdir(target)) await rm(join(target, name), { recursive: true, force: true });
-  const again = await populate(room, mirror, wanted, false, target, signal);
+  const again = await populate(room, mirror, { ...first, record: mended, verbatim: false }, target, signal);
   if (again !== null) throw refused(again, wanted.tree);
+  return mended.cuts.length > 0;
 }
 
 async function refetch(
@@ -107,11 +125,11 @@ async function refetch(
   wanted: Wanted,
   lends: "known" | "nothing",
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<CommitRecord> {
   if (wanted.commit === null) throw treeGone(wanted.tree);
   const url = checkUrl(wanted.cloneUrl, room.urls);
   const { commit, credential = null } = wanted;
-  await fetchCommit(room, mirror, { url, credential, commit, ref: null }, lends, signal);
+  return await fetchCommit(room, mirror, { url, credential, commit, ref: null }, lends, signal);
 }
 
 function refused(failed: GitResult, tree: string): Problem {
@@ -127,36 +145,82 @@ function refused(failed: GitResult, tree: string): Problem {
   );
 }
 
+interface Populated extends Wanted {
+  /** Null where the commit is not known: then there is no `.git`. */
+  readonly record: CommitRecord | null;
+  readonly verbatim: boolean;
+  readonly objects: Objects;
+}
+
 /** Null: done. The `.git` exists before the files, as its attributes decide about their bytes. */
 async function populate(
   room: Room,
   mirror: Mirror,
-  wanted: Wanted,
-  verbatim: boolean,
+  wanted: Populated,
   target: string,
   signal?: AbortSignal,
 ): Promise<GitResult | null> {
   const gitDirectory = join(target, ".git");
+  const { record, verbatim, tree, objects } = wanted;
+  const commit = record === null ? null : wanted.commit;
+  const shown =
+    record === null || commit === null
+      ? { cuts: [], tags: [] }
+      : await showHistory(room, mirror, commit, record, wanted.clone, signal);
   try {
-    await furnish(gitDirectory, mirror, wanted, verbatim ? verbatimAttributes : "");
+    await furnish(gitDirectory, mirror, {
+      ...wanted,
+      commit,
+      shown,
+      attributes: verbatim ? verbatimAttributes : "",
+    });
   } catch (error) {
     throw unusable(gitDirectory, error);
   }
+  const call = {
+    cwd: target,
+    env: { GIT_DIR: gitDirectory, GIT_WORK_TREE: target },
+    limitMs: room.limits.localMs,
+    config: "none",
+  } as const;
   const workers = String(Math.min(availableParallelism(), 8));
-  const result = await room.git.run(
-    {
-      args: ["-c", `checkout.workers=${workers}`, "read-tree", "--reset", "-u", wanted.tree],
-      cwd: target,
-      env: { GIT_DIR: gitDirectory, GIT_WORK_TREE: target },
-      limitMs: room.limits.localMs,
-      config: "none",
-    },
-    signal,
-  );
+  const args = ["-c", `checkout.workers=${workers}`, "read-tree", "--reset", "-u", tree];
+  const result = await room.git.run({ ...call, args }, signal);
   if (result.code !== 0) return result;
-  if (wanted.commit === null) await rm(gitDirectory, { recursive: true });
-  else if (room.objects === "copied") return await copyObjects(room, gitDirectory, signal);
+  if (record === null || commit === null) {
+    await rm(gitDirectory, { recursive: true });
+    return null;
+  }
+  if (objects.kind === "copied") return await copyObjects(room, gitDirectory, signal);
+  if (objects.kind === "borrowed") return null;
+  const own = verbatim && tree !== record.tree;
+  const packed = own ? await packTree(room, mirror, gitDirectory, { commit, tree }, signal) : null;
+  if (packed !== null) return packed;
+  const store = await lendObjects(objects, mirror, commit);
+  await writeFile(alternatesOf(gitDirectory), `${quotePath(store)}\n`);
   return null;
+}
+
+const alternatesOf = (gitDirectory: string) => join(gitDirectory, "objects", "info", "alternates");
+
+/** What lies loose in the mirror, for uncommitted files do: into a pack of the checkout's own. Null: done. */
+async function packTree(
+  room: Room,
+  mirror: Mirror,
+  gitDirectory: string,
+  { commit, tree }: { readonly commit: string; readonly tree: string },
+  signal?: AbortSignal,
+): Promise<GitResult | null> {
+  await using place = await privatePlace(mirror);
+  const stdin = join(place.path, "revs");
+  await writeFile(stdin, `--shallow ${commit}\n${tree}\n--not\n${commit}\n`);
+  const packs = join(gitDirectory, "objects", "pack");
+  await mkdir(packs, { recursive: true });
+  const args = ["pack-objects", "--revs", "--quiet", "--non-empty", "--window=0", join(packs, "pack")];
+  const env = { GIT_DIR: mirror.path };
+  const call = { args, cwd: mirror.path, env, stdin, limitMs: room.limits.localMs, config: "none" } as const;
+  const result = await room.git.run(call, signal);
+  return result.code === 0 ? null : result;
 }
 
 /** All that the commit needs, out of the mirror into a pack of the checkout's own. Null: done. */
@@ -176,11 +240,17 @@ async function copyObjects(
     signal,
   );
   if (result.code !== 0) return result;
-  await rm(join(gitDirectory, "objects", "info", "alternates"));
+  await rm(alternatesOf(gitDirectory));
   return null;
 }
 
-async function furnish(path: string, mirror: Mirror, wanted: Wanted, attributes: string): Promise<void> {
+interface Furnished extends Pick<SourceSpec, "cloneUrl" | "commit" | "tree"> {
+  readonly shown: Shown;
+  readonly attributes: string;
+}
+
+async function furnish(path: string, mirror: Mirror, wanted: Furnished): Promise<void> {
+  const { shown, attributes } = wanted;
   const origin = `[remote "origin"]\n\turl = ${JSON.stringify(wanted.cloneUrl)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n`;
   const none = "0".repeat(wanted.tree.length);
   await mkdir(join(path, "objects", "info"), { recursive: true });
@@ -188,8 +258,11 @@ async function furnish(path: string, mirror: Mirror, wanted: Wanted, attributes:
   await Promise.all([
     writeFile(join(path, "HEAD"), `${wanted.commit ?? none}\n`),
     writeFile(join(path, "config"), repositoryConfig(mirror.format, `\tbare = false\n${origin}`)),
-    writeFile(join(path, "objects", "info", "alternates"), `${quotePath(mirror.objects)}\n`),
-    ...(wanted.commit === null ? [] : [writeFile(join(path, "shallow"), `${wanted.commit}\n`)]),
+    writeFile(alternatesOf(path), `${quotePath(mirror.objects)}\n`),
+    ...(shown.cuts.length === 0
+      ? []
+      : [writeFile(join(path, "shallow"), shown.cuts.map((id) => `${id}\n`).join(""))]),
+    ...(shown.tags.length === 0 ? [] : [writeFile(join(path, "packed-refs"), packedRefs(shown.tags))]),
     ...(attributes === "" ? [] : [writeFile(join(path, "info", "attributes"), attributes)]),
   ]);
 }

@@ -1,35 +1,41 @@
 /**
- * Brings one commit from a remote into a mirror. Each fetch has a git directory of its own (refs, `shallow`, locks)
+ * Brings a commit with its history and the tags that point into it from a remote into a mirror: the first time all of it,
+ * later what is new since the commits that are there. Each fetch has a git directory of its own (refs, `shallow`, locks)
  * over the mirror's objects, so that fetches of several processes cannot meet.
  */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
+import { type CommitRecord, completeCommits, parseTags, publishCommit, tagFormat } from "./commit-record.ts";
 import { lend, type Remote } from "./credential.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
 import type { GitResult } from "./git-process.ts";
-import {
-  type Mirror,
-  privatePlace,
-  publishCommit,
-  recentCommits,
-  repositoryConfig,
-  unusable,
-} from "./mirror.ts";
-import { refNotFound } from "./ref.ts";
+import { absent, type Mirror, privatePlace, repositoryConfig, unusable } from "./mirror.ts";
+import { isCommitId, refNotFound } from "./ref.ts";
 import { networkConfig } from "./remote.ts";
 import type { Room } from "./room.ts";
 import { takeOver, writesAside } from "./take-over.ts";
 import { quote } from "./url.ts";
 
+const tip = "refs/fetched/tip";
+/** Stands for the tags of a remote whose refs nobody has listed: no digest of a list equals it. */
+const unlisted = "unlisted";
+
 export interface FetchRequest extends Remote {
   readonly commit: string;
   /** Full name of a ref that has the commit at its tip, for servers that give no commit by id. */
   readonly ref: string | null;
+  /** Digest of the tags that the remote was seen to have. */
+  readonly seen?: string | null;
 }
 
 /** With the name of the credential that git was given. */
-type Fetched = GitResult & { readonly lent: string | null };
+type Fetched = GitResult & { readonly lent: string | null; readonly found: History };
+
+/** What came: the commits at which the remote's own history ends, the tags, and the commit if it was at the tip. */
+interface History extends Pick<CommitRecord, "cuts" | "tags"> {
+  readonly tip: { readonly commit: string; readonly tree: string } | null;
+}
 
 /**
  * What the mirror lends to a fetch: `known`, its commits are offered so that the remote sends only what is new;
@@ -37,30 +43,32 @@ type Fetched = GitResult & { readonly lent: string | null };
  */
 type Lends = "known" | "nothing";
 
-/** Fetches, proves and publishes the commit; answers its id (a tag's id gives its commit) and tree. */
+/** Fetches, proves and publishes the commit; gives its id (a tag's id gives its commit) and record. */
 export async function fetchCommit(
   room: Room,
   mirror: Mirror,
   request: FetchRequest,
   lends: Lends,
   signal?: AbortSignal,
-): Promise<{ commit: string; tree: string }> {
-  const failed = await tryFetch(room, mirror, request, lends, signal);
-  if (failed !== null) {
-    if (lends === "nothing" || !looksCorrupt(failed.stderr))
-      throw explainGit(failed, quote(request.url), failed.lent);
+): Promise<CommitRecord & { readonly commit: string }> {
+  const fetched = await tryFetch(room, mirror, request, lends, signal);
+  if (fetched.code !== 0) {
+    if (lends === "nothing" || !looksCorrupt(fetched.stderr))
+      throw explainGit(fetched, quote(request.url), fetched.lent);
     room.log.warn({ mirror: mirror.path }, "the mirror is damaged; the commit is fetched anew");
     return fetchCommit(room, mirror, request, "nothing", signal);
   }
-  const found = await peel(room, mirror, request.commit, signal);
+  const { tip: fetchedTip, ...history } = fetched.found;
+  const found = fetchedTip ?? (await peel(room, mirror, request.commit, signal));
   if (found === null) {
     if (lends === "known") return fetchCommit(room, mirror, request, "nothing", signal);
     throw refNotFound(request.commit, quote(request.url), []);
   }
-  await publishCommit(mirror, found.commit, found.tree).catch((error: unknown) => {
+  const record = { tree: found.tree, ...history, seen: request.seen ?? unlisted };
+  await publishCommit(mirror, found.commit, record).catch((error: unknown) => {
     throw unusable(mirror.path, error);
   });
-  return found;
+  return { ...record, commit: found.commit };
 }
 
 async function peel(room: Room, mirror: Mirror, id: string, signal?: AbortSignal) {
@@ -78,28 +86,27 @@ async function peel(room: Room, mirror: Mirror, id: string, signal?: AbortSignal
   return code === 0 && commit !== undefined && tree !== undefined ? { commit, tree } : null;
 }
 
-/** From the cheapest way to the surest. Null: the objects are here. */
+/** From the cheapest way to the surest. Status 0: the objects are here. */
 async function tryFetch(
   room: Room,
   mirror: Mirror,
   request: FetchRequest,
   lends: Lends,
   signal?: AbortSignal,
-): Promise<Fetched | null> {
-  const byId = await fetchInto(room, mirror, lends, ["--depth=1"], request, [request.commit], signal);
-  if (byId.code === 0) return null;
+): Promise<Fetched> {
+  const byId = await fetchInto(room, mirror, lends, request, [`+${request.commit}:${tip}`], signal);
+  if (byId.code === 0) return byId;
   if (byId.code === 137 || !refusesIds(byId.stderr)) return byId;
   if (request.ref !== null) {
-    const refspec = `+${request.ref}:refs/fetched/tip`;
-    const byRef = await fetchInto(room, mirror, lends, ["--depth=1"], request, [refspec], signal);
-    if (byRef.code === 0 && (await peel(room, mirror, request.commit, signal)) !== null) return null;
+    const byRef = await fetchInto(room, mirror, lends, request, [`+${request.ref}:${tip}`], signal);
+    if (byRef.code === 0 && (await peel(room, mirror, request.commit, signal)) !== null) return byRef;
   }
-  const everything = ["+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/fetched/tags/*"];
-  const whole = await fetchInto(room, mirror, "nothing", [], request, everything, signal);
+  const everything = ["+refs/heads/*:refs/fetched/heads/*", "+refs/tags/*:refs/tags/*"];
+  const whole = await fetchInto(room, mirror, "nothing", request, everything, signal);
   if (whole.code !== 0) return whole;
   if ((await peel(room, mirror, request.commit, signal)) === null)
     throw refNotFound(request.commit, quote(request.url), []);
-  return null;
+  return whole;
 }
 
 /** Servers that give only what they advertise, do not know the id, or (plain files over http) cannot cut history. */
@@ -113,8 +120,7 @@ async function fetchInto(
   room: Room,
   mirror: Mirror,
   lends: Lends,
-  options: readonly string[],
-  remote: Remote,
+  remote: FetchRequest,
   refspecs: readonly string[],
   signal?: AbortSignal,
 ): Promise<Fetched> {
@@ -133,37 +139,66 @@ async function fetchInto(
         "-c",
         "fetch.unpackLimit=1",
         "-c",
+        "core.fsync=-reference",
+        "-c",
         "fetch.writeCommitGraph=false",
         "fetch",
         "--quiet",
-        "--no-tags",
+        "--update-shallow",
         "--no-auto-maintenance",
         "--no-write-fetch-head",
         "--no-recurse-submodules",
-        ...options,
         "--end-of-options",
         remote.url,
         ...refspecs,
       ],
       cwd: place.path,
       env: { GIT_DIR: place.path, ...env, ...lent.env },
-      limitMs: room.limits.networkMs,
+      limitMs: room.limits.historyMs,
       config: "person",
     },
     signal,
   );
-  if (result.code === 0) await takeOver(objects, mirror);
-  return { ...result, lent: lent.name };
+  let found: History = { cuts: [], tags: [], tip: null };
+  if (result.code === 0) {
+    found = await readHistory(room, place.path, { GIT_DIR: place.path, ...env }, remote.commit, signal);
+    await takeOver(objects, mirror);
+  }
+  return { ...result, lent: lent.name, found };
+}
+
+/** What git has noted in the place of a fetch. */
+async function readHistory(
+  room: Room,
+  place: string,
+  env: Readonly<Record<string, string>>,
+  commit: string,
+  signal?: AbortSignal,
+): Promise<History> {
+  const format = `${tagFormat}%0a%(objectname) %(*objectname) %(tree)%(*tree) %(refname)`;
+  const args = ["for-each-ref", `--merged=${commit}`, `--format=${format}`, "refs/tags", tip];
+  const call = { args, cwd: place, env, limitMs: room.limits.localMs, config: "none" } as const;
+  const [{ stdout }, shallow] = await Promise.all([
+    room.git.run(call, signal),
+    readFile(join(place, "shallow"), "utf8").catch(absent),
+  ]);
+  const text = stdout.toString("utf8");
+  const [, id, peeled, tree] = /^(\S+) (\S*) (\S+) refs\/fetched\/tip$/m.exec(text) ?? [];
+  const isAsked = id === commit && tree !== undefined && isCommitId(tree);
+  return {
+    cuts: (shallow ?? "").split("\n").filter(isCommitId),
+    tags: parseTags(text),
+    tip: isAsked ? { commit: peeled === undefined || peeled === "" ? id : peeled, tree } : null,
+  };
 }
 
 async function furnish(path: string, mirror: Mirror, lends: Lends): Promise<void> {
-  const haves = lends === "known" ? await recentCommits(mirror) : [];
+  const haves = lends === "known" ? await completeCommits(mirror) : [];
   await Promise.all([mkdir(join(path, "objects", "pack"), { recursive: true }), mkdir(join(path, "refs"))]);
   await Promise.all([
     writeFile(join(path, "HEAD"), "ref: refs/heads/none\n"),
     writeFile(join(path, "config"), repositoryConfig(mirror.format, "\tbare = true\n")),
     writeFile(join(path, "packed-refs"), haves.map((id) => `${id} refs/have/${id}\n`).join("")),
-    ...(haves.length > 0 ? [writeFile(join(path, "shallow"), `${haves.join("\n")}\n`)] : []),
   ]);
 }
 

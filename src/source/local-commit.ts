@@ -31,7 +31,8 @@ export async function snapshotCommit(
   const { commit, tree, fullName } = found;
   const mirror = mirrorAt(room.directory, request.repositoryId, location.format);
   await openMirror(mirror, room.clock);
-  if ((await importCommit(room, mirror, location, commit, signal)) === null)
+  const imported = await importCommit(room, mirror, location, commit, signal);
+  if (imported === null)
     throw new Problem(
       "source_unavailable",
       `The repository of ${quote(directory)} lacks some files of ${quote(ref)}`,
@@ -51,6 +52,7 @@ export async function snapshotCommit(
     tree,
     ...refParts(fullName),
     dirty: false,
+    cut: imported.cuts.length > 0,
     subpath: location.prefix || null,
     fileCount: files,
     submodules: links > 0,

@@ -1,6 +1,7 @@
 /**
  * A bare repository that holds what runs need, and beside git's own files:
- *   commits/<id>        the tree of a commit that is here whole (depth 1); written last, so its presence is the proof
+ *   commits/<id>        a commit that is here with its history (see commit-record.ts); written last, as the proof
+ *   tags/<digest>       tags that point into the history of commits
  *   verbatim/<tree>     a tree whose blobs are a working directory's own bytes: no conversion at checkout
  *   addresses/<tree>    where its submodules come from (see submodule-addresses.ts)
  *   worktrees/<hash>    names the folder beside it with index and paths of a working directory (see stat-cache.ts)
@@ -12,10 +13,8 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, errorCode, errorMessage, Problem } from "../kernel/index.ts";
-import { isCommitId } from "./ref.ts";
 
 const staleMs = 24 * 3600 * 1000;
-const haveLimit = 32;
 
 export interface Mirror {
   readonly path: string;
@@ -66,6 +65,7 @@ async function makeMirror(mirror: Mirror): Promise<void> {
     "refs",
     "info",
     "commits",
+    "tags",
     "verbatim",
     "addresses",
     "worktrees",
@@ -136,35 +136,6 @@ async function sweep(mirror: Mirror, clock: Clock): Promise<void> {
         await rm(join(folder, name), { recursive: true, force: true });
     }
   }
-}
-
-/** The tree of a commit that is whole in the mirror, or null. */
-export async function treeOfCommit(mirror: Mirror, commit: string): Promise<string | null> {
-  if (!isCommitId(commit)) return null;
-  const tree = await readFile(join(mirror.path, "commits", commit), "utf8").catch(absent);
-  return tree !== null && isCommitId(tree.trim()) ? tree.trim() : null;
-}
-
-export async function publishCommit(mirror: Mirror, commit: string, tree: string): Promise<void> {
-  await writeAside(join(mirror.path, "commits", commit), `${tree}\n`);
-  const recent = [commit, ...(await recentCommits(mirror)).filter((other) => other !== commit)].slice(
-    0,
-    haveLimit,
-  );
-  await writeAside(join(mirror.path, "commits", "recent"), `${recent.join("\n")}\n`);
-}
-
-/** Withdraws the proof, after its objects were found damaged. */
-export async function withdrawCommit(mirror: Mirror, commit: string): Promise<void> {
-  await rm(join(mirror.path, "commits", commit), { force: true });
-  const recent = (await recentCommits(mirror)).filter((other) => other !== commit);
-  await writeAside(join(mirror.path, "commits", "recent"), `${recent.join("\n")}\n`);
-}
-
-/** Whole commits, newest first: what a further fetch need not bring again. Two writers may lose an entry: a hint. */
-export async function recentCommits(mirror: Mirror): Promise<readonly string[]> {
-  const text = await readFile(join(mirror.path, "commits", "recent"), "utf8").catch(absent);
-  return (text ?? "").split("\n").filter(isCommitId);
 }
 
 /** For info/alternates and GIT_*_OBJECT_DIRECTORIES, where lines and colons separate and C quotes protect. */

@@ -1,8 +1,9 @@
 /** ref → commit → tree, by way of the mirror. */
 
 import { Problem } from "../kernel/index.ts";
+import { type CommitRecord, digestOf, recordOf } from "./commit-record.ts";
 import { fetchCommit } from "./fetch.ts";
-import { formatOf, mirrorAt, openMirror, treeOfCommit } from "./mirror.ts";
+import { formatOf, mirrorAt, openMirror } from "./mirror.ts";
 import { checkRef, isCommitId, refParts, shortName } from "./ref.ts";
 import { chooseCommit, listRemote, type RemoteRefs } from "./remote.ts";
 import type { Room } from "./room.ts";
@@ -23,17 +24,39 @@ export async function resolveSource(
   const chosen = sha === undefined ? choose(remote, ref, url) : { commit: sha, ref: labelOf(remote, ref) };
   const mirror = mirrorAt(room.directory, request.repositoryId, formatOf(chosen.commit));
   await openMirror(mirror, room.clock);
-  const known = await treeOfCommit(mirror, chosen.commit);
+  const known = await recordOf(mirror, chosen.commit);
+  const seen = remote === null ? null : digestOfTags(remote);
+  const fetching = { url, credential, ...chosen, seen };
   const found =
-    known === null
-      ? await fetchCommit(room, mirror, { url, credential, ...chosen }, "known", signal)
-      : { commit: chosen.commit, tree: known };
+    known !== null && isCurrent(known, chosen.ref, seen)
+      ? { ...known, commit: chosen.commit }
+      : await fetchCommit(room, mirror, fetching, "known", signal).catch((error: unknown) => {
+          // Its history is wanted, but the commit itself is there.
+          if (known === null || known.seen !== null || isTag(chosen.ref)) throw error;
+          room.log.warn({ mirror: mirror.path, commit: chosen.commit }, "the history was not fetched");
+          return { ...known, commit: chosen.commit };
+        });
   const defaultBranch = remote?.headRef ?? null;
   return {
-    ...found,
+    commit: found.commit,
+    tree: found.tree,
+    cut: found.cuts.length > 0,
     ...refParts(chosen.ref),
     defaultBranch: defaultBranch === null ? null : shortName(defaultBranch),
   };
+}
+
+/** False where the commit came without its history, or tags have been made or moved since. */
+function isCurrent(known: CommitRecord, ref: string | null, seen: string | null): boolean {
+  if (seen !== null) return known.seen === seen;
+  return known.seen !== null && (!isTag(ref) || known.tags.some(({ name }) => name === ref));
+}
+
+const isTag = (ref: string | null): boolean => ref?.startsWith("refs/tags/") === true;
+
+function digestOfTags({ refs }: RemoteRefs): string {
+  const tags = [...refs].filter(([name]) => isTag(name)).map(([name, commit]) => `${commit} ${name}\n`);
+  return digestOf(tags.join(""));
 }
 
 /** A known commit under a full name, or under none, needs no look at the remote's refs. */

@@ -13,7 +13,6 @@ export interface Room {
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits: Limits;
-  readonly objects: "borrowed" | "copied";
   readonly credentials: Credentials | null;
   /** Of trees by their ids, and files of trees. */
   readonly counts: Memo<TreeCounts>;
@@ -30,8 +29,10 @@ export interface TreeCounts {
 }
 
 export interface Limits {
-  /** Milliseconds that git may take to read refs, or a commit, from a remote. */
+  /** Milliseconds that git may take to read refs from a remote. */
   readonly networkMs: number;
+  /** The same for a commit with its history. */
+  readonly historyMs: number;
   /** The same for anything on this machine's disk. */
   readonly localMs: number;
   /** So many packs of a mirror are worth to be gathered. */

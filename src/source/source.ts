@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { resolve as absolute } from "node:path";
 import { type Clock, type Logger, shellQuote } from "../kernel/index.ts";
 import { archive } from "./archive.ts";
+import { borrowed } from "./borrow.ts";
 import { checkout } from "./checkout.ts";
 import type { Credentials } from "./credential.ts";
 import { createGit } from "./git.ts";
@@ -32,14 +33,9 @@ export interface SourceOptions {
   readonly urls: UrlPolicy;
   readonly clock: Clock;
   readonly log: Logger;
-  /**
-   * Where a checkout's `.git` has its objects: in the mirror, which costs nothing, or its own, for readers who may not
-   * look into the mirrors. Default: borrowed.
-   */
-  readonly objects?: "borrowed" | "copied";
   /** The credentials of repositories that have one of their own. Absent: there are none. */
   readonly credentials?: Credentials;
-  /** Default 10 min for the network, 10 min for the disk, 64 packs. */
+  /** Default 10 min for a remote's refs, an hour for a history, 10 min for the disk, 64 packs. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -62,12 +58,11 @@ export function createSource(options: SourceOptions): Source {
     urls: options.urls,
     clock: options.clock,
     log: options.log,
-    objects: options.objects ?? "borrowed",
     credentials: options.credentials ?? null,
     counts: createMemo(256),
     files: createMemo(256, (bytes) => bytes === null || bytes.length <= smallFile),
     ssh: sshOf(options.environment),
-    limits: { networkMs: 600_000, localMs: 600_000, packs: 64, ...options.limits },
+    limits: { networkMs: 600_000, historyMs: 3_600_000, localMs: 600_000, packs: 64, ...options.limits },
   };
 
   /** Every operation ends with the room: its git is ended when the room is disposed. */
@@ -96,8 +91,10 @@ export function createSource(options: SourceOptions): Source {
     snapshotWorkingTree: (request, signal) =>
       during((both) => snapshotWorkingTree(room, request, both), signal),
     snapshotCommit: (request, signal) => during((both) => snapshotCommit(room, request, both), signal),
-    checkout: (spec, target, signal) =>
-      during((both) => checkout(room, spec, absolute(target), both), signal),
+    checkout: (spec, target, { signal, links } = {}) => {
+      const objects = links === undefined ? borrowed : { kind: "linked" as const, home: absolute(links) };
+      return during((both) => checkout(room, spec, absolute(target), objects, both), signal);
+    },
     async *archive(spec, signal) {
       const over = Promise.withResolvers<void>();
       const ended = during(async () => await over.promise, undefined);

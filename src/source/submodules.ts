@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import { mirrorName, type SourceSpec } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
+import { treeOfCommit } from "./commit-record.ts";
 import { fetchCommit } from "./fetch.ts";
-import { formatOf, type Mirror, mirrorAt, openMirror, treeOfCommit } from "./mirror.ts";
+import { formatOf, type Mirror, mirrorAt, openMirror } from "./mirror.ts";
 import type { Room } from "./room.ts";
 import { addressesIn, keptAddresses } from "./submodule-addresses.ts";
 import type { CheckedOut } from "./types.ts";
@@ -29,6 +30,7 @@ export async function checkoutSubmodules(
     base: spec.cloneUrl,
     links: await addressesIn(room, mirror, spec.tree, signal),
   };
+  const inherited = { clone: spec.clone ?? null };
   const notes: string[] = [];
   for (const [path, commit] of await listLinks(room, mirror, spec.tree, signal)) {
     const { url = null, nested, head } = addresses.links.get(path) ?? {};
@@ -53,7 +55,7 @@ export async function checkoutSubmodules(
             tree: taken,
           }
         : await fetchSubmodule(room, spec, { path, commit, address }, signal);
-    const done = await checkout({ ...from, submodules: true }, join(target, path), depth + 1);
+    const done = await checkout({ ...inherited, ...from, submodules: true }, join(target, path), depth + 1);
     notes.push(
       `Submodule ${quote(path)} is at ${from.commit.slice(0, 12)} of ${from.cloneUrl}`,
       ...done.notes,

@@ -30,6 +30,8 @@ export interface ResolvedSource {
   readonly tag: string | null;
   /** Short name of the branch that the remote's HEAD names; null when it was not asked or names none. */
   readonly defaultBranch: string | null;
+  /** The remote does not have all of the commit's history (it is shallow), so checkouts have a part of it. */
+  readonly cut: boolean;
 }
 
 export interface WorkingTreeRequest {
@@ -60,12 +62,23 @@ export interface WorkingTree {
   readonly dirty: boolean;
   /** The directory inside its repository (`services/api`), null at its root and without git. */
   readonly subpath: string | null;
+  /** The repository does not have all of the commit's history (a shallow or partial clone). */
+  readonly cut: boolean;
   /** Files and symlinks in the tree. */
   readonly fileCount: number;
   /** Submodules are inside; checkout writes them when it is asked to, as they lay there or as the index says. */
   readonly submodules: boolean;
   /** Repositories inside that git does not track here, as paths under the directory: their files did not travel. */
   readonly nested: readonly string[];
+}
+
+export interface CheckoutOptions {
+  /**
+   * A directory outside of the target, absent or empty, where second names of the mirror's packs are put for `.git` to
+   * use: for readers who may not look into the mirrors. They may read these files and must never own them.
+   */
+  readonly links?: string;
+  readonly signal?: AbortSignal;
 }
 
 export interface CheckedOut {
@@ -91,12 +104,12 @@ export interface Source extends AsyncDisposable {
   /** One commit of the repository around `directory`, that directory being the root of the tree. */
   snapshotCommit(request: LocalCommitRequest, signal?: AbortSignal): Promise<WorkingTree>;
   /**
-   * Writes the tree into a directory that is absent or empty. With a known commit it is a real, shallow git checkout
-   * (`.git` borrows its objects from the mirror; HEAD is detached at `commit`; `origin` is the clone URL); without one
+   * Writes the tree into a directory that is absent or empty. With a known commit it is a real git checkout with the
+   * commit's history and tags (`.git` borrows its objects from the mirror; HEAD is detached at `commit`; `origin` is the clone URL); without one
    * there is no `.git`. A commit that is not in the mirror yet is fetched. After an error the directory is the
    * caller's to remove. @throws Problem source_refused (hostile tree or submodule), source_unavailable
    */
-  checkout(spec: SourceSpec, targetDirectory: string, signal?: AbortSignal): Promise<CheckedOut>;
+  checkout(spec: SourceSpec, targetDirectory: string, options?: CheckoutOptions): Promise<CheckedOut>;
   /**
    * What `checkout` makes, as a tar that needs no mirror: names relative to the workspace, links as links. A failure comes
    * before the first byte. @throws as `checkout`

@@ -7,8 +7,9 @@
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, sep } from "node:path";
 import { Problem } from "../kernel/index.ts";
+import { publishCommit, recordOf } from "./commit-record.ts";
 import { importCommit } from "./import-commit.ts";
-import { type Mirror, mirrorAt, openMirror, publishCommit } from "./mirror.ts";
+import { type Mirror, mirrorAt, openMirror } from "./mirror.ts";
 import {
   checkDirectory,
   type Head,
@@ -72,6 +73,7 @@ export async function snapshotWorkingTree(
     ...refParts(head.branch === null ? tag : `refs/heads/${head.branch}`),
     // Not what `git status` says: index flags, sparse checkouts and conversions hide differences from it.
     dirty: head.commit !== null && (taken.committed ?? emptyTrees[mirror.format]) !== taken.tree,
+    cut: taken.cut,
     subpath: location?.prefix || null,
     fileCount: taken.fileCount,
     submodules: taken.submodules,
@@ -92,6 +94,7 @@ interface Taken {
   readonly committed: string | null;
   /** The commit is in the mirror with all of its files. */
   readonly whole: boolean;
+  readonly cut: boolean;
   readonly fileCount: number;
   readonly submodules: boolean;
   readonly nested: readonly string[];
@@ -105,7 +108,7 @@ async function take(
   signal?: AbortSignal,
 ): Promise<Taken> {
   const { directory, places } = place;
-  const { committed, whole } = await importTree(room, mirror, directory, location, head, signal);
+  const { committed, whole, cut } = await importTree(room, mirror, directory, location, head, signal);
   const listing = withoutDeleted(withoutPlaces(all, directory, places), head, location?.prefix ?? "");
   const submodule = (path: string) => takeSubmodule(room, mirror, { ...place, directory: path }, signal);
   const { links, files, known } = await takeSubmodules(room, mirror, directory, listing, submodule, signal);
@@ -129,7 +132,7 @@ async function take(
   }
   const nested = [...listing.gitlinks.keys()].filter((path) => listing.untracked.has(path));
   const submodules = listing.gitlinks.size > nested.length;
-  return { tree, committed, whole, fileCount: written.fileCount, submodules, nested };
+  return { tree, committed, whole, cut, fileCount: written.fileCount, submodules, nested };
 }
 
 async function takeSubmodule(
@@ -145,7 +148,8 @@ async function takeSubmodule(
   if (commit !== null && tree === committed) return { commit };
   const parent = whole ? commit : null;
   const made = await commitTree(room, mirror, tree, parent, signal);
-  await publishCommit(mirror, made, tree);
+  const before = parent === null ? null : await recordOf(mirror, parent);
+  await publishCommit(mirror, made, { tree, cuts: before?.cuts ?? [], tags: before?.tags ?? [], seen: null });
   return parent === null ? { commit: made } : { commit: made, head: parent };
 }
 
@@ -156,12 +160,13 @@ async function importTree(
   location: Location | null,
   { commit }: Head,
   signal?: AbortSignal,
-): Promise<Pick<Taken, "committed" | "whole">> {
-  if (location === null || commit === null) return { committed: null, whole: false };
+): Promise<Pick<Taken, "committed" | "whole" | "cut">> {
+  if (location === null || commit === null) return { committed: null, whole: false, cut: false };
   const imported = await importCommit(room, mirror, location, commit, signal);
   const whole = imported !== null;
-  if (whole && location.prefix === "") return { committed: imported, whole };
-  return { committed: await treeAt(room, directory, commit, location.kind, signal), whole };
+  const cut = imported !== null && imported.cuts.length > 0;
+  if (imported !== null && location.prefix === "") return { committed: imported.tree, whole, cut };
+  return { committed: await treeAt(room, directory, commit, location.kind, signal), whole, cut };
 }
 
 /** Three questions at once; a directory that is not in a repository answers the second and third with an error. */

@@ -1,9 +1,17 @@
 /** Job attempts on this machine: their directories, their lanes, their opening and their end. */
 import { createHash } from "node:crypto";
-import { appendFileSync, chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { JobSpec } from "../../domain/index.ts";
+import type { JobSpec, SourceSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
 import type { ClosingJob } from "../types.ts";
 import { endJob } from "./job-ending.ts";
@@ -99,7 +107,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     const first = newLane(job, null);
     first.catch(() => undefined); // reported by the await below, unless the checkout fails before
     try {
-      if (spec.source !== null) await options.checkout(spec.source, paths.workspace);
+      if (spec.source !== null) await checkout(spec.source, paths);
       const to =
         source === "tree"
           ? ({ root: paths.workspace, kind: "workspace" } as const)
@@ -122,6 +130,15 @@ export function createJobs(deps: JobsDeps): Jobs {
             cause: error,
           });
     }
+  }
+
+  async function checkout(source: SourceSpec, { workspace, objects }: JobPaths): Promise<void> {
+    const { account } = options;
+    await options.checkout(source, workspace, account === undefined ? null : objects);
+    if (account === undefined || !existsSync(objects)) return;
+    // The account may read what is in it, and nobody else may.
+    chownSync(objects, 0, account.gid);
+    chmodSync(objects, 0o750);
   }
 
   /** Beside the thread, for a directory takes milliseconds on a busy disk. @throws Problem storage_failed */

@@ -1,6 +1,6 @@
 /**
  * Where things are below the executor's directory:
- * `<job id>.<attempt>/{workspace,tmp,artifacts}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
+ * `<job id>.<attempt>/{workspace,tmp,artifacts,objects}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
  * `steps/<step id>.<attempt>` beside `….{gate,script,entry,masked,drained,cancel,outcome}`; `spares/<id>` for lanes in reserve;
  * `trash/` for what is being removed. Everything that a restarted server needs is in these files.
  */
@@ -16,6 +16,8 @@ export interface JobPaths {
   readonly workspace: string;
   readonly tmp: string;
   readonly artifacts: string;
+  /** Objects of the workspace's `.git` for another account: the server's files, which it may read. */
+  readonly objects: string;
   readonly lanes: string;
   readonly steps: string;
   /**
@@ -59,6 +61,7 @@ export function jobPaths(directory: string, job: Pick<JobSpec, "jobId" | "attemp
     workspace: join(root, "workspace"),
     tmp: join(root, "tmp"),
     artifacts: join(root, "artifacts"),
+    objects: join(root, "objects"),
     lanes: join(root, "lanes"),
     steps: join(root, "steps"),
     lent: join(directory, "lent", key),

@@ -24,10 +24,11 @@ export interface StepSecrets {
 
 export interface LocalPorts {
   /**
-   * Checks the tree out into `directory`, which exists and is empty.
+   * Checks the tree out into `directory`, which exists and is empty. With `links`, a directory that is absent, its
+   * `.git` uses what is put there: steps of another account read it and must not own it.
    * @throws Problem source_unavailable
    */
-  checkout(source: SourceSpec, directory: string): Promise<void>;
+  checkout(source: SourceSpec, directory: string, links: string | null): Promise<void>;
   /**
    * Puts an artifact back: `workspace`: at its declared path below `root`; `artifacts`: at `root/<name>` (deploys).
    * @throws Problem artifact_missing, artifact_corrupt, storage_failed

@@ -22,7 +22,7 @@ async function resolved(ref: string | null = null) {
 }
 
 describe("a checkout", () => {
-  it("is a real, shallow clone at the commit: describe, status, log, diff, fetch of tags", async () => {
+  it("is a real clone at the commit: describe, status, log, diff, fetch of tags", async () => {
     place.git(origin, "tag", "v1");
     writeFiles(origin, { a: "2\n" });
     symlinkSync("/etc/passwd", join(origin, "outward"));
@@ -35,10 +35,10 @@ describe("a checkout", () => {
     expect(place.git(target, "rev-parse", "HEAD")).toBe(spec.commit);
     expect(place.git(target, "status", "--porcelain")).toBe("");
     expect(place.git(target, "describe", "--always", "--dirty")).not.toMatch(/dirty/);
-    expect(place.git(target, "log", "--format=%s")).toBe("second");
+    expect(place.git(target, "log", "--format=%s")).toBe("second\nfirst");
     expect(place.git(target, "config", "remote.origin.url")).toBe(url);
     expect(place.git(target, "fsck", "--no-dangling")).toBe("");
-    place.git(target, "fetch", "--quiet", "--tags", "--unshallow");
+    place.git(target, "fetch", "--quiet", "--tags");
     expect(place.git(target, "describe", "--tags")).toMatch(/^v1-1-g/);
   });
 
@@ -119,6 +119,7 @@ describe("a commit of a local repository", () => {
       branch: null,
       tag: "v1",
       dirty: false,
+      cut: false,
       subpath: null,
       fileCount: 2,
       submodules: false,

@@ -28,6 +28,7 @@ describe("resolve", () => {
       branch: "main",
       tag: null,
       defaultBranch: "main",
+      cut: false,
     });
   });
 
@@ -64,7 +65,7 @@ describe("resolve", () => {
     expect((await resolve("main")).commit).toBe(first);
   });
 
-  it("fetches one commit, not its history", async () => {
+  it("fetches the commit with its history", async () => {
     for (const content of ["2\n", "3\n"]) {
       writeFiles(origin, { a: content });
       commitAll(place, origin, content);
@@ -74,7 +75,7 @@ describe("resolve", () => {
     const objects = place
       .git(mirror, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)")
       .split("\n");
-    expect(objects.filter((type) => type === "commit")).toHaveLength(1);
+    expect(objects.filter((type) => type === "commit")).toHaveLength(3);
   });
 
   it("needs the remote no more for a commit it has, when the id is given", async () => {

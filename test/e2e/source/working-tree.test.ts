@@ -46,6 +46,7 @@ describe("a clean repository", () => {
       ref: "refs/heads/main",
       branch: "main",
       tag: null,
+      cut: false,
       dirty: false,
       subpath: null,
       fileCount: 2,

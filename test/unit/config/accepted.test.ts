@@ -27,6 +27,9 @@ describe("what is accepted", () => {
       deploy: null,
       submodules: false,
     });
+    const cloneOf = (text: string) => accept(`clone: ${text}\ndeploy: { run: x }\n`).config.clone;
+    expect(cloneOf("{ depth: 3 }")).toEqual({ depth: 3, tags: true });
+    expect(cloneOf("{ depth: full, tags: false }")).toEqual({ depth: null, tags: false });
     expect(accept("deploy: { run: x }\n").config.deploy).toEqual({
       artifact: null,
       artifactType: null,

@@ -1,0 +1,66 @@
+/** The tags of a person's repository, and where its history ends if it is a shallow clone. */
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { type CommitRecord, digestOf, parseTags, type Tag, tagFormat } from "./commit-record.ts";
+import { absent } from "./mirror.ts";
+import type { Location } from "./person-repository.ts";
+import { isCommitId } from "./ref.ts";
+import type { Room } from "./room.ts";
+
+export interface PersonHistory {
+  /** What worktrees of the repository have in common. */
+  readonly gitDirectory: string;
+  readonly tags: readonly Tag[];
+  /** Commits whose parents are not in a shallow clone. */
+  readonly shallow: readonly string[];
+  /** Digest of both: while it is the same, nothing has been tagged or fetched. */
+  readonly seen: string;
+}
+
+const call = (room: Room, gitDirectory: string, args: readonly string[]) =>
+  ({
+    args,
+    cwd: room.directory,
+    env: { GIT_DIR: gitDirectory },
+    limitMs: room.limits.localMs,
+    config: "none",
+  }) as const;
+
+export async function readPersonHistory(
+  room: Room,
+  { objects }: Pick<Location, "objects">,
+  signal?: AbortSignal,
+): Promise<PersonHistory> {
+  const gitDirectory = dirname(objects);
+  const args = ["for-each-ref", `--format=${tagFormat}`, "refs/tags"];
+  const [{ stdout }, shallow] = await Promise.all([
+    room.git.run(call(room, gitDirectory, args), signal),
+    readFile(join(gitDirectory, "shallow"), "utf8").catch(absent),
+  ]);
+  const tags = stdout.toString("utf8");
+  return {
+    gitDirectory,
+    tags: parseTags(tags),
+    shallow: (shallow ?? "").split("\n").filter(isCommitId),
+    seen: digestOf(`${tags}\n${shallow ?? ""}`),
+  };
+}
+
+/** The part of it that belongs to one commit. */
+export async function reachOf(
+  room: Room,
+  { gitDirectory, tags, shallow }: PersonHistory,
+  commit: string,
+  signal?: AbortSignal,
+): Promise<Pick<CommitRecord, "cuts" | "tags">> {
+  const merged = ["for-each-ref", `--merged=${commit}`, `--format=${tagFormat}`, "refs/tags"];
+  const ends = ["rev-list", "--max-parents=0", commit];
+  const ask = async (args: readonly string[]) =>
+    (await room.git.run(call(room, gitDirectory, args), signal)).stdout.toString("utf8");
+  const [reached, last] = await Promise.all([
+    tags.length === 0 ? "" : ask(merged),
+    shallow.length === 0 ? "" : ask(ends),
+  ]);
+  const known = new Set(shallow);
+  return { tags: parseTags(reached), cuts: last.split("\n").filter((id) => known.has(id)) };
+}
