@@ -33,6 +33,7 @@ export function normalize(
     test: input.test === undefined ? null : stage(input, root, "test", input.test.steps),
     deploy: input.deploy === undefined ? null : deploy(input, input.deploy, root, outputs),
     submodules: input.submodules ?? false,
+    ...(input.lfs === undefined ? {} : { lfs: input.lfs }),
     ...(input.clone === undefined ? {} : { clone: cloneOf(input.clone) }),
   };
 }

@@ -150,6 +150,7 @@ function buildSchema() {
         "What holds for every step that does not say otherwise; `env` is merged. A deploy takes no retry.",
       ),
     submodules: z.boolean().optional().describe("Fetch Git submodules at checkout. Default: false."),
+    lfs: z.boolean().optional().describe("Fetch the files that Git LFS keeps at checkout. Default: false."),
     clone: z
       .strictObject({
         depth: depth.optional(),

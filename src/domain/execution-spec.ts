@@ -91,6 +91,8 @@ export interface SourceSpec {
   readonly submodules: boolean;
   /** How much history and which tags the checkout shows; null or absent: all of both. */
   readonly clone?: CloneConfig | null;
+  /** Files that Git LFS keeps are fetched; null or absent: they stay pointers. */
+  readonly lfs?: boolean | null;
 }
 
 /** One attempt at a step. Identity is (stepId, attempt): a second submit adopts the first. */

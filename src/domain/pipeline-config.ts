@@ -71,6 +71,8 @@ export interface PipelineConfig {
   readonly deploy: DeployConfig | null;
   /** Fetch submodules at checkout. */
   readonly submodules: boolean;
+  /** Fetch the files that Git LFS keeps; absent: no. */
+  readonly lfs?: boolean;
   /** Absent where the file does not say: all of the history, with its tags. */
   readonly clone?: CloneConfig;
 }

@@ -85,7 +85,10 @@ async function acceptResolved(
   deps: OperationsDeps,
   { request, tell, source, project, pipelineId }: ResolvedRequest,
 ): Promise<Accepted> {
-  const { config, notes } = await readPipelineFile(deps, source);
+  const [{ config, notes }, pointers] = await Promise.all([
+    readPipelineFile(deps, source),
+    deps.source.countPointers({ repositoryId: source.mirror, tree: source.tree }),
+  ]);
   const stages = requestedStages(config, request.only);
   const { store } = await deps.database();
   const run = await newRun(deps, request, await pipelineId());
@@ -117,6 +120,10 @@ async function acceptResolved(
     source.submodules && !config.submodules
       ? ["submodules are not fetched (submodules: true in the file asks for them)"]
       : [];
+  if (pointers > 0 && config.lfs !== true)
+    leftOut.push(
+      `${pointers === 1 ? "1 file is a pointer" : `${pointers} files are pointers`} of Git LFS, whose content is not fetched (lfs: true in the file asks for it)`,
+    );
   const all = [...source.notes, ...leftOut, ...notes, ...ignored];
   return { runId: run.id, notes: all, unresolved: null };
 }

@@ -1,8 +1,8 @@
 /**
  * A tree from the mirror into an empty directory, by one git process. With a known commit the directory is a clone
  * as scripts expect it (`git describe`, `git log` and `git merge-base` work) with the commit's history and the tags that
- * point into it; its objects are the mirror's (see borrow.ts) or copied out of it, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs: a file
- * kept by Git LFS stays its pointer.
+ * point into it; its objects are the mirror's (see borrow.ts) or copied out of it, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs; files
+ * that Git LFS keeps are filled in afterwards, where the file asks for it.
  */
 import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -15,6 +15,8 @@ import { type Shown, showHistory } from "./depth.ts";
 import { fetchCommit, treeGone } from "./fetch.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
 import type { GitResult } from "./git-process.ts";
+import { fetchLfsFiles, keepClean } from "./lfs.ts";
+import { lfsPointers } from "./lfs-pointers.ts";
 import {
   formatOf,
   type Mirror,
@@ -63,6 +65,7 @@ async function checkoutAt(
   await prepare(target);
   const cut = await checkoutTree(room, mirror, spec, into, signal);
   const notes = cut ? [cutNote] : [];
+  if (spec.lfs === true) await fillIn(room, mirror, spec, target, signal);
   if (!spec.submodules)
     return {
       notes: (await exists(join(target, ".gitmodules"))) ? [...notes, submodulesNote] : notes,
@@ -71,6 +74,13 @@ async function checkoutAt(
     checkoutAt(room, submodule, { ...into, target: path, depth: below }, signal);
   const more = await checkoutSubmodules(room, mirror, spec, target, depth, inner, signal);
   return { notes: [...notes, ...more] };
+}
+
+async function fillIn(room: Room, mirror: Mirror, spec: SourceSpec, target: string, signal?: AbortSignal) {
+  const pointers = await lfsPointers(room, mirror, spec.tree, signal);
+  if (pointers.length === 0) return;
+  await fetchLfsFiles(room, mirror, spec, pointers, target, signal);
+  await keepClean(room, mirror, target, pointers, signal);
 }
 
 const submodulesNote =

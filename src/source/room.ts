@@ -16,6 +16,8 @@ export interface Room {
   readonly credentials: Credentials | null;
   /** Of trees by their ids, and files of trees. */
   readonly counts: Memo<TreeCounts>;
+  /** Files of a tree that are pointers of Git LFS. */
+  readonly pointers: Memo<number>;
   readonly files: Memo<Buffer | null>;
   /** What starts ssh, as git has it by itself. */
   readonly ssh: string;

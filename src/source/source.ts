@@ -7,9 +7,10 @@ import { borrowed } from "./borrow.ts";
 import { checkout } from "./checkout.ts";
 import type { Credentials } from "./credential.ts";
 import { createGit } from "./git.ts";
+import { lfsPointers } from "./lfs-pointers.ts";
 import { snapshotCommit } from "./local-commit.ts";
 import { createMemo } from "./memo.ts";
-import { unusable } from "./mirror.ts";
+import { formatOf, mirrorAt, unusable } from "./mirror.ts";
 import { readFileAt } from "./read-file.ts";
 import { resolveSource } from "./resolve.ts";
 import type { Limits, Room } from "./room.ts";
@@ -60,6 +61,7 @@ export function createSource(options: SourceOptions): Source {
     log: options.log,
     credentials: options.credentials ?? null,
     counts: createMemo(256),
+    pointers: createMemo(256),
     files: createMemo(256, (bytes) => bytes === null || bytes.length <= smallFile),
     ssh: sshOf(options.environment),
     limits: { networkMs: 600_000, historyMs: 3_600_000, localMs: 600_000, packs: 64, ...options.limits },
@@ -110,6 +112,12 @@ export function createSource(options: SourceOptions): Source {
       during((both) => {
         const key = `${at.repositoryId} ${at.tree} ${maxBytes} ${path}`;
         return room.files.once(key, () => readFileAt(room, at, path, maxBytes, both));
+      }, signal),
+    countPointers: (at, signal) =>
+      during((both) => {
+        const mirror = mirrorAt(room.directory, at.repositoryId, formatOf(at.tree));
+        const count = async () => (await lfsPointers(room, mirror, at.tree, both)).length;
+        return room.pointers.once(`${at.repositoryId} ${at.tree}`, count);
       }, signal),
     tidy: (signal) => during((both) => tidyMirrors(room, both), signal),
     async [Symbol.asyncDispose]() {

@@ -30,7 +30,7 @@ export async function checkoutSubmodules(
     base: spec.cloneUrl,
     links: await addressesIn(room, mirror, spec.tree, signal),
   };
-  const inherited = { clone: spec.clone ?? null };
+  const inherited = { clone: spec.clone ?? null, lfs: spec.lfs ?? null };
   const notes: string[] = [];
   for (const [path, commit] of await listLinks(room, mirror, spec.tree, signal)) {
     const { url = null, nested, head } = addresses.links.get(path) ?? {};

@@ -125,6 +125,8 @@ export interface Source extends AsyncDisposable {
     maxBytes: number,
     signal?: AbortSignal,
   ): Promise<Buffer | null>;
+  /** How many files of the tree are pointers of Git LFS. */
+  countPointers(at: Pick<SourceSpec, "repositoryId" | "tree">, signal?: AbortSignal): Promise<number>;
   /** Gathers what many fetches have left in many packs. What cannot be is logged. */
   tidy(signal?: AbortSignal): Promise<void>;
 }

@@ -33,7 +33,7 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
     else json_build_object('repositoryId', p.repository_id, 'cloneUrl', o.clone_url,
       'credential', case when o.clone_secret is null then null else o.id end, 'commit', r.git_sha,
       'tree', r.tree, 'submodules', coalesce((c.config ->> 'submodules')::boolean, false),
-      'clone', c.config -> 'clone') end as source,
+      'clone', c.config -> 'clone', 'lfs', c.config -> 'lfs') end as source,
   coalesce((
     select json_agg(json_build_object('name', w.name, 'type', a.artifact_type, 'path', w.path, 'artifactId', a.id,
       'sha256', a.checksum, 'size', a.size, 'metadata', a.metadata) order by w.name)
