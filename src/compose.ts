@@ -19,6 +19,7 @@ import {
   createResolver,
   createSecretKeys,
   findStepAccount,
+  findStepAccounts,
   joinNodes,
   makeDataDirectory,
   type OpenDatabase,
@@ -85,7 +86,7 @@ interface Parts {
   readonly secretKeys: SecretKeys;
   readonly authentication: Authentication;
   readonly hints: ReportHints;
-  readonly account: StepAccount | null;
+  readonly accounts: readonly StepAccount[];
   readonly stack: AsyncDisposableStack;
 }
 
@@ -95,7 +96,7 @@ export interface Composition {
   readonly clock: Clock;
   readonly deps: OperationsDeps;
   /** Who steps run as, where it is not the program's own account. */
-  readonly account: StepAccount | null;
+  readonly accounts: readonly StepAccount[];
   /** Opens the database at the first call. */
   open(): Promise<OpenDatabase>;
   readonly listening: Executors["listening"];
@@ -110,7 +111,13 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
   const clock = systemClock;
   const stack = new AsyncDisposableStack();
   const account = findStepAccount(config.local.user, options.host.uid);
-  const environment = stepAllowList(options.environment, options.home, account);
+  const accounts = findStepAccounts(config.local.users, options.host.uid);
+  // A person's own run finds what the person's shell would.
+  const homes = options.mode === "serve" ? config.local.home : "shared";
+  const environment = stepAllowList(options.environment, options.home, {
+    account: account ?? accounts[0] ?? null,
+    homes,
+  });
   makeDataDirectory(config.dataDir, options.host.uid, [
     ...["mirrors", "logs", "work"].map((name) => join(config.dataDir, name)),
     config.artifactPath,
@@ -152,7 +159,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     secretKeys,
     authentication,
     hints,
-    account,
+    accounts: [account ?? [], accounts].flat(),
     stack,
   };
   const open = () => (opened ??= openParts(parts, executors));
@@ -163,6 +170,8 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     environment,
     launchEnvironment: stepAllowList(options.environment, options.home),
     account,
+    accounts,
+    homes,
     database: open,
     source,
     logs,
@@ -208,7 +217,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     await (await open()).orchestrator.stop();
     await executor[Symbol.asyncDispose]();
   };
-  return { config, log, clock, deps, account, open, listening, letGo, close };
+  return { config, log, clock, deps, accounts: parts.accounts, open, listening, letGo, close };
 }
 
 export function settingsOf(options: AppOptions): Promise<ServerConfig> {
@@ -232,7 +241,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     log,
     stack,
   });
-  if (parts.account !== null) refuseDatabaseOwner(parts.account, databaseOwner);
+  for (const account of parts.accounts) refuseDatabaseOwner(account, databaseOwner);
   const database = stack.use(
     openDatabase(settings, { max: connections[options.mode], applicationName: "shipinator", log }),
   );

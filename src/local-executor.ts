@@ -20,6 +20,9 @@ export interface LocalExecutorParts {
   /** All that steps get of any environment beside their plan's. */
   readonly environment: Readonly<Record<string, string>>;
   readonly account: StepAccount | null;
+  /** A pool in its place, or none. */
+  readonly accounts: readonly StepAccount[];
+  readonly homes: "project" | "shared";
   /** Lanes in reserve. */
   readonly spares: number;
   readonly database: () => Promise<Pick<OpenDatabase, "store"> & { readonly artifacts: ArtifactStore }>;
@@ -36,6 +39,8 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
     directory: join(config.dataDir, "work"),
     spares: parts.spares,
     ...(account === null ? {} : { account }),
+    ...(parts.accounts.length === 0 ? {} : { accounts: parts.accounts }),
+    homes: parts.homes,
     environment: parts.environment,
     clock,
     log,

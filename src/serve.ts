@@ -55,7 +55,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
 }
 
 async function start(composition: Composition, options: ServeOptions): Promise<Server> {
-  const { config, deps, account, log, clock } = composition;
+  const { config, deps, accounts, log, clock } = composition;
   const { store, owner, leaveForAWhile } = await composition.open();
   const tokenFile = join(config.dataDir, adminTokenFile);
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
@@ -119,7 +119,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     url: api.url,
     dataDir: config.dataDir,
     adminTokenFile: tokenFile,
-    warnings: warningsOf(config.executor, account, options.host.uid),
+    warnings: warningsOf(config, accounts, options.host.uid),
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => server.stop(),
   };
@@ -175,7 +175,7 @@ function refuseUnsafe(config: ServerConfig, uid: number): void {
           "Listen on 127.0.0.1, or name SHIPINATOR_TLS_CERTIFICATE and SHIPINATOR_TLS_KEY, or say SHIPINATOR_TLS_PROXY=true where a proxy before it does TLS.",
       },
     );
-  if (uid === 0 && config.local.user === null)
+  if (uid === 0 && config.local.user === null && config.local.users.length === 0)
     throw new Problem(
       "server_config_invalid",
       "as root, every step of every pipeline would run as root and could do anything to this machine",
@@ -187,17 +187,22 @@ function refuseUnsafe(config: ServerConfig, uid: number): void {
     );
 }
 
-/** @param account that steps run as, where it is not the server's own */
+/** @param accounts that steps run as, where it is not the server's own */
 function warningsOf(
-  executor: ServerConfig["executor"],
-  account: StepAccount | null,
+  { executor, local }: Pick<ServerConfig, "executor" | "local">,
+  accounts: readonly StepAccount[],
   uid: number,
 ): readonly string[] {
   if (executor === "remote")
     return [
       "steps run elsewhere; the program that starts executors runs under the server's account and is given the token of each attempt",
     ];
-  if (account !== null)
+  const [account] = accounts;
+  if (local.users.length > 0)
+    return [
+      `steps run as ${accounts.map(({ name }) => name).join(", ")}, each of which is one project's at a time: other projects and the server's tokens, database, logs and artifacts are out of their reach`,
+    ];
+  if (account !== undefined)
     return [
       `steps run as ${account.name}: the server's tokens, database, logs and artifacts are out of their reach, and each other's workspaces are not`,
     ];

@@ -41,6 +41,9 @@ export interface ServerConfig {
     readonly user: string | null;
     /** A step's `image`, which is not used here. */
     readonly image: "ignore" | "refuse";
+    /** In its place: accounts of which each project has one to itself. Empty: none. */
+    readonly users: readonly string[];
+    readonly home: "project" | "shared";
     readonly minFreeBytes: number;
     readonly logCapBytes: number;
     readonly graceSeconds: number;
@@ -128,6 +131,8 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
       slots: localSlots,
       user: read(settings.localUser) ?? null,
       image: read(settings.localImage) ?? "ignore",
+      users: read(settings.localUsers) ?? [],
+      home: read(settings.localHome) ?? "project",
       minFreeBytes: read(settings.localMinFreeBytes) ?? 256 * 2 ** 20,
       logCapBytes: read(settings.localLogCap) ?? 64 * 2 ** 20,
       graceSeconds: read(settings.localGrace) ?? 10,
@@ -155,6 +160,14 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     problems.push({
       source: said.source,
       message: "executor remote needs remote.launch: a program that starts executors",
+      suggestion: null,
+    });
+  const pool = ofVariables.get(settings.localUsers.key) ?? ofFile.get(settings.localUsers.key);
+  if (config.local.user !== null && pool !== undefined)
+    problems.push({
+      source: pool.source,
+      message:
+        "local.users and local.user exclude each other: steps run as one account or as those of a pool",
       suggestion: null,
     });
   if (problems.length > 0) throw problemOf(problems);

@@ -1,6 +1,7 @@
 /** The table of the server's settings: key, how its text is read, default, meaning. The variable's name follows. */
 import {
   account,
+  accountList,
   anyText,
   callbackKey,
   callbackUrl,
@@ -106,6 +107,19 @@ export const settings = {
     oneOf(["ignore", "refuse"]),
     "ignore",
     "What becomes of a step that names an `image`, which the local executor does not use: it runs without and the run says so, or it is refused.",
+  ),
+  localUsers: define(
+    "local.users",
+    accountList,
+    "none",
+    "Accounts in place of `local.user`: each project has one to itself while its jobs run, and waits while all are occupied. Nothing else may run under them.",
+    "list",
+  ),
+  localHome: define(
+    "local.home",
+    oneOf(["project", "shared"]),
+    "project",
+    "HOME of a server's steps: one for each project, or the one of the account that they run as.",
   ),
   localMinFreeBytes: define(
     "local.min_free_bytes",

@@ -96,6 +96,12 @@ export function stepAccount(text: string): Read<string> {
   return text === "0" ? good("root") : account(text);
 }
 
+export function accountList(text: string): Read<readonly string[]> {
+  const names = text.split(",").map((name) => name.trim());
+  const wrong = names.find((name) => !account(name).ok || name === "root" || name === "0");
+  return wrong === undefined ? good(names) : bad(`must name accounts other than root, not ${quoted(wrong)}`);
+}
+
 export function executor(text: string): Read<"local" | "remote"> {
   return text === "kubernetes"
     ? bad("is kubernetes, which is not carried out yet; the executors are local and remote")

@@ -1,5 +1,13 @@
 /** What an executor is asked to do and what it answers. Stored as jsonb, so plain data only. */
-import type { ArtifactId, ExecutionId, JobId, RepositoryId, RunId, StepId } from "../kernel/index.ts";
+import type {
+  ArtifactId,
+  ExecutionId,
+  JobId,
+  ProjectId,
+  RepositoryId,
+  RunId,
+  StepId,
+} from "../kernel/index.ts";
 import type { ArtifactType, CloneConfig, JobType } from "./pipeline-config.ts";
 import type { FailureReason } from "./reasons.ts";
 
@@ -62,6 +70,8 @@ export interface InputArtifact extends InputSpec {
 /** What a job attempt needs before its first step. */
 export interface JobSpec {
   readonly runId: RunId;
+  /** Absent in specifications that an earlier version wrote. */
+  readonly projectId?: ProjectId;
   readonly jobId: JobId;
   readonly jobType: JobType;
   readonly attempt: number;

@@ -41,6 +41,7 @@ export function createExecutorByType({ chosen, others, typeOf, log }: ExecutorsB
 
   return {
     type: chosen.type,
+    admission: (job) => note(job).admission?.(job) ?? null,
     open: (job) => note(job).open(job),
     submit: (spec) => note(spec.job).submit(spec),
     status: async (handle) => (await find(handle.jobId)).status(handle),

@@ -76,6 +76,11 @@ export interface Executor extends AsyncDisposable {
   /** `executor_type` in the database: `local`, `remote`, `fake`. */
   readonly type: string;
   /**
+   * Null: the job may open now. Else resolves when that is to be asked again: something that its project needs for itself
+   * is occupied. A job that will not open after all is closed. Absent: every job may.
+   */
+  admission?(job: JobSpec): Promise<void> | null;
+  /**
    * Makes the workspace of a job attempt: checkout of its source tree, inputs restored and verified.
    * @throws Problem source_unavailable, artifact_missing, artifact_corrupt, storage_failed, executor_failed
    */

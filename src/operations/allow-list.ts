@@ -59,18 +59,33 @@ const ofServer = [
   "GOPROXY",
 ] as const;
 
+/** They lead into a HOME, and would lead past a project's own. */
+const belowHome: ReadonlySet<string> = new Set([
+  "XDG_CONFIG_HOME",
+  "XDG_CACHE_HOME",
+  "XDG_DATA_HOME",
+  "XDG_RUNTIME_DIR",
+]);
+
+interface StepsSurroundings {
+  readonly account: StepAccount | null;
+  readonly homes: "project" | "shared";
+}
+
 const fallbackPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export function stepAllowList(
   environment: Readonly<Record<string, string | undefined>>,
   home: string,
-  account: StepAccount | null = null,
+  steps: StepsSurroundings = { account: null, homes: "shared" },
 ): Record<string, string> {
+  const { account, homes } = steps;
   const allowed: Record<string, string> = { PATH: fallbackPath, HOME: account?.home ?? home };
   if (account !== null) Object.assign(allowed, { USER: account.name, LOGNAME: account.name });
   for (const name of [...always, ...(account === null ? ofPerson : ofServer)]) {
     const value = environment[name];
-    if (value !== undefined && value !== "") allowed[name] = value;
+    if (value === undefined || value === "" || (homes === "project" && belowHome.has(name))) continue;
+    allowed[name] = value;
   }
   for (const [name, value] of Object.entries(environment))
     if (name.startsWith("LC_") && value !== undefined) allowed[name] = value;

@@ -22,5 +22,5 @@ export { type Operation, type OperationNeeds, operationNeeds } from "./scopes.ts
 export { createSecretKeys, type SecretKeys } from "./secret-keys.ts";
 export { openSecrets } from "./secrets.ts";
 export { readSettings, readSettingsFile } from "./settings.ts";
-export { findStepAccount, refuseDatabaseOwner, type StepAccount } from "./step-account.ts";
+export { findStepAccount, findStepAccounts, refuseDatabaseOwner, type StepAccount } from "./step-account.ts";
 export type * from "./wire.ts";

@@ -38,6 +38,26 @@ export function findStepAccount(name: string | null, uid: number): StepAccount |
   return { ...found, name, setpriv: findSetpriv() };
 }
 
+/**
+ * A pool: accounts of which each project has one to itself.
+ * @throws Problem server_config_invalid, environment
+ */
+export function findStepAccounts(names: readonly string[], uid: number): readonly StepAccount[] {
+  const found = names.map((name) => {
+    const account = findStepAccount(name, uid);
+    if (account !== null) return account;
+    throw refused(
+      `the server runs as ${name} itself, so it cannot be one of the accounts`,
+      "Name others.",
+      "local.users",
+    );
+  });
+  const twice = found.find((one, index) => found.findIndex((other) => other.uid === one.uid) !== index);
+  if (twice !== undefined)
+    throw refused(`${twice.name} is named twice`, "Name each account once.", "local.users");
+  return found;
+}
+
 /** @param owner of the embedded database's files. @throws Problem server_config_invalid: steps could change them */
 export function refuseDatabaseOwner({ name, uid }: StepAccount, owner: number | null): void {
   if (uid === owner)
@@ -66,8 +86,8 @@ export function enterablePath(path: string, { setpriv, uid, gid }: StepAccount):
     .join(":");
 }
 
-function refused(fact: string, remedy: string): Problem {
-  return new Problem("server_config_invalid", fact, { place: "local.user", remedy });
+function refused(fact: string, remedy: string, place = "local.user"): Problem {
+  return new Problem("server_config_invalid", fact, { place, remedy });
 }
 
 type Entry = Pick<StepAccount, "uid" | "gid" | "home">;

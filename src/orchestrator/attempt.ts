@@ -15,6 +15,8 @@ export interface Attempt {
    */
   phase: "new" | "found" | "submitted";
   begunAt: Date | null;
+  /** It has given its slot back while its project waits for what it needs for itself. */
+  waits: boolean;
   /** It is to end, for this cause; the first one stays. */
   stop: CancelCause | null;
   settled: SettledExecution | null;
@@ -42,6 +44,7 @@ export function attemptOf(deps: OrchestratorDeps, subject: Subject, phase: "new"
     inator,
     phase,
     begunAt: null,
+    waits: false,
     stop: null,
     settled: null,
     collections: null,

@@ -49,6 +49,8 @@ interface AttemptEvents {
   changed(runId: RunId): void;
   /** The attempt needs its slot no more. */
   ended(id: ExecutionId): void;
+  /** Whether an attempt that gave its slot back has one again; else `free` is called when it has. */
+  reoccupy(id: ExecutionId, free: () => void): boolean;
   readonly modeOf: ModeOf;
 }
 
@@ -86,6 +88,10 @@ export function createAttempts(
     if (attempt.stop !== null) return refuse(attempt, neverBegan("canceled", null));
     if (stopping.aborted && !workspaces.isOpen(subject.job.id)) return false;
     try {
+      const occupied = await workspaces.admission(subject);
+      if (occupied !== null) return wait(attempt, occupied.until);
+      if (attempt.waits && !events.reoccupy(attempt.id, () => nudge(attempt))) return false;
+      attempt.waits = false;
       const admission = await workspaces.open(subject);
       if (admission === "canceled") attempt.stop ??= "canceled";
       if (admission === "stopping") return false;
@@ -99,6 +105,15 @@ export function createAttempts(
     } catch (error) {
       return refuseStart(attempt, error);
     }
+  }
+
+  /** Others take the slot: those that keep what is waited for may need one to come to their end. */
+  function wait(attempt: Attempt, until: Promise<void>): false {
+    if (attempt.waits) return false;
+    attempt.waits = true;
+    events.ended(attempt.id);
+    void until.then(() => nudge(attempt));
+    return false;
   }
 
   async function submit(attempt: Attempt): Promise<void> {

@@ -16,6 +16,8 @@ export interface Dispatcher {
   take(fresh: readonly ExecutionId[]): readonly ExecutionId[];
   hold(id: ExecutionId): void;
   give(id: ExecutionId): void;
+  /** A slot again for one that gave its own back; false: none is free, and `free` is called when it has one. */
+  reoccupy(id: ExecutionId, free: () => void): boolean;
   enqueue(subject: Subject): void;
   /** Takes it out of the queue; undefined when it is not there (any more). */
   dequeue(id: ExecutionId): Subject | undefined;
@@ -31,6 +33,7 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
   const { store, owner, log } = deps;
   const slots = createSlots(deps.slots);
   const queue = new Map<ExecutionId, Subject>();
+  const returning = new Map<ExecutionId, () => void>();
   const loop = createLoop({
     clock: deps.clock,
     everyMs: retryMs,
@@ -73,8 +76,19 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
     },
     take: (fresh) => (queue.size > 0 ? [] : slots.take(fresh)),
     hold: (id) => slots.hold(id),
+    reoccupy(id, free) {
+      const occupied = slots.has(id) || slots.take([id]).length > 0;
+      if (!occupied) returning.set(id, free);
+      return occupied;
+    },
     give(id) {
       slots.give(id);
+      returning.delete(id);
+      for (const [other, free] of returning) {
+        if (slots.take([other]).length === 0) break;
+        returning.delete(other);
+        free();
+      }
       dispatcher.wake();
     },
     enqueue: (subject) => void queue.set(subject.execution.id, subject),

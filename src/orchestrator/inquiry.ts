@@ -21,7 +21,7 @@ import type { OrchestratorDeps } from "./types.ts";
 /** Hints may be lost. */
 const lookMs = 1_000;
 
-type InquiryDeps = Pick<OrchestratorDeps, "executor" | "clock" | "log">;
+type InquiryDeps = Pick<OrchestratorDeps, "store" | "executor" | "clock" | "log">;
 
 /** @returns how the question ended, or null when the process stops before that: the question is left to the next one */
 export async function inquire(
@@ -30,7 +30,9 @@ export async function inquire(
   plan: StepPlan,
   stopping: AbortSignal,
 ): Promise<Outcome | null> {
-  const spec = specOf(attempt, plan);
+  // It is asked with the HOME and the account of its project.
+  const { projectId } = (await deps.store.jobs.spec(attempt.subject.job.id)) ?? {};
+  const spec = specOf(attempt, plan, projectId);
   const { executor, log } = deps;
   const fields = describeAttempt(attempt);
   let outcome: Outcome | null;
@@ -49,11 +51,25 @@ export async function inquire(
   return outcome;
 }
 
-function specOf({ id, subject: { runId, job: of } }: Attempt, plan: StepPlan): ExecutionSpec {
+function specOf(
+  { id, subject: { runId, job: of } }: Attempt,
+  plan: StepPlan,
+  projectId: JobSpec["projectId"],
+): ExecutionSpec {
   const stepId = brandId<StepId>(id);
   const steps = [{ stepId, name: plan.name, parallelGroup: null }];
   const jobId = brandId<JobId>(id);
-  const job: JobSpec = { runId, jobId, jobType: of.type, attempt: 1, source: null, inputs: [], steps };
+  const project = projectId === undefined ? {} : { projectId };
+  const job: JobSpec = {
+    runId,
+    ...project,
+    jobId,
+    jobType: of.type,
+    attempt: 1,
+    source: null,
+    inputs: [],
+    steps,
+  };
   return { ...plan, source: "none", executionId: newId<ExecutionId>(), stepId, attempt: 1, job };
 }
 

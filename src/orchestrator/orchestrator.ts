@@ -29,6 +29,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     {
       changed: (runId) => void advanceOrTell(runId),
       ended: (id) => dispatcher.give(id),
+      reoccupy: (id, free) => dispatcher.reoccupy(id, free),
       modeOf: (runId) => advance.modeOf(runId),
     },
     signal,

@@ -10,6 +10,7 @@ export interface Slots {
   /** One that runs already holds a slot, be there one or not: an adopted attempt is a fact. */
   hold(id: ExecutionId): void;
   give(id: ExecutionId): void;
+  has(id: ExecutionId): boolean;
   /** Sets aside up to `count` free slots; gives how many. Each reservation is returned once. */
   reserve(count: number): number;
   unreserve(count: number): void;
@@ -28,6 +29,7 @@ export function createSlots(total: number): Slots {
     },
     hold: (id) => void held.add(id),
     give: (id) => void held.delete(id),
+    has: (id) => held.has(id),
     reserve(count) {
       const given = Math.min(count, free());
       reserved += given;

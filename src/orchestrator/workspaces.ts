@@ -18,6 +18,11 @@ export interface Workspaces {
   foresee(subject: Subject): void;
   /** What the executor is told of the attempt. */
   describe(subject: Subject): Promise<ExecutionSpec>;
+  /**
+   * Null: the attempt's workspace may be opened. Else `until` resolves when that is to be asked again; meanwhile the
+   * attempt needs no slot.
+   */
+  admission(subject: Subject): Promise<{ readonly until: Promise<void> } | null>;
   /** Opens the attempt's workspace when it is not. Attempts of one job share the opening and its answer. */
   open(subject: Subject): Promise<Admission>;
   isOpen(jobId: JobId): boolean;
@@ -110,6 +115,12 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
       const { step, execution } = subject;
       const job = await specOf(subject);
       return { ...step.plan, executionId: execution.id, stepId: step.id, attempt: execution.attempt, job };
+    },
+    async admission(subject) {
+      if (executor.admission === undefined || workspaceOf(subject.runId, subject.job).opening !== null)
+        return null;
+      const until = executor.admission(await specOf(subject));
+      return until === null ? null : { until };
     },
     async open(subject) {
       const workspace = workspaceOf(subject.runId, subject.job);

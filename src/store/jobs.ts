@@ -26,7 +26,7 @@ order by array_position(array['build', 'test', 'deploy'], row.job_type), row.att
 
 const specSql = `
 select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j.attempt,
-  r.executor_type as "executorType",
+  o.project_id as "projectId", r.executor_type as "executorType",
   case when r.tree is null or not exists (
       select from job_steps s where s.job_id = j.id and s.plan ->> 'source' = 'tree'
     ) then null

@@ -18,7 +18,11 @@ export interface TestServer {
 }
 
 /** As root the tests' steps run as root, knowingly. */
-export const serverEnvironment = process.getuid?.() === 0 ? { SHIPINATOR_LOCAL_USER: "root" } : {};
+export const serverEnvironment = {
+  // HOME is where tests and their steps meet.
+  SHIPINATOR_LOCAL_HOME: "shared",
+  ...(process.getuid?.() === 0 ? { SHIPINATOR_LOCAL_USER: "root" } : {}),
+};
 
 /** @param port 0: any; a restart asks for the one before, which clients go on with */
 export async function startServer(

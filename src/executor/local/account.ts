@@ -22,7 +22,7 @@ export function refuseUnreachable(directory: string, { name, uid, gid }: StepAcc
     const found = statSync(path, { throwIfNoEntry: false });
     const passing = found?.uid === uid ? 0o100 : found?.gid === gid ? 0o010 : 0o001;
     if (found !== undefined && (found.mode & passing) === 0)
-      throw new Problem("environment", `the account ${name} (local.user) cannot pass through ${path}`, {
+      throw new Problem("environment", `the account ${name} of steps cannot pass through ${path}`, {
         remedy: `Run \`chmod o+x ${path}\`, or name another data directory.`,
       });
     if (path === dirname(path)) return;

@@ -13,7 +13,7 @@ import { createDeadlines } from "./deadlines.ts";
 import type { Attempt } from "./ending.ts";
 import { takeGate } from "./gate.ts";
 import { createHelper } from "./helper.ts";
-import { createJobs, type Job } from "./jobs.ts";
+import { createJobs, hasAccounts, type Job } from "./jobs.ts";
 import { jobPaths, makeHome, stepPaths } from "./layout.ts";
 import { thisMachine } from "./machine.ts";
 import type { KillRung, LocalExecutorOptions } from "./options.ts";
@@ -55,7 +55,8 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
       `${JSON.stringify(options.directory)} cannot hold workspaces: an absolute path without line breaks is needed`,
     );
   }
-  if (options.account !== undefined) refuseUnreachable(options.directory, options.account);
+  for (const account of [options.account ?? [], options.accounts ?? []].flat())
+    refuseUnreachable(options.directory, account);
   const ladder = chooseLadder(options.rungs ?? ["cgroup", "freezer", "session"], thisHierarchies());
   try {
     makeHome(options.directory);
@@ -77,10 +78,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   const deadlines = createDeadlines(options.clock);
   const findShell = createShellFinder();
   const sh = systemShell();
-  const helper = createHelper(
-    options.account === undefined ? options.environment : rootEnvironment,
-    options.account,
-  );
+  const helper = createHelper(hasAccounts(options) ? rootEnvironment : options.environment);
   const attempts = createAttempts({
     options,
     deadlines,
@@ -121,10 +119,10 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     const inFile =
       spec.shell !== null || Buffer.byteLength(spec.command) > longestArgument || spec.command.includes("\0");
     if (inFile) writeFileSync(paths.script, spec.command);
-    if (inFile && options.account !== undefined) chmodSync(paths.script, 0o644);
+    if (inFile && job.occupant.account !== null) chmodSync(paths.script, 0o644);
     const command = [shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])];
-    const account =
-      options.account === undefined ? null : { shell: accountShell(options.account), entry: paths.entry };
+    const { account: become } = job.occupant;
+    const account = become === null ? null : { shell: accountShell(become), entry: paths.entry };
     if (account !== null) {
       const whole = { ...options.environment, ...environment };
       writeFileSync(paths.entry, entryText({ environment: whole, shell: command }), { mode: 0o600 });
@@ -185,6 +183,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
 
   function environmentOf(spec: ExecutionSpec, job: Job): Record<string, string> {
     return {
+      ...surroundings(job),
       CI: "true",
       TMPDIR: job.paths.tmp,
       // A workspace that is no repository must not find one that our data directory happens to lie in.
@@ -193,6 +192,12 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       ...(job.source === "none" ? { SHIPINATOR_ARTIFACTS_DIR: job.paths.artifacts } : {}),
       ...spec.env,
     };
+  }
+
+  function surroundings({ occupant: { account, home } }: Job): Record<string, string> {
+    const own = options.accounts === undefined ? null : account;
+    const names = own === null ? {} : { HOME: own.home, USER: own.name, LOGNAME: own.name };
+    return { ...names, ...(home === null ? {} : { HOME: home }) };
   }
 
   /**
@@ -226,6 +231,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
   return {
     type: "local",
     rung: ladder.rung,
+    admission: (job) => jobs.admission(job),
     open: (job) => jobs.open(job),
     async submit(spec) {
       const handle: ExecutionHandle = {
@@ -273,7 +279,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     async outputs(spec, wanted, signal) {
       const paths = jobPaths(options.directory, spec.job);
       const root = spec.source === "tree" ? paths.workspace : paths.artifacts;
-      const owner = options.account?.uid;
+      const owner = jobs.occupantOf(spec.job).account?.uid;
       return findOutputs(root, wanted, { signal, ...(owner === undefined ? {} : { owner }) });
     },
     close,

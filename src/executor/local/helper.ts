@@ -6,25 +6,23 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { errorMessage, Problem } from "../../kernel/index.ts";
 import { closeInherited } from "./machine.ts";
-import type { StepAccount } from "./options.ts";
 import { helperScript, shimScript } from "./scripts.ts";
 
-type Verb = "lane" | "shim" | "remove" | "own";
-const answers = ["made", "started", "removed", "kept", "owned"] as const;
+type Verb = "lane" | "shim" | "remove" | "own" | "vacate";
+const answers = ["made", "started", "removed", "kept", "owned", "vacated"] as const;
 type Answer = (typeof answers)[number];
 
 const isAnswer = (word: string): word is Answer => answers.some((answer) => answer === word);
 
 export interface Helper extends AsyncDisposable {
-  /** @throws Problem environment, executor_failed */
-  request(verb: Verb, path: string): Promise<Answer>;
+  /**
+   * @param account for `own` and `vacate`: UID:GID, for `own` with further options of `chown`
+   * @throws Problem environment, executor_failed
+   */
+  request(verb: Verb, path: string, account?: string): Promise<Answer>;
 }
 
-/** @param owner whom `own` gives trees to */
-export function createHelper(
-  environment: Readonly<Record<string, string>>,
-  owner?: Pick<StepAccount, "uid" | "gid">,
-): Helper {
+export function createHelper(environment: Readonly<Record<string, string>>): Helper {
   const waiting = new Map<string, PromiseWithResolvers<Answer>>();
   let child: ChildProcess | undefined;
   let gone: Promise<void> = Promise.resolve();
@@ -38,8 +36,7 @@ export function createHelper(
 
   function start(): ChildProcess {
     closeInherited();
-    const account = owner === undefined ? "" : `${owner.uid}:${owner.gid}`;
-    const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript, account], {
+    const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript], {
       cwd: "/",
       detached: true,
       env: { ...environment },
@@ -73,11 +70,11 @@ export function createHelper(
   }
 
   return {
-    request(verb, path) {
+    request(verb, path, account) {
       child ??= start();
       const answer = Promise.withResolvers<Answer>();
       waiting.set(path, answer);
-      child.stdin?.write(`${verb} ${path}\n`);
+      child.stdin?.write(account === undefined ? `${verb} ${path}\n` : `${verb} ${path}\n${account}\n`);
       return answer.promise;
     },
     async [Symbol.asyncDispose]() {

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import type { JobSpec, SourceSpec } from "../../domain/index.ts";
 import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
 import type { ClosingJob } from "../types.ts";
+import { createAccounts, type Occupant } from "./accounts.ts";
 import { endJob } from "./job-ending.ts";
 import { attachLane, begunIn, type Lane, type LaneEvent, type LaneParts, startLane } from "./lane.ts";
 import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
@@ -26,6 +27,7 @@ const openedLine = "open\n";
 
 export interface Job {
   readonly paths: JobPaths;
+  readonly occupant: Occupant;
   readonly source: "tree" | "none";
   /** False when the machine was restarted since: nothing of it runs, and its workspace may be torn. */
   readonly ofThisBoot: boolean;
@@ -42,6 +44,10 @@ export interface Jobs {
   /** An idle lane, reserved for the step; a new one when there is none. */
   acquire(job: Job, step: string, group: string | null): Promise<Lane>;
   close(name: ClosingJob): Promise<void>;
+  /** Who the job's steps are, or were. */
+  occupantOf(name: JobName): Occupant;
+  /** See `Accounts.admission`. */
+  admission(spec: JobSpec): Promise<void> | null;
   /** The job attempts that have something here. */
   names(): readonly JobName[];
   /** Removes what is left of others' lanes in reserve, and brings its own to their number. */
@@ -63,6 +69,8 @@ export function createJobs(deps: JobsDeps): Jobs {
   // Job attempts are unique, yet a restored backup may share a machine with what it is a copy of.
   const place = createHash("sha256").update(options.directory).digest("hex").slice(0, 8);
   const spares = createSpares({ ...deps, place });
+  const accounts = createAccounts(deps);
+  occupyRunning();
   const groupsOf = (paths: JobPaths) => `${paths.key}-${place}`;
 
   async function newLane(job: Job, step: string | null): Promise<Lane> {
@@ -84,6 +92,17 @@ export function createJobs(deps: JobsDeps): Jobs {
     return await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
   }
 
+  /** Before anything is opened: what runs keeps its account from other projects. */
+  function occupyRunning(): void {
+    for (const key of namesIn(join(options.directory, "opened"))) {
+      const record = recordOf(join(options.directory, key, "job.json"));
+      if (record?.occupant !== undefined) accounts.occupy(key, record.occupant);
+    }
+  }
+
+  const shared = (): Occupant => ({ account: options.account ?? null, home: null, project: "" });
+  const projectOf = (spec: JobSpec) => spec.projectId ?? jobPaths(options.directory, spec).key;
+
   async function make(spec: JobSpec): Promise<void> {
     const paths = jobPaths(options.directory, spec);
     const known = find(spec);
@@ -103,7 +122,8 @@ export function createJobs(deps: JobsDeps): Jobs {
     if (existsSync(paths.root)) await endJob({ ...deps, groups: groupsOf(paths) }, paths, []);
     await makeRoom(spec, paths);
     const source = spec.source === null ? "none" : "tree";
-    const job: Job = { paths, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
+    const occupant = await accounts.enter(projectOf(spec), paths.key);
+    const job: Job = { paths, occupant, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
     const first = newLane(job, null);
     first.catch(() => undefined); // reported by the await below, unless the checkout fails before
     try {
@@ -113,11 +133,14 @@ export function createJobs(deps: JobsDeps): Jobs {
           ? ({ root: paths.workspace, kind: "workspace" } as const)
           : ({ root: paths.artifacts, kind: "artifacts" } as const);
       for (const input of spec.inputs) await options.restore(input, to);
-      if (options.account !== undefined)
-        for (const path of [paths.workspace, paths.tmp, paths.artifacts]) await helper.request("own", path);
+      if (occupant.account !== null) {
+        const { uid, gid } = occupant.account;
+        for (const path of [paths.workspace, paths.tmp, paths.artifacts])
+          await helper.request("own", path, `${uid}:${gid}`);
+      }
       const lane = await first;
       if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = lane;
-      const record: JobRecord = { bootId: machine.bootId, source };
+      const record: JobRecord = { bootId: machine.bootId, source, occupant };
       writeFileSync(paths.record, `${JSON.stringify(record)}\n`);
       writeFileSync(openedMark(options.directory, spec), openedLine);
       jobs.set(paths.key, job);
@@ -151,7 +174,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       await Promise.all(
         [workspace, tmp, artifacts, lanes, steps].map((each) => mkdir(each, { mode: 0o700 })),
       );
-      if (options.account === undefined) return;
+      if (!hasAccounts(options)) return;
       // To be walked through, not to be looked into: what is the account's lies below under names that it is told.
       for (const each of [options.directory, paths.root, paths.steps]) chmodSync(each, 0o711);
     } catch (error) {
@@ -167,14 +190,14 @@ export function createJobs(deps: JobsDeps): Jobs {
     if (known !== undefined) return existsSync(paths.root) ? known : "vanished";
     const mark = openedMark(options.directory, name);
     if (!existsSync(paths.root)) return readLine(mark) === null ? null : "vanished";
-    const text = readLine(paths.record);
-    if (text === null) return null;
+    const record = recordOf(paths.record);
+    if (record === null) return null;
     // The opening may have been cut short between the two.
     if (readLine(mark) === null) writeFileSync(mark, openedLine);
-    const record: JobRecord = JSON.parse(text);
     const numbers = existsSync(paths.lanes) ? readdirSync(paths.lanes).map(Number) : [];
     const job: Job = {
       paths,
+      occupant: record.occupant ?? shared(),
       source: record.source,
       ofThisBoot: record.bootId === machine.bootId,
       lanes: [],
@@ -193,11 +216,13 @@ export function createJobs(deps: JobsDeps): Jobs {
     const paths = jobPaths(options.directory, name);
     const mark = openedMark(options.directory, name);
     // No step of it can have removed the traces: looking through all processes would be for nothing.
-    if (name.unused && !jobs.has(paths.key) && !existsSync(mark) && !existsSync(paths.root)) return;
+    if (name.unused && !jobs.has(paths.key) && !existsSync(mark) && !existsSync(paths.root))
+      return accounts.release(paths.key);
     await endJob({ ...deps, groups: groupsOf(paths) }, paths, jobs.get(paths.key)?.lanes ?? []);
     rmSync(mark, { force: true });
     rmSync(paths.lent, { force: true });
     jobs.delete(paths.key);
+    accounts.release(paths.key);
     spares.refill();
   }
 
@@ -224,8 +249,13 @@ export function createJobs(deps: JobsDeps): Jobs {
       return idle;
     },
     close,
+    occupantOf(name) {
+      const job = find(name);
+      return job === null || job === "vanished" ? shared() : job.occupant;
+    },
+    admission: (spec) => accounts.admission(projectOf(spec), jobPaths(options.directory, spec).key),
     names: () =>
-      namesIn(join(options.directory, "opened")).flatMap((key) => {
+      [...new Set([...namesIn(join(options.directory, "opened")), ...accounts.jobs()])].flatMap((key) => {
         const [id, attempt] = key.split(".");
         return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
       }),
@@ -238,6 +268,15 @@ export function createJobs(deps: JobsDeps): Jobs {
       for (const job of jobs.values()) for (const lane of job.lanes) lane.detach();
     },
   };
+}
+
+/** Whether steps run as others than the server's own account. */
+export const hasAccounts = ({ account, accounts = [] }: LaneParts["options"]): boolean =>
+  account !== undefined || accounts.length > 0;
+
+function recordOf(path: string): JobRecord | null {
+  const text = readLine(path);
+  return text === null ? null : JSON.parse(text);
 }
 
 /** Nothing where a step removed the directory. */

@@ -2,6 +2,7 @@
  * Where things are below the executor's directory:
  * `<job id>.<attempt>/{workspace,tmp,artifacts,objects}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
  * `steps/<step id>.<attempt>` beside `….{gate,script,entry,masked,drained,cancel,outcome}`; `spares/<id>` for lanes in reserve;
+ * `homes/<project>/home`; `accounts/<name>`, the project that an account of the pool was given to last;
  * `trash/` for what is being removed. Everything that a restarted server needs is in these files.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { dirname, join } from "node:path";
 import type { JobSpec } from "../../domain/index.ts";
 import { errorCode } from "../../kernel/index.ts";
 import type { ExecutionHandle } from "../types.ts";
+import type { Occupant } from "./accounts.ts";
 
 export interface JobPaths {
   readonly key: string;
@@ -33,6 +35,8 @@ export interface JobPaths {
 export interface JobRecord {
   readonly bootId: string;
   readonly source: "tree" | "none";
+  /** Absent: of an earlier version, which had one account and one HOME. */
+  readonly occupant?: Occupant;
 }
 
 export interface StepPaths {

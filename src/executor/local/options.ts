@@ -10,6 +10,7 @@ export interface StepAccount {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
+  readonly home: string;
   /** Absolute path of util-linux' `setpriv`, which becomes the account. */
   readonly setpriv: string;
 }
@@ -51,6 +52,10 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly directory: string;
   /** Who steps run as. Default: the server's own account. */
   readonly account?: StepAccount;
+  /** A pool in its place: each project has one of these to itself while it has open jobs. */
+  readonly accounts?: readonly StepAccount[];
+  /** `project`: each project has a HOME of its own here, in place of the one in `environment`. Default: shared. */
+  readonly homes?: "project" | "shared";
   /** All that steps get of any environment beside their plan's: an allow-list such as PATH, HOME, LANG, TZ. */
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;

@@ -5,10 +5,11 @@
 
 /**
  * The helper: makes lanes' FIFOs, starts their shims when the server has opened them, gives trees to the steps' account
- * and removes them on request, so that the server itself never forks (Node forks on its main thread, and slower as its
+ * and removes them on request, ends what an account runs, so that the server itself never forks (Node forks on its main thread, and slower as its
  * heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
  * `setsid -f` and never `&`: a shell starts background commands with SIGINT and SIGQUIT ignored, and what is ignored at
- * its start no script can get back. $1 is the shim's text, $2 the steps' account as UID:GID.
+ * its start no script can get back. $1 is the shim's text. Who gets a tree, or is to be ended, comes in a second line.
+ * `kill -1` of an account ends all its processes at once, also one that forks without end.
  */
 export const helperScript = `
 trap : PIPE
@@ -23,9 +24,18 @@ while IFS= read -r request; do
     then verb=started; else verb=failed; fi
     printf '%s\\n' "$verb $path" ;;
   own)
+    IFS= read -r account
     setsid -f /bin/sh -c '
-      if chown -hR -- "$2" "$1"; then verb=owned; else verb=failed; fi
-      printf "%s\\n" "$verb $1"' shipinator-own "$path" "$2" </dev/null ;;
+      if chown -hR $2 "$1"; then verb=owned; else verb=failed; fi
+      printf "%s\\n" "$verb $1"' shipinator-own "$path" "$account" </dev/null ;;
+  vacate)
+    IFS= read -r account
+    setsid -f /bin/sh -c '
+      user=\${2%%:*} group=\${2#*:} own=\${1%/*/*}
+      "$3" "--reuid=$user" "--regid=$group" --clear-groups --no-new-privs -- /bin/sh -c "kill -KILL -1"
+      find /tmp /var/tmp /dev/shm -xdev ! -path "$own/*" -user "$user" -delete
+      printf "%s\\n" "vacated $1"
+    ' shipinator-vacate "$path" "\${account%% *}" "\${account#* }" </dev/null 2>/dev/null ;;
   remove)
     setsid -f /bin/sh -c '
       rm -rf -- "$1" 2>/dev/null || { chmod -R u+rwX -- "$1" 2>/dev/null; rm -rf -- "$1"; }

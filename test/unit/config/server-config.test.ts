@@ -18,6 +18,8 @@ describe("defaults", () => {
         slots: 4,
         user: null,
         image: "ignore",
+        users: [],
+        home: "project",
         minFreeBytes: 268_435_456,
         logCapBytes: 67_108_864,
         graceSeconds: 10,
@@ -57,7 +59,7 @@ tls: { certificate: cert.pem, key: /tls/key.pem, proxy: true }
 executor: local
 parallel_limit: 3
 log_level: debug
-local: { slots: 2, image: refuse, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
+local: { users: [ci-1, ci-2], home: shared, slots: 2, image: refuse, min_free_bytes: 1GiB, log_cap: 1.5 MB, grace: 1m }
 remote: { launch: [bin/start, "a b"], url: "https://ci.example.com/", slots: 100, pending: 1m, silence: 30s }
 retention: { days: 90 }
 telemetry: { otlp_endpoint: "http://127.0.0.1:4318" }
@@ -90,6 +92,8 @@ registry: { plain_http: ["a:5000", b] }
         slots: 2,
         user: null,
         image: "refuse",
+        users: ["ci-1", "ci-2"],
+        home: "shared",
         minFreeBytes: 2 ** 30,
         logCapBytes: 1_500_000,
         graceSeconds: 60,
@@ -212,6 +216,10 @@ describe("variables that are no settings", () => {
       SHIPINATOR_PORT_80_TCP_ADDR: "10.0.0.1",
     };
     expect(load(links)).toEqual(load({}));
+    expect(problem({ SHIPINATOR_LOCAL_USER: "ci", SHIPINATOR_LOCAL_USERS: "ci-1,ci-2" }).message).toContain(
+      "SHIPINATOR_LOCAL_USERS: local.users and local.user exclude each other",
+    );
+    expect(problem({ SHIPINATOR_LOCAL_USERS: "ci-1,root" }).message).toContain('other than root, not "root"');
     expect(problem({ SHIPINATOR_PORT: "80" }).message).toContain("SHIPINATOR_PORT: is no variable");
     expect(problem({ SHIPINATOR_DB_HOST: "h", SHIPINATOR_DB_PORT: "tcp://10.0.0.1:5432" }).message).toContain(
       "enableServiceLinks: false",
