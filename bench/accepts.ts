@@ -57,14 +57,14 @@ export async function benchAccepts(rounds: number): Promise<Outcome[]> {
 }
 
 /** A host that takes connections and says nothing: what is accepted for it waits, and nothing else is done. */
-async function listenInSilence(): Promise<Server> {
+export async function listenInSilence(): Promise<Server> {
   const server = createServer((socket) => socket.on("error", () => undefined));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return server;
 }
 
-function portOf(server: Server): number {
+export function portOf(server: Server): number {
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("it does not listen on a port");
   return address.port;

@@ -8,6 +8,7 @@ import type { Outcome } from "./harness.ts";
 import { benchLists } from "./lists.ts";
 import { benchLogs } from "./logs.ts";
 import { benchReaders } from "./readers.ts";
+import { benchRecovery } from "./recovery.ts";
 import { benchRuns } from "./runs.ts";
 import { benchService } from "./service.ts";
 import { benchSteps } from "./steps.ts";
@@ -28,6 +29,7 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   uploads: benchUploads,
   readers: benchReaders,
   lists: benchLists,
+  recovery: benchRecovery,
 };
 
 const words = process.argv.slice(2);

@@ -24,6 +24,8 @@ export interface BenchServer extends AsyncDisposable {
   /** Ids of the runs that are under way, 200 of each state at most. */
   unfinished(): Promise<readonly string[]>;
   rss(): number;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
 }
 
 export async function startServer(
@@ -91,8 +93,13 @@ export async function startServer(
       return (await Promise.all(found)).flat();
     },
     rss: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) >> 10,
+    async kill() {
+      child.kill("SIGKILL");
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
     async [Symbol.asyncDispose]() {
       process.off("exit", end);
+      if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGTERM");
       await once(child, "exit");
     },

@@ -13,7 +13,14 @@ export interface Workbench extends AsyncDisposable {
 }
 
 export async function createWorkbench(environment: Record<string, string> = {}): Promise<Workbench> {
-  const directory = temporaryDirectory();
+  return await openWorkbench(temporaryDirectory(), environment);
+}
+
+/** On the data directory in this one, beside what else runs on it. */
+export async function openWorkbench(
+  directory: string,
+  environment: Record<string, string> = {},
+): Promise<Workbench> {
   const dataDir = join(directory, "data");
   const app = await openApp(appOptions(dataDir, environment));
   await app.open();

@@ -292,7 +292,8 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     }),
   );
   if (options.mode !== "read") {
-    orchestrator.start();
+    // A server starts it when it owns what was left running.
+    if (options.mode === "run") orchestrator.start();
     const tidying = tidy({
       store,
       artifacts,

@@ -59,7 +59,9 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const { store, owner, leaveForAWhile } = await composition.open();
   const tokenFile = join(config.dataDir, adminTokenFile);
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
-  const operations = createOperations(deps);
+  const caretaker = createCaretaker(deps);
+  await caretaker.prepare();
+  const operations = createOperations(deps, caretaker.missing);
   const socket = socketOf(config.dataDir, log);
   const api = await startApi({
     address: config.listenAddress,
@@ -72,9 +74,8 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     clock,
     log,
   });
-  // What runs is carried once it is known where executors elsewhere report to.
-  const caretaker = createCaretaker(deps);
-  await caretaker.start();
+  await using stack = new AsyncDisposableStack();
+  stack.use(api);
   const memory = createIdleMemory(clock, log);
   memory.start();
   const traces = await openTraces(composition, operations, options.version);
@@ -83,6 +84,9 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const announcement = `${JSON.stringify({ url: api.url, socket, pid, version: options.version })}\n`;
   writeFileSync(found, announcement, { mode: 0o600 });
   log.info({ url: api.url, data_directory: config.dataDir }, "listening");
+  // Runs are carried once it is known where executors elsewhere report to; requests need not wait for that.
+  caretaker.start();
+  stack.move();
 
   async function stop(): Promise<void> {
     log.info("stopping");
@@ -100,7 +104,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   /** Whether somebody is to come back for what runs. */
   async function mayGoOn(): Promise<boolean> {
     try {
-      return (await store.runs.unfinished({ owner: owner.node })).length > 0;
+      return (await store.runs.standings(owner)).length > 0;
     } catch {
       return true;
     }

@@ -5,28 +5,61 @@
 import { createLoop, errorMessage, type Loop } from "../kernel/index.ts";
 import { lateMs } from "./callbacks.ts";
 import type { OperationsDeps } from "./deps.ts";
-import { abandonedRuns, takeOver } from "./recovery.ts";
+import { recover } from "./recovery.ts";
 import { forgetOldRuns } from "./retention.ts";
 
 /** As long as a lease: nobody is found dead sooner. */
 const recoverMs = 30_000;
+/** Milliseconds after which a first recovery that failed is tried again. */
+const againMs = 1_000;
 const hourMs = 3_600_000;
 const purgeBatch = 1_000;
 
 export interface Caretaker extends AsyncDisposable {
-  /** Takes over what was left behind, then goes on by itself. */
-  start(): Promise<void>;
+  /** Makes what requests need. */
+  prepare(): Promise<void>;
+  /** Begins to take over what was left behind, lets the orchestrator start, and goes on by itself. */
+  start(): void;
+  /** What of the first recovery is still missing, as a sentence; null: nothing. */
+  missing(): string | null;
 }
 
 export function createCaretaker(deps: OperationsDeps): Caretaker {
+  const recovery = loop("taking over runs", recoverMs, (signal) => recover(deps, signal));
   const loops: Loop[] = [
-    loop("taking over runs", recoverMs, () => recover(deps)),
     loop("making partitions", 24 * hourMs, makePartitions),
     loop("forgetting old answers", hourMs, forgetAnswers),
     loop("forgetting old runs", hourMs, (signal) => forgetOldRuns(deps, signal)),
     loop("gathering what was fetched", 24 * hourMs, (signal) => deps.source.tidy(signal)),
     loop("sealing what is waited for no more", hourMs, sealOverdue),
   ];
+
+  const stopping = new AbortController();
+  let missing: string | null = "The runs of the process before this one are being taken over.";
+  let first: Promise<void> | undefined;
+
+  /** Until nothing is left behind that the start found. */
+  async function recoverFirst(): Promise<void> {
+    const { orchestrator } = await deps.database();
+    const { signal } = stopping;
+    while (!signal.aborted) {
+      try {
+        await recover(deps, signal, {
+          owned: () => orchestrator.start(),
+          looked(done, all) {
+            missing = `${done} of ${all} runs that were taken over have been looked at.`;
+          },
+        });
+        break;
+      } catch (error) {
+        deps.log.error({ error: errorMessage(error) }, "taking over runs failed; it is tried again");
+        await deps.clock.sleep(againMs, signal);
+      }
+    }
+    if (signal.aborted) return;
+    missing = null;
+    recovery.start();
+  }
 
   function loop(what: string, everyMs: number, runOnce: (signal: AbortSignal) => Promise<void>): Loop {
     const onError = (error: unknown) =>
@@ -63,29 +96,16 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
   }
 
   return {
-    async start() {
-      await Promise.all([recover(deps), makePartitions()]);
+    prepare: makePartitions,
+    start() {
+      first ??= recoverFirst();
       for (const one of loops) one.start();
     },
+    missing: () => missing,
     async [Symbol.asyncDispose]() {
-      await Promise.all(loops.map((one) => one.stop()));
+      stopping.abort();
+      await first;
+      await Promise.all([recovery, ...loops].map((one) => one.stop()));
     },
   };
-}
-
-/** Carries on what nobody carries. A run that somebody else takes first is theirs. */
-async function recover(deps: OperationsDeps): Promise<void> {
-  const { orchestrator } = await deps.database();
-  for (const run of await abandonedRuns(deps)) {
-    try {
-      await takeOver(deps, run.id);
-      await orchestrator.carry(run.id);
-      deps.log.info({ pipeline_run_id: run.id }, "took over a run whose process is gone");
-    } catch (error) {
-      deps.log.warn(
-        { pipeline_run_id: run.id, error: errorMessage(error) },
-        "a run whose process is gone was not taken over; the next turn tries again",
-      );
-    }
-  }
 }

@@ -42,12 +42,16 @@ export interface Operations {
   /** Whether the caller may do this at all, before anything else of the request is looked at. @throws forbidden */
   allow(caller: Caller, operation: Operation): Promise<void>;
   readonly idempotency: KeptAnswers;
-  /** Whether the database answers. */
-  ready(): Promise<boolean>;
+  /** Why requests are not to be sent here yet, or null. */
+  unreadyReason(): Promise<Problem | null>;
   readonly watch: Watch;
 }
 
-export function createOperations(deps: OperationsDeps): Operations {
+/** @param missing what of the server's start is not done, as a sentence, or null */
+export function createOperations(
+  deps: OperationsDeps,
+  missing: () => string | null = () => null,
+): Operations {
   const audit = createAuditWriter(
     async (entries) => (await deps.database()).store.audit.record(entries),
     deps.log,
@@ -68,14 +72,17 @@ export function createOperations(deps: OperationsDeps): Operations {
       connections: async () => (await deps.database()).store.connections(),
       onRecorded: async (listener) => void (await deps.database()).orchestrator.onRecorded(listener),
     },
-    async ready() {
+    async unreadyReason() {
       try {
         const { store } = await deps.database();
         await store.nodes.present();
-        return true;
       } catch {
-        return false;
+        return new Problem("database_unavailable", "The database does not answer.");
       }
+      const why = missing();
+      return why === null
+        ? null
+        : new Problem("unavailable", why, { remedy: "Wait until the start is done." });
     },
   };
 }

@@ -4,22 +4,53 @@ import type { Owner, RunRow } from "../store/index.ts";
 import type { OperationsDeps } from "./deps.ts";
 import { runName } from "./references.ts";
 
+/** Runs that are taken over by one statement. */
+const takenTogether = 1_000;
+
 /** Runs that are not final and whose owner, by the evidence of this machine or of the lease, lives no more. */
 export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunRow[]> {
   const { store } = await deps.database();
   const abandoned: RunRow[] = [];
-  for (const { id } of await store.runs.unfinished()) {
-    const run = await store.runs.get(id);
-    if (run !== null && (await isAbandoned(deps, run))) abandoned.push(run);
-  }
+  for (const owner of await store.runs.owners())
+    if (await isAbandoned(deps, owner)) abandoned.push(...(await store.runs.unfinished(owner)));
   return abandoned;
 }
 
-async function isAbandoned(deps: OperationsDeps, run: RunRow): Promise<boolean> {
-  if (run.owner_node === null) return true;
+/**
+ * Takes over all that nobody carries, and looks at it afterwards: what was left running occupies its slots before anything
+ * new is claimed. What somebody else takes first is theirs. Can be called again after a failure.
+ * @param owned called when nothing is left to be taken over
+ */
+export async function recover(
+  deps: OperationsDeps,
+  signal: AbortSignal,
+  { owned, looked }: { owned?: () => void; looked?: (done: number, all: number) => void } = {},
+): Promise<void> {
+  const { store, orchestrator, owner: self } = await deps.database();
+  const taken: RunId[] = [];
+  const owners = await store.runs.owners();
+  for (const owner of owners) {
+    if (!(await isAbandoned(deps, owner))) continue;
+    for (;;) {
+      if (signal.aborted) return;
+      const runs = await store.runs.takeOverMany(owner, self, takenTogether);
+      if (runs.length === 0) break;
+      orchestrator.own(runs);
+      taken.push(...runs.map(({ id }) => id));
+    }
+    // The dead process writes no more: its epoch has passed.
+    if (owner !== null) await store.nodes.end(owner);
+  }
+  owned?.();
+  if (taken.length > 0) deps.log.info({ runs: taken.length }, "took over runs whose process is gone");
+  await orchestrator.reconcile(taken, signal, (done) => looked?.(done, taken.length));
+  if (owners.some((owner) => owner?.node === self.node)) await orchestrator.sweep();
+}
+
+async function isAbandoned(deps: OperationsDeps, of: Owner | null): Promise<boolean> {
+  if (of === null) return true;
   const { owner } = await deps.database();
-  if (run.owner_node === owner.node) return deps.mode === "read";
-  return run.owner_epoch === null || (await isGone(deps, { node: run.owner_node, epoch: run.owner_epoch }));
+  return of.node === owner.node ? deps.mode === "read" : await isGone(deps, of);
 }
 
 /** True for a process that ended, was judged dead, or lives no more by the evidence of this machine or of its lease. */
@@ -38,7 +69,7 @@ export async function takeOver(deps: OperationsDeps, runId: RunId): Promise<void
   if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
   const { owner_node: node, owner_epoch: epoch } = run;
   const from = node === null || epoch === null ? null : { node, epoch };
-  if ((await isAbandoned(deps, run)) && (await store.runs.takeOver(runId, from, owner))) {
+  if ((await isAbandoned(deps, from)) && (await store.runs.takeOver(runId, from, owner))) {
     // The dead process writes no more: its epoch has passed.
     if (from !== null) await store.nodes.end(from);
     return;

@@ -31,8 +31,11 @@ export interface Advance {
   pass(runId: RunId): Promise<void>;
   /** What the next pass would read of the run, where that is known: every change of it since then is found by its seq. */
   foresee(snapshot: Snapshot): void;
-  /** From now on the run is dealt with so; `carry` is not taken back by `record`. */
-  take(runId: RunId, mode: PlanMode): void;
+  /**
+   * From now on the run is dealt with so; `carry` is not taken back by `record`.
+   * @param claimed executions that occupy their slots from now on
+   */
+  take(runId: RunId, mode: PlanMode, claimed?: readonly ExecutionId[]): void;
   /** Leaves the run alone: nothing in memory is about it any more. */
   release(runId: RunId): void;
   modeOf(runId: RunId): PlanMode | undefined;
@@ -291,12 +294,14 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       const run = carried.get(snapshot.run.id);
       if (run !== undefined) run.resolved = snapshot;
     },
-    take(runId, mode) {
+    take(runId, mode, claimed = []) {
+      for (const id of claimed) dispatcher.hold(id);
       const run = carried.get(runId);
+      for (const id of claimed) run?.executions.add(id);
       if (run === undefined)
         carried.set(runId, {
           mode,
-          executions: new Set(),
+          executions: new Set(claimed),
           ahead: null,
           resolved: null,
           waitsFor: null,

@@ -8,6 +8,7 @@ import { createSlots } from "./slots.ts";
 import type { OrchestratorDeps, Subject } from "./types.ts";
 
 export interface Dispatcher {
+  /** Nothing is given a slot before: attempts that an earlier process left running occupy theirs first. */
   start(): void;
   stop(): Promise<void>;
   /** Why nothing may be started now, or null. Never throws. */
@@ -34,6 +35,7 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
   const slots = createSlots(deps.slots);
   const queue = new Map<ExecutionId, Subject>();
   const returning = new Map<ExecutionId, () => void>();
+  let isStarted = false;
   const loop = createLoop({
     clock: deps.clock,
     everyMs: retryMs,
@@ -64,7 +66,11 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
   }
 
   const dispatcher: Dispatcher = {
-    start: () => loop.start(),
+    start() {
+      isStarted = true;
+      loop.start();
+      dispatcher.wake();
+    },
     stop: () => loop.stop(),
     async refusal() {
       try {
@@ -74,7 +80,7 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
         return errorMessage(error);
       }
     },
-    take: (fresh) => (queue.size > 0 ? [] : slots.take(fresh)),
+    take: (fresh) => (isStarted && queue.size === 0 ? slots.take(fresh) : []),
     hold: (id) => slots.hold(id),
     reoccupy(id, free) {
       const occupied = slots.has(id) || slots.take([id]).length > 0;

@@ -15,6 +15,9 @@ import { createWorkspaces } from "./workspaces.ts";
 
 const sweepMs = 15_000;
 
+/** Runs whose frontiers are read by one statement. */
+const readTogether = 250;
+
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { log } = deps;
   const stopping = new AbortController();
@@ -65,11 +68,31 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     async runOnce() {
       workspaces.tend();
       attempts.relist();
-      if (!advance.carriesAny()) return;
-      for (const runId of advance.due(await deps.store.runs.standings(deps.owner)))
-        await advanceOrTell(runId);
+      if (advance.carriesAny()) await sweep();
     },
   });
+
+  async function sweep(): Promise<void> {
+    const standings = await deps.store.runs.standings(deps.owner);
+    // The answer that told of it was lost.
+    for (const { id } of standings) if (advance.modeOf(id) === undefined) advance.take(id, "carry");
+    await reconcile(advance.due(standings), signal);
+  }
+
+  /** One reading for many runs; what has moved since then is found by its seq. */
+  async function reconcile(
+    runIds: readonly RunId[],
+    until: AbortSignal,
+    done?: (count: number) => void,
+  ): Promise<void> {
+    for (let from = 0; from < runIds.length && !until.aborted && !signal.aborted; from += readTogether) {
+      const chunk = runIds.slice(from, from + readTogether);
+      const snapshots = await deps.store.runs.frontiers(chunk);
+      for (const snapshot of snapshots) advance.foresee(snapshot);
+      await Promise.all(chunk.map(advanceOrTell));
+      done?.(from + chunk.length);
+    }
+  }
 
   /** Evidence stays in care until it is recorded, so a failed advance loses nothing. */
   async function advanceOrTell(runId: RunId): Promise<void> {
@@ -119,6 +142,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       sweeper.start();
       dispatcher.start();
     },
+    own(runs) {
+      for (const { id, claimed } of runs) advance.take(id, "carry", claimed);
+    },
+    reconcile,
+    sweep,
     carry,
     carryNew,
     record,

@@ -11,7 +11,7 @@ import type {
 } from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
 import type { Clock, Logger, NodeId, RunId } from "../kernel/index.ts";
-import type { ResolvedRun, RunRow, Store } from "../store/index.ts";
+import type { ResolvedRun, RunRow, Store, TakenRun } from "../store/index.ts";
 import type { RegistryClient } from "./collect.ts";
 
 /** Finds out what an accepted run asks for: ref → commit → tree → file → jobs and steps. */
@@ -46,8 +46,20 @@ export interface OrchestratorDeps {
  * process that is killed loses hints, not facts.
  */
 export interface Orchestrator extends AsyncDisposable {
-  /** Begins to sweep and to claim. A process that only records does not call it. */
+  /**
+   * Begins to sweep and to claim. A process that only records does not call it, and a process that takes runs over calls
+   * it when it owns them, so that what runs occupies its slot before anything is claimed.
+   */
   start(): void;
+  /**
+   * Makes this process responsible for runs that it has taken over, and occupies a slot for each execution that was
+   * claimed, also above the limit. The sweep looks at these runs if nobody asks for it before.
+   */
+  own(runs: readonly TakenRun[]): void;
+  /** Looks at the runs, many at a time, and calls back with how many of them are done. Ends early when the signal aborts. */
+  reconcile(runIds: readonly RunId[], signal: AbortSignal, done?: (count: number) => void): Promise<void>;
+  /** Looks at all runs of this process, also at those whose take-over or accept was not answered. */
+  sweep(): Promise<void>;
   /** Carries the run to its end. Resolves when the first advance has been made; a failed one is made again by sweep. */
   carry(runId: RunId): Promise<void>;
   /** Carries a run that was submitted a moment ago, whose row is as it was written: it is resolved without being read. */

@@ -13,13 +13,14 @@ import type { Queryable } from "./database.ts";
 import type { MadeJob } from "./new-jobs.ts";
 
 // Every lookup below is a short range of an index: the newest attempts; of the active job the running steps, the head of
-// the pending ones, and from the head to the first step of another group.
-export const frontierSql = `
+// the pending ones, and from the head to the first step of another group. A step has one live execution, and the limit
+// says so: without it the lookup is planned as a join with all that is live, by statistics from before a burst.
+const frontierOf = (run: string) => `
 with newest as materialized (
   select distinct on (j.job_type) j.id, j.job_type, j.status, j.attempt,
     array_position(array['build', 'test', 'deploy'], j.job_type) as rank
   from jobs j
-  where j.pipeline_run_id = $1::uuid
+  where j.pipeline_run_id = ${run}
   order by j.job_type, j.attempt desc
 ),
 active as materialized (
@@ -83,6 +84,7 @@ select
       select e.id, e.job_step_id, e.attempt, e.status, e.node
       from executions e
       where e.job_step_id = s.id and e.status in ('pending', 'running')
+      limit 1
     ) e
   ), '[]'::json) as executions,
   (
@@ -118,7 +120,14 @@ select
     limit 1
   ) as deploy_block
 from pipeline_runs r
-where r.id = $1::uuid`;
+where r.id = ${run}`;
+
+export const frontierSql = frontierOf("$1::uuid");
+
+const frontiersSql = `
+select f.*
+from unnest($1::uuid[]) wanted (id)
+cross join lateral (${frontierOf("wanted.id")}) f`;
 
 interface FrontierRow {
   readonly run: RunView;
@@ -134,7 +143,19 @@ interface FrontierRow {
 export async function readFrontier(database: Queryable, runId: RunId): Promise<Snapshot | null> {
   const rows = await database.query<FrontierRow>(frontierSql, [runId], { name: "runs.frontier" });
   const row = rows[0];
-  if (row === undefined) return null;
+  return row === undefined ? null : snapshotOf(row);
+}
+
+/** The same of many runs in one statement, in no order. */
+export async function readFrontiers(
+  database: Queryable,
+  runIds: readonly RunId[],
+): Promise<readonly Snapshot[]> {
+  const rows = await database.query<FrontierRow>(frontiersSql, [runIds], { name: "runs.frontiers" });
+  return rows.map(snapshotOf);
+}
+
+function snapshotOf(row: FrontierRow): Snapshot {
   const { any_canceled: anyCanceled, deploy_block: deployBlock, ...rest } = row;
   return { ...rest, anyCanceled, deployBlock };
 }

@@ -3,20 +3,23 @@
  * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
  */
 import type { ChangeSet, RunState, Snapshot } from "../domain/index.ts";
-import {
-  createCoalescer,
-  type NodeId,
-  type PipelineId,
-  type ProjectId,
-  type RunId,
-} from "../kernel/index.ts";
+import { createCoalescer, type PipelineId, type ProjectId, type RunId } from "../kernel/index.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { type NewAuditEntry, withAudit } from "./audit.ts";
-import { leaveRun, requestCancel, takeOver } from "./control.ts";
+import { requestCancel } from "./control.ts";
 import type { Database, QueryOptions } from "./database.ts";
-import { readFrontier } from "./frontier.ts";
+import { readFrontier, readFrontiers } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
+import {
+  leaveRun,
+  type RunStanding,
+  readOwners,
+  readStandings,
+  type TakenRun,
+  takeOver,
+  takeOverMany,
+} from "./ownership.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { namedSql, namedValues, type PipelineReading } from "./pipelines.ts";
 import { idRange } from "./prefix.ts";
@@ -26,13 +29,6 @@ import type { RunRow } from "./rows.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 import { createSubmit, type Submit } from "./submit.ts";
 import { type RunSummaryRows, readSummary, readUnusedImages, type UnusedImageRow } from "./summary.ts";
-
-export interface RunStanding {
-  readonly id: RunId;
-  readonly seq: number;
-  /** The owner has claimed something of it that has not ended. */
-  readonly claimed: boolean;
-}
 
 export interface RunListFilter {
   /** Names, exact. */
@@ -46,16 +42,6 @@ export interface RunListFilter {
   readonly sha?: string;
   /** Accepted then or later. */
   readonly since?: Date;
-}
-
-export interface UnfinishedRun {
-  readonly id: RunId;
-  readonly status: RunState;
-  readonly seq: number;
-  readonly owner_node: NodeId | null;
-  readonly owner_epoch: number | null;
-  readonly cancel_requested_at: Date | null;
-  readonly created_at: Date;
 }
 
 export interface RunStore {
@@ -77,6 +63,8 @@ export interface RunStore {
   resolve(id: RunId, owner: Owner, expectedSeq: number, resolved: ResolvedRun): Promise<Snapshot | null>;
   /** The planner's view, in one round trip; null: no such run. */
   frontier(id: RunId): Promise<Snapshot | null>;
+  /** The same of many runs, in one statement and in no order; unknown ids are left out. */
+  frontiers(ids: readonly RunId[]): Promise<readonly Snapshot[]>;
   /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
   apply(
     id: RunId,
@@ -89,10 +77,14 @@ export interface RunStore {
   requestCancel(id: RunId, by: string, audit?: NewAuditEntry): Promise<"requested" | "already" | "final">;
   /** Gives the run and its live executions to another node; false when it is not `from`'s, or is final. */
   takeOver(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
+  /** Takes over up to `limit` unfinished runs of one owner (null: of nobody), the oldest first; empty: it has no more. */
+  takeOverMany(from: Owner | null, to: Owner, limit: number): Promise<readonly TakenRun[]>;
+  /** Distinct owners of the runs that are not final; null: runs of nobody. */
+  owners(): Promise<readonly (Owner | null)[]>;
   /** Makes it nobody's, so that anybody may take it over; false when it is not the owner's, or is final. */
   leave(id: RunId, owner: Owner): Promise<boolean>;
-  /** Runs that are not final, oldest first; of one owner, or of nobody (`owner: null`), or all. */
-  unfinished(filter?: { readonly owner?: NodeId | null }): Promise<readonly UnfinishedRun[]>;
+  /** Runs of one owner (null: of nobody) that are not final, oldest first. */
+  unfinished(owner: Owner | null): Promise<readonly RunRow[]>;
   get(id: RunId): Promise<RunRow | null>;
   list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
   /** Runs whose id begins so (hex digits and dashes), at most two: enough to see that a prefix is not unique. */
@@ -129,20 +121,21 @@ export function createRunStore(database: Database): RunStore {
     unresolved: (id, owner) => readUnresolved(database, id, owner),
     resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
     frontier: (id) => readFrontier(database, id),
+    frontiers: (ids) => readFrontiers(database, ids),
     apply: (id, owner, expectedSeq, changes, context) =>
       applyChanges(database, id, owner, expectedSeq, changes, context),
     requestCancel: (id, by, audit) =>
       withAudit(database, audit, (queryable) => requestCancel(queryable, id, by)),
     takeOver: (id, from, to) => takeOver(database, id, from, to),
+    takeOverMany: (from, to, limit) => takeOverMany(database, from, to, limit),
+    owners: () => readOwners(database),
     leave: (id, owner) => leaveRun(database, id, owner),
-    unfinished: (filter = {}) =>
-      database.query<UnfinishedRun>(
-        `select r.id, r.status, r.seq, r.owner_node, r.owner_epoch, r.cancel_requested_at, r.created_at
-         from pipeline_runs r
-         where r.status in ('pending', 'running')
-           ${filter.owner === undefined ? "" : "and r.owner_node is not distinct from $1::uuid"}
-         order by r.created_at, r.id`,
-        filter.owner === undefined ? [] : [filter.owner],
+    unfinished: (owner) =>
+      select(
+        `where row.status in ('pending', 'running')
+           and row.owner_node is not distinct from $1::uuid and row.owner_epoch is not distinct from $2::integer
+         order by row.created_at, row.id`,
+        [owner?.node ?? null, owner?.epoch ?? null],
       ),
     get: (id) => rows.request(id),
     list(filter = {}, page = {}) {
@@ -184,17 +177,7 @@ export function createRunStore(database: Database): RunStore {
       const values = projectId === null ? [] : [projectId];
       return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
     },
-    standings: ({ node, epoch }) =>
-      database.query<RunStanding>(
-        `select r.id, r.seq, exists (
-           select from executions e
-           where e.pipeline_run_id = r.id and e.node = $1::uuid and e.status in ('pending', 'running')
-         ) as claimed
-         from pipeline_runs r
-         where r.owner_node = $1::uuid and r.owner_epoch = $2::integer and r.status in ('pending', 'running')`,
-        [node, epoch],
-        { name: "runs.standings" },
-      ),
+    standings: (owner) => readStandings(database, owner),
     summary: (id) => summaries.request(id),
     unusedImages: (id) => readUnusedImages(database, id),
     purge: (before, limit) => purgeRuns(database, before, limit),

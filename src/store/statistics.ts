@@ -11,11 +11,14 @@ export interface Statistics {
 
 export async function readStatistics(database: Database): Promise<Statistics> {
   const [row] = await database.query<Statistics>(
-    `select
-       (select count(*) from pipeline_runs r where r.status = 'pending')::integer as pending_runs,
-       (select count(*) from pipeline_runs r where r.status = 'running')::integer as running_runs,
-       q.queued, q.oldest_seconds
+    `select r.pending_runs, r.running_runs, q.queued, q.oldest_seconds
      from (
+       select count(*) filter (where r.status = 'pending')::integer as pending_runs,
+         count(*) filter (where r.status = 'running')::integer as running_runs
+       from pipeline_runs r
+       where r.status in ('pending', 'running')
+     ) r
+     cross join (
        select count(*)::integer as queued,
          coalesce(extract(epoch from now() - min(e.ready_at)), 0)::double precision as oldest_seconds
        from executions e

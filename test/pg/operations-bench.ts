@@ -25,6 +25,7 @@ import {
   createSecretKeys,
   localCaller,
   type Operations,
+  type OperationsDeps,
   openAuthentication,
   type Scope,
 } from "../../src/operations/index.ts";
@@ -35,6 +36,8 @@ import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
 export interface OperationsBench extends AsyncDisposable {
   readonly fixture: Fixture;
+  /** What the server's start has not done yet. */
+  readonly start: { missing: string | null };
   readonly operations: Operations;
   /** At the terminal of the server's machine. */
   readonly local: Client;
@@ -116,7 +119,8 @@ export async function createOperationsBench(
   });
   const executionTokens = createExecutionTokens(directory, null);
   const logs = createLogStore({ ...parts, base: join(directory, "logs"), capBytes: 1024 });
-  const operations = createOperations({
+  const start: OperationsBench["start"] = { missing: null };
+  const deps: OperationsDeps = {
     ...parts,
     database,
     mode: "run",
@@ -137,7 +141,8 @@ export async function createOperationsBench(
     artifactMaxBytes: 1_000_000,
     retentionDays: null,
     authenticator: openAuthentication({ ...parts, database }),
-  });
+  };
+  const operations = createOperations(deps, () => start.missing);
   const local = operations.as(localCaller("ada"));
 
   async function handOut(run: string, more: Partial<ExecutionSpec> = {}): Promise<HandedOut> {
@@ -149,6 +154,7 @@ export async function createOperationsBench(
 
   return {
     fixture,
+    start,
     operations,
     local,
     handOut,

@@ -9,7 +9,7 @@ import type {
   RawServerDefault,
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-
+import type { Problem } from "../../kernel/index.ts";
 import type { CallbackClient, Client, Operation } from "../../operations/index.ts";
 import type { LoginLimit } from "../login-limit.ts";
 
@@ -71,7 +71,7 @@ export interface RouteContext {
   readonly streams: Streams;
   readonly version: string;
   /** Whether the database answers. */
-  ready(): Promise<boolean>;
+  unreadyReason(): Promise<Problem | null>;
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal;

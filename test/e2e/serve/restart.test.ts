@@ -86,6 +86,31 @@ describe("a server that is stopped in the middle of a run", () => {
     }
   });
 
+  it("lets no more steps run than it has slots, killed while they run", async () => {
+    const counting =
+      "mkdir -p $HOME/live; : > $HOME/live/$SHIPINATOR_RUN_ID; ls $HOME/live | wc -l >> $HOME/counts";
+    const step = `{ name: a, run: '${counting}; until [ -e $HOME/go ]; do sleep 0.05; done; rm $HOME/live/$SHIPINATOR_RUN_ID' }`;
+    const repository = world.repository("counted", { ".shipinator.yaml": `test: { steps: [${step}] }\n` });
+    await world.shipinator(["pipeline", "add", repository], { env: serverEnvironment });
+    const slots = { SHIPINATOR_LOCAL_SLOTS: "3" };
+    expect(await server.stop()).toBe(0);
+    server = await startServer(world, 0, slots);
+    const accepted = await Promise.all(
+      Array.from({ length: 10 }, () => server.post<RunDetail>("/v1/pipelines/counted/runs")),
+    );
+    const counts = () =>
+      existsSync(join(world.home, "counts"))
+        ? readFileSync(join(world.home, "counts"), "utf8").trim().split("\n").map(Number)
+        : [];
+    await until(() => counts().length === 3);
+    await server.kill();
+    server = await startServer(world, 0, slots);
+    while (!(await server.fetch("/readyz")).ok);
+    go();
+    for (const run of accepted) expect((await ended(server, run.id)).status).toBe("success");
+    expect([counts().length, Math.max(...counts())]).toEqual([10, 3]);
+  });
+
   it("resolves after its start what it had accepted before it was killed", async () => {
     const accepted = await Promise.all(Array.from({ length: 4 }, trigger));
     await server.kill();

@@ -71,6 +71,56 @@ describe("another process that takes a run over", () => {
     expect(bench.world.begins.size).toBe(0);
   });
 
+  it("lets what runs occupy its slots before anything that waits is claimed", async () => {
+    await using bench = await createBench(fixture);
+    const first = await bench.process({ slots: 1, script: held });
+    const running = await bench.begin(first, { build: [stepPlan("a")] });
+    const waiting = await bench.begin(first, { build: [stepPlan("b")] });
+    first.gate.freezeAfter(0);
+    const second = await bench.process({ slots: 1, script: held, idle: true });
+    const taken = await bench.store.runs.takeOverMany(first.owner, second.owner, 10);
+    expect(taken.map(({ id, claimed }) => [id, claimed.length])).toEqual([
+      [running, 1],
+      [waiting, 0],
+    ]);
+    second.orchestrator.own(taken);
+    second.orchestrator.start();
+    // Nobody has looked at the one that runs yet.
+    await second.orchestrator.reconcile([waiting], new AbortController().signal);
+    const fresh = await bench.begin(second, { build: [stepPlan("c")] });
+    expect(begunNames(bench.world)).toEqual(["a"]);
+    await second.orchestrator.reconcile([running], new AbortController().signal);
+    second.executor.finish("a");
+    await bench.quiet();
+    expect(begunNames(bench.world)).toEqual(["a", "b"]);
+    second.executor.finish("b");
+    await bench.quiet();
+    for (const id of [running, waiting, fresh]) expect((await bench.view(id)).status).toBe("success");
+  });
+
+  it("claims nothing before it has begun to, and then what waits", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ slots: 1, idle: true });
+    const runId = await bench.begin(process, { build: [stepPlan("a")] });
+    expect(begunNames(bench.world)).toEqual([]);
+    process.orchestrator.start();
+    await bench.quiet();
+    expect((await bench.view(runId)).status).toBe("success");
+  });
+
+  it("finds a run whose take-over was not answered, by its sweep", async () => {
+    await using bench = await createBench(fixture);
+    const first = await bench.process({ script: held });
+    const runId = await bench.begin(first, { build: [stepPlan("a")] });
+    first.gate.freezeAfter(0);
+    const second = await bench.process({ script: held });
+    expect(await bench.store.runs.takeOverMany(first.owner, second.owner, 10)).toHaveLength(1);
+    await second.orchestrator.sweep();
+    second.executor.finish("a");
+    await bench.quiet();
+    expect((await bench.view(runId)).status).toBe("success");
+  });
+
   it("is not disturbed by the first, when that wakes", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: held });

@@ -27,13 +27,15 @@ export function systemRoutes(app: App, context: RouteContext): void {
     config: { access: "open" },
     schema: {
       tags,
-      summary: "Whether requests are to be sent here: the database answers, and the server is not stopping",
+      summary:
+        "Whether requests are to be sent here: the database answers, the runs of the process before are taken over, and the server is not stopping",
       operationId: "readyz",
       response: answers({ 200: state }),
     },
     async handler() {
       if (context.stopping.aborted) throw new Problem("unavailable", "the server is stopping");
-      if (!(await context.ready())) throw new Problem("database_unavailable", "the database does not answer");
+      const why = await context.unreadyReason();
+      if (why !== null) throw why;
       return { status: "ready" };
     },
   });
