@@ -55,6 +55,13 @@ export function findStepAccounts(names: readonly string[], uid: number): readonl
   const twice = found.find((one, index) => found.findIndex((other) => other.uid === one.uid) !== index);
   if (twice !== undefined)
     throw refused(`${twice.name} is named twice`, "Name each account once.", "local.users");
+  const shares = found.find((one, index) => found.findIndex((other) => other.gid === one.gid) !== index);
+  if (shares !== undefined)
+    throw refused(
+      `${shares.name} has the primary group of another of these accounts, which may read what is its group's`,
+      "Give each account a group of its own.",
+      "local.users",
+    );
   return found;
 }
 

@@ -127,7 +127,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     const first = newLane(job, null);
     first.catch(() => undefined); // reported by the await below, unless the checkout fails before
     try {
-      if (spec.source !== null) await checkout(spec.source, paths);
+      if (spec.source !== null) await checkout(spec.source, paths, occupant.account);
       const to =
         source === "tree"
           ? ({ root: paths.workspace, kind: "workspace" } as const)
@@ -155,10 +155,13 @@ export function createJobs(deps: JobsDeps): Jobs {
     }
   }
 
-  async function checkout(source: SourceSpec, { workspace, objects }: JobPaths): Promise<void> {
-    const { account } = options;
-    await options.checkout(source, workspace, account === undefined ? null : objects);
-    if (account === undefined || !existsSync(objects)) return;
+  async function checkout(
+    source: SourceSpec,
+    { workspace, objects }: JobPaths,
+    account: Occupant["account"],
+  ): Promise<void> {
+    await options.checkout(source, workspace, account === null ? null : objects);
+    if (account === null || !existsSync(objects)) return;
     // The account may read what is in it, and nobody else may.
     chownSync(objects, 0, account.gid);
     chmodSync(objects, 0o750);

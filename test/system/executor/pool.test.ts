@@ -131,7 +131,7 @@ ${waitFor("go")}`,
   it("one of them canceled while it waits ends at once", async () => {
     await serve([first]);
     await project("one", `touch ${meeting}/one; ${waitFor("go")}`);
-    await project("two", "id -un");
+    await project("two", "git log --format=%s");
     const one = await trigger("one");
     await until(() => isThere("one"));
     const two = await trigger("two");
@@ -139,7 +139,22 @@ ${waitFor("go")}`,
     expect((await ended(server, two.id)).status).toBe("canceled");
     put("go");
     await succeeds(one);
-    await succeeds(await trigger("two"));
+    const again = await trigger("two");
+    await succeeds(again);
+    // Its account reads the repository's history, of which the mirror is the server's.
+    expect(await log(again, "build/s0")).toBe("first\n");
+  });
+
+  it.each([
+    [`${first},${first}`, "named twice"],
+    [`${first},root`, "other than root"],
+    ["sync,nobody", "the primary group of another"],
+  ])("have accounts that tell them apart: %s does not", async (users, words) => {
+    await serve([first]);
+    const refused = await world.shipinator(["list"], {
+      env: { SHIPINATOR_LOCAL_USERS: users, SHIPINATOR_DATA_DIR: join(world.root, "other") },
+    });
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining(words)]);
   });
 });
 
