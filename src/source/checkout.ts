@@ -15,8 +15,7 @@ import { type Shown, showHistory } from "./depth.ts";
 import { fetchCommit, treeGone } from "./fetch.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
 import type { GitResult } from "./git-process.ts";
-import { fetchLfsFiles, keepClean } from "./lfs.ts";
-import { lfsPointers } from "./lfs-pointers.ts";
+import { lfsOf } from "./lfs.ts";
 import {
   formatOf,
   type Mirror,
@@ -64,8 +63,8 @@ async function checkoutAt(
   await openMirror(mirror, room.clock);
   await prepare(target);
   const cut = await checkoutTree(room, mirror, spec, into, signal);
-  const notes = cut ? [cutNote] : [];
-  if (spec.lfs === true) await fillIn(room, mirror, spec, target, signal);
+  const pointers = await lfsOf(room, mirror, spec, target, signal);
+  const notes = [...(cut ? [cutNote] : []), ...pointers];
   if (!spec.submodules)
     return {
       notes: (await exists(join(target, ".gitmodules"))) ? [...notes, submodulesNote] : notes,
@@ -74,13 +73,6 @@ async function checkoutAt(
     checkoutAt(room, submodule, { ...into, target: path, depth: below }, signal);
   const more = await checkoutSubmodules(room, mirror, spec, target, depth, inner, signal);
   return { notes: [...notes, ...more] };
-}
-
-async function fillIn(room: Room, mirror: Mirror, spec: SourceSpec, target: string, signal?: AbortSignal) {
-  const pointers = await lfsPointers(room, mirror, spec.tree, signal);
-  if (pointers.length === 0) return;
-  await fetchLfsFiles(room, mirror, spec, pointers, target, signal);
-  await keepClean(room, mirror, target, pointers, signal);
 }
 
 const submodulesNote =

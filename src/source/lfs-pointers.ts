@@ -1,104 +1,123 @@
-/** Files of a tree that Git LFS keeps elsewhere: the tree has a pointer, a small text with digest and size. */
-import { writeFile } from "node:fs/promises";
+/**
+ * Finds the files of a tree that Git LFS keeps elsewhere. As for git-lfs, such a file has `filter=lfs` among its
+ * attributes and the text of a pointer as its content; anything else is an ordinary file.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Mirror, privatePlace } from "./mirror.ts";
+import { type Mirror, privatePlace, repositoryConfig, unusable } from "./mirror.ts";
 import type { Room } from "./room.ts";
 
 export interface LfsPointer {
-  /** Path in bytes (latin1). */
+  /** Bytes (latin1), from the tree's root. */
   readonly path: string;
-  /** Lower-case hex SHA-256 of the content. */
+  /** SHA-256 of the content, lower-case hex. */
   readonly oid: string;
+  /** Bytes of the content. */
   readonly size: number;
 }
 
-/** A pointer has at most so many bytes, and at least the other number. */
-const [longest, shortest] = [1024, 120];
+const pointer =
+  /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\noid sha256:([0-9a-f]{64})\nsize (0|[1-9]\d{0,15})\n?$/;
+/** Bytes of the shortest and the longest text that matches. */
+const [shortest, longest] = [120, 150];
 
-interface Blob {
-  readonly path: string;
-  readonly id: string;
-  readonly size: number;
+/** Null for an ordinary file. A pointer with extensions is one, too: their programs are not here. */
+export function parsePointer(content: Buffer): Pick<LfsPointer, "oid" | "size"> | null {
+  const [, oid, digits] = pointer.exec(content.toString("latin1")) ?? [];
+  const size = Number(digits);
+  return oid !== undefined && Number.isSafeInteger(size) ? { oid, size } : null;
 }
 
-/** None where no .gitattributes of the tree gives files to LFS. */
-export async function lfsPointers(
+/** Lists the pointers of a tree that is in the mirror. A tree without `filter=lfs` costs one git process. */
+export function pointersOf(
   room: Room,
   mirror: Mirror,
   tree: string,
   signal?: AbortSignal,
 ): Promise<readonly LfsPointer[]> {
-  const call = {
-    args: ["ls-tree", "-r", "-l", "-z", tree],
-    cwd: mirror.path,
-    env: { GIT_DIR: mirror.path },
-    limitMs: room.limits.localMs,
-    config: "none",
-  } as const;
-  const { stdout } = await room.git.expect(call, `the tree ${tree}`, signal);
-  const blobs = parseBlobs(stdout);
-  const attributes = blobs.filter(
-    ({ path, size }) => /(?:^|\/)\.gitattributes$/.test(path) && size < 1 << 20,
+  return room.pointers.once(`${mirror.path} ${tree}`, () => findPointers(room, mirror, tree, signal));
+}
+
+async function findPointers(room: Room, mirror: Mirror, tree: string, signal?: AbortSignal) {
+  const common = { cwd: mirror.path, limitMs: room.limits.localMs, config: "none" } as const;
+  const inMirror = { ...common, env: { GIT_DIR: mirror.path } };
+  const what = `the tree ${tree}`;
+  const attributes = ["grep", "-q", "-F", "-e", "filter=lfs", tree, "--", ":(glob)**/.gitattributes"];
+  const uses = await room.git.run({ ...inMirror, args: attributes }, signal);
+  if (uses.code === 1) return [];
+  const listed = await room.git.expect(
+    { ...inMirror, args: ["ls-tree", "-r", "-l", "-z", tree] },
+    what,
+    signal,
   );
-  const rules = await contents(room, mirror, attributes, signal);
-  if (![...rules.values()].some((text) => /\bfilter=lfs\b/.test(text))) return [];
-  const small = blobs.filter(({ size }) => size >= shortest && size <= longest);
-  const found = await contents(room, mirror, small, signal);
-  return small.flatMap(({ path, id }) => {
-    const pointer = parsePointer(found.get(id) ?? "");
-    return pointer === null ? [] : [{ path, ...pointer }];
+  const small = smallFiles(listed.stdout);
+  if (small.length === 0) return [];
+
+  await using place = await privatePlace(mirror);
+  const [names, ids, files] = ["names", "ids", "files"].map((name) => join(place.path, name)) as [
+    string,
+    string,
+    string,
+  ];
+  try {
+    await Promise.all([mkdir(files), mkdir(join(place.path, "refs"))]);
+    await Promise.all([
+      writeFile(join(place.path, "HEAD"), "ref: refs/heads/none\n"),
+      writeFile(join(place.path, "config"), repositoryConfig(mirror.format, "\tbare = false\n")),
+      writeFile(names, small.map(({ path }) => `${path}\0`).join(""), "latin1"),
+      writeFile(ids, small.map(({ blob }) => `${blob}\n`).join("")),
+    ]);
+  } catch (error) {
+    throw unusable(place.path, error);
+  }
+  // The mirror's own attributes would switch every filter off.
+  const env = { GIT_DIR: place.path, GIT_OBJECT_DIRECTORY: mirror.objects, GIT_WORK_TREE: files };
+  const own = { ...common, cwd: files, env };
+  await room.git.expect({ ...own, args: ["read-tree", tree] }, what, signal);
+  const noFile = ["-c", "core.attributesFile=/dev/null"];
+  const asked = [...noFile, "check-attr", "--cached", "-z", "--stdin", "filter"];
+  const filters = await room.git.expect({ ...own, args: asked, stdin: names }, what, signal);
+  const blobs = await room.git.expect(
+    { ...own, args: ["cat-file", "--batch", "--buffer"], stdin: ids },
+    what,
+    signal,
+  );
+  const byLfs = pathsOfLfs(filters.stdout);
+  const contents = contentsIn(blobs.stdout);
+  return small.flatMap(({ path, blob }): LfsPointer[] => {
+    const content = byLfs.has(path) ? contents.get(blob) : undefined;
+    const found = content === undefined ? null : parsePointer(content);
+    return found === null ? [] : [{ path, ...found }];
   });
 }
 
-/** `<mode> blob <id> <size>\t<path>`, symlinks and submodules left out. */
-function parseBlobs(output: Buffer): readonly Blob[] {
-  return output
+/** Regular files that are as long as a pointer. Each record is `mode type id size<TAB>path`. */
+function smallFiles(listing: Buffer) {
+  return listing
     .toString("latin1")
     .split("\0")
     .flatMap((record) => {
-      const cut = record.indexOf("\t");
-      const [mode = "", type, id = "", size] = record.slice(0, Math.max(cut, 0)).split(/ +/);
-      if (type !== "blob" || !mode.startsWith("100")) return [];
-      return [{ path: record.slice(cut + 1), id, size: Number(size) }];
+      const [, blob = "", size, path = ""] = /^100\d{3} blob (\S+) +(\d+)\t(.*)$/s.exec(record) ?? [];
+      return Number(size) >= shortest && Number(size) <= longest ? [{ path, blob }] : [];
     });
 }
 
-function parsePointer(text: string): Pick<LfsPointer, "oid" | "size"> | null {
-  if (!text.startsWith("version https://git-lfs.github.com/spec/v1\n")) return null;
-  const oid = /^oid sha256:([0-9a-f]{64})$/m.exec(text)?.[1];
-  const size = /^size (\d{1,15})$/m.exec(text)?.[1];
-  return oid === undefined || size === undefined ? null : { oid, size: Number(size) };
+/** Records are path, attribute and value. */
+function pathsOfLfs(output: Buffer): ReadonlySet<string> {
+  const words = output.toString("latin1").split("\0");
+  return new Set(words.filter((_, at) => at % 3 === 0 && words[at + 2] === "lfs"));
 }
 
-/** Blobs by their ids. */
-async function contents(
-  room: Room,
-  mirror: Mirror,
-  blobs: readonly Blob[],
-  signal?: AbortSignal,
-): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>();
-  if (blobs.length === 0) return found;
-  await using place = await privatePlace(mirror);
-  const stdin = join(place.path, "ids");
-  await writeFile(stdin, [...new Set(blobs.map(({ id }) => `${id}\n`))].join(""));
-  const call = {
-    args: ["cat-file", "--batch"],
-    cwd: mirror.path,
-    env: { GIT_DIR: mirror.path },
-    stdin,
-    limitMs: room.limits.localMs,
-    config: "none",
-  } as const;
-  const { stdout } = await room.git.run(call, signal);
-  for (let at = 0; at < stdout.length; ) {
-    const end = stdout.indexOf(0x0a, at);
+/** Records are `id blob size`, a line end, the bytes and a line end. */
+function contentsIn(output: Buffer): ReadonlyMap<string, Buffer> {
+  const contents = new Map<string, Buffer>();
+  let at = 0;
+  while (at < output.length) {
+    const end = output.indexOf(0x0a, at);
     if (end < 0) break;
-    const [id = "", type, size] = stdout.toString("latin1", at, end).split(" ");
-    at = end + 1;
-    if (type !== "blob") continue;
-    found.set(id, stdout.toString("latin1", at, at + Number(size)));
-    at += Number(size) + 1;
+    const [id = "", , size = "0"] = output.toString("latin1", at, end).split(" ");
+    contents.set(id, output.subarray(end + 1, end + 1 + Number(size)));
+    at = end + 1 + Number(size) + 1;
   }
-  return found;
+  return contents;
 }

@@ -1,164 +1,152 @@
 /**
- * Files that Git LFS keeps, by its batch API over http(s), or from the store of a repository on this machine. Nothing of
- * git-lfs need be installed. Every file is checked against the pointer's digest before it is used.
+ * Puts the files that Git LFS keeps in place of their pointers. Objects are kept with the mirror (lfs/aa/bb/<oid>) and
+ * verified whenever they are used; what a store on this machine has is not downloaded. The git of the checkout needs no
+ * git-lfs: a filter of its own, a line of shell, makes a file's pointer, so that `git status` compares like with like.
  */
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { access, appendFile, copyFile, lstat, mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { createReadStream } from "node:fs";
+import { access, appendFile, open, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { SourceSpec } from "../domain/index.ts";
-import { errorMessage, Problem } from "../kernel/index.ts";
-import { batchDownloads, type LfsDownload, type LfsRemote } from "./lfs-batch.ts";
-import type { LfsPointer } from "./lfs-pointers.ts";
+import { errorCode, Problem } from "../kernel/index.ts";
+import { type LfsPointer, pointersOf } from "./lfs-pointers.ts";
+import { findLfs, type LfsPlaces, openLfs } from "./lfs-server.ts";
+import { download, eachOf, objectIn } from "./lfs-transfer.ts";
 import { type Mirror, privatePlace, unusable } from "./mirror.ts";
-import { callIn } from "./person-repository.ts";
 import type { Room } from "./room.ts";
-import { remoteOf } from "./submodule-addresses.ts";
-import { checkUrl, quote } from "./url.ts";
+import { quote } from "./url.ts";
 
-/** Puts the files in the place of their pointers. What was fetched once stays in the mirror. */
-export async function fetchLfsFiles(
+/** Fills the checkout where the spec asks for it; answers a note where it does not and there are pointers. */
+export async function lfsOf(
   room: Room,
   mirror: Mirror,
   spec: SourceSpec,
-  pointers: readonly LfsPointer[],
+  target: string,
+  signal?: AbortSignal,
+): Promise<readonly string[]> {
+  if (spec.lfs === true) {
+    await checkoutLfs(room, mirror, spec, target, signal);
+    return [];
+  }
+  return lfsNotes((await pointersOf(room, mirror, spec.tree, signal)).length);
+}
+
+/** What a person should know where pointers stay what they are. */
+function lfsNotes(count: number): readonly string[] {
+  if (count === 0) return [];
+  const fact = count === 1 ? "1 file is a Git LFS pointer" : `${count} files are Git LFS pointers`;
+  return [`${fact}, not the content (lfs: true in the file fetches it)`];
+}
+
+/**
+ * Fills a checkout that was just written.
+ * @throws Problem source_refused (an object is nowhere, or has other bytes), source_unavailable
+ */
+async function checkoutLfs(
+  room: Room,
+  mirror: Mirror,
+  spec: SourceSpec,
   target: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const store = join(mirror.path, "lfs");
-  await mkdir(store, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw unusable(store, error);
-  });
-  const missing = new Map<string, LfsPointer>();
-  for (const pointer of pointers)
-    if (!(await exists(join(store, pointer.oid)))) missing.set(pointer.oid, pointer);
-  if (missing.size > 0) {
-    const path = spec.cloneUrl.replace(/^file:\/\//, "");
-    const wanted = [...missing.values()];
-    const rest = isAbsolute(path) ? await copyLocal(room, path, store, wanted, signal) : wanted;
-    if (rest.length > 0) await download(room, mirror, spec, rest, store, signal);
-  }
-  for (const { path, oid } of pointers) await put(join(store, oid), Buffer.from(path, "latin1"), target);
+  const pointers = await pointersOf(room, mirror, spec.tree, signal);
+  if (pointers.length === 0) return;
+  const own = join(mirror.path, "lfs");
+  const places = await findLfs(room, mirror, spec, signal);
+  const stores = [own, ...places.stores];
+  const isHere = await Promise.all(pointers.map((pointer) => hasObject(stores, pointer)));
+  await obtain(
+    room,
+    mirror,
+    places,
+    pointers.filter((_, at) => isHere[at] !== true),
+    own,
+    signal,
+  );
+  const spoiled = await fill(target, pointers, stores, signal);
+  // What was damaged where it lay has been removed there, or is passed over.
+  await obtain(room, mirror, places, spoiled, own, signal);
+  const [lost] = await fill(target, spoiled, [own], signal);
+  if (lost !== undefined)
+    throw new Problem("storage_failed", `The Git LFS object ${lost.oid} cannot be kept in ${own}`);
+  if (await exists(join(target, ".git"))) await settle(room, mirror, target, pointers, signal);
 }
 
-/** The store that git-lfs fills beside a repository's objects; what is not in it is left over. */
-async function copyLocal(
-  room: Room,
-  directory: string,
-  store: string,
-  pointers: readonly LfsPointer[],
-  signal?: AbortSignal,
-): Promise<readonly LfsPointer[]> {
-  const asked = callIn(room, directory, ["rev-parse", "--path-format=absolute", "--git-common-dir"]);
-  const common = (await room.git.run(asked, signal)).stdout.toString("utf8").trim();
-  const rest: LfsPointer[] = [];
-  for (const pointer of pointers) {
-    const { oid } = pointer;
-    const file = join(common, "lfs", "objects", oid.slice(0, 2), oid.slice(2, 4), oid);
-    if (common === "" || !(await exists(file))) rest.push(pointer);
-    else
-      await copyFile(file, join(store, `${oid}.new`)).then(() =>
-        rename(join(store, `${oid}.new`), join(store, oid)),
-      );
+async function hasObject(stores: readonly string[], { oid, size }: LfsPointer): Promise<boolean> {
+  for (const store of stores) {
+    const found = await stat(objectIn(store, oid)).catch(() => null);
+    if (found?.isFile() === true && found.size === size) return true;
   }
-  return rest;
+  return false;
 }
 
-async function download(
+async function obtain(
   room: Room,
   mirror: Mirror,
-  spec: SourceSpec,
+  { server: address }: LfsPlaces,
   pointers: readonly LfsPointer[],
   store: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const remote = await remoteFor(room, mirror, spec, signal);
-  const limit = AbortSignal.timeout(room.limits.historyMs);
-  const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
-  await using place = await privatePlace(mirror);
-  for (let at = 0; at < pointers.length; at += 100)
-    for (const found of await batchDownloads(room, remote, pointers.slice(at, at + 100), both)) {
-      const file = join(place.path, found.oid);
-      await save(found, file, both);
-      await rename(file, join(store, found.oid));
-    }
-}
-
-/** `lfs.url` of .lfsconfig, else what belongs to the repository's address. */
-async function remoteFor(
-  room: Room,
-  mirror: Mirror,
-  spec: SourceSpec,
-  signal?: AbortSignal,
-): Promise<LfsRemote> {
-  const call = {
-    args: ["config", "-z", "--blob", `${spec.tree}:.lfsconfig`, "--get", "lfs.url"],
-    cwd: mirror.path,
-    env: { GIT_DIR: mirror.path },
-    limitMs: room.limits.localMs,
-    config: "none",
-  } as const;
-  const configured = (await room.git.run(call, signal)).stdout.toString("utf8").replace(/\0.*$/s, "");
-  const path = spec.cloneUrl.replace(/^file:\/\//, "");
-  const source = isAbsolute(path) ? await remoteOf(room, path, null, signal) : spec.cloneUrl;
-  const address = configured === "" ? source : configured;
-  if (!/^https?:\/\//.test(address))
+  const [first] = pointers;
+  if (first === undefined) return;
+  if (address === null)
     throw new Problem(
-      "source_unavailable",
-      `Git LFS files of ${quote(address)} cannot be fetched: they come over https only`,
-      { remedy: "Set lfs.url to an https address in .lfsconfig, or run `git lfs fetch` in the repository." },
+      "source_refused",
+      `The Git LFS object ${first.oid} of ${quote(Buffer.from(first.path, "latin1").toString())} is not in the repository's lfs directory, and it has no remote to ask`,
+      { remedy: "Fetch it there (git lfs fetch), or name a server: lfs.url in .lfsconfig." },
     );
-  const url = checkUrl(address, room.urls);
-  const own = /\.git$/.test(url) ? `${url}/info/lfs` : `${url}.git/info/lfs`;
-  return { endpoint: configured === "" ? own : url, cloneUrl: source, credential: spec.credential ?? null };
+  const server = await openLfs(room, mirror, address, signal);
+  const unique = new Map(pointers.map((pointer) => [pointer.oid, pointer]));
+  await download(room, mirror, server, [...unique.values()], store, signal);
 }
 
-async function save(found: LfsDownload, file: string, signal: AbortSignal): Promise<void> {
+/** Answers those whose bytes no store has right. */
+async function fill(
+  target: string,
+  pointers: readonly LfsPointer[],
+  stores: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly LfsPointer[]> {
+  const spoiled: LfsPointer[] = [];
+  await eachOf(pointers, async (pointer) => {
+    signal?.throwIfAborted();
+    const file = Buffer.concat([Buffer.from(`${target}/`), Buffer.from(pointer.path, "latin1")]);
+    for (const [at, store] of stores.entries()) {
+      const object = objectIn(store, pointer.oid);
+      const copied = await copyVerified(object, file, pointer);
+      if (copied === "right") return;
+      if (copied === "wrong" && at === 0) await rm(object, { force: true });
+    }
+    spoiled.push(pointer);
+  });
+  return spoiled;
+}
+
+/** The file is there with its mode, and nobody else has it. */
+async function copyVerified(object: string, file: Buffer, { oid, size }: LfsPointer) {
+  const found = await stat(object).catch(() => null);
+  if (found?.isFile() !== true) return "absent";
+  if (found.size !== size) return "wrong";
   const hash = createHash("sha256");
-  const where = `the Git LFS file ${found.oid.slice(0, 12)} from ${new URL(found.href).origin}`;
   try {
-    const response = await fetch(found.href, { headers: found.header, signal });
-    if (!response.ok || response.body === null) throw new Error(`status ${response.status}`);
-    await pipeline(
-      Readable.fromWeb(response.body),
-      async function* (chunks: AsyncIterable<Uint8Array>) {
-        for await (const chunk of chunks) {
-          hash.update(chunk);
-          yield chunk;
-        }
-      },
-      createWriteStream(file, { mode: 0o600 }),
-    );
+    await using output = await open(file, "w");
+    for await (const chunk of createReadStream(object)) {
+      hash.update(chunk);
+      await output.writeFile(chunk);
+    }
   } catch (error) {
-    signal.throwIfAborted();
-    throw new Problem("source_unavailable", `${where} cannot be fetched: ${errorMessage(error)}`, {
-      remedy: "Try again.",
-      cause: error,
-    });
+    if (errorCode(error) === "ENOENT") return "absent";
+    throw unusable(file.toString(), error);
   }
-  if (hash.digest("hex") !== found.oid)
-    throw new Problem("source_unavailable", `${where} has other bytes than its pointer says`);
+  return hash.digest("hex") === oid ? "right" : "wrong";
 }
 
-/** git has written the pointer, so the path leads through real directories only. */
-async function put(from: string, path: Buffer, target: string): Promise<void> {
-  const file = Buffer.concat([Buffer.from(`${target}/`), path]);
-  try {
-    const { mode } = await lstat(file);
-    await rm(file);
-    await writeFile(file, "", { mode, flag: "wx" });
-    await copyFile(from, file);
-  } catch (error) {
-    throw unusable(target, error);
-  }
-}
+// Not `git lfs`, which the image need not have. Where it is set up, its `filter.lfs.process` comes first. git fills in `%f` and `%%` itself.
+const clean = `f() { t=$(mktemp) && cat >"$t" && s=$(sha256sum <"$t" | cut -c1-64) && printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\nsize %s\\n' "$s" "$(($(wc -c <"$t")))"; rm -f "$t"; }; f`;
 
-/** Makes a pointer of its input, as git-lfs does, so that git finds no difference where git-lfs is not installed. */
-const clean = `f() { t=$(mktemp) && cat >"$t" && printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\nsize %s\\n' "$(sha256sum <"$t" | cut -c1-64)" "$(wc -c <"$t" | tr -d ' ')"; rm -f "$t"; }; f`;
-
-export async function keepClean(
+/** For git the files are those of the index: their pointers, as the filter makes them. */
+async function settle(
   room: Room,
   mirror: Mirror,
   target: string,
@@ -166,14 +154,21 @@ export async function keepClean(
   signal?: AbortSignal,
 ): Promise<void> {
   const gitDirectory = join(target, ".git");
-  // Where a working directory's bytes hold as they are, so do its attributes: there no filter is used.
-  if (!(await exists(gitDirectory)) || (await exists(join(gitDirectory, "info", "attributes")))) return;
+  const attributes = join(gitDirectory, "info", "attributes");
   await using place = await privatePlace(mirror);
   const stdin = join(place.path, "paths");
-  await writeFile(stdin, Buffer.from(pointers.map(({ path }) => `${path}\0`).join(""), "latin1"));
-  await appendFile(join(gitDirectory, "config"), `[filter "lfs"]\n\tclean = ${JSON.stringify(clean)}\n`);
+  try {
+    await appendFile(join(gitDirectory, "config"), `[filter "lfs"]\n\tclean = ${JSON.stringify(clean)}\n`);
+    // Of a working directory's tree all filters are off: a later line is the stronger one.
+    const lines = pointers.map(({ path }) => `${patternOf(path)} filter=lfs\n`).join("");
+    await writeFile(stdin, pointers.map(({ path }) => `${path}\0`).join(""), "latin1");
+    if (await exists(attributes)) await appendFile(attributes, lines, "latin1");
+  } catch (error) {
+    throw unusable(gitDirectory, error);
+  }
   const call = {
-    args: ["update-index", "-q", "-z", "--stdin"],
+    // What was verified just now is not hashed again: the index has the pointer. Size and times are taken anew.
+    args: ["-c", "filter.lfs.clean=git cat-file blob :%f", "update-index", "-z", "--stdin"],
     cwd: target,
     env: { GIT_DIR: gitDirectory, GIT_WORK_TREE: target },
     stdin,
@@ -181,6 +176,12 @@ export async function keepClean(
     config: "none",
   } as const;
   await room.git.expect(call, quote(target), signal);
+}
+
+/** A path as a pattern of .gitattributes. */
+function patternOf(path: string): string {
+  const literal = `/${path}`.replace(/[*?[\\]/g, "\\$&");
+  return `"${literal.replace(/["\\]/g, "\\$&").replace(/\n/g, "\\n")}"`;
 }
 
 const exists = (path: string): Promise<boolean> =>

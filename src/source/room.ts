@@ -2,6 +2,7 @@
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { Credentials } from "./credential.ts";
 import type { Git } from "./git.ts";
+import type { LfsPointer } from "./lfs-pointers.ts";
 import type { Memo } from "./memo.ts";
 import type { UrlPolicy } from "./types.ts";
 
@@ -17,7 +18,7 @@ export interface Room {
   /** Of trees by their ids, and files of trees. */
   readonly counts: Memo<TreeCounts>;
   /** Files of a tree that are pointers of Git LFS. */
-  readonly pointers: Memo<number>;
+  readonly pointers: Memo<readonly LfsPointer[]>;
   readonly files: Memo<Buffer | null>;
   /** What starts ssh, as git has it by itself. */
   readonly ssh: string;

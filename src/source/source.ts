@@ -7,7 +7,7 @@ import { borrowed } from "./borrow.ts";
 import { checkout } from "./checkout.ts";
 import type { Credentials } from "./credential.ts";
 import { createGit } from "./git.ts";
-import { lfsPointers } from "./lfs-pointers.ts";
+import { pointersOf } from "./lfs-pointers.ts";
 import { snapshotCommit } from "./local-commit.ts";
 import { createMemo } from "./memo.ts";
 import { formatOf, mirrorAt, unusable } from "./mirror.ts";
@@ -61,7 +61,7 @@ export function createSource(options: SourceOptions): Source {
     log: options.log,
     credentials: options.credentials ?? null,
     counts: createMemo(256),
-    pointers: createMemo(256),
+    pointers: createMemo(256, (found) => found.length <= 100),
     files: createMemo(256, (bytes) => bytes === null || bytes.length <= smallFile),
     ssh: sshOf(options.environment),
     limits: { networkMs: 600_000, historyMs: 3_600_000, localMs: 600_000, packs: 64, ...options.limits },
@@ -116,8 +116,7 @@ export function createSource(options: SourceOptions): Source {
     countPointers: (at, signal) =>
       during((both) => {
         const mirror = mirrorAt(room.directory, at.repositoryId, formatOf(at.tree));
-        const count = async () => (await lfsPointers(room, mirror, at.tree, both)).length;
-        return room.pointers.once(`${at.repositoryId} ${at.tree}`, count);
+        return pointersOf(room, mirror, at.tree, both).then((found) => found.length);
       }, signal),
     tidy: (signal) => during((both) => tidyMirrors(room, both), signal),
     async [Symbol.asyncDispose]() {

@@ -2,7 +2,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer as createPlain, type RequestListener } from "node:http";
+import {
+  createServer as createPlain,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createSecure } from "node:https";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,6 +20,8 @@ export interface GitHostOptions {
   readonly accounts: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly secure?: boolean;
+  /** Asked first; true where it answers the request itself. */
+  readonly lfs?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 export interface GitHost extends AsyncDisposable {
@@ -28,6 +35,7 @@ export const certificate = fileURLToPath(new URL("./tls/first.pem", import.meta.
 export async function openGitHost(options: GitHostOptions): Promise<GitHost> {
   const asked: { path: string; login: string | null }[] = [];
   const listener: RequestListener = (request, response) => {
+    if (options.lfs?.(request, response) === true) return;
     const { pathname, searchParams } = new URL(request.url ?? "", "http://host");
     const basic = /^Basic (.*)$/.exec(request.headers.authorization ?? "")?.[1];
     const login = basic === undefined ? null : Buffer.from(basic, "base64").toString();
