@@ -117,7 +117,8 @@ export interface ExecutionSpec extends StepPlan {
 export type ExecutionStatus =
   /** `unsubmitted`: it is proven that nobody has submitted it. */
   | { readonly state: "unknown"; readonly unsubmitted?: true }
-  | { readonly state: "waiting" }
+  /** `undelivered`: it is written down, and may never have been handed out. */
+  | { readonly state: "waiting"; readonly undelivered?: true }
   | { readonly state: "begun"; readonly begunAt: Date }
   | { readonly state: "ended"; readonly outcome: Outcome };
 

@@ -121,7 +121,7 @@ export function createAttempts(
     attempt.phase = "submitted";
   }
 
-  /** Submits once more what waits: the process that wrote it down may have died before it handed it out. */
+  /** Submits once more what was written down: the process that wrote it down may have died before it handed it out. */
   async function resubmit(attempt: Attempt): Promise<void> {
     const isFound = attempt.phase === "found" && attempt.stop === null;
     if (!isFound || events.modeOf(attempt.subject.runId) !== "carry") return;
@@ -149,7 +149,8 @@ export function createAttempts(
     const status = await executor.status(attempt.handle);
     if (stopping.aborted) return;
     if (status.state === "begun") noteBegin(attempt, status.begunAt);
-    else if (status.state === "waiting") await resubmit(attempt);
+    else if (status.state === "waiting" && status.undelivered) await resubmit(attempt);
+    else if (status.state === "waiting") attempt.phase = "submitted";
     else if (status.state === "unknown") await miss(attempt, status);
     else await conclude(attempt, status.outcome);
   }

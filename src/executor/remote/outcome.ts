@@ -7,7 +7,9 @@ import type { Report, Upload } from "./types.ts";
 export function statusOf(report: Report, uploads: readonly Upload[], logBytes: number): ExecutionStatus {
   if (report.final_status !== null || report.closed_at !== null)
     return { state: "ended", outcome: outcomeOf(report, uploads, logBytes) };
-  return report.begun_at === null ? { state: "waiting" } : { state: "begun", begunAt: report.begun_at };
+  if (report.begun_at !== null) return { state: "begun", begunAt: report.begun_at };
+  const isDelivered = report.launched_at !== null || report.claimed_at !== null;
+  return isDelivered ? { state: "waiting" } : { state: "waiting", undelivered: true };
 }
 
 function outcomeOf(it: Report, uploads: readonly Upload[], logBytes: number): Outcome {
