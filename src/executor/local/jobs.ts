@@ -135,8 +135,8 @@ export function createJobs(deps: JobsDeps): Jobs {
       for (const input of spec.inputs) await options.restore(input, to);
       if (occupant.account !== null) {
         const { uid, gid } = occupant.account;
-        for (const path of [paths.workspace, paths.tmp, paths.artifacts])
-          await helper.request("own", path, `${uid}:${gid}`);
+        const trees = [paths.workspace, paths.tmp, paths.artifacts];
+        await Promise.all(trees.map((path) => helper.request("own", path, `${uid}:${gid}`)));
       }
       const lane = await first;
       if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = lane;
