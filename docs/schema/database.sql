@@ -419,6 +419,7 @@ table repositories
   updated_at timestamp with time zone not null default now()
   clone_secret text
   clone_username text
+  account_access boolean not null default true
   constraint repositories_check CHECK (((clone_username IS NULL) OR (clone_secret IS NOT NULL)))
   constraint repositories_clone_secret_check CHECK ((clone_secret ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
   constraint repositories_clone_url_check CHECK (((octet_length(clone_url) >= 1) AND (octet_length(clone_url) <= 2048)))

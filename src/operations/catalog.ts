@@ -54,6 +54,10 @@ async function visibleRepository(store: Store, caller: Caller, id: string) {
   return row;
 }
 
+/** What the server's account can read is for those who may have all projects read it. */
+const accountOf = ({ project }: Caller): "offered" | "withheld" =>
+  project === null ? "offered" : "withheld";
+
 export function repositoryOperations({ deps, caller, guard }: CallerContext): RepositoryClient {
   const checkAddress = (url: string) => givenAddress(url, deps, caller);
   const checkBranch = (branch: string | null) => (branch === null ? null : checkRef(branch));
@@ -78,6 +82,7 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
           cloneUrl,
           credential: givenCredential(cloneUrl, credential),
           defaultBranch: checkBranch(default_branch),
+          account: accountOf(caller),
         };
         const row = await store.repositories.create(repository, tell.done());
         return presentRepository(row);
@@ -103,7 +108,7 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
         const cloneUrl = clone_url === undefined ? found.clone_url : checkAddress(clone_url);
         const credential = changedCredential(found, cloneUrl, asked);
         const change = {
-          ...(clone_url === undefined ? {} : { cloneUrl }),
+          ...(clone_url === undefined ? {} : { cloneUrl, account: accountOf(caller) }),
           ...(credential === undefined ? {} : { credential }),
           ...(vcs_provider === undefined ? {} : { vcsProvider: vcs_provider }),
           ...(default_branch === undefined ? {} : { defaultBranch: checkBranch(default_branch) }),

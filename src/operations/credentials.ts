@@ -21,9 +21,10 @@ export async function openCloneCredential(
   store: Stored,
   keys: SecretKeys,
   id: RepositoryId,
-): Promise<CloneCredential> {
+): Promise<CloneCredential | null> {
   const repository = await store.repositories.get(id);
   const name = repository?.clone_secret ?? null;
+  if (repository !== null && name === null && !repository.account_access) return null;
   if (repository === null || name === null)
     throw new Problem("source_unavailable", "the repository's clone credential was taken away", {
       remedy: "Run it again.",

@@ -29,7 +29,8 @@ function dated<Row extends Dated>({ created_at, updated_at, ...rest }: Row) {
 
 export const presentProject = ({ archived_at: _removed, ...row }: ProjectRow): ProjectDetail => dated(row);
 
-export const presentRepository = (row: RepositoryRow): RepositoryDetail => dated(row);
+export const presentRepository = ({ account_access: _access, ...row }: RepositoryRow): RepositoryDetail =>
+  dated(row);
 
 export const presentSecret = (row: SecretRow): SecretDetail => dated(row);
 
@@ -39,6 +40,7 @@ export function presentPipeline({
   archived_at: _removed,
   default_branch: _branch,
   clone_secret: _secret,
+  account_access: _access,
   ...row
 }: PipelineSummaryRow): PipelineDetail {
   return dated(row);

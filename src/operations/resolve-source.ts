@@ -130,6 +130,7 @@ interface StoredSource {
   readonly repository_id: RepositoryId;
   readonly clone_url: string;
   readonly clone_secret: string | null;
+  readonly account_access: boolean;
   readonly default_branch: string | null;
 }
 
@@ -138,7 +139,7 @@ export function pipelineSourceOf(name: string, row: StoredSource): PipelineSourc
     name,
     project: row.project,
     cloneUrl: row.clone_url,
-    credential: row.clone_secret === null ? null : row.repository_id,
+    credential: row.clone_secret === null && row.account_access ? null : row.repository_id,
     defaultBranch: row.default_branch,
   };
 }

@@ -18,8 +18,11 @@ export interface CloneCredential {
 }
 
 export interface Credentials {
-  /** A repository's own. @throws Problem: it has none, or it cannot be opened */
-  of(repository: RepositoryId): Promise<CloneCredential>;
+  /**
+   * A repository's own; null: it has none, and what the account has by itself is withheld from it.
+   * @throws Problem: it was taken away, or it cannot be opened
+   */
+  of(repository: RepositoryId): Promise<CloneCredential | null>;
   /** Where a private key lies while git uses it: 0700, and no part of any backup. */
   readonly directory: string;
 }
@@ -56,6 +59,7 @@ export async function lend(lender: Lender, { url, credential }: Remote): Promise
   if (lender.credentials === null)
     throw new Problem("internal", `nobody gives the credential of the repository ${credential}`);
   const given = await lender.credentials.of(credential);
+  if (given === null) return withheld;
   if (isSshAddress(url)) return await lendKey(lender, lender.credentials.directory, given);
   if (/^https?:/.test(url)) return lendPassword(given, new URL(url).origin);
   throw new Problem(
@@ -66,6 +70,20 @@ export async function lend(lender: Lender, { url, credential }: Remote): Promise
     },
   );
 }
+
+/** Neither the account's configuration and its helpers, nor `.netrc`, keys, agents or prompts. */
+const withheld: Lent = {
+  ...nothing,
+  env: {
+    HOME: "/nonexistent",
+    XDG_CONFIG_HOME: "/nonexistent",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_ASKPASS: "",
+    GIT_SSH_COMMAND:
+      "ssh -F /dev/null -o IdentityFile=none -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes",
+  },
+};
 
 function lendPassword({ name, username, value }: CloneCredential, origin: string): Lent {
   if (/[\r\n]/.test(value) || /[\r\n]/.test(username))

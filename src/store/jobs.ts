@@ -31,7 +31,7 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
       select from job_steps s where s.job_id = j.id and s.plan ->> 'source' = 'tree'
     ) then null
     else json_build_object('repositoryId', p.repository_id, 'cloneUrl', o.clone_url,
-      'credential', case when o.clone_secret is null then null else o.id end, 'commit', r.git_sha,
+      'credential', case when o.clone_secret is null and o.account_access then null else o.id end, 'commit', r.git_sha,
       'tree', r.tree, 'submodules', coalesce((c.config ->> 'submodules')::boolean, false),
       'clone', c.config -> 'clone', 'lfs', c.config -> 'lfs') end as source,
   coalesce((

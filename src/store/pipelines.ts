@@ -68,7 +68,7 @@ export interface PipelineListFilter {
 const columns = "row.id, row.repository_id, row.name, row.trigger_type, row.created_at, row.updated_at";
 
 const summaryColumns = `${columns}, row.archived_at, project.id as project_id, project.name as project, repository.clone_url,
-  repository.default_branch, repository.clone_secret`;
+  repository.default_branch, repository.clone_secret, repository.account_access`;
 const summaryTables = `pipelines row
   join repositories repository on repository.id = row.repository_id
   join projects project on project.id = repository.project_id`;

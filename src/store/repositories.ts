@@ -15,6 +15,8 @@ export interface NewRepository {
   readonly cloneUrl: string;
   readonly defaultBranch: string | null;
   readonly credential?: CloneCredentialName | null;
+  /** `withheld`: git is not given what the server's account has by itself. */
+  readonly account?: "offered" | "withheld";
 }
 
 /** Which of the project's secrets git is given, and as whose. */
@@ -50,10 +52,11 @@ export interface RepositoryChange {
   readonly vcsProvider?: VcsProvider;
   readonly defaultBranch?: string | null;
   readonly credential?: CloneCredentialName | null;
+  readonly account?: "offered" | "withheld";
 }
 
 const columns = `row.id, row.project_id, row.vcs_provider, row.clone_url, row.default_branch,
-  row.clone_secret, row.clone_username, row.created_at, row.updated_at`;
+  row.clone_secret, row.clone_username, row.account_access, row.created_at, row.updated_at`;
 
 const ofLiving =
   "not exists (select from projects p where p.id = row.project_id and p.archived_at is not null)";
@@ -89,7 +92,10 @@ export function createRepositoryStore(database: Database): RepositoryStore {
       );
       return made[0] ?? (await find(projectId, cloneUrl)) ?? vanished("repository", cloneUrl);
     },
-    async create({ id, projectId, vcsProvider, cloneUrl, defaultBranch, credential = null }, audit) {
+    async create(
+      { id, projectId, vcsProvider, cloneUrl, defaultBranch, credential = null, account = "offered" },
+      audit,
+    ) {
       refuseUnstorable(cloneUrl, "clone_url");
       refuseUnstorable(defaultBranch ?? "", "default_branch");
       refuseUnstorable(credential?.username ?? "", "clone_username");
@@ -97,11 +103,11 @@ export function createRepositoryStore(database: Database): RepositoryStore {
       const inserting = withAudit(database, audit, async (queryable) => {
         const [made] = await queryable.query<RepositoryRow>(
           `insert into repositories as row
-             (id, project_id, vcs_provider, clone_url, default_branch, clone_secret, clone_username)
-           values ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text)
+             (id, project_id, vcs_provider, clone_url, default_branch, clone_secret, clone_username, account_access)
+           values ($1::uuid, $2::uuid, $3::text, $4::text, $5::text, $6::text, $7::text, $8::boolean)
            on conflict (id) do nothing
            returning ${columns}`,
-          [id, projectId, vcsProvider, cloneUrl, defaultBranch, secret, username],
+          [id, projectId, vcsProvider, cloneUrl, defaultBranch, secret, username, account === "offered"],
         );
         const there = made ?? (await get(id, queryable)) ?? vanished("repository", cloneUrl);
         const same =
@@ -116,7 +122,7 @@ export function createRepositoryStore(database: Database): RepositoryStore {
       });
       return await uniquely(`a repository ${cloneUrl} in this project`, inserting);
     },
-    async update(id, { cloneUrl, vcsProvider, defaultBranch, credential }, audit) {
+    async update(id, { cloneUrl, vcsProvider, defaultBranch, credential, account }, audit) {
       refuseUnstorable(cloneUrl ?? "", "clone_url");
       refuseUnstorable(defaultBranch ?? "", "default_branch");
       refuseUnstorable(credential?.username ?? "", "clone_username");
@@ -126,7 +132,8 @@ export function createRepositoryStore(database: Database): RepositoryStore {
          set clone_url = coalesce($2::text, row.clone_url), vcs_provider = coalesce($3::text, row.vcs_provider),
            default_branch = case when $4::boolean then $5::text else row.default_branch end,
            clone_secret = case when $6::boolean then $7::text else row.clone_secret end,
-           clone_username = case when $6::boolean then $8::text else row.clone_username end, updated_at = now()
+           clone_username = case when $6::boolean then $8::text else row.clone_username end,
+           account_access = coalesce($9::boolean, row.account_access), updated_at = now()
          where row.id = $1::uuid
          returning ${columns}`,
           [
@@ -138,6 +145,7 @@ export function createRepositoryStore(database: Database): RepositoryStore {
             credential !== undefined,
             credential?.secret ?? null,
             credential?.username ?? null,
+            account === undefined ? null : account === "offered",
           ],
         ),
       );

@@ -45,6 +45,7 @@ export interface RepositoryRow {
   readonly default_branch: string | null;
   /** Name of the project's secret that git is given; null: none, and what git has by itself holds. */
   readonly clone_secret: string | null;
+  readonly account_access: boolean;
   readonly clone_username: string | null;
   readonly created_at: Date;
   readonly updated_at: Date;
@@ -99,6 +100,7 @@ export interface PipelineSummaryRow extends PipelineRow {
   readonly clone_url: string;
   readonly default_branch: string | null;
   readonly clone_secret: string | null;
+  readonly account_access: boolean;
 }
 
 export interface PipelineConfigRow {
@@ -116,6 +118,7 @@ export interface RunRow {
   readonly clone_url: string;
   readonly default_branch: string | null;
   readonly clone_secret: string | null;
+  readonly account_access: boolean;
   readonly project_id: ProjectId;
   readonly project: string;
   readonly number: number;

@@ -78,6 +78,51 @@ describe("a private repository", () => {
   });
 });
 
+describe("what the server's account has by itself", () => {
+  it("opens repositories that a token of all projects registered, and none of a project's own token", async () => {
+    const environment = { ...process.env, ...world.environment } as Record<string, string>;
+    await using host: GitHost = await openGitHost({
+      root: world.root,
+      accounts: [`git:${token}`],
+      environment,
+      secure: true,
+    });
+    const directory = world.repository("app", {
+      ".shipinator.yaml": "build:\n  steps: [{ name: show, run: 'echo built' }]\n",
+    });
+    world.git(directory, "config", "--global", `http.${host.url}/.sslCAInfo`, certificate);
+    world.git(
+      directory,
+      "config",
+      "--global",
+      "credential.helper",
+      `!printf 'username=git\\npassword=${token}\\n'; :`,
+    );
+    // Certificates of the system are the server's matter, and no credential.
+    const server = await startServer(world, 0, { GIT_SSL_CAINFO: certificate });
+    const url = `${host.url}/app`;
+    await told(["pipeline", "add", url]);
+    const built = await told(["trigger", "app", "--follow"]);
+    expect(built).toContain("[build/show] built");
+    const sha = world.git(directory, "rev-parse", "HEAD");
+
+    await told(["project", "add", "others"]);
+    const others = (
+      await told(["token", "create", "theirs", "--scope", "admin", "--project", "others"])
+    ).trim();
+    const asOthers = ["--server", server.url, "--token", others.split("\n")[0] ?? ""];
+    const add = ["pipeline", "add", url, "--project", "others", "--name", "theirs", ...asOthers];
+    const refused = await world.shipinator(add);
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining("wants credentials")]);
+    expect((await world.shipinator([...add, "--no-check"])).code).toBe(0);
+    // Not even by a commit that the other project has fetched.
+    const { id } = await server.post<{ id: string }>("/v1/pipelines/theirs/runs", { sha });
+    expect(await waiting(id, "wants credentials")).toContain("wants credentials");
+    await told(["cancel", id]);
+    expect(await server.stop()).toBe(0);
+  });
+});
+
 describe("a registry's login", () => {
   it("is the project's, asked before the account's own, and names its secret where that is missing", async () => {
     const login = Buffer.from(`robot:${token}`).toString("base64");
