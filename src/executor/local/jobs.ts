@@ -162,9 +162,9 @@ export function createJobs(deps: JobsDeps): Jobs {
   ): Promise<void> {
     await options.checkout(source, workspace, account === null ? null : objects);
     if (account === null || !existsSync(objects)) return;
-    // The account may read what is in it, and nobody else may.
-    chownSync(objects, 0, account.gid);
-    chmodSync(objects, 0o750);
+    // The directory alone is the account's, so that no other may enter it; what is in it stays the server's.
+    chownSync(objects, account.uid, account.gid);
+    chmodSync(objects, 0o500);
   }
 
   /** Beside the thread, for a directory takes milliseconds on a busy disk. @throws Problem storage_failed */

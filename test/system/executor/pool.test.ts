@@ -56,6 +56,22 @@ async function succeeds(run: RunDetail): Promise<void> {
   expect([over.status, over.failure_message]).toEqual(["success", null]);
 }
 
+describe("git in a step of an account of the pool", () => {
+  it("shows the history, from objects that the account cannot write and other accounts cannot read", async () => {
+    await serve([first, second]);
+    const own = `git describe --tags; git fsck && store=$(cat .git/objects/info/alternates); find $store -writable`;
+    await project("own", `${own}; echo $store >${meeting}/store; ${waitFor("looked")}`);
+    await project("other", `${waitFor("store")}; ls $(cat ${meeting}/store) 2>/dev/null || echo closed`);
+    world.git(join(world.root, "own"), "tag", "v1");
+    const run = await trigger("own");
+    const other = await trigger("other");
+    await succeeds(other);
+    put("looked");
+    await succeeds(run);
+    expect([await log(run, "build/s0"), await log(other, "build/s0")]).toEqual(["v1\n", "closed\n"]);
+  });
+});
+
 describe("an account that moves to another project", () => {
   it("leaves no process, no file in shared directories and no HOME behind; the first project finds its HOME again", async () => {
     await serve([first]);
