@@ -16,9 +16,10 @@ import { createListener, type Listener, type TlsFiles } from "./listener.ts";
 import { type LocalSocket, listenOnSocket } from "./local-socket.ts";
 import { createLoginLimit, type LoginLimits } from "./login-limit.ts";
 import type { Metrics } from "./metrics.ts";
+import type { PlaceLimits } from "./places.ts";
 import { refuseConnection } from "./refusals.ts";
 import type { App } from "./rest/context.ts";
-import { createEventStreams, type StreamLimits } from "./rest/event-streams.ts";
+import { createEventStreams } from "./rest/event-streams.ts";
 import { sendError } from "./rest/problems.ts";
 import { addRest } from "./rest/rest.ts";
 import { mountRpc } from "./rpc/mount.ts";
@@ -36,7 +37,7 @@ export interface ApiOptions {
   readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly streams?: StreamLimits;
+  readonly streams?: PlaceLimits;
   readonly logins?: LoginLimits;
 }
 
@@ -54,7 +55,7 @@ export interface Api extends AsyncDisposable {
 const drainMs = 10_000;
 const arrivingMs = 500;
 const maxBodyBytes = 1_048_576;
-const defaultStreams: StreamLimits = { perCaller: 256, inAll: 2_000 };
+const defaultStreams: PlaceLimits = { perCaller: 256, inAll: 2_000 };
 
 const defaultLogins: LoginLimits = { atOnce: 30, perSecond: 1 };
 

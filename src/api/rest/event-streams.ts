@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
 import { type Clock, Problem } from "../../kernel/index.ts";
+import { createPlaces, type PlaceLimits } from "../places.ts";
 import type { EventStream, StreamMessage, Streams } from "./context.ts";
 
 /** A comment that keeps proxies from taking a quiet stream for a dead one, and finds readers that are gone. */
@@ -36,42 +37,21 @@ export function eventText({ event, id, data }: StreamMessage): string {
   return `${lines.join("\n")}\n\n`;
 }
 
-export interface StreamLimits {
-  /** Of one caller. */
-  readonly perCaller: number;
-  readonly inAll: number;
-}
-
-export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: StreamLimits): Streams {
-  const open = new Map<string, number>();
-  let total = 0;
-
-  function take(caller: string): void {
-    const own = open.get(caller) ?? 0;
-    if (own >= limits.perCaller || total >= limits.inAll)
-      throw new Problem("too_many_requests", `${own} streams of this token are open already`, {
-        remedy: "Close some, or use a token for each reader.",
-      });
-    open.set(caller, own + 1);
-    total += 1;
-  }
-
-  function give(caller: string): void {
-    const left = (open.get(caller) ?? 1) - 1;
-    if (left === 0) open.delete(caller);
-    else open.set(caller, left);
-    total -= 1;
-  }
+export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: PlaceLimits): Streams {
+  const places = createPlaces(limits);
 
   return {
     get count() {
-      return total;
+      return places.count;
     },
     admit(caller) {
       if (stopping.aborted)
         throw new Problem("unavailable", "the server is stopping", { remedy: "Come again." });
-      take(caller);
-      return () => give(caller);
+      const release = places.acquire(caller);
+      if (release !== null) return release;
+      throw new Problem("too_many_requests", "Too many streams of this token, or of all, are open already.", {
+        remedy: "Close some, or use a token for each reader.",
+      });
     },
     open(request, reply): EventStream {
       const leave = this.admit(request.callerKey);
