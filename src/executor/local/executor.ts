@@ -28,7 +28,7 @@ import {
 } from "./prologue.ts";
 import { thisHierarchies } from "./rungs/hierarchy.ts";
 import { chooseLadder, type Ladder } from "./rungs/ladder.ts";
-import { secretsFor } from "./secrets.ts";
+import { hasSecrets, secretsFor } from "./secrets.ts";
 import { neverBegan } from "./settle.ts";
 
 export interface LocalExecutor extends Executor {
@@ -280,7 +280,8 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       const paths = jobPaths(options.directory, spec.job);
       const root = spec.source === "tree" ? paths.workspace : paths.artifacts;
       const owner = jobs.occupantOf(spec.job).account?.uid;
-      return findOutputs(root, wanted, { signal, ...(owner === undefined ? {} : { owner }) });
+      const finding = { signal, hideNames: hasSecrets(spec) };
+      return findOutputs(root, wanted, { ...finding, ...(owner === undefined ? {} : { owner }) });
     },
     close,
     watch(signal, listener) {

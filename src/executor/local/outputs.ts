@@ -29,6 +29,8 @@ export interface Finding {
    * take 100 million of an ordinary pattern.
    */
   readonly maxSteps?: number;
+  /** Keeps names that a step chose out of messages: in a run with secrets one of them may be a secret's value. */
+  readonly hideNames?: boolean;
 }
 
 /** @throws the signal's reason on abort */
@@ -38,8 +40,8 @@ export async function findOutputs(
   finding: Finding = {},
 ): Promise<readonly FoundOutput[]> {
   const found: FoundOutput[] = [];
-  const { maxSteps = defaultMaxSteps, signal } = finding;
-  const effort: Effort = { steps: 0, maxSteps, signal };
+  const { maxSteps = defaultMaxSteps, hideNames = false, signal } = finding;
+  const effort: Effort = { steps: 0, maxSteps, hideNames, signal };
   for (const output of wanted) found.push(await findOutput(root, output, finding.owner, effort));
   return found;
 }
@@ -48,6 +50,7 @@ export async function findOutputs(
 interface Effort {
   steps: number;
   readonly maxSteps: number;
+  readonly hideNames: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -90,7 +93,8 @@ async function findOutput(
     return listed(files, "bundle", `${output.path} is an empty directory`);
   }
   if (literal.kind === "other") return missing(`${output.path} is neither a file nor a directory`);
-  if (!isPattern(path)) return missing(`no file matches ${output.path}; ${await similar(realRoot, path)}`);
+  if (!isPattern(path))
+    return missing(`no file matches ${output.path}; ${await similar(realRoot, path, effort)}`);
 
   const prefix = literalPrefix(path);
   const base = await lookAt(realRoot, prefix);
@@ -99,7 +103,7 @@ async function findOutput(
   return listed(
     files,
     "by count",
-    `no file matches ${output.path}; ${await similar(realRoot, join(prefix, "*"))}`,
+    `no file matches ${output.path}; ${await similar(realRoot, join(prefix, "*"), effort)}`,
   );
 
   function listed(
@@ -181,7 +185,9 @@ async function filesBelow(walk: Walk, effort: Effort): Promise<readonly string[]
       else if (!matches(pattern, progress, entry.name)) continue;
       else if (entry.isFile() || (entry.isSymbolicLink() && (await lookAt(realRoot, path)).kind === "file")) {
         if (path.includes("\ufffd"))
-          return { fault: `holds a file whose name is not UTF-8: ${JSON.stringify(path)}` };
+          return {
+            fault: `holds a file whose name is not UTF-8${effort.hideNames ? "" : `: ${JSON.stringify(path)}`}`,
+          };
         if (files.length >= fileLimit)
           return { fault: `means more than ${fileLimit} files; name fewer, or pack them in the step` };
         files.push(path);
@@ -237,7 +243,7 @@ async function list(real: string): Promise<Dirent[]> {
 }
 
 /** What is there instead: the nearest directory that exists, and some of what it holds. */
-async function similar(realRoot: string, path: string): Promise<string> {
+async function similar(realRoot: string, path: string, { hideNames }: Effort): Promise<string> {
   let directory = dirname(path);
   let seen = await lookAt(realRoot, directory);
   while (directory !== "." && seen.kind !== "directory") {
@@ -250,6 +256,8 @@ async function similar(realRoot: string, path: string): Promise<string> {
     .sort((a, b) => distance(a, basename(path)) - distance(b, basename(path)) || (a < b ? -1 : 1));
   const where = directory === "." ? "the workspace" : `${relative(realRoot, join(realRoot, directory))}/`;
   if (names.length === 0) return `${where} is empty`;
+  if (hideNames)
+    return `${where} holds ${names.length === 1 ? "one name" : `${names.length} names`}, not shown because the run has secrets`;
   return `${where} holds: ${names.slice(0, 5).join(", ")}${names.length > 5 ? ` and ${names.length - 5} more` : ""}`;
 }
 

@@ -3,6 +3,10 @@ import type { ExecutionSpec } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { LocalPorts, StepSecrets } from "./options.ts";
 
+/** Reports whether the step or another one of its run names a secret. */
+export const hasSecrets = (spec: Pick<ExecutionSpec, "job" | "secrets">): boolean =>
+  spec.secrets.length > 0 || (spec.job.runSecrets ?? []).length > 0;
+
 /**
  * The step's secrets; or why there is one that cannot be had, for a person.
  * @throws Problem database_unavailable, after which it is tried again
@@ -11,8 +15,7 @@ export async function secretsFor(
   spec: Pick<ExecutionSpec, "job" | "secrets">,
   { secrets }: Pick<LocalPorts, "secrets">,
 ): Promise<StepSecrets | string> {
-  if (spec.secrets.length === 0 && (spec.job.runSecrets ?? []).length === 0)
-    return { variables: {}, masked: [] };
+  if (!hasSecrets(spec)) return { variables: {}, masked: [] };
   try {
     return await secrets(spec);
   } catch (error) {

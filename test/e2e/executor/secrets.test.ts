@@ -99,6 +99,26 @@ describe("a step with secrets", () => {
     expect(log).toBe("***\n[]\n");
   });
 
+  it.each([
+    ["its own", secrets, {}],
+    ["its run's", {}, { runSecrets: ["TOKEN"] }],
+  ])("names no file of the workspace in a message about outputs: with %s secrets", async (_, own, run) => {
+    await using world = makeWorld();
+    const open = await world.open(run);
+    const spec = await world.submit(open, "mkdir d && >d/NewSecretAb12CdEf34", own);
+    await world.ended(spec);
+    const output = { name: "it", type: "binary" as const, ref: null, required: true };
+    const paths = ["d/nothing", "d/*.tgz", "nowhere/x"];
+    const wanted = paths.map((path) => ({ ...output, path }));
+    const found = await world.executor.outputs(spec, wanted, new AbortController().signal);
+    const hidden = "holds one name, not shown because the run has secrets";
+    expect(found).toMatchObject([
+      { message: `no file matches d/nothing; d/ ${hidden}` },
+      { message: `no file matches d/*.tgz; d/ ${hidden}` },
+      { message: `no file matches nowhere/x; the workspace ${hidden.replace("one name", "2 names")}` },
+    ]);
+  });
+
   it("does not begin when one of them cannot be had", async () => {
     await using own = makeWorld({
       secrets: () =>
