@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defaultDataDirectory } from "./kernel/index.ts";
+import { aliveBy, runningServer } from "./running-server.ts";
 
 export interface FindOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -9,6 +10,7 @@ export interface FindOptions {
   readonly home: string;
   readonly configFile: string | null;
   readonly uid: number;
+  readonly kill: (pid: number, signal: 0) => void;
 }
 
 /** @returns null where none runs, or this account may not read its token */
@@ -19,12 +21,11 @@ export async function findServer(options: FindOptions): Promise<{
 } | null> {
   const dataDir = await dataDirectoryOf(options);
   if (dataDir === null) return null;
+  const found = await runningServer(dataDir, aliveBy(options.kill));
+  if (found === null) return null;
   try {
-    const found: unknown = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
     const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
-    if (typeof found !== "object" || found === null || !("url" in found)) return null;
-    const socket = "socket" in found && typeof found.socket === "string" ? found.socket : null;
-    return { url: String(found.url), token, socket };
+    return { url: found.url, token, socket: found.socket };
   } catch {
     // Nothing there, or nothing for this account: the command goes on without a server.
     return null;

@@ -63,7 +63,7 @@ const program = createProgram({
   },
   async findServer({ configFile }) {
     const { findServer } = await import("./find-server.ts");
-    return await findServer({ environment, cwd, home, configFile, uid: host.uid });
+    return await findServer({ environment, cwd, home, configFile, uid: host.uid, kill: host.kill });
   },
   async startServer({ configFile }) {
     keepRoomSmall();

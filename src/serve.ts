@@ -15,6 +15,7 @@ import {
   type Operations,
   type StepAccount,
 } from "./operations/index.ts";
+import { aliveBy, runningServer, serverFile } from "./running-server.ts";
 
 export interface ServeOptions extends Omit<AppOptions, "mode"> {
   readonly version: string;
@@ -31,7 +32,6 @@ export interface Server extends AsyncDisposable {
 }
 
 /** Where commands on the same machine find the server and its admin's token. */
-const serverFile = "server.json";
 const socketFile = "server.sock";
 const adminTokenFile = "admin-token";
 
@@ -40,6 +40,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
   const appOptions: AppOptions = { ...options, mode: "serve" };
   const config = await settingsOf(appOptions);
   refuseUnsafe(config, options.host.uid);
+  await refuseSecond(config.dataDir, options.host);
   const log = createLogger({
     level: config.logLevel ?? "info",
     destination: { write: options.host.writeLog },
@@ -164,6 +165,20 @@ function forgetAnnouncement(path: string, own: string, socket: string | null): v
   } catch {
     // It is gone already, or cannot be read: whoever reads it next finds that nobody listens there.
   }
+}
+
+/** @throws Problem environment */
+async function refuseSecond(dataDir: string, { kill }: ServeOptions["host"]): Promise<void> {
+  const running = await runningServer(dataDir, aliveBy(kill));
+  if (running === null) return;
+  throw new Problem(
+    "environment",
+    `A server of this data directory runs already: process ${running.pid}, ${running.url}.`,
+    {
+      place: dataDir,
+      remedy: `End it with \`kill ${running.pid}\`, or name another data directory with SHIPINATOR_DATA_DIR.`,
+    },
+  );
 }
 
 /** @throws Problem server_config_invalid */

@@ -44,7 +44,14 @@ describe("a server is refused", () => {
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining(absent)]);
     const server = await startServer(world);
     const taken = await refusal({ SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${portOf(server)}` });
-    expect([taken.code, taken.stderr]).toEqual([3, expect.stringContaining("Another program listens there")]);
+    expect([taken.code, taken.stderr]).toEqual([
+      3,
+      expect.stringContaining("A server of this data directory runs already"),
+    ]);
+    const elsewhere = { SHIPINATOR_DATA_DIR: join(world.root, "elsewhere") };
+    const busy = await refusal({ ...elsewhere, SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${portOf(server)}` });
+    expect([busy.code, busy.stderr]).toEqual([3, expect.stringContaining("Another program listens there")]);
+    expect((await world.shipinator(["whoami"])).stdout).toContain("admin");
     expect((await server.fetch("/readyz")).status).toBe(200);
     expect(await server.stop()).toBe(0);
   });

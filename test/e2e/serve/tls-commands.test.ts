@@ -44,6 +44,8 @@ describe("commands on the server's own machine", () => {
 
   it("find it again after the server was killed and started anew; a stop removes it", async () => {
     await server.kill();
+    // What it has left is no server: commands look into the data directory themselves.
+    expect(JSON.parse((await world.succeed(["list", "-o", "json"])).stdout)).toEqual([]);
     server = await startServer(world, 0, tls);
     expect(JSON.parse((await world.succeed(["list", "-o", "json"])).stdout)).toEqual([]);
     expect(await server.stop()).toBe(0);
