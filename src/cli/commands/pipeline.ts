@@ -14,6 +14,7 @@ import { pipelineWords } from "../printed.ts";
 import { withReader } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
+import { whileWaiting } from "../watch/waiting.ts";
 
 export interface AddArguments {
   readonly repository: string;
@@ -124,11 +125,14 @@ async function check(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const { pipeline_file_problem: problem } = await client.repositories.check(id, signal);
+    const waiting = { label: "reading the repository", asked: signal };
+    const { pipeline_file_problem: problem } = await whileWaiting(context, waiting, () =>
+      client.repositories.check(id, signal),
+    );
     if (problem !== null) note(context, `no run can use the pipeline file yet: ${problem}`);
   } catch (error) {
     const { code, message, remedy, cause } = Problem.from(error);
-    throw new Problem(code, `The repository was not registered, because no run could use it: ${message}`, {
+    throw new Problem(code, `The repository was not registered: ${message}`, {
       remedy: `${remedy === undefined ? "" : `${remedy} `}To register it all the same, add --no-check.`,
       cause,
     });
