@@ -16,6 +16,7 @@ export interface PiecePattern {
   readonly least: number;
   /** Whether the piece between these two places says anything. Indentation is no secret. */
   readonly isTelling: (from: number, to: number) => boolean;
+  readonly hasTextColumn: boolean;
 }
 
 /** Encoded text that is shorter is no evidence. */
@@ -38,9 +39,9 @@ export function maskPatterns(values: readonly string[]): MaskPatterns {
       }
     }
     const bytes = Buffer.from(value, "utf8");
-    for (const { written } of encodings) {
+    for (const { written, hasTextColumn = false } of encodings) {
       for (const text of written(bytes)) {
-        if (text.length >= shortestPieces) pieces.set(text, pieceOf(text, bytes));
+        if (text.length >= shortestPieces) pieces.set(text, pieceOf(text, bytes, hasTextColumn));
         else if (text.length >= shortestEncoded) for (const broken of brokenForms(text)) wholes.add(broken);
       }
     }
@@ -66,11 +67,12 @@ function brokenForms(text: string): readonly string[] {
   return [text, ...broken];
 }
 
-function pieceOf(text: string, bytes: Buffer): PiecePattern {
+function pieceOf(text: string, bytes: Buffer, hasTextColumn: boolean): PiecePattern {
   const scale = bytes.length / text.length;
   const isDocument = bytes.includes("\n");
   return {
     text,
+    hasTextColumn,
     least: Math.min(text.length, Math.ceil(leastBytes / scale)),
     isTelling: (from, to) =>
       !isDocument || isTelling(bytes.toString("utf8", Math.floor(from * scale), Math.ceil(to * scale))),

@@ -26,6 +26,8 @@ export const keyAt = (text: Buffer, at: number): number => text.readInt32BE(at);
 /** Eight characters in a row hold at least one place of these, with all four bytes of its key. */
 const stride = 5;
 const sureLength = stride + keyLength - 1;
+/** Four blanks: they are everywhere. */
+const blanks = 0x20202020;
 /** A key that is at more places says little; its neighbours say more. */
 const mostPlaces = 8;
 
@@ -43,6 +45,7 @@ export function createPieceFinder(patterns: readonly PiecePattern[]): PieceFinde
     grams.add(bytes);
     for (let at = 0; at + keyLength <= bytes.length; at += stride) {
       const key = keyAt(bytes, at);
+      if (key === blanks) continue;
       const known = places.get(key);
       if (known === undefined) places.set(key, [{ pattern, bytes, at }]);
       else if (known.length < mostPlaces) known.push({ pattern, bytes, at });
@@ -98,7 +101,20 @@ function around({ pattern, bytes, at: offset }: Place, text: Buffer, at: number,
   const after = forward(bytes, offset + keyLength, text, at + keyLength);
   const isSecret =
     after.offset - before.offset >= pattern.least && pattern.isTelling(before.offset, after.offset);
-  return { start: before.at, end: after.at, isOpen: after.isOpen, isSecret };
+  const match = { start: before.at, end: after.at, isOpen: after.isOpen, isSecret };
+  return isSecret && pattern.hasTextColumn && !after.isOpen ? withTextColumn(match, text) : match;
+}
+
+/** Behind the last bytes of a value in a line of a dump: those that follow, a gap, and all of them as text. */
+const textColumn = /^[0-9a-f]*(?: +[0-9a-f]+)* {2,}[^\r\n]{1,18}(?=\r?\n)/i;
+const openTextColumn = /^[0-9a-f]*(?: +[0-9a-f]+)*(?: *| {2,}[^\r\n]{1,18}\r?)$/i;
+const longestRest = 160;
+
+/** The column shows the value once more, at whatever place of the line it begins. */
+function withTextColumn(match: Match, text: Buffer): Match {
+  const rest = text.toString("latin1", match.end, match.end + longestRest);
+  if (rest.length < longestRest && openTextColumn.test(rest)) return { ...match, isOpen: true };
+  return { ...match, end: match.end + (textColumn.exec(rest)?.[0].length ?? 0) };
 }
 
 /** So many characters must go on behind a line break, that its next line is not taken for more of the value by chance. */
@@ -116,17 +132,28 @@ function forward(bytes: Buffer, from: number, text: Buffer, start: number) {
     if (at === text.length) return { offset, at, isOpen: true };
     const rest = text.toString("latin1", at, at + 64);
     if (at + rest.length === text.length && openBreak.test(rest)) return { offset, at, isOpen: true };
-    let next = offset;
-    while (next < bytes.length && isSeparator(bytes[next])) next += 1;
-    const wanted = bytes.subarray(next, next + leastBehindBreak);
-    const jump = breaks
-      .map((pattern) => at + (pattern.exec(rest)?.[0].length ?? 0))
-      .find((to) => to > at && wanted.indexOf(text.subarray(to, to + wanted.length)) === 0);
-    if (jump === undefined || wanted.length === 0) return { offset, at, isOpen: false };
-    if (jump + wanted.length > text.length) return { offset, at, isOpen: true };
-    at = jump;
-    offset = next;
+    const jump = jumpBehindBreak(bytes, offset, text, at, rest);
+    if (jump === null) return { offset, at, isOpen: false };
+    if (jump.isOpen) return { offset, at, isOpen: true };
+    ({ at, offset } = jump);
   }
+}
+
+function jumpBehindBreak(bytes: Buffer, from: number, text: Buffer, start: number, rest: string) {
+  const ends = breaks
+    .map((pattern) => start + (pattern.exec(rest)?.[0].length ?? 0))
+    .filter((to) => to > start);
+  if (ends.length === 0) return null;
+  // A comma or a colon separates encoded bytes, or is one of the value's own characters.
+  for (const isPassed of [isSeparator, isBlank]) {
+    let offset = from;
+    while (offset < bytes.length && isPassed(bytes[offset])) offset += 1;
+    const wanted = bytes.subarray(offset, offset + leastBehindBreak);
+    if (wanted.length === 0) continue;
+    const at = ends.find((to) => wanted.indexOf(text.subarray(to, to + wanted.length)) === 0);
+    if (at !== undefined) return { at, offset, isOpen: at + wanted.length > text.length };
+  }
+  return null;
 }
 
 /** Backward only blanks and line breaks are passed: what begins in a line with a column of offsets is found there. */

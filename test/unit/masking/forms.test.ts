@@ -104,12 +104,12 @@ const encoded: readonly Sample[] = [
   [
     "xxd",
     "00000000: 6f6e 652d 6c6f 6e67 2d73 6563 7265 742d  one-long-secret-\n00000010: 6f66 2d6d 6f72 652d 7468 616e 2d61 2d6c  of-more-than-a-l\n00000020: 696e 653a 2051 3766 2f2b 7839 5a6b 327e  ine: Q7f/+x9Zk2~\n",
-    "00000000: ***  ***\n",
+    "00000000: ***\n",
   ],
   [
     "xxd -u",
     "00000000: 6F6E 652D 6C6F 6E67 2D73 6563 7265 742D  one-long-secret-\n00000010: 6F66 2D6D 6F72 652D 7468 616E 2D61 2D6C  of-more-than-a-l\n00000020: 696E 653A 2051 3766 2F2B 7839 5A6B 327E  ine: Q7f/+x9Zk2~\n",
-    "00000000: ***  ***\n",
+    "00000000: ***\n",
   ],
   [
     "xxd -i",
@@ -149,7 +149,77 @@ const encoded: readonly Sample[] = [
   [
     "hexdump -C",
     "00000000  6f 6e 65 2d 6c 6f 6e 67  2d 73 65 63 72 65 74 2d  |one-long-secret-|\n00000010  6f 66 2d 6d 6f 72 65 2d  74 68 61 6e 2d 61 2d 6c  |of-more-than-a-l|\n00000020  69 6e 65 3a 20 51 37 66  2f 2b 78 39 5a 6b 32 7e  |ine: Q7f/+x9Zk2~|\n00000030\n",
-    "00000000  ***  |***|\n00000030\n",
+    "00000000  ***\n00000030\n",
+  ],
+  [
+    "od",
+    "0000000 067157 026545 067554 063556 071455 061545 062562 026564\n0000020 063157 066455 071157 026545 064164 067141 060455 066055\n0000040 067151 035145 050440 063067 025457 034570 065532 077062\n0000060\n",
+    "0000000 ***\n0000060\n",
+  ],
+  [
+    "od, behind a character",
+    "0000000 067570 062556 066055 067157 026547 062563 071143 072145\n0000020 067455 026546 067555 062562 072055 060550 026556 026541\n0000040 064554 062556 020072 033521 027546 074053 055071 031153\n0000060 000176\n0000061\n",
+    "0000000 067570 ***\n0000060 000176\n0000061\n",
+  ],
+  [
+    "od -c",
+    "0000000   o   n   e   -   l   o   n   g   -   s   e   c   r   e   t   -\n0000020   o   f   -   m   o   r   e   -   t   h   a   n   -   a   -   l\n0000040   i   n   e   :       Q   7   f   /   +   x   9   Z   k   2   ~\n0000060\n",
+    "0000000   ***\n0000060\n",
+  ],
+  [
+    "od -a",
+    "0000000   o   n   e   -   l   o   n   g   -   s   e   c   r   e   t   -\n0000020   o   f   -   m   o   r   e   -   t   h   a   n   -   a   -   l\n0000040   i   n   e   :  sp   Q   7   f   /   +   x   9   Z   k   2   ~\n0000060\n",
+    "0000000   ***\n0000060\n",
+  ],
+  [
+    "od -d",
+    "0000000 28271 11621 28524 26478 29485 25445 25970 11636\n0000020 26223 27949 29295 11621 26740 28257 24877 27693\n0000040 28265 14949 20768 26167 11055 14712 27482 32306\n0000060\n",
+    "0000000 ***\n0000060\n",
+  ],
+  [
+    "od -tx4",
+    "0000000 2d656e6f 676e6f6c 6365732d 2d746572\n0000020 6d2d666f 2d65726f 6e616874 6c2d612d\n0000040 3a656e69 66375120 39782b2f 7e326b5a\n0000060\n",
+    "0000000 ***\n0000060\n",
+  ],
+  [
+    "od -tx8",
+    "0000000 676e6f6c2d656e6f 2d7465726365732d\n0000020 2d65726f6d2d666f 6c2d612d6e616874\n0000040 663751203a656e69 7e326b5a39782b2f\n0000060\n",
+    "0000000 ***\n0000060\n",
+  ],
+  [
+    "od -tx1z",
+    "0000000 6f 6e 65 2d 6c 6f 6e 67 2d 73 65 63 72 65 74 2d  >one-long-secret-<\n0000020 6f 66 2d 6d 6f 72 65 2d 74 68 61 6e 2d 61 2d 6c  >of-more-than-a-l<\n0000040 69 6e 65 3a 20 51 37 66 2f 2b 78 39 5a 6b 32 7e  >ine: Q7f/+x9Zk2~<\n0000060\n",
+    "0000000 ***\n0000060\n",
+  ],
+  [
+    "hexdump -x",
+    "0000000    6e6f    2d65    6f6c    676e    732d    6365    6572    2d74\n0000010    666f    6d2d    726f    2d65    6874    6e61    612d    6c2d\n0000020    6e69    3a65    5120    6637    2b2f    3978    6b5a    7e32\n0000030\n",
+    "0000000    ***\n0000030\n",
+  ],
+  [
+    "hexdump -d",
+    "0000000   28271   11621   28524   26478   29485   25445   25970   11636\n0000010   26223   27949   29295   11621   26740   28257   24877   27693\n0000020   28265   14949   20768   26167   11055   14712   27482   32306\n0000030\n",
+    "0000000   ***\n0000030\n",
+  ],
+  [
+    "hexdump -o",
+    "0000000  067157  026545  067554  063556  071455  061545  062562  026564\n0000010  063157  066455  071157  026545  064164  067141  060455  066055\n0000020  067151  035145  050440  063067  025457  034570  065532  077062\n0000030\n",
+    "0000000  ***\n0000030\n",
+  ],
+  [
+    "hexdump -c",
+    "0000000   o   n   e   -   l   o   n   g   -   s   e   c   r   e   t   -\n0000010   o   f   -   m   o   r   e   -   t   h   a   n   -   a   -   l\n0000020   i   n   e   :       Q   7   f   /   +   x   9   Z   k   2   ~\n0000030\n",
+    "0000000   ***\n0000030\n",
+  ],
+  [
+    "xxd -e",
+    "00000000: 2d656e6f 676e6f6c 6365732d 2d746572  one-long-secret-\n00000010: 6d2d666f 2d65726f 6e616874 6c2d612d  of-more-than-a-l\n00000020: 3a656e69 66375120 39782b2f 7e326b5a  ine: Q7f/+x9Zk2~\n",
+    "00000000: ***\n",
+  ],
+  [
+    "xxd -b",
+    "00000000: 01101111 01101110 01100101 00101101 01101100 01101111  one-lo\n00000006: 01101110 01100111 00101101 01110011 01100101 01100011  ng-sec\n0000000c: 01110010 01100101 01110100 00101101 01101111 01100110  ret-of\n00000012: 00101101 01101101 01101111 01110010 01100101 00101101  -more-\n00000018: 01110100 01101000 01100001 01101110 00101101 01100001  than-a\n0000001e: 00101101 01101100 01101001 01101110 01100101 00111010  -line:\n00000024: 00100000 01010001 00110111 01100110 00101111 00101011   Q7f/+\n0000002a: 01111000 00111001 01011010 01101011 00110010 01111110  x9Zk2~\n",
+    "00000000: ***\n",
   ],
   [
     "Python list of bytes",
@@ -230,6 +300,37 @@ describe("a line of an encoding is masked by itself", () => {
       const left = masked("hunter2-x", `${text}\n`, 3).split("***");
       expect(left, text).toHaveLength(2);
       expect(Buffer.from(left.join(""), "base64").toString("latin1")).not.toMatch(/unte|nter|ter2|er2-/);
+    }
+  });
+});
+
+describe("a dump of something that a value is a part of", () => {
+  const key = "ghp_Zz91QkWmN4tRbX7pLs2VdY8c";
+  const lines = (text: string) => text.match(/.{1,16}/gs) ?? [];
+  const hex = (line: string) => Buffer.from(line).toString("hex");
+  const grouped = (line: string) => (hex(line).match(/.{1,4}/g) ?? []).join(" ").padEnd(39);
+  const single = (line: string) => (hex(line).match(/../g) ?? []).join(" ").padEnd(47);
+  const apart = (line: string) => [...line].map((one) => one.padStart(3)).join(" ");
+  const dump = (text: string, print: (line: string) => string) =>
+    lines(text)
+      .map((line, at) => `${(at * 16).toString(16).padStart(8, "0")}: ${print(line)}\n`)
+      .join("");
+  it.each([
+    ["xxd", (line: string) => `${grouped(line)}  ${line}`],
+    ["xxd -g1", (line: string) => `${single(line)}  ${line}`],
+    ["hexdump -C", (line: string) => `${single(line)}  |${line}|`],
+    ["od -tx1z", (line: string) => `${single(line)}  >${line}<`],
+    ["od -c", apart],
+  ] as const)("of %s shows no four characters of it, at whatever place of a line it begins", (_, print) => {
+    for (let before = 0; before < 16; before += 1) {
+      const text = dump(`${"-".repeat(before)}${key} --end--`, print);
+      for (const length of [1, 5, 1_000]) {
+        const left = masked(key, text, length);
+        const shown = Array.from({ length: key.length - 3 }, (__, at) => key.slice(at, at + 4));
+        const parts = shown.flatMap((part) => [part, hex(part), single(part).trim(), apart(part)]);
+        expect(parts.filter((part) => left.includes(part))).toEqual([]);
+        expect(left).toContain("***");
+      }
     }
   });
 });
