@@ -22,29 +22,50 @@ export interface CommitRecord {
 }
 
 export interface Tag {
-  /** `refs/tags/…`. */
+  /** `refs/tags/…`, its bytes as latin1: git allows names that are not UTF-8. */
   readonly name: string;
   /** The tag's own object, or the commit's. */
   readonly id: string;
   readonly commit: string;
 }
 
-/** The format of `git for-each-ref` that `parseTags` reads. */
-export const tagFormat = "%(objectname) %(*objectname) %(refname)";
+/** The arguments of git that print what `peeledTags` reads. It follows a tag of a tag down to the commit. */
+export const listTags = ["show-ref", "--tags", "--dereference"] as const;
 
-export function parseTags(text: string): readonly Tag[] {
+/** The tags among the refs that git lists. Names are bytes, so `text` is latin1. */
+export function peeledTags(text: string): readonly Tag[] {
+  const tags = new Map<string, Tag>();
+  for (const line of text.split("\n")) {
+    const [, id, name, peeled] = /^(\S+) (refs\/tags\/.+?)(\^\{\})?$/.exec(line) ?? [];
+    if (id === undefined || name === undefined) continue;
+    tags.set(name, { name, id: (peeled && tags.get(name)?.id) || id, commit: id });
+  }
+  return [...tags.values()];
+}
+
+/** The arguments of git that print the names of the tags that point into the history of a commit. */
+export const namesOfTags = (commit: string) =>
+  ["for-each-ref", `--merged=${commit}`, "--format=%(refname)", "refs/tags"] as const;
+
+/** The tags with these names, one name a line. A tag of a blob or tree points into no history, so git names none. */
+export function tagsNamed(tags: readonly Tag[], names: string): readonly Tag[] {
+  const wanted = new Set(names.split("\n"));
+  return tags.filter(({ name }) => wanted.has(name));
+}
+
+function recordedTags(text: string): readonly Tag[] {
   return text.split("\n").flatMap((line) => {
-    const [, id, peeled, name] = /^(\S+) (\S*) (refs\/tags\/.+)$/.exec(line) ?? [];
-    if (id === undefined || name === undefined) return [];
-    return [{ name, id, commit: peeled === undefined || peeled === "" ? id : peeled }];
+    const [, id, commit, name] = /^(\S+) (\S+) (refs\/tags\/.+)$/.exec(line) ?? [];
+    return id === undefined || commit === undefined || name === undefined ? [] : [{ name, id, commit }];
   });
 }
 
 /** The content of `packed-refs`; git wants it sorted by bytes. */
-export function packedRefs(tags: readonly Tag[]): string {
-  const sorted = tags.toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+export function packedRefs(tags: readonly Tag[]): Buffer {
+  const bytes = ({ name }: Tag) => Buffer.from(name, "latin1");
+  const sorted = tags.toSorted((a, b) => Buffer.compare(bytes(a), bytes(b)));
   const lines = sorted.map(({ name, id, commit }) => `${id} ${name}\n${id === commit ? "" : `^${commit}\n`}`);
-  return `# pack-refs with: peeled fully-peeled sorted \n${lines.join("")}`;
+  return Buffer.from(`# pack-refs with: peeled fully-peeled sorted \n${lines.join("")}`, "latin1");
 }
 
 export const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -58,12 +79,12 @@ export async function recordOf(mirror: Mirror, commit: string): Promise<CommitRe
   const [tree = "", cuts, tags, seen] = (text ?? "").trim().split("\n");
   if (!isCommitId(tree)) return null;
   if (cuts === undefined || tags === undefined) return { tree, cuts: [commit], tags: [], seen: null };
-  const kept = tags === "tags" ? "" : await readFile(join(mirror.path, "tags", tags), "utf8").catch(absent);
+  const kept = tags === "tags" ? "" : await readFile(join(mirror.path, "tags", tags), "latin1").catch(absent);
   if (kept === null) return null;
   return {
     tree,
     cuts: cuts.split(" ").slice(1),
-    tags: parseTags(kept),
+    tags: recordedTags(kept),
     seen: seen ?? null,
   };
 }
@@ -79,7 +100,8 @@ export async function publishCommit(mirror: Mirror, commit: string, record: Comm
   // Many commits have the same tags, so they lie beside the records.
   const digest = text === "" ? "tags" : digestOf(text);
   const file = join(mirror.path, "tags", digest);
-  if (text !== "" && (await readFile(file, "utf8").catch(absent)) !== text) await writeAside(file, text);
+  if (text !== "" && (await readFile(file, "latin1").catch(absent)) !== text)
+    await writeAside(file, Buffer.from(text, "latin1"));
   const lines = [tree, ["cuts", ...cuts].join(" "), digest, ...(seen === null ? [] : [seen])];
   await writeAside(fileOf(mirror, commit), `${lines.join("\n")}\n`);
   if (cuts.length > 0) return;

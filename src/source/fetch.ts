@@ -6,7 +6,15 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
-import { type CommitRecord, completeCommits, parseTags, publishCommit, tagFormat } from "./commit-record.ts";
+import {
+  type CommitRecord,
+  completeCommits,
+  listTags,
+  namesOfTags,
+  peeledTags,
+  publishCommit,
+  tagsNamed,
+} from "./commit-record.ts";
 import { lend, type Remote } from "./credential.ts";
 import { explainGit, looksCorrupt } from "./git-problem.ts";
 import type { GitResult } from "./git-process.ts";
@@ -175,19 +183,21 @@ async function readHistory(
   commit: string,
   signal?: AbortSignal,
 ): Promise<History> {
-  const format = `${tagFormat}%0a%(objectname) %(*objectname) %(tree)%(*tree) %(refname)`;
-  const args = ["for-each-ref", `--merged=${commit}`, `--format=${format}`, "refs/tags", tip];
-  const call = { args, cwd: place, env, limitMs: room.limits.localMs, config: "none" } as const;
-  const [{ stdout }, shallow] = await Promise.all([
-    room.git.run(call, signal),
+  const format = "%(objectname) %(*objectname) %(tree)%(*tree) %(refname)";
+  const call = { cwd: place, env, limitMs: room.limits.localMs, config: "none" } as const;
+  const ask = async (args: readonly string[]) =>
+    (await room.git.run({ ...call, args }, signal)).stdout.toString("latin1");
+  const [fetchedTip, tags, names, shallow] = await Promise.all([
+    ask(["for-each-ref", `--format=${format}`, tip]),
+    ask(listTags),
+    ask(namesOfTags(commit)),
     readFile(join(place, "shallow"), "utf8").catch(absent),
   ]);
-  const text = stdout.toString("utf8");
-  const [, id, peeled, tree] = /^(\S+) (\S*) (\S+) refs\/fetched\/tip$/m.exec(text) ?? [];
+  const [, id, peeled, tree] = /^(\S+) (\S*) (\S+) refs\/fetched\/tip$/m.exec(fetchedTip) ?? [];
   const isAsked = id === commit && tree !== undefined && isCommitId(tree);
   return {
     cuts: (shallow ?? "").split("\n").filter(isCommitId),
-    tags: parseTags(text),
+    tags: tagsNamed(peeledTags(tags), names),
     tip: isAsked ? { commit: peeled === undefined || peeled === "" ? id : peeled, tree } : null,
   };
 }

@@ -1,7 +1,15 @@
 /** The tags of a person's repository, and where its history ends if it is a shallow clone. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type CommitRecord, digestOf, parseTags, type Tag, tagFormat } from "./commit-record.ts";
+import {
+  type CommitRecord,
+  digestOf,
+  listTags,
+  namesOfTags,
+  peeledTags,
+  type Tag,
+  tagsNamed,
+} from "./commit-record.ts";
 import { absent } from "./mirror.ts";
 import type { Location } from "./person-repository.ts";
 import { isCommitId } from "./ref.ts";
@@ -32,15 +40,14 @@ export async function readPersonHistory(
   signal?: AbortSignal,
 ): Promise<PersonHistory> {
   const gitDirectory = dirname(objects);
-  const args = ["for-each-ref", `--format=${tagFormat}`, "refs/tags"];
   const [{ stdout }, shallow] = await Promise.all([
-    room.git.run(call(room, gitDirectory, args), signal),
+    room.git.run(call(room, gitDirectory, listTags), signal),
     readFile(join(gitDirectory, "shallow"), "utf8").catch(absent),
   ]);
-  const tags = stdout.toString("utf8");
+  const tags = stdout.toString("latin1");
   return {
     gitDirectory,
-    tags: parseTags(tags),
+    tags: peeledTags(tags),
     shallow: (shallow ?? "").split("\n").filter(isCommitId),
     seen: digestOf(`${tags}\n${shallow ?? ""}`),
   };
@@ -53,14 +60,13 @@ export async function reachOf(
   commit: string,
   signal?: AbortSignal,
 ): Promise<Pick<CommitRecord, "cuts" | "tags">> {
-  const merged = ["for-each-ref", `--merged=${commit}`, `--format=${tagFormat}`, "refs/tags"];
   const ends = ["rev-list", "--max-parents=0", commit];
   const ask = async (args: readonly string[]) =>
-    (await room.git.run(call(room, gitDirectory, args), signal)).stdout.toString("utf8");
+    (await room.git.run(call(room, gitDirectory, args), signal)).stdout.toString("latin1");
   const [reached, last] = await Promise.all([
-    tags.length === 0 ? "" : ask(merged),
+    tags.length === 0 ? "" : ask(namesOfTags(commit)),
     shallow.length === 0 ? "" : ask(ends),
   ]);
   const known = new Set(shallow);
-  return { tags: parseTags(reached), cuts: last.split("\n").filter((id) => known.has(id)) };
+  return { tags: tagsNamed(tags, reached), cuts: last.split("\n").filter((id) => known.has(id)) };
 }

@@ -49,7 +49,8 @@ export async function resolveSource(
 /** False where the commit came without its history, or tags have been made or moved since. */
 function isCurrent(known: CommitRecord, ref: string | null, seen: string | null): boolean {
   if (seen !== null) return known.seen === seen;
-  return known.seen !== null && (!isTag(ref) || known.tags.some(({ name }) => name === ref));
+  const asked = Buffer.from(ref ?? "").toString("latin1");
+  return known.seen !== null && (!isTag(ref) || known.tags.some(({ name }) => name === asked));
 }
 
 const isTag = (ref: string | null): boolean => ref?.startsWith("refs/tags/") === true;

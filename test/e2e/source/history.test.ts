@@ -1,5 +1,6 @@
 /** What git shows in a checkout of the history before its commit, without the remote and without a credential. */
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CloneConfig } from "../../../src/domain/index.ts";
@@ -130,6 +131,58 @@ describe("a checkout of a remote's commit", () => {
     expect(subjects(git)).toEqual(["3", "2"]);
     expect(git("fsck", "--no-dangling")).toBe("");
     expect(notes).toEqual([expect.stringMatching(/shallow/)]);
+  });
+});
+
+describe("tags in a checkout are those of a clone", () => {
+  /** With names as bytes. */
+  const tagsOf = (directory: string) =>
+    execFileSync("git", ["show-ref", "--tags", "--dereference"], {
+      cwd: directory,
+      env: place.environment,
+      encoding: "latin1",
+    });
+
+  beforeEach(() => {
+    place.git(origin, "tag", "-a", "-m", "x", "v1.1", "v1.0");
+    place.git(origin, "tag", "-a", "-m", "x", "nested3", "v1.1");
+    place.git(origin, "tag", "größe", "HEAD~1");
+    const update = `create refs/tags/gr\xf6\xdfe ${place.git(origin, "rev-parse", "HEAD~1")}\n`;
+    gitInput(place, origin, ["update-ref", "--stdin"], Buffer.from(update, "latin1"));
+  });
+
+  it.each([
+    ["of a remote's", async () => (await checkedOut()).target],
+    [
+      "of a directory's",
+      async () => {
+        const taken = await place.source.snapshotWorkingTree({ repositoryId, directory: origin });
+        return (await checkout(taken)).target;
+      },
+    ],
+  ])("tags of tags, and names that are not UTF-8, %s", async (_, make) => {
+    const clone = join(place.path, "clone");
+    place.git(place.path, "clone", "--quiet", url, clone);
+    const tags = tagsOf(clone);
+    expect(tags).toContain("refs/tags/gr\xf6\xdfe\n");
+    place.git(origin, "tag", "blob", "HEAD:a");
+    place.git(origin, "tag", "-a", "-m", "x", "tree", "HEAD^{tree}");
+    place.git(origin, "tag", "-a", "-m", "x", "nested-tree", "tree");
+    const target = await make();
+    expect(tagsOf(target)).toBe(tags);
+    expect(readFileSync(join(target, ".git", "packed-refs"), "latin1")).toContain(
+      `refs/tags/nested3\n^${place.git(origin, "rev-parse", "HEAD~1")}\n`,
+    );
+    for (const args of [[], ["--match", "nested3"], ["--tags"]])
+      expect(place.git(target, "describe", ...args)).toBe(place.git(clone, "describe", ...args));
+  });
+
+  it("of a tag of a tag that was asked for", async () => {
+    const { git } = await checkedOut({ ref: "nested3" });
+    expect(git("rev-parse", "HEAD")).toBe(place.git(origin, "rev-parse", "HEAD~1"));
+    expect(git("describe", "--match", "nested3")).toBe("nested3");
+    const again = await checkedOut({ ref: "refs/tags/größe", sha: git("rev-parse", "HEAD") });
+    expect(again.git("tag").split("\n")).toContain("größe");
   });
 });
 
