@@ -1,6 +1,6 @@
 /** Masks secrets in a stream of bytes, whatever the pieces are that it comes in. */
 import type { MaskPatterns } from "./patterns.ts";
-import { createPieceFinder, keyAt, keyLength, type Match } from "./pieces.ts";
+import { createPieceFinder, keyAt, keyLength, type Match, sureLength } from "./pieces.ts";
 
 export interface Mask {
   /** What of the bytes so far is certain. What may be the beginning of a secret is held back. */
@@ -96,7 +96,8 @@ export function createMask(patterns: MaskPatterns): Mask {
       // What goes on where a secret has just been masked is the rest of it, even if it is short.
       const isRest = isMasking && match?.start === from;
       if (match === null || !(match.isSecret || isRest)) {
-        at += 1;
+        // Long blanks of a document match long ones of the log: what is left to see begins near their end.
+        at = Math.max(at + 1, (match?.end ?? 0) - sureLength);
         continue;
       }
       plain(match.start);

@@ -25,7 +25,7 @@ export const keyAt = (text: Buffer, at: number): number => text.readInt32BE(at);
 
 /** Eight characters in a row hold at least one place of these, with all four bytes of its key. */
 const stride = 5;
-const sureLength = stride + keyLength - 1;
+export const sureLength = stride + keyLength - 1;
 /** Four blanks: they are everywhere. */
 const blanks = 0x20202020;
 /** A key that is at more places says little; its neighbours say more. */

@@ -396,4 +396,17 @@ describe("what a mask costs", () => {
     mask.end();
     expect(performance.now() - started).toBeLessThan(4_000);
   });
+
+  it("does not grow with the length of a match that is none", () => {
+    const mask = createMask(maskPatterns([`\n${"0".repeat(4_000)}\nsecret1234AB`]));
+    const log = "30".repeat(20_000);
+    const started = performance.now();
+    const out = Buffer.concat([
+      mask.push(Buffer.from(`${log}0a73656372657431323334`)),
+      mask.push(Buffer.from("4142\n")),
+      mask.end(),
+    ]);
+    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(out.toString()).toMatch(/^(30)*\*\*\*\n$/);
+  });
 });
