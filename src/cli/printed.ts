@@ -79,7 +79,9 @@ async function pipelineReference(
 type Find = (name: string) => Promise<{ readonly id: string }>;
 
 async function shortest(id: string, names: readonly string[], find: Find): Promise<string> {
-  for (const name of names) if ((await idOf(find, name)) === id) return shellWord(name);
+  // A word that begins with a dash would be read as an option.
+  for (const name of names.filter((one) => !one.startsWith("-")))
+    if ((await idOf(find, name)) === id) return shellWord(name);
   return id;
 }
 

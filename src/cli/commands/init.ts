@@ -5,7 +5,7 @@ import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
 import { EXIT } from "../errors.ts";
-import { shellWord } from "../terminal/format.ts";
+import { pathWord } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { PIPELINE_FILE } from "./pipeline-file.ts";
 
@@ -46,7 +46,7 @@ export async function initCommand(context: CommandContext, args: InitArguments):
   }
   if (asData(context)) await writeData(context, { path, reason });
   else {
-    const where = directory === "." ? "" : ` ${shellWord(directory)}`;
+    const where = directory === "." ? "" : ` ${pathWord(directory)}`;
     out.write(
       `${style.green(style.marks.ok)} wrote ${sanitizeName(path)}\n${sanitizeName(reason)}\n\nNext:\n`,
     );

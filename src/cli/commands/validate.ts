@@ -10,7 +10,7 @@ import type { PipelineConfig } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { count, shellWord } from "../terminal/format.ts";
+import { count, pathWord } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { createStyle } from "../terminal/style.ts";
 import { PIPELINE_FILE } from "./pipeline-file.ts";
@@ -71,7 +71,7 @@ function misspelledFile(directory: string): Problem {
 const nameOf = (directory: string) => (directory === "." ? "this directory" : directory);
 
 function noPipelineFile(directory: string): Problem {
-  const init = directory === "." ? "shipinator init" : `shipinator init ${shellWord(directory)}`;
+  const init = directory === "." ? "shipinator init" : `shipinator init ${pathWord(directory)}`;
   return new Problem("not_found", `${nameOf(directory)} has no ${PIPELINE_FILE}`, {
     remedy: `Write a starting one with: ${init}`,
   });

@@ -47,3 +47,8 @@ export function count(amount: number, noun: string): string {
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-][A-Za-z0-9_@%+=:,./#-]*$/.test(text) ? text : shellQuote(text);
 }
+
+/** A relative or absolute path as an argument in a shell; one that begins with a dash would be read as an option. */
+export function pathWord(path: string): string {
+  return shellWord(path.startsWith("-") ? `./${path}` : path);
+}

@@ -77,6 +77,18 @@ describe("pipeline add", () => {
     expect(items.map(({ clone_url }) => clone_url)).not.toContain(second);
   });
 
+  it("prints a command that works for a pipeline whose name begins with a dash", async () => {
+    const directory = world.repository("dashed", { ".shipinator.yaml": pipeline });
+    const printed = (text: string) => /with: shipinator (.*)$/m.exec(text)?.[1]?.split(" ") ?? [];
+    const added = await cli("pipeline", "add", directory, "--name=-x");
+    expect(printed(added.stdout)).toEqual(["trigger", "dashed/-x", "--follow"]);
+    const run = await cli("trigger", "dashed/-x");
+    expect(printed(run.stdout)[1]).toMatch(/^[^-]/);
+    const followed = await cli(...printed(run.stdout));
+    expect([followed.code, followed.stdout]).toEqual([0, expect.stringContaining("built")]);
+    expect((await cli(...printed(added.stdout))).code).toBe(0);
+  });
+
   it("registers without a look when it is told so, and says what is wrong with a pipeline file", async () => {
     const unread = await cli("pipeline", "add", "https://127.0.0.1:1/team/later.git", "--no-check");
     expect([unread.code, unread.stderr]).toEqual([0, ""]);

@@ -5,6 +5,7 @@ import {
   formatAge,
   formatDuration,
   formatSize,
+  pathWord,
   shellWord,
 } from "../../../src/cli/terminal/format.ts";
 import { sanitizeKeepingColors, sanitizeLine, sanitizeName } from "../../../src/cli/terminal/sanitize.ts";
@@ -165,6 +166,7 @@ describe("times, sizes and words", () => {
     expect(shellWord("build/unit-1.2")).toBe("build/unit-1.2");
     expect(shellWord("a b; rm -rf $HOME")).toBe("'a b; rm -rf $HOME'");
     expect(shellWord("it's")).toBe("'it'\\''s'");
+    expect([pathWord("-x"), pathWord("a b")]).toEqual(["./-x", "'a b'"]);
     expect(shellWord("")).toBe("''");
     expect([shellWord("web/app#1"), shellWord("#1")]).toEqual(["web/app#1", "'#1'"]);
   });
