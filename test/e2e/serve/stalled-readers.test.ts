@@ -74,7 +74,7 @@ it("are so many of one caller and no more, and others have room", async () => {
   const refused = await fetch(`http://127.0.0.1:${port()}/a`);
   expect([refused.status, await refused.json()]).toMatchObject([
     429,
-    { message: expect.stringContaining("3 streams") },
+    { message: expect.stringContaining("Too many streams of this token") },
   ]);
   sockets.push(stalled("b"));
   while (opened.length < 4) await systemClock.sleep(5, stopping.signal);
