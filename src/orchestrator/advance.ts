@@ -32,6 +32,11 @@ export interface Advance {
   /** What the next pass would read of the run, where that is known: every change of it since then is found by its seq. */
   foresee(snapshot: Snapshot): void;
   /**
+   * The count of the run's passes here, or null while one is under way. A snapshot that was read between two equal counts
+   * is no older than what this process has done for the run, and may be foreseen.
+   */
+  mark(runId: RunId): number | null;
+  /**
    * From now on the run is dealt with so; `carry` is not taken back by `record`.
    * @param claimed executions that occupy their slots from now on
    */
@@ -66,6 +71,8 @@ interface Carried {
   turn: string | null;
   /** Its seq when a look found nothing to do and nothing to wait for but a slot; null: nobody has looked so. */
   restsAt: number | null;
+  /** Passes that have begun and passes that have ended, together: odd while one is under way. */
+  passes: number;
 }
 
 interface Parts {
@@ -88,6 +95,17 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
   let deploysEnded = 0;
 
   async function pass(runId: RunId): Promise<void> {
+    const run = carried.get(runId);
+    if (run === undefined) return;
+    run.passes += 1;
+    try {
+      await passes(runId);
+    } finally {
+      run.passes += 1;
+    }
+  }
+
+  async function passes(runId: RunId): Promise<void> {
     while (!stopping.aborted) {
       const run = carried.get(runId);
       if (run === undefined) return;
@@ -294,6 +312,10 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       const run = carried.get(snapshot.run.id);
       if (run !== undefined) run.resolved = snapshot;
     },
+    mark(runId) {
+      const { passes: count } = carried.get(runId) ?? { passes: 0 };
+      return count % 2 === 0 ? count : null;
+    },
     take(runId, mode, claimed = []) {
       for (const id of claimed) dispatcher.hold(id);
       const run = carried.get(runId);
@@ -307,6 +329,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
           waitsFor: null,
           turn: null,
           restsAt: null,
+          passes: 0,
         });
       else if (mode === "carry" && run.mode !== mode) {
         run.mode = mode;

@@ -79,7 +79,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     await reconcile(advance.due(standings), signal);
   }
 
-  /** One reading for many runs; what has moved since then is found by its seq. */
+  /** One reading for many runs. What a pass has changed meanwhile is read anew by the next one. */
   async function reconcile(
     runIds: readonly RunId[],
     until: AbortSignal,
@@ -87,8 +87,11 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   ): Promise<void> {
     for (let from = 0; from < runIds.length && !until.aborted && !signal.aborted; from += readTogether) {
       const chunk = runIds.slice(from, from + readTogether);
-      const snapshots = await deps.store.runs.frontiers(chunk);
-      for (const snapshot of snapshots) advance.foresee(snapshot);
+      const before = new Map(chunk.map((id) => [id, advance.mark(id)]));
+      for (const snapshot of await deps.store.runs.frontiers(chunk)) {
+        const { id } = snapshot.run;
+        if (before.get(id) != null && advance.mark(id) === before.get(id)) advance.foresee(snapshot);
+      }
       await Promise.all(chunk.map(advanceOrTell));
       done?.(from + chunk.length);
     }
