@@ -11,7 +11,7 @@ const row = { clone_secret: null, account_access: true, default_branch: null } a
 it("ends after 60 seconds where the host takes the connection and never answers", async () => {
   await using place = makePlace();
   const sockets: Socket[] = [];
-  const host = createServer((socket) => sockets.push(socket.on("error", () => undefined))).listen(
+  const host = createServer((socket) => sockets.push(socket.on("error", () => undefined).resume())).listen(
     0,
     "127.0.0.1",
   );
@@ -35,7 +35,7 @@ it("ends after 60 seconds where the host takes the connection and never answers"
     message: "The repository could not be read within 60 seconds.",
   });
   expect(sleeps).toEqual([60_000]);
-  // git has ended with it.
+  // git has ended with it; a socket that is not read would not notice.
   await expect.poll(() => sockets.every(({ destroyed }) => destroyed)).toBe(true);
   host.close();
 });
