@@ -48,7 +48,7 @@ function configOption({ configFile }: CommandContext): string {
   return configFile === null ? "" : ` --config ${shellWord(configFile)}`;
 }
 
-/** Whether a command without options would ask a server somewhere else. */
+/** Tells whether a command without options would ask another server. */
 async function leadsElsewhere({ deps }: CommandContext): Promise<boolean> {
   const named = deps.environment.SHIPINATOR_SERVER;
   if (named !== undefined) return named !== "local";

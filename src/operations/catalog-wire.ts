@@ -156,7 +156,7 @@ export interface NewRegistryLogin {
   readonly secret: string;
 }
 
-/** Who asks, and what they may. */
+/** The caller, with the scope and project of the token. */
 export interface CallerDetail {
   /** The token's name, or the account at the server's own terminal. */
   readonly name: string;

@@ -101,7 +101,7 @@ export interface RunCause {
   readonly entity: string | null;
   readonly entity_id: string | null;
   readonly since: string | null;
-  /** Of a failed step's log, the lines that say what failed and the last ones; `…` stands for lines left out. */
+  /** The lines of a failed step's log that say what failed, then the last ones; `…` stands for lines left out. */
   readonly excerpt?: readonly string[];
 }
 

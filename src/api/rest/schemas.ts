@@ -204,7 +204,7 @@ export const runDetail = z
     clone_url: z.string(),
     jobs: z.array(job),
     artifacts: z.array(artifact),
-    notes: z.array(z.string()).meta({ description: "What to know of the run: an image that was not used." }),
+    notes: z.array(z.string()).meta({ description: "Notes on the run, such as an image that was not used." }),
   })
   .meta({ id: "Run" });
 
@@ -236,7 +236,7 @@ export const why = z
         since: nullableTime,
         excerpt: z.array(z.string()).optional().meta({
           description:
-            "Of a failed step's log, the lines that say what failed and the last ones; `…` stands for lines left out.",
+            "The lines of a failed step's log that say what failed, then the last ones; `…` stands for lines left out.",
         }),
       }),
     ),

@@ -49,7 +49,7 @@ async function show(context: CommandContext, made: TokenCreated, options: string
 interface Keeping {
   readonly client: Client;
   readonly create: () => Promise<TokenCreated>;
-  /** Of the command that is shown. */
+  /** The options of the command that is shown. */
   readonly options: string;
   readonly path: string;
   readonly existing: "never" | "replace";

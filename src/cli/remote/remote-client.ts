@@ -27,7 +27,7 @@ import type { Transport } from "./transport.ts";
 const attempts = 5;
 /** The most of a log's end that is asked for, and how long for. */
 const tailBytes = 262_144;
-/** Of a few lines not so much is asked for. */
+/** Bytes that are asked for with each line, so that a short tail takes fewer. */
 const lineBytes = 4_096;
 const tailMs = 30_000;
 

@@ -444,7 +444,7 @@ export type Run = Message<"shipinator.v1.Run"> & {
   artifacts: Artifact[];
 
   /**
-   * What to know of the run: an image that was not used.
+   * Notes on the run, such as an image that was not used.
    *
    * @generated from field: repeated string notes = 24;
    */
@@ -882,7 +882,7 @@ export type Cause = Message<"shipinator.v1.Cause"> & {
   since?: Timestamp | undefined;
 
   /**
-   * Of a failed step's log, the lines that say what failed and the last ones; "…" stands for lines left out.
+   * The lines of a failed step's log that say what failed, then the last ones; "…" stands for lines left out.
    *
    * @generated from field: repeated string excerpt = 6;
    */
@@ -2789,7 +2789,7 @@ export const ProjectService: GenService<{
     output: typeof RemoveProjectResponseSchema;
   };
   /**
-   * Who asks, and what they may.
+   * The caller, with the scope and project of the token.
    *
    * @generated from rpc shipinator.v1.ProjectService.GetCaller
    */
