@@ -102,13 +102,20 @@ export async function endLane(
 ): Promise<void> {
   const until = deps.clock.monotonic() + 60_000;
   const clearBy = deps.clock.monotonic() + unclearMs;
+  const struckBefore: ProcessInfo[] = [];
+  const kill: Signal = (pid, signal) => {
+    const it = readProcess(pid);
+    if (it !== null) struckBefore.push(it);
+    deps.kill(pid, signal);
+  };
   let quiet = 0;
   for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
-    const blow = { kill: deps.kill, doubts: deps.clock.monotonic() < clearBy };
+    const blow = { kill, doubts: deps.clock.monotonic() < clearBy };
     const struck = strike(scope, lane, blow);
     // A shim that nobody heard may wait at its FIFOs, where it has not joined its group yet: only its mark finds it.
     const strays = lane.shim === null && scope.rung !== "session" && strikeMarked(lane, blow);
-    if (struck || strays) quiet = 0;
+    // A process that dies shows no environment before it is a zombie: a scan no longer finds it, though it is still there.
+    if (struck || strays || struckBefore.some(isStillThere)) quiet = 0;
     else quiet++;
     // A group's emptiness is proof; a scan of /proc can miss a process that forks while it is read, so it counts twice.
     if (quiet >= (scope.rung === "session" ? 2 : 1)) break;
@@ -129,6 +136,11 @@ export async function endLane(
   for (const group of [scope.group, scope.memory]) {
     while (group !== null && !(await removeGroup(group))) await deps.clock.sleep(1);
   }
+}
+
+function isStillThere({ pid, start }: ProcessInfo): boolean {
+  const now = readProcess(pid);
+  return now !== null && now.start === start && !now.zombie;
 }
 
 interface Blow {
