@@ -41,8 +41,18 @@ export async function startServer(
   );
   const token = readFileSync(join(world.dataDir, "admin-token"), "utf8").trim();
   const headers = { authorization: `Bearer ${token}` };
-  const ask = (path: string, init: RequestInit = {}) =>
-    fetch(`${found.url}${path}`, { ...init, headers: { ...headers, ...init.headers } });
+  const ask = async (path: string, init: RequestInit = {}) => {
+    try {
+      return await fetch(`${found.url}${path}`, { ...init, headers: { ...headers, ...init.headers } });
+    } catch (error) {
+      const { exitCode, signalCode } = running.child;
+      if (exitCode === null && signalCode === null) throw error;
+      const { output } = await running.ended;
+      throw new Error(`The server has ended (exit ${exitCode}, signal ${signalCode}):\n${output}`, {
+        cause: error,
+      });
+    }
+  };
   async function answered<T>(response: Response): Promise<T> {
     const text = await response.text();
     if (!response.ok) throw new Error(`${response.status} of ${response.url}: ${text}`);
