@@ -430,6 +430,20 @@ table repositories
   constraint repositories_vcs_provider_check CHECK ((vcs_provider = ANY (ARRAY['git'::text, 'gitea'::text, 'forgejo'::text, 'github'::text, 'gitlab'::text])))
   CREATE INDEX repositories_list ON public.repositories USING btree (created_at, id)
 
+table retired_secrets
+  id bigint not null
+  project_id uuid not null
+  name text not null
+  key_id text not null
+  sealed bytea not null
+  retired_at timestamp with time zone not null default now()
+  constraint retired_secrets_key_id_check CHECK ((key_id ~ '^[0-9a-f]{16}$'::text))
+  constraint retired_secrets_name_check CHECK ((name ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
+  constraint retired_secrets_pkey PRIMARY KEY (id)
+  constraint retired_secrets_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
+  constraint retired_secrets_sealed_check CHECK (((octet_length(sealed) >= 28) AND (octet_length(sealed) <= 65536)))
+  CREATE INDEX retired_secrets_project_id_idx ON public.retired_secrets USING btree (project_id, name)
+
 table secrets
   project_id uuid not null
   name text not null

@@ -9,6 +9,7 @@ export interface RetentionDeps {
     readonly store: {
       readonly runs: Pick<Store["runs"], "purge">;
       readonly pipelines: Pick<Store["pipelines"], "purgeArchived">;
+      readonly secrets: Pick<Store["secrets"], "purgeRetired">;
       readonly discards: Store["discards"];
     };
     readonly artifacts: Pick<ArtifactStore, "remove">;
@@ -30,7 +31,9 @@ const batch = 50;
  */
 export async function forgetOldRuns(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
   if (deps.retentionDays !== null) await purge(deps, deps.retentionDays, signal);
-  await (await deps.database()).store.pipelines.purgeArchived();
+  const { store } = await deps.database();
+  await store.pipelines.purgeArchived();
+  await store.secrets.purgeRetired();
   await removeBytes(deps, signal);
 }
 

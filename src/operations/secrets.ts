@@ -47,8 +47,9 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
           const ring = keys.renew();
           const [first] = ring;
           const others = first === undefined ? [] : await all.sealedOtherwise(keyId(first));
-          for (const one of others) await all.replace(seal(ring, one, open(ring, one)));
-          return others.length;
+          for (const one of others)
+            await all.reseal({ ...seal(ring, one, open(ring, one)), retired: one.retired });
+          return others.filter(({ retired }) => retired === null).length;
         });
         // Not before that is committed; by who comes later, where this process ends in between.
         await store.secrets.alone(async (all) => keys.prune(new Set(await all.keysInUse())));
@@ -58,7 +59,7 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
 }
 
 /**
- * The values of the secrets that a step names, by name; and of all secrets of its run, for its log.
+ * The values of the secrets that a step names, by name; and all that steps of its run can have been given, for its log.
  * @throws Problem executor_failed: the run's project has no such secret; environment: one cannot be opened
  */
 export async function openSecrets(
@@ -67,11 +68,14 @@ export async function openSecrets(
   { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
 ): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly masked: readonly string[] }> {
   const all = [...new Set([...names, ...(job.runSecrets ?? [])])];
-  const opened = await openSealed(keys, () => store.secrets.ofRun(job.runId, all));
-  const absent = names.find((name) => !Object.hasOwn(opened, name));
+  const values = await openValues(keys, () => store.secrets.ofRun(job.runId, all));
+  const present = new Map(
+    values.flatMap(({ sealed, value }) => (sealed.retired === null ? [[sealed.name, value]] : [])),
+  );
+  const absent = names.find((name) => !present.has(name));
   if (absent === undefined) {
-    const variables = Object.fromEntries(names.map((name) => [name, opened[name] ?? ""]));
-    return { variables, masked: Object.values(opened) };
+    const variables = Object.fromEntries(names.map((name) => [name, present.get(name) ?? ""]));
+    return { variables, masked: [...new Set(values.map(({ value }) => value))] };
   }
   throw new Problem("executor_failed", `the project has no secret ${absent}`, {
     remedy: `Set it: shipinator secret set ${absent}`,
@@ -83,10 +87,17 @@ export async function openSealed(
   keys: SecretKeys,
   read: () => Promise<readonly SealedSecret[]>,
 ): Promise<Readonly<Record<string, string>>> {
+  return Object.fromEntries((await openValues(keys, read)).map(({ sealed, value }) => [sealed.name, value]));
+}
+
+async function openValues<T extends SealedSecret>(
+  keys: SecretKeys,
+  read: () => Promise<readonly T[]>,
+): Promise<readonly { readonly sealed: T; readonly value: string }[]> {
   const once = async () => {
-    const sealed = await read();
+    const all = await read();
     const ring = keys.present();
-    return Object.fromEntries(sealed.map((one) => [one.name, open(ring, one)]));
+    return all.map((sealed) => ({ sealed, value: open(ring, sealed) }));
   };
   // A change of keys may have come between the two looks: then both are another a moment later.
   return await once().catch(once);

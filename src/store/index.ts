@@ -33,7 +33,7 @@ export type { CloneCredentialName, NewRepository, RepositoryStore } from "./repo
 export type { ResolvedRun } from "./resolve.ts";
 export type * from "./rows.ts";
 export type { RunListFilter, RunStore } from "./runs.ts";
-export type { SealedSecret, SecretRow, SecretStore } from "./secrets.ts";
+export type { SealedSecret, SealedValue, SecretRow, SecretStore } from "./secrets.ts";
 export { type DatabaseSnapshot, openSnapshot, type TableShape } from "./snapshot.ts";
 export type { Statistics } from "./statistics.ts";
 export type { StepStore } from "./steps.ts";

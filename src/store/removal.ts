@@ -110,6 +110,7 @@ const deleteEmpty = (which: string) => `delete from projects p where ${which}
 
 const emptyProject = [
   "delete from secrets s where s.project_id = $1::uuid",
+  "delete from retired_secrets s where s.project_id = $1::uuid",
   "delete from registry_logins l where l.project_id = $1::uuid",
   "update tokens t set revoked_at = now() where t.project_id = $1::uuid and t.revoked_at is null",
   `delete from repositories r where r.project_id = $1::uuid

@@ -19,6 +19,11 @@ export interface SealedSecret {
   readonly sealed: Uint8Array;
 }
 
+/** A sealed value. `retired` is the id of a value that was replaced or removed; null: the secret's present value. */
+export interface SealedValue extends SealedSecret {
+  readonly retired: string | null;
+}
+
 export interface NewSecret {
   readonly project_id: ProjectId;
   readonly name: string;
@@ -28,25 +33,27 @@ export interface NewSecret {
 }
 
 export interface SecretStore {
-  /** Makes it, or replaces what was there under its name. */
+  /** Makes it, or replaces what was there under its name. The value that was there is retired. */
   put(secret: NewSecret, audit?: NewAuditEntry): Promise<SecretRow>;
   /** All of a project, by name. */
   list(project: ProjectId): Promise<readonly SecretRow[]>;
-  /** False: there was none. */
+  /** Retires its value. False: there was none. */
   remove(project: ProjectId, name: string, audit?: NewAuditEntry): Promise<boolean>;
-  /** Those of the run's project that are called so. */
-  ofRun(run: RunId, names: readonly string[]): Promise<readonly SealedSecret[]>;
+  /** Values of the run's project that are called so, also retired ones. */
+  ofRun(run: RunId, names: readonly string[]): Promise<readonly SealedValue[]>;
   /** Those of the project that are called so. */
   named(project: ProjectId, names: readonly string[]): Promise<readonly SealedSecret[]>;
+  /** Deletes retired values that no unfinished run can have been given. */
+  purgeRetired(): Promise<void>;
   /** One at a time of all processes, and with no `put` beside it. What it writes is written when `work` resolves. */
   alone<T>(work: (secrets: AllSecrets) => Promise<T>): Promise<T>;
 }
 
 /** The secrets of all projects, for a change of keys. */
 export interface AllSecrets {
-  /** Those that another key than this one sealed. */
-  sealedOtherwise(keyId: string): Promise<readonly SealedSecret[]>;
-  replace(secret: SealedSecret): Promise<void>;
+  /** Values that another key than this one sealed, also retired ones. */
+  sealedOtherwise(keyId: string): Promise<readonly SealedValue[]>;
+  reseal(value: SealedValue): Promise<void>;
   keysInUse(): Promise<readonly string[]>;
 }
 
@@ -55,12 +62,27 @@ const keysLock = 0x5ec7_0001;
 
 const columns = "row.project_id, row.name, row.created_by, row.created_at, row.updated_at";
 const sealedColumns = "s.project_id, s.name, s.key_id, s.sealed";
+const retire = "insert into retired_secrets (project_id, name, key_id, sealed)";
+
+const allValues = `
+  select s.project_id, s.name, s.key_id, s.sealed, null::bigint as retired from secrets s
+  union all
+  select s.project_id, s.name, s.key_id, s.sealed, s.id from retired_secrets s`;
 
 export function createSecretStore(database: Database): SecretStore {
   return {
     async put({ project_id, name, created_by, seal }, audit) {
       const write = async (transaction: Queryable) => {
         await transaction.query("select pg_advisory_xact_lock_shared($1::bigint)", [keysLock]);
+        // Two puts of a new name must not both take it for absent: the first value would be lost unretired.
+        await transaction.query("select from projects p where p.id = $1::uuid for no key update", [
+          project_id,
+        ]);
+        await transaction.execute(
+          `${retire} select ${sealedColumns} from secrets s
+           where s.project_id = $1::uuid and s.name = $2::text`,
+          [project_id, name],
+        );
         const { key_id, sealed } = seal();
         return await transaction.query<SecretRow>(
           `insert into secrets as row (project_id, name, key_id, sealed, created_by)
@@ -83,17 +105,21 @@ export function createSecretStore(database: Database): SecretStore {
       ),
     remove: async (project, name, audit) =>
       (await withAudit(database, audit, (queryable) =>
-        queryable.execute("delete from secrets s where s.project_id = $1::uuid and s.name = $2::text", [
-          project,
-          name,
-        ]),
+        queryable.execute(
+          `with gone as (
+             delete from secrets s where s.project_id = $1::uuid and s.name = $2::text returning ${sealedColumns}
+           )
+           ${retire} select * from gone`,
+          [project, name],
+        ),
       )) === 1,
     ofRun: (run, names) =>
-      database.query<SealedSecret>(
-        `select ${sealedColumns}
+      database.query<SealedValue>(
+        `select ${sealedColumns}, s.retired
          from pipeline_runs r
-         join secrets s on s.project_id = r.project_id
-         where r.id = $1::uuid and s.name = any ($2::text[])`,
+         join (${allValues}) s on s.project_id = r.project_id
+         where r.id = $1::uuid and s.name = any ($2::text[])
+         order by s.retired`,
         [run, names],
       ),
     named: (project, names) =>
@@ -101,27 +127,46 @@ export function createSecretStore(database: Database): SecretStore {
         `select ${sealedColumns} from secrets s where s.project_id = $1::uuid and s.name = any ($2::text[])`,
         [project, names],
       ),
+    async purgeRetired() {
+      // A value is given until its replacement is committed, which is later than `retired_at`, but not by a minute.
+      await database.execute(
+        `delete from retired_secrets s
+         where s.retired_at < now() - interval '1 minute' and not exists (
+           select from pipeline_runs r
+           where r.project_id = s.project_id and r.status in ('pending', 'running')
+             and r.created_at < s.retired_at + interval '1 minute')`,
+      );
+    },
     alone: (work) =>
       database.transaction(async (transaction) => {
         await transaction.query("select pg_advisory_xact_lock($1::bigint)", [keysLock]);
         return await work({
-          sealedOtherwise: (keyId) =>
-            transaction.query<SealedSecret>(
-              `select ${sealedColumns} from secrets s where s.key_id <> $1::text
+          sealedOtherwise: async (keyId) => [
+            ...(await transaction.query<SealedValue>(
+              `select ${sealedColumns}, null as retired from secrets s where s.key_id <> $1::text
                order by s.project_id, s.name for update`,
               [keyId],
-            ),
-          replace: async ({ project_id, name, key_id, sealed }) => {
+            )),
+            ...(await transaction.query<SealedValue>(
+              `select ${sealedColumns}, s.id as retired from retired_secrets s where s.key_id <> $1::text
+               order by s.id for update`,
+              [keyId],
+            )),
+          ],
+          reseal: async ({ project_id, name, key_id, sealed, retired }) => {
+            const [table, where, values] =
+              retired === null
+                ? ["secrets", "s.project_id = $3::uuid and s.name = $4::text", [project_id, name]]
+                : ["retired_secrets", "s.id = $3::bigint", [retired]];
             await transaction.execute(
-              `update secrets s set key_id = $3::text, sealed = $4::bytea
-               where s.project_id = $1::uuid and s.name = $2::text`,
-              [project_id, name, key_id, sealed],
+              `update ${table} s set key_id = $1::text, sealed = $2::bytea where ${where}`,
+              [key_id, sealed, ...values],
             );
           },
           keysInUse: async () =>
-            (await transaction.query<{ key_id: string }>("select distinct s.key_id from secrets s")).map(
-              (row) => row.key_id,
-            ),
+            (
+              await transaction.query<{ key_id: string }>(`select distinct s.key_id from (${allValues}) s`)
+            ).map((row) => row.key_id),
         });
       }),
   };
