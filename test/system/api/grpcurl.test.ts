@@ -1,7 +1,7 @@
 /** The services as a person at a terminal asks them: by a client that has no `.proto` and is none of ours. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Service, startService } from "../../pg/api/service.ts";
 import type { Team } from "../../pg/operations-bench.ts";
 import { onPath } from "../support/needs.ts";
@@ -30,7 +30,11 @@ async function grpcurl(...argv: string[]) {
   );
 }
 
-describe.skipIf(lacking !== null)(`grpcurl${lacking === null ? "" : ` (${lacking})`}`, () => {
+describe("grpcurl", () => {
+  beforeEach((context) => {
+    if (lacking !== null) context.skip(lacking);
+  });
+
   it("finds the services, and what each of them takes, by reflection", async () => {
     expect((await grpcurl("list")).text.trim().split("\n")).toEqual([
       "grpc.health.v1.Health",

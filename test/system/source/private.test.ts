@@ -35,7 +35,11 @@ const request = (cloneUrl: string) => ({
 });
 
 const noForge = withoutForge();
-describe.skipIf(noForge !== null)(`a forge${noForge === null ? "" : ` (skipped: ${noForge})`}`, () => {
+describe("a forge", () => {
+  beforeEach((context) => {
+    if (noForge !== null) context.skip(noForge);
+  });
+
   const {
     FORGE_URL: forge = "",
     FORGE_USER: user = "",
@@ -90,8 +94,11 @@ describe.skipIf(noForge !== null)(`a forge${noForge === null ? "" : ` (skipped: 
 });
 
 const noSshd = ["sshd", "ssh", "ssh-keygen"].find((tool) => !onPath(tool)) ?? null;
-const sshIs = noSshd === null ? "an ssh server" : `an ssh server (skipped: ${noSshd} is not on PATH)`;
-describe.skipIf(noSshd !== null)(sshIs, () => {
+describe("an ssh server", () => {
+  beforeEach((context) => {
+    context.skip(noSshd !== null, `${noSshd} is not on PATH`);
+  });
+
   const makeKey = (name: string): string => {
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(place.path, name)]);
     return join(place.path, name);
