@@ -3,7 +3,7 @@
  * later what is new since the commits that are there. Each fetch has a git directory of its own (refs, `shallow`, locks)
  * over the mirror's objects, so that fetches of several processes cannot meet.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../kernel/index.ts";
 import {
@@ -139,40 +139,57 @@ async function fetchInto(
   await furnish(place.path, mirror, lends).catch((error: unknown) => {
     throw unusable(place.path, error);
   });
-  const result = await room.git.run(
-    {
-      args: [
-        ...networkConfig,
-        ...lent.args,
-        "-c",
-        "fetch.unpackLimit=1",
-        "-c",
-        "core.fsync=-reference",
-        "-c",
-        "fetch.writeCommitGraph=false",
-        "fetch",
-        "--quiet",
-        "--update-shallow",
-        "--no-auto-maintenance",
-        "--no-write-fetch-head",
-        "--no-recurse-submodules",
-        "--end-of-options",
-        remote.url,
-        ...refspecs,
-      ],
-      cwd: place.path,
-      env: { GIT_DIR: place.path, ...env, ...lent.env },
-      limitMs: room.limits.historyMs,
-      config: "person",
-    },
-    signal,
-  );
+  const args = [
+    ...networkConfig,
+    ...lent.args,
+    "-c",
+    "fetch.unpackLimit=1",
+    "-c",
+    "core.fsync=-reference",
+    "-c",
+    "fetch.writeCommitGraph=false",
+    "fetch",
+    "--quiet",
+    "--update-shallow",
+    "--no-auto-maintenance",
+    "--no-write-fetch-head",
+    "--no-recurse-submodules",
+    "--end-of-options",
+    remote.url,
+    ...refspecs,
+  ];
+  const at = { GIT_DIR: place.path, ...env };
+  const limitMs = room.limits.historyMs;
+  const call = { args, cwd: place.path, env: { ...at, ...lent.env }, limitMs, config: "person" } as const;
+  let result = await room.git.run(call, signal);
+  // git may have overlooked tags of what came in packs while it also got single objects: the second time it sees them.
+  if (result.code === 0 && (await packLoose(room, place.path, at, signal)))
+    result = await room.git.run(call, signal);
   let found: History = { cuts: [], tags: [], tip: null };
   if (result.code === 0) {
-    found = await readHistory(room, place.path, { GIT_DIR: place.path, ...env }, remote.commit, signal);
+    found = await readHistory(room, place.path, at, remote.commit, signal);
+    await packLoose(room, place.path, at, signal);
     await takeOver(objects, mirror);
   }
   return { ...result, lent: lent.name, found };
+}
+
+/**
+ * Packs the single objects that a host of plain files gives; false where there are none. Checkouts for other accounts
+ * are lent packs alone (see borrow.ts).
+ */
+async function packLoose(
+  room: Room,
+  place: string,
+  env: Readonly<Record<string, string>>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const names = await readdir(join(place, "objects"));
+  if (!names.some((name) => /^[0-9a-f]{2}$/.test(name))) return false;
+  const args = ["repack", "-d", "-l", "-q"];
+  const call = { args, cwd: place, env, limitMs: room.limits.localMs, config: "none" } as const;
+  await room.git.expect(call, "the objects that came", signal);
+  return true;
 }
 
 /** What git has noted in the place of a fetch. */
