@@ -83,7 +83,7 @@ function notesOf(config: PipelineConfig): readonly string[] {
       )
       .map((step) => `Step ${step.name} is alone in its parallel group, so it runs by itself.`);
   });
-  return [...alone, ...unexpanded(config)];
+  return [...alone, ...unexpanded(config), ...foreignExpressions(config)];
 }
 
 /** Values that look as if a shell read them. They may be meant so: a program can expand them itself. */
@@ -97,6 +97,22 @@ function unexpanded({ build, test, deploy }: PipelineConfig): readonly string[] 
     }),
   );
   return [...new Set(found)];
+}
+
+/** `${{ secrets.NAME }}`, as another CI system fills it in before a shell sees it. */
+function foreignExpressions({ build, test, deploy }: PipelineConfig): readonly string[] {
+  const steps = [...(build?.steps ?? []), ...(test?.steps ?? [])];
+  const scripts = steps.map(({ name, run }) => ({ title: `step ${name}`, run }));
+  if (deploy !== null && deploy.run !== null) scripts.push({ title: "the deploy", run: deploy.run });
+  return scripts.flatMap(({ title, run }) => {
+    const [expression, secret] = /\$\{\{\s*(?:secrets\.(\w+)|[\w.]+)\s*\}\}/.exec(run) ?? [];
+    if (expression === undefined) return [];
+    const instead =
+      secret === undefined
+        ? "The script reads variables such as $SHIPINATOR_COMMIT."
+        : `Write \`secrets: [${secret}]\` in the step, and $${secret} in the script.`;
+    return `The script of ${title} holds ${expression}, which nothing fills in. ${instead}`;
+  });
 }
 
 /** Lower-case hex SHA-256 of the config as JSON with sorted keys: equal for files that mean the same. */

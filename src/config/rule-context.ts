@@ -62,11 +62,14 @@ export function checkTemplate(context: RuleContext, node: YamlNode, value: strin
     else
       context.faults.add(at, `unknown template variable ${quoted(name)}`, {
         suggestion: nearest(name, templateVariableNames),
-        remedy: known,
+        remedy: name.startsWith("secrets.") ? secretRemedy(name.slice("secrets.".length)) : known,
       });
   }
   return null;
 }
+
+const secretRemedy = (name: string) =>
+  `Write \`secrets: [${name}]\` in the step; the script reads it as $${name}.`;
 
 /** Checks a field that may hold template variables, where it has text. */
 export function checkTemplateAt(context: RuleContext, path: YamlPath): string | null {

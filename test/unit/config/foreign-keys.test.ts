@@ -92,6 +92,40 @@ it("a key that nobody is known to mean has no hint", () => {
     expect(keyHint("", key, []) ?? keyHint("build.steps", key, [])).toBeUndefined();
 });
 
+describe("an expression of another CI system", () => {
+  const expression = (inside: string) => `$\{{ ${inside} }}`;
+
+  it.each([
+    [
+      `echo ${expression("secrets.TOKEN")}`,
+      `The script of step a holds ${expression("secrets.TOKEN")}, which nothing fills in. Write \`secrets: [TOKEN]\` in the step, and $TOKEN in the script.`,
+    ],
+    [
+      `echo ${expression("github.sha")}`,
+      `The script of step a holds ${expression("github.sha")}, which nothing fills in. The script reads variables such as $SHIPINATOR_COMMIT.`,
+    ],
+  ])("in a script is a note: %s", (run, note) => {
+    expect(accept(`build: { steps: [{ name: a, run: '${run}' }] }\n`).notes).toEqual([note]);
+  });
+
+  it("in a script that means the characters is none", () => {
+    for (const run of ["echo $A", "docker inspect -f {{.Id}} a", `echo ${expression("toJSON(x)")}`])
+      expect(accept(`build: { steps: [{ name: a, run: '${run}' }] }\n`).notes).toEqual([]);
+  });
+
+  it("in a variable is an error that says what to write", () => {
+    expect(parsePipelineFile(step(`env: { A: '${expression("secrets.TOKEN")}' }`), "f")).toMatchObject({
+      ok: false,
+      problems: [
+        {
+          message: 'unknown template variable "secrets.TOKEN"',
+          remedy: "Write `secrets: [TOKEN]` in the step; the script reads it as $TOKEN.",
+        },
+      ],
+    });
+  });
+});
+
 describe("keys that begin with x-", () => {
   const file = `x-env: &env { A: "1" }
 x-steps:
