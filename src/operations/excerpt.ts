@@ -41,17 +41,25 @@ const decisive: readonly RegExp[] = [
   /: (?:command )?not found$|: Permission denied$|: No such file or directory$|^Segmentation fault|^Killed$/,
 ];
 
+/** Lines with which test runners say that something passed: node, TAP, Vitest, Jest, Go, Rust, pytest. */
+const passing =
+  /^\s*(?:ok \d+\b|[✓✔√]\s|--- PASS: |PASS\b|# Subtest: )|^ok\s+\S+\s+[\d(]|^test .* \.\.\. ok$|\bPASSED\b(?:\s+\[ *\d+%\])?$/;
+
 /**
- * At most 30 lines, blank ones left out. Where more lines say what failed than are shown, they are taken from both ends:
+ * At most 30 lines, blank ones left out, and those of passing tests where a line says what failed. Where more lines say what failed than are shown, they are taken from both ends:
  * compilers say the cause first, test runners sum up at the end.
  */
 export function excerptOf(log: Uint8Array): readonly string[] {
-  const lines = new TextDecoder()
+  const written = new TextDecoder()
     .decode(log)
     .split("\n")
     .map(plainLine)
     .filter((line) => line !== "");
-  const found = lines.flatMap((line, at) => (decisive.some((one) => one.test(line)) ? [at] : []));
+  const isDecisive = (line: string) => decisive.some((one) => one.test(line));
+  const lines = written.some(isDecisive)
+    ? written.filter((line) => isDecisive(line) || !passing.test(line))
+    : written;
+  const found = lines.flatMap((line, at) => (isDecisive(line) ? [at] : []));
   const shown = new Set<number>();
   const show = (from: number, to: number) => {
     for (let at = Math.max(0, from); at <= Math.min(lines.length - 1, to); at += 1) shown.add(at);

@@ -208,6 +208,23 @@ describe("an excerpt", () => {
     expect(excerpt(`${line}\n${noise(50)}`)).not.toContain(line);
   });
 
+  it.each([
+    ["TAP", "not ok 2 - adds", (at: number) => `ok ${at} - fine`],
+    ["Vitest", "   × adds 15ms", (at: number) => `   ✓ fine ${at} 0ms`],
+    ["go test", "--- FAIL: TestAdd (0.00s)", (at: number) => `--- PASS: TestFine${at} (0.00s)`],
+    ["cargo test", "test adds ... FAILED", (at: number) => `test fine_${at} ... ok`],
+    [
+      "pytest",
+      "test_a.py::test_adds FAILED   [ 50%]",
+      (at: number) => `test_a.py::test_fine_${at} PASSED   [ 50%]`,
+    ],
+  ])("spends no lines on passing tests beside a failing one: %s", (_, failing, passing) => {
+    const around = (from: number) => Array.from({ length: 20 }, (__, at) => passing(from + at));
+    const log = ["begin", ...around(3), failing, "  2 !== 3", ...around(30), "1 failed"].join("\n");
+    expect(excerpt(log)).toEqual(["begin", failing, "  2 !== 3", "1 failed"]);
+    expect(excerpt(around(3).join("\n"))).toEqual(around(3));
+  });
+
   it("shows what a terminal would: the last state of a line of progress", () => {
     expect(excerpt("10 %\r50 %\rerror: disk full\r\n")).toEqual(["error: disk full"]);
   });
