@@ -22,13 +22,14 @@ export interface RunSummaryRows {
 
 const listed = (sql: string) => `coalesce((select json_agg(one) from (${sql}) one), '[]'::json)`;
 
-/** Images that steps name and the local executor does not use, each step's once. */
+/** Images that steps name and the local executor does not use, each step's once. A step that could not start has its own words. */
 const unusedImagesSql = `
 select distinct s.name as step, s.plan ->> 'image' as image
 from pipeline_runs r
 join jobs j on j.pipeline_run_id = r.id
 join job_steps s on s.job_id = j.id
 where r.id = $1::uuid and r.executor_type = 'local' and s.plan ->> 'image' is not null
+  and not exists (select from executions e where e.job_step_id = s.id and e.failure_reason = 'start_failed')
 order by step
 limit 20`;
 

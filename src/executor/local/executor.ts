@@ -103,7 +103,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         spec,
         handle,
         job,
-        `${unusedImage(spec.image)}, and local.image is refuse (Remove the step's image, or set local.image: ignore.)`,
+        `image ${JSON.stringify(spec.image)} is refused, because local.image is refuse: the local executor runs steps with what this machine has installed (Remove the step's image, or set local.image: ignore.)`,
       );
     const secrets = await secretsFor(spec, options);
     if (typeof secrets === "string") return refuse(spec, handle, job, secrets);
@@ -289,7 +289,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       listeners.add(listener);
       signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
     },
-    ignores: ({ image }) => (image === null ? [] : [unusedImage(image)]),
+    ignores: ({ image }) => (image === null || options.images === "refuse" ? [] : [unusedImage(image)]),
     async refusal() {
       if (options.minFreeBytes <= 0) return null;
       const free = await (options.freeBytes ?? freeBytesAt)(options.directory);

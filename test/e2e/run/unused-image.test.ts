@@ -35,8 +35,11 @@ it("is said by run, status, why, validate, a trigger and the API", async () => {
 
 it("is refused where the server says so, and nothing of the step begins", async () => {
   const repository = world.repository("app", file);
-  const { code, run, log } = await world.run([repository], { env: { SHIPINATOR_LOCAL_IMAGE: "refuse" } });
+  const { code, run, log, view } = await world.run([repository], {
+    env: { SHIPINATOR_LOCAL_IMAGE: "refuse" },
+  });
   expect([code, run.failure_reason, log("build/a")]).toEqual([1, "start_failed", ""]);
-  expect(run.failure_message).toContain('image "python:3.12" is not used');
+  expect(run.failure_message).toContain('image "python:3.12" is refused');
   expect(run.failure_message).toContain("local.image is refuse");
+  expect([run.notes, view]).toEqual([[], expect.not.stringContaining("is not used")]);
 });
