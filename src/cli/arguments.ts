@@ -52,8 +52,9 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
     return { kind: "answered", code: EXIT.usage };
   }
   try {
-    refuseUnknownBelow(program, deps.argv);
-    await program.parseAsync(deps.argv, { from: "user" });
+    const argv = sharedOptionsLast(deps.argv);
+    refuseUnknownBelow(program, argv);
+    await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: "answered", code: EXIT.done };
@@ -64,6 +65,18 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
     return { kind: "answered", code: EXIT.usage };
   }
   return chosen[0] ?? { kind: "answered", code: EXIT.usage };
+}
+
+const sharedOption =
+  /^(?:(?:-o|--output|--config|--server|--token|--ca-file)|(?:-o.+|--(?:output|config|server|token|ca-file)=.*))$/s;
+
+/** `--server URL list` as `list --server URL`: commander knows these options as the commands' own. */
+function sharedOptionsLast(argv: readonly string[]): readonly string[] {
+  let first = 0;
+  while (sharedOption.test(argv[first] ?? "")) first += /=|^-o./s.test(argv[first] ?? "") ? 1 : 2;
+  const rest = argv.slice(first);
+  const end = rest.includes("--") ? rest.indexOf("--") : rest.length;
+  return rest.length === 0 ? argv : [...rest.slice(0, end), ...argv.slice(0, first), ...rest.slice(end)];
 }
 
 const isCalled = (word: string) => (command: Command) =>

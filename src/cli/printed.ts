@@ -3,12 +3,11 @@
  * command would look into another place than this one did.
  */
 import { resolve } from "node:path";
-import { Problem } from "../kernel/index.ts";
+import { Problem, shellWord } from "../kernel/index.ts";
 import type { Client, PipelineDetail, RunSummary } from "../operations/index.ts";
 import type { CommandContext } from "./context.ts";
 import type { Session } from "./deps.ts";
 import { readLogin } from "./remote/login-file.ts";
-import { shellWord } from "./terminal/format.ts";
 
 type Run = Pick<RunSummary, "id" | "number" | "pipeline" | "project">;
 

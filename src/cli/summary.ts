@@ -1,5 +1,6 @@
 /** What is said of a run when it is over (and by `status` at any time). */
 import { isFinalRun } from "../domain/index.ts";
+import { shellWord } from "../kernel/index.ts";
 import {
   type ArtifactDetail,
   type Client,
@@ -10,7 +11,7 @@ import {
   type RunDetail,
   type StepDetail,
 } from "../operations/index.ts";
-import { count, elapsed, formatDuration, formatSize, shellWord } from "./terminal/format.ts";
+import { count, elapsed, formatDuration, formatSize } from "./terminal/format.ts";
 import { sanitizeLine, sanitizeName, sanitizeText } from "./terminal/sanitize.ts";
 import type { Style } from "./terminal/style.ts";
 import { cut, padEnd, padStart, widthOf } from "./terminal/width.ts";

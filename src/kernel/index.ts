@@ -38,5 +38,5 @@ export {
   type ProblemOptions,
   problems,
 } from "./problem.ts";
-export { shellQuote } from "./shell-quote.ts";
+export { shellQuote, shellWord } from "./shell-quote.ts";
 export { withoutTrailing } from "./without-trailing.ts";

@@ -2,3 +2,8 @@
 export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
+
+/** A word as it can be typed into a shell, quoted only where it must be. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-][A-Za-z0-9_@%+=:,./#-]*$/.test(text) ? text : shellQuote(text);
+}

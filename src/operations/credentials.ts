@@ -3,9 +3,9 @@ import { Problem, type RepositoryId, type RunId } from "../kernel/index.ts";
 import type { CloneCredential } from "../source/index.ts";
 import type { Store, VcsProvider } from "../store/index.ts";
 import type { SecretKeys } from "./secret-keys.ts";
-import { openSealed } from "./secrets.ts";
+import { openSealed, setCommand } from "./secrets.ts";
 
-type Stored = Pick<Store, "secrets" | "repositories" | "registryLogins">;
+type Stored = Pick<Store, "secrets" | "projects" | "repositories" | "registryLogins">;
 
 /** Which user name hosts take together with a token; Gitea and its kin take any. */
 const tokenUser: Readonly<Record<VcsProvider, string>> = {
@@ -36,7 +36,7 @@ export async function openCloneCredential(
       "source_unavailable",
       `the project has no secret ${name}, with which it is to be cloned`,
       {
-        remedy: `Set it: shipinator secret set ${name}`,
+        remedy: setCommand(name, (await store.projects.get(repository.project_id))?.name),
       },
     );
   return { name, username: repository.clone_username ?? tokenUser[repository.vcs_provider], value };
@@ -58,7 +58,7 @@ export async function openRegistryLogin(
   const value = opened[name];
   if (value === undefined)
     throw new Problem("environment", `the project has no secret ${name}, with which it logs in to ${host}`, {
-      remedy: `Set it: shipinator secret set ${name}`,
+      remedy: setCommand(name, (await store.projects.get(login.project_id))?.name),
     });
   return Buffer.from(`${username}:${value}`).toString("base64");
 }

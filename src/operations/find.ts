@@ -47,10 +47,21 @@ export async function findAnyPipeline(
     });
   }
   if (second !== undefined)
-    throw new Problem("usage", `${JSON.stringify(reference)} names more than one pipeline.`, {
-      remedy: `Say which, if need be by its id: ${found.map(({ id, name, project }) => `${project}/${name} (${id})`).join(", ")}`,
-    });
+    throw ambiguous(
+      reference,
+      "pipeline",
+      found.map(({ id, name, project }) => `${project}/${name} (${id})`),
+    );
   return first;
+}
+
+const maxCandidates = 10;
+
+function ambiguous(reference: string, noun: string, candidates: readonly string[]): Problem {
+  const more = candidates.length > maxCandidates ? ", and more" : "";
+  return new Problem("usage", `${JSON.stringify(reference)} names more than one ${noun}.`, {
+    remedy: `Say which, if need be by its id: ${candidates.slice(0, maxCandidates).join(", ")}${more}`,
+  });
 }
 
 /** @throws Problem not_found, usage (more than one) */
@@ -58,9 +69,11 @@ export async function findRun(store: Store, caller: Caller, reference: string): 
   const found = await candidates(store, caller, reference);
   if (found.length === 1 && found[0] !== undefined) return found[0];
   if (found.length > 1)
-    throw new Problem("usage", `${JSON.stringify(reference)} names more than one run.`, {
-      remedy: `Say which, if need be by its id: ${found.map((run) => `${runName(run)} (${run.id})`).join(", ")}`,
-    });
+    throw ambiguous(
+      reference,
+      "run",
+      found.map((run) => `${runName(run)} (${run.id})`),
+    );
   throw noRun(reference);
 }
 
@@ -97,11 +110,13 @@ export async function findArtifact(store: Store, caller: Caller, reference: stri
   }
   if (found.length === 1 && found[0] !== undefined) return found[0];
   if (found.length > 1)
-    throw new Problem("usage", `${JSON.stringify(reference)} names more than one artifact`, {
-      remedy: `say which: ${found.map(({ artifact }) => `${artifact.id} (${artifact.name})`).join(", ")}`,
-    });
-  throw new Problem("not_found", `there is no artifact ${JSON.stringify(reference)}`, {
-    remedy: "name it by id or as RUN/NAME; shipinator artifacts RUN lists them",
+    throw ambiguous(
+      reference,
+      "artifact",
+      found.map(({ artifact, run }) => `${runName(run)}/${artifact.name} (${artifact.id})`),
+    );
+  throw new Problem("not_found", `There is no artifact ${JSON.stringify(reference)}.`, {
+    remedy: "Name it by its id or as RUN/NAME. See which there are: shipinator artifacts RUN",
   });
 }
 
@@ -137,10 +152,10 @@ export async function findDeployment(
   }
   if (found.length === 1 && found[0] !== undefined) return found[0];
   if (found.length > 1)
-    throw new Problem("usage", `${JSON.stringify(reference)} names more than one deployment`, {
-      remedy: "give more of its id",
+    throw new Problem("usage", `${JSON.stringify(reference)} names more than one deployment.`, {
+      remedy: "Give more of its id.",
     });
-  throw new Problem("not_found", `there is no deployment ${JSON.stringify(reference)}`, {
-    remedy: "see which there are: shipinator deployments list",
+  throw new Problem("not_found", `There is no deployment ${JSON.stringify(reference)}.`, {
+    remedy: "See which there are: shipinator deployments list",
   });
 }

@@ -1,6 +1,6 @@
 /** Projects, for one caller: what they do not see is not there. */
-import { brandId, isId, newId, Problem, type ProjectId } from "../kernel/index.ts";
-import type { ProjectContents, Store } from "../store/index.ts";
+import { brandId, isId, newId, Problem, type ProjectId, shellWord } from "../kernel/index.ts";
+import type { ProjectContents, ProjectRow, Store } from "../store/index.ts";
 import { type Caller, sees } from "./caller.ts";
 import { type CallerContext, notThere, present } from "./catalog.ts";
 import type { ProjectClient } from "./client.ts";
@@ -51,7 +51,7 @@ export function projectOperations({ deps, caller, guard }: CallerContext): Proje
         tell({ project: id, entity: id });
         const removal = await store.projects.remove(id, contents, tell.done());
         if (removal === "absent") throw notThere("project", reference);
-        if (removal !== "removed") throw notEmpty(name, removal.contents);
+        if (removal !== "removed") throw notEmpty({ id, name }, removal.contents);
       }),
   };
 }
@@ -65,7 +65,7 @@ async function findProject(store: Store, caller: Caller, reference: string) {
   return found;
 }
 
-function notEmpty(name: string, contents: ProjectContents): Problem {
+function notEmpty({ id, name }: Pick<ProjectRow, "id" | "name">, contents: ProjectContents): Problem {
   const { pipelines, repositories, secrets, registry_logins, tokens } = contents;
   const inside = [
     named("pipeline", pipelines),
@@ -74,9 +74,10 @@ function notEmpty(name: string, contents: ProjectContents): Problem {
     counted("registry login", registry_logins),
     counted("token", tokens),
   ].filter((one) => one !== null);
+  // A word that begins with a dash would be read as an option.
+  const word = name.startsWith("-") ? id : shellWord(name);
   return new Problem("conflict", `The project ${name} is not empty: it has ${inside.join(", ")}.`, {
-    remedy:
-      "Remove what is in it first. Or remove it with all of that: shipinator project remove --force, force=true in the API.",
+    remedy: `Remove what is in it first. Or remove it with all of that (force=true in the API): shipinator project remove ${word} --force`,
     details: contents,
   });
 }

@@ -1,6 +1,6 @@
 /** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
 import type { ExecutionSpec } from "../domain/index.ts";
-import { Problem } from "../kernel/index.ts";
+import { Problem, shellWord } from "../kernel/index.ts";
 import type { SealedSecret, Store } from "../store/index.ts";
 import { type CallerContext, notThere, visibleProject } from "./catalog.ts";
 import type { SecretClient } from "./client.ts";
@@ -63,7 +63,7 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
  * @throws Problem executor_failed: the run's project has no such secret; environment: one cannot be opened
  */
 export async function openSecrets(
-  store: Pick<Store, "secrets">,
+  store: Pick<Store, "secrets" | "runs">,
   keys: SecretKeys,
   { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
 ): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly masked: readonly string[] }> {
@@ -78,8 +78,14 @@ export async function openSecrets(
     return { variables, masked: [...new Set(values.map(({ value }) => value))] };
   }
   throw new Problem("executor_failed", `the project has no secret ${absent}`, {
-    remedy: `Set it: shipinator secret set ${absent}`,
+    remedy: setCommand(absent, (await store.runs.get(job.runId))?.project),
   });
+}
+
+/** The remedy for a secret that is not there. */
+export function setCommand(name: string, project: string | undefined): string {
+  const option = project === undefined ? "" : ` --project ${shellWord(project)}`;
+  return `Set it: shipinator secret set ${name}${option}`;
 }
 
 /** By name. @throws Problem environment: one of them cannot be opened */

@@ -43,7 +43,9 @@ function adviceOf(reason: FailureReason): string {
   if (reason === "script_failed") return "the script's own matter";
   if (reason === "deploy_unknown") return "somebody must look at the target before it is tried again";
   if (reason === "config_invalid") return "the pipeline file's matter: a retry fails alike";
-  return retryableReasons.some((one) => one === reason) || reason === "source_unavailable"
+  if (reason === "source_unavailable")
+    return "see that the server reaches the repository and that it has the ref, then retry";
+  return retryableReasons.some((one) => one === reason)
     ? "the surroundings' matter: a retry may help"
     : "see the log";
 }

@@ -2,12 +2,12 @@
 import type { ArtifactId, JobId, RunId } from "../kernel/index.ts";
 import type { Database } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
-import { idRange } from "./prefix.ts";
+import { candidateLimit, idRange } from "./prefix.ts";
 import type { ArtifactRow } from "./rows.ts";
 
 export interface ArtifactRows {
   get(id: ArtifactId): Promise<ArtifactRow | null>;
-  /** Artifacts whose id begins so (hex digits and dashes), at most two. */
+  /** Artifacts whose id begins so (hex digits and dashes), at most `candidateLimit`. */
   findByPrefix(prefix: string): Promise<readonly ArtifactRow[]>;
   /** The newest of that name that the run made or has taken over. */
   named(runId: RunId, name: string): Promise<ArtifactRow | null>;
@@ -48,7 +48,10 @@ export function createArtifactRows(database: Database): ArtifactRows {
     async findByPrefix(prefix) {
       const range = idRange(prefix);
       if (range === null) return [];
-      return await select("where row.id between $1::uuid and $2::uuid order by row.id limit 2", range);
+      return await select(
+        `where row.id between $1::uuid and $2::uuid order by row.id limit ${candidateLimit}`,
+        range,
+      );
     },
     async named(runId, name) {
       const rows = await database.query<ArtifactRow>(

@@ -10,6 +10,7 @@ import {
 import { type NewAuditEntry, recordAudit } from "./audit.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
+import { candidateLimit } from "./prefix.ts";
 import { vanished } from "./projects.ts";
 import { hadName, purgeArchived, removePipeline } from "./removal.ts";
 import type { PipelineConfigRow, PipelineRow, PipelineSummaryRow, TriggerType } from "./rows.ts";
@@ -43,7 +44,7 @@ export interface PipelineStore {
   purgeArchived(): Promise<void>;
   /** With the names of what it belongs to. Also one that was removed. */
   summary(id: PipelineId): Promise<PipelineSummaryRow | null>;
-  /** Those that one of the readings names, of one project or of all; at most two: enough to see that a name is not unique. */
+  /** Those that one of the readings names, of one project or of all; at most `candidateLimit`. */
   named(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<readonly PipelineSummaryRow[]>;
   /** The one that was removed last of those that one of the readings named before. */
   removed(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<PipelineSummaryRow | null>;
@@ -134,7 +135,7 @@ export function createPipelineStore(database: Database): PipelineStore {
     return select(
       `where ${namedSql("row.name", "project.name", ["$1", "$2"])}
          and ($3::uuid is null or project.id = $3::uuid)
-       order by row.created_at desc, row.id desc limit 2`,
+       order by row.created_at desc, row.id desc limit ${candidateLimit}`,
       [...namedValues(readings), projectId],
       "pipelines.named",
     );

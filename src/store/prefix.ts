@@ -1,3 +1,6 @@
+/** How many rows a search by an ambiguous name returns: ten to show, and one that says that there are more. */
+export const candidateLimit = 11;
+
 /** The first and last id that begin with a prefix, or null when no id can: for references that a person typed. */
 export function idRange(prefix: string): [string, string] | null {
   const text = prefix.toLowerCase();

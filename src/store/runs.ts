@@ -22,7 +22,7 @@ import {
 } from "./ownership.ts";
 import { type Page, type PageRequest, readPage } from "./page.ts";
 import { namedSql, namedValues, type PipelineReading } from "./pipelines.ts";
-import { idRange } from "./prefix.ts";
+import { candidateLimit, idRange } from "./prefix.ts";
 import { purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import type { RunRow } from "./rows.ts";
@@ -87,9 +87,10 @@ export interface RunStore {
   unfinished(owner: Owner | null): Promise<readonly RunRow[]>;
   get(id: RunId): Promise<RunRow | null>;
   list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
-  /** Runs whose id begins so (hex digits and dashes), at most two: enough to see that a prefix is not unique. */
+  /** Runs whose id begins so (hex digits and dashes), at most `candidateLimit`. */
   findByPrefix(prefix: string, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
-  /** Runs with that number, of one project or of all, of the pipeline so named or of all; newest first, at most two. */
+  /** Runs with that number, of one project or of all, of the pipeline so named or of all; newest first, at most
+   * `candidateLimit`. */
   findByNumber(
     number: number,
     projectId?: ProjectId | null,
@@ -161,7 +162,7 @@ export function createRunStore(database: Database): RunStore {
       if (range === null) return [];
       return await select(
         `where row.id between $1::uuid and $2::uuid and ($3::uuid is null or row.project_id = $3::uuid)
-         order by row.id limit 2`,
+         order by row.id limit ${candidateLimit}`,
         [...range, projectId],
       );
     },
@@ -169,7 +170,7 @@ export function createRunStore(database: Database): RunStore {
       select(
         `where row.number = $1::integer and ($2::uuid is null or row.project_id = $2::uuid)
            and ($3::text[] is null or ${namedSql("pipeline.name", "project.name", ["$3", "$4"])})
-         order by row.created_at desc, row.id desc limit 2`,
+         order by row.created_at desc, row.id desc limit ${candidateLimit}`,
         [number, projectId, ...(pipeline === null ? [null, null] : namedValues(pipeline))],
       ),
     async latest(projectId = null) {

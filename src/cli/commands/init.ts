@@ -1,13 +1,13 @@
 /** `shipinator init [DIR]`: looks at a repository and writes a starting pipeline file, never over one that is there. */
 import { join } from "node:path";
-import { filesThatMatter, proposePipelineFile } from "../../config/index.ts";
+import { filesThatMatter, misspelledName, proposePipelineFile } from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { pathWord } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
-import { PIPELINE_FILE } from "./pipeline-file.ts";
+import { misspelledFile, PIPELINE_FILE } from "./pipeline-file.ts";
 
 export interface InitArguments {
   readonly directory: string;
@@ -36,6 +36,7 @@ export async function initCommand(context: CommandContext, args: InitArguments):
     throw new Problem("conflict", `${path} exists already and is left as it is`, {
       remedy: "Check it with shipinator validate, or replace it with shipinator init --force.",
     });
+  if ((await files.kind(join(directory, misspelledName))) !== "absent") throw misspelledFile(directory);
   const { text, reason } = proposePipelineFile(await look(files, directory));
   const file = await files.create({ path, overwrite: args.existing, mode: 0o644 });
   try {

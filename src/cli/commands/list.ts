@@ -1,5 +1,6 @@
 /** `shipinator list`: the newest runs on this data directory. */
 import type { RunState } from "../../domain/index.ts";
+import { Problem } from "../../kernel/index.ts";
 import type { RunFilter, RunSummary } from "../../operations/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -50,12 +51,16 @@ export async function listCommand(context: CommandContext, args: ListArguments):
 }
 
 function filterOf({ status, project, pipeline, branch, since }: ListArguments, now: Date): RunFilter {
+  if (branch !== null && (pipeline === null || status !== null))
+    throw new Problem("usage", "--branch goes with --pipeline, and not together with --status", {
+      remedy: "Name one pipeline with --pipeline, and leave --status out.",
+    });
   return {
     ...(status === null ? {} : { status }),
     ...(project === null ? {} : { project }),
     ...(pipeline === null ? {} : { pipeline }),
     ...(branch === null ? {} : { ref: branch }),
-    ...(since === null ? {} : { since: timeOf(since, now, "back") }),
+    ...(since === null ? {} : { since: timeOf(since, { option: "--since", now, direction: "back" }) }),
   };
 }
 

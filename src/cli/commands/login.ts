@@ -21,10 +21,19 @@ export async function loginCommand(context: CommandContext, address: string): Pr
     });
   // Asked before it is kept: a token that does not hold helps nobody later.
   const connection = { socket: null, authorities: await readAuthorities(context, null) };
-  await createTransport({ server, token, clock: deps.clock, connection }).json("GET", "/v1/projects?limit=1");
+  const transport = createTransport({ server, token, clock: deps.clock, connection });
+  await transport.json("GET", "/v1/projects?limit=1").catch((error: unknown) => {
+    throw error instanceof Problem && error.code === "unauthorized" ? noSuchToken(server) : error;
+  });
   const path = await writeLogin(deps, { server, token, caFile: namedAuthorities(context) });
   out.write(`logged in to ${sanitizeName(server)}; the token is kept in ${sanitizeName(path)}\n`);
   return EXIT.done;
+}
+
+function noSuchToken(server: string): Problem {
+  return new Problem("unauthorized", `${server} does not know this token, or it has expired or was revoked`, {
+    remedy: "On the server's machine this makes one: shipinator token create NAME --scope trigger",
+  });
 }
 
 export async function logoutCommand(context: CommandContext): Promise<number> {

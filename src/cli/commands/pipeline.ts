@@ -133,7 +133,7 @@ async function check(
   } catch (error) {
     const { code, message, remedy, cause } = Problem.from(error);
     throw new Problem(code, `The repository was not registered: ${message}`, {
-      remedy: `${remedy === undefined ? "" : `${remedy} `}To register it all the same, add --no-check.`,
+      remedy: `${remedy === undefined ? "" : `${remedy}\n  `}To register it all the same, add --no-check.`,
       cause,
     });
   }

@@ -31,7 +31,10 @@ export async function createTokenCommand(
     const { client } = session;
     const project_id = args.project === null ? null : (await projectOf(client, args.project, "a token")).id;
     const { name, scope } = args;
-    const expires_at = args.expires === null ? null : timeOf(args.expires, context.deps.clock.now(), "ahead");
+    const expires_at =
+      args.expires === null
+        ? null
+        : timeOf(args.expires, { option: "--expires", now: context.deps.clock.now(), direction: "ahead" });
     const create = () => client.tokens.create({ name, scope, project_id, expires_at });
     const options = await placeOptions(context, session);
     if (args.to === null) await show(context, await create(), options);

@@ -13,7 +13,7 @@ import { EXIT } from "../errors.ts";
 import { count, pathWord } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { createStyle } from "../terminal/style.ts";
-import { PIPELINE_FILE } from "./pipeline-file.ts";
+import { misspelledFile, nameOf, PIPELINE_FILE } from "./pipeline-file.ts";
 
 /** One byte over what the language allows, so that too large a file is seen as such. */
 const READ_LIMIT = 256 * 1024 + 1;
@@ -62,13 +62,6 @@ async function load({ deps }: CommandContext, target: string): Promise<{ bytes: 
   }
   return { bytes: await deps.files.read(name, READ_LIMIT), name };
 }
-
-function misspelledFile(directory: string): Problem {
-  const fact = `${nameOf(directory)} has ${misspelledName}, and the pipeline file is called ${PIPELINE_FILE}`;
-  return new Problem("not_found", fact, { remedy: `Rename it: git mv ${misspelledName} ${PIPELINE_FILE}` });
-}
-
-const nameOf = (directory: string) => (directory === "." ? "this directory" : directory);
 
 function noPipelineFile(directory: string): Problem {
   const init = directory === "." ? "shipinator init" : `shipinator init ${pathWord(directory)}`;

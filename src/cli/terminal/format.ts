@@ -1,5 +1,5 @@
 /** Durations, sizes and times for people. */
-import { shellQuote } from "../../kernel/index.ts";
+import { shellWord } from "../../kernel/index.ts";
 
 export function formatDuration(milliseconds: number): string {
   const ms = Math.max(0, milliseconds);
@@ -41,11 +41,6 @@ export function formatAge(time: string, now: Date): string {
 /** `1 step`, `2 steps`, `1,000 steps`. */
 export function count(amount: number, noun: string): string {
   return `${amount.toLocaleString("en-US")} ${noun}${amount === 1 ? "" : "s"}`;
-}
-
-/** A word as it can be typed into a shell. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-][A-Za-z0-9_@%+=:,./#-]*$/.test(text) ? text : shellQuote(text);
 }
 
 /** A relative or absolute path as an argument in a shell; one that begins with a dash would be read as an option. */

@@ -267,7 +267,7 @@ it("a run whose number other pipelines have too is named by pipeline and number"
   const vague = await world.shipinator(["status", "1"]);
   expect(vague.code).toBe(2);
   expect(vague.stderr).toMatch(
-    /names more than one run\.\n +Say which, if need be by its id: two#1 \(\S+\), /,
+    /names more than one run\.\n +Say which, if need be by its id: two#1 \(\S+\), one#1 \(\S+\)[,\n]/,
   );
   expect((await world.shipinator(["status", "three#1"])).stderr).toContain('There is no run "three#1"');
 });

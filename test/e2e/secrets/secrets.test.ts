@@ -113,7 +113,7 @@ deploy:
     const { code, run } = await world.run([world.repository("app", file())]);
     expect([code, run.failure_reason]).toEqual([1, "start_failed"]);
     expect(run.failure_message).toContain("the project has no secret TOKEN");
-    expect(run.failure_message).toContain("shipinator secret set TOKEN");
+    expect(run.failure_message).toMatch(/shipinator secret set TOKEN --project \S+/);
   });
 
   it("can be set anew, removed, and sealed with another key; the old key opens nothing more", async () => {

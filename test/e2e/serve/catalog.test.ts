@@ -77,7 +77,7 @@ describe("a team's pipelines and projects", () => {
 
   it("are not removed by mistake", async () => {
     expect(await refused("project", "remove", "shop")).toMatch(
-      /The project shop is not empty: it has 1 pipeline \(site\)\.\n.*shipinator project remove --force/,
+      /The project shop is not empty: it has 1 pipeline \(site\)\.\n.*shipinator project remove shop --force/,
     );
     expect(await good("project", "remove", "shop", "--force")).toContain("project shop is removed");
     expect(await good("project", "remove", "empty")).toContain("project empty is removed");

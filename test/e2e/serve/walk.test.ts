@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail, RunWhy } from "../../../src/operations/index.ts";
 import { World } from "../../support/cli.ts";
 import { ended, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
@@ -190,6 +190,10 @@ describe("a server in five minutes", () => {
       status: "failed",
       failure_reason: "source_unavailable",
     });
+    const { summary } = await server.get<RunWhy>(`/v1/pipeline-runs/${gone.id}/why`);
+    expect(summary).toMatch(
+      /There is no branch, tag or commit "no-such-branch" .* that it has the ref, then retry/,
+    );
   });
 
   it("gets on with a command that runs something on the same data directory", async () => {
@@ -201,6 +205,15 @@ describe("a server in five minutes", () => {
   it("lets a person log in with a token that may less", async () => {
     const made = await cli("token", "create", "ann", "--scope", "read", "--expires", "2d");
     const token = made.stdout.trim();
+    const wrong = await world.shipinator(["login", server.url], {
+      input: "wrong\n",
+      env: serverEnvironment,
+    });
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      expect.stringContaining(`error: ${server.url} does not know this token`),
+    ]);
+    expect(wrong.stderr).toContain("shipinator token create NAME --scope trigger");
     const login = await world.shipinator(["login", server.url], {
       input: `${token}\n`,
       env: serverEnvironment,

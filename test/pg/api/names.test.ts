@@ -84,6 +84,13 @@ describe("a name", () => {
     expect((await service.ask("GET", `/v1/pipelines/${plain.id}`)).json.id).toBe(plain.id);
   });
 
+  it("that many pipelines have is refused with ten of them", async () => {
+    for (let project = 1; project <= 12; project += 1) await register(`crowd-${project}`, "crowded");
+    const { json } = await service.ask("GET", "/v1/pipelines/crowded");
+    expect(json.remedy.match(/crowd-\d+\/crowded \(\S+\)/g)).toHaveLength(10);
+    expect(json.remedy).toMatch(/\), and more$/);
+  });
+
   it("of another project's pipeline is not there for a token that is bound to one", async () => {
     const { projectId } = await register("bound", "own");
     await register("foreign", "theirs");

@@ -77,6 +77,19 @@ describe("list", () => {
     expect(command.stderr.text()).toBe("note: no run is as the options ask\n");
   });
 
+  it.each([
+    [["--branch", "main"], "--branch goes with --pipeline, and not together with --status"],
+    [["--branch", "main", "--pipeline", "a", "--status", "failed"], "--branch goes with --pipeline"],
+    [
+      ["--since", "yesterday"],
+      '--since is no time: "yesterday"\n  Give it as 2030-01-31T12:00:00Z, or as 7d',
+    ],
+  ])("refuses %j in the words of the options", async (argv, message) => {
+    const { code, stderr } = await execute(["list", ...argv]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`error: ${message}`);
+  });
+
   it("turns pages until it has as many as asked for", async () => {
     const clock = createManualClock();
     const runs = Array.from({ length: 250 }, (_, number) => new FakeRun({}, clock, { number }));

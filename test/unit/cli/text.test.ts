@@ -6,13 +6,13 @@ import {
   formatDuration,
   formatSize,
   pathWord,
-  shellWord,
 } from "../../../src/cli/terminal/format.ts";
 import { sanitizeKeepingColors, sanitizeLine, sanitizeName } from "../../../src/cli/terminal/sanitize.ts";
 import { createStyle } from "../../../src/cli/terminal/style.ts";
 import { renderTable } from "../../../src/cli/terminal/table.ts";
 import { cut, padEnd, padStart, widthOf } from "../../../src/cli/terminal/width.ts";
 import { LinePrefixer, LogTail, lastLines } from "../../../src/cli/watch/log-lines.ts";
+import { shellWord } from "../../../src/kernel/index.ts";
 
 describe("width", () => {
   it.each([

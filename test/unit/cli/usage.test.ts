@@ -62,6 +62,24 @@ describe("usage", () => {
     expect([code, stderr.trimEnd().split("\n").at(-1)]).toEqual([2, see]);
   });
 
+  it.each([
+    [["-o", "json", "validate"]],
+    [["--output=json", "validate"]],
+    [["-ojson", "validate"]],
+    [["--output", "json", "validate", "--", ".shipinator.yaml"]],
+  ])("%j takes the options of many commands also before the command", async (argv) => {
+    expect(await execute(argv, { ".shipinator.yaml": good })).toEqual(
+      expect.objectContaining({ code: 0, stdout: "[]\n", stderr: "" }),
+    );
+  });
+
+  it.each([[["--server"]], [["--server", "https://ci.example"]], [["--token", "x", "lst"]]])(
+    "%j is refused with exit 2",
+    async (argv) => {
+      expect(await execute(argv)).toMatchObject({ code: 2, stdout: "" });
+    },
+  );
+
   it("tells a program that asked for YAML of an error in YAML", async () => {
     for (const argv of [
       ["validate", "nowhere", "-o", "yaml"],
@@ -213,6 +231,18 @@ Next:
     const forced = await execute(["init", "--force"], { ".shipinator.yaml": "mine" });
     expect(forced.code).toBe(0);
     expect(String(forced.files.get(".shipinator.yaml"))).not.toBe("mine");
+  });
+
+  it("refuses to write beside a file that ends in .yml", async () => {
+    for (const argv of [["init"], ["init", "--force"]]) {
+      const refused = await execute(argv, { ".shipinator.yml": "mine" });
+      expect(refused).toMatchObject({
+        code: 2,
+        stderr:
+          "error: this directory has .shipinator.yml, and the pipeline file is called .shipinator.yaml\n  Rename it: git mv .shipinator.yml .shipinator.yaml\n",
+      });
+      expect(refused.files.has(".shipinator.yaml")).toBe(false);
+    }
   });
 
   it("refuses what is no directory", async () => {
