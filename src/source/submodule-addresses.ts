@@ -12,6 +12,8 @@ import type { Room } from "./room.ts";
 export interface SubmoduleAddress {
   /** The text in .gitmodules, perhaps relative; null if it has none. */
   readonly url: string | null;
+  /** The name in .gitmodules, by which git keeps the submodule's repository. */
+  readonly name?: string;
   /** A repository inside that git does not track: it stays empty. */
   readonly nested?: true;
   /** The commit that the submodule's HEAD was at, where its link is a commit that holds uncommitted changes. */
@@ -82,8 +84,8 @@ function parseAddresses(output: Buffer): SubmoduleAddresses["links"] {
     byName.set(name, entry);
   }
   return new Map(
-    [...byName.values()].flatMap(({ path, url }) =>
-      path === undefined || url === undefined ? [] : [[path, { url }] as const],
+    [...byName].flatMap(([name, { path, url }]) =>
+      path === undefined || url === undefined ? [] : [[path, { url, name }] as const],
     ),
   );
 }

@@ -1,12 +1,15 @@
 /** Submodules of a checkout, where the file asks for them: each a repository of its own, under the same address rules. */
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
 import { mirrorName, type SourceSpec } from "../domain/index.ts";
 import { Problem } from "../kernel/index.ts";
 import { treeOfCommit } from "./commit-record.ts";
 import { fetchCommit } from "./fetch.ts";
+import { importCommit } from "./import-commit.ts";
 import { formatOf, type Mirror, mirrorAt, openMirror } from "./mirror.ts";
+import { callIn } from "./person-repository.ts";
 import type { Room } from "./room.ts";
-import { addressesIn, keptAddresses } from "./submodule-addresses.ts";
+import { addressesIn, keepAddresses, keptAddresses } from "./submodule-addresses.ts";
 import type { CheckedOut } from "./types.ts";
 import { checkUrl, isLocalAddress, isSameHost, quote, resolveSubmoduleUrl } from "./url.ts";
 
@@ -33,7 +36,7 @@ export async function checkoutSubmodules(
   const inherited = { clone: spec.clone ?? null, lfs: spec.lfs ?? null };
   const notes: string[] = [];
   for (const [path, commit] of await listLinks(room, mirror, spec.tree, signal)) {
-    const { url = null, nested, head } = addresses.links.get(path) ?? {};
+    const { url = null, name = null, nested, head } = addresses.links.get(path) ?? {};
     if (nested) {
       notes.push(`${quote(path)} is a repository that git does not track; it is empty here`);
       continue;
@@ -54,7 +57,7 @@ export async function checkoutSubmodules(
             commit: head ?? commit,
             tree: taken,
           }
-        : await fetchSubmodule(room, spec, { path, commit, address }, signal);
+        : await fetchSubmodule(room, spec, depth, { path, name, commit, address }, signal);
     const done = await checkout({ ...inherited, ...from, submodules: true }, join(target, path), depth + 1);
     notes.push(
       `Submodule ${quote(path)} is at ${from.commit.slice(0, 12)} of ${from.cloneUrl}`,
@@ -66,17 +69,22 @@ export async function checkoutSubmodules(
 
 type Fetched = Omit<SourceSpec, "submodules"> & { readonly commit: string };
 
+interface Link {
+  readonly path: string;
+  readonly name: string | null;
+  readonly commit: string;
+  readonly address: string | null;
+}
+
 /** Brings the commit into a mirror of the submodule's own. */
 async function fetchSubmodule(
   room: Room,
   around: SourceSpec,
-  {
-    path,
-    commit,
-    address,
-  }: { readonly path: string; readonly commit: string; readonly address: string | null },
+  depth: number,
+  link: Link,
   signal?: AbortSignal,
 ): Promise<Fetched> {
+  const { path, commit, address } = link;
   if (address === null)
     throw new Problem("source_refused", `The submodule ${quote(path)} has no address in .gitmodules`, {
       remedy: `Add one with \`git submodule add\`, or remove the entry with \`git rm --cached\`.`,
@@ -84,6 +92,11 @@ async function fetchSubmodule(
     });
   // Whoever pushes to a hosted repository must not read repositories of the server's machine through it.
   const allowLocal = room.urls.allowLocal && isLocalAddress(around.cloneUrl);
+  if (isLocalAddress(address) && !allowLocal) {
+    const initialized = await takeInitialized(room, around, depth, { ...link, address }, signal);
+    if (initialized === null) throw refuseLocal(around, path, address);
+    return initialized;
+  }
   const cloneUrl = checkUrl(address, { ...room.urls, allowLocal });
   // What opens a repository opens those of its host that it names; other hosts do not get to see it.
   const credential =
@@ -95,6 +108,52 @@ async function fetchSubmodule(
   const tree =
     (await treeOfCommit(mirror, commit)) ?? (await fetchCommit(room, mirror, request, "known", signal)).tree;
   return { repositoryId, cloneUrl, credential, commit, tree };
+}
+
+/**
+ * Takes the commit from the git directory that an initialised submodule has inside the repository around it. Who may
+ * register a directory gives away what is in it; what .gitmodules names outside of it is in the hands of whoever
+ * pushes, so that no address and no path of the working tree is followed. Null: there is no such submodule.
+ */
+async function takeInitialized(
+  room: Room,
+  around: SourceSpec,
+  depth: number,
+  { name, commit, address }: Link & { readonly address: string },
+  signal?: AbortSignal,
+): Promise<Fetched | null> {
+  const mirrorOf = (directory: string) => `submodules/${mirrorName(directory, null)}`;
+  // Deeper down, an address is a directory that this function found only if the mirror says so.
+  const isFound = depth === 0 || around.repositoryId === mirrorOf(around.cloneUrl);
+  if (!isAbsolute(around.cloneUrl) || !isFound || name === null || name.split("/").includes(".."))
+    return null;
+  const asked = callIn(room, around.cloneUrl, ["rev-parse", "--path-format=absolute", "--git-common-dir"]);
+  const { code, stdout } = await room.git.run(asked, signal);
+  const cloneUrl = join(stdout.toString("utf8").replace(/\n$/, ""), "modules", name);
+  const objects = join(cloneUrl, "objects");
+  if (code !== 0 || !(await stat(objects).catch(() => null))?.isDirectory()) return null;
+  const repositoryId = mirrorOf(cloneUrl);
+  const mirror = mirrorAt(room.directory, repositoryId, formatOf(commit));
+  await openMirror(mirror, room.clock);
+  const record = await importCommit(room, mirror, { objects }, commit, signal);
+  if (record === null) return null;
+  const { tree } = record;
+  // Relative addresses in it count from where it came from.
+  await keepAddresses(mirror, tree, { base: address, links: await addressesIn(room, mirror, tree, signal) });
+  return { repositoryId, cloneUrl, credential: null, commit, tree };
+}
+
+function refuseLocal(around: SourceSpec, path: string, address: string): Problem {
+  const fact = `The submodule ${quote(path)} of ${quote(around.cloneUrl)} is at ${quote(address)}, a path on the server's machine`;
+  return isLocalAddress(around.cloneUrl)
+    ? new Problem("source_refused", `${fact}, and its commit is not initialised in that repository`, {
+        remedy: `Run \`git -c protocol.file.allow=always submodule update --init --recursive\` in the directory that is registered, or set git.allow_file_urls (SHIPINATOR_GIT_ALLOW_FILE_URLS=true) on the server.`,
+        place: path,
+      })
+    : new Problem("source_refused", `${fact}, which a repository elsewhere cannot name`, {
+        remedy: "Give it an https or ssh address in .gitmodules, or one relative to the repository's.",
+        place: path,
+      });
 }
 
 /** Path → commit of each submodule. */

@@ -23,7 +23,7 @@ export interface TakenLinks {
   /** Paths of links where a file or symlink lies now. */
   readonly files: readonly string[];
   /** Facts that .gitmodules does not have, by path. */
-  readonly known: ReadonlyMap<string, Omit<SubmoduleAddress, "url">>;
+  readonly known: ReadonlyMap<string, Omit<SubmoduleAddress, "url" | "name">>;
 }
 
 /** @param take takes the repository in a directory; null where it cannot stand in the mirror's trees */
@@ -36,7 +36,7 @@ export async function takeSubmodules(
   signal?: AbortSignal,
 ): Promise<TakenLinks> {
   const links = new Map<string, string>();
-  const known = new Map<string, Omit<SubmoduleAddress, "url">>();
+  const known = new Map<string, Omit<SubmoduleAddress, "url" | "name">>();
   const files: string[] = [];
   for (const [bytes, indexed] of listing.gitlinks) {
     const path = Buffer.from(bytes, "latin1").toString("utf8");

@@ -126,7 +126,7 @@ async function take(
     const top = topOf(directory, found);
     const declared = addressesBelow(await addressesOnDisk(room, top, signal), found);
     const merged = new Map<string, SubmoduleAddress>(declared);
-    for (const [path, more] of known) merged.set(path, { url: declared.get(path)?.url ?? null, ...more });
+    for (const [path, more] of known) merged.set(path, { url: null, ...declared.get(path), ...more });
     const base = await remoteOf(room, top, head.branch, signal);
     await keepAddresses(mirror, tree, { base, links: merged });
   }
