@@ -13,6 +13,10 @@ import { type ArchiveParts, digestInName, type ImageArchive, type Refuse, readIm
 const largestNote = 4 * 1024 * 1024;
 /** All that is kept of one archive while it is read. */
 const largestNotes = 64 * 1024 * 1024;
+/** A path on Linux is no longer, and all of an archive's are kept while it is read. */
+const longestName = 4096;
+/** Bytes of PAX headers and GNU long names: so many in all, and for each entry. Twice what is read ahead, at least. */
+const extraHeaders = { all: 8 * 1024 * 1024, each: 4096 };
 
 export interface ArchiveLimits {
   /** An image has some ten entries, one of many platforms some hundred. Each name is kept while the archive is read. */
@@ -48,9 +52,10 @@ async function listParts(file: string, { refuse, signal, limits }: Listing): Pro
   const notes = new Map<string, Buffer>();
   let kept = 0;
   let entries = 0;
+  let explained = extraHeaders.all;
   const { readable, writable } = createTarDecoder({ strict: true });
   const fed = Readable.toWeb(await openArchive(file))
-    .pipeThrough(atMost(limits.bytes, refuse))
+    .pipeThrough(atMost(limits.bytes, () => explained, refuse))
     .pipeTo(writable, signal === undefined ? {} : { signal });
   // Its errors arrive through the reader as well.
   fed.catch(() => undefined);
@@ -58,6 +63,8 @@ async function listParts(file: string, { refuse, signal, limits }: Listing): Pro
     for await (const { header, body } of readable) {
       const name = header.name.replace(/^\.\//, "");
       if (++entries > limits.entries) throw refuse(`it has more than ${limits.entries} entries`);
+      explained += 512 + Math.ceil(header.size / 512) * 512 + extraHeaders.each;
+      if (name.length > longestName) throw refuse(`it has a name of ${name.length} characters`);
       names.add(name);
       const isNote = name === "index.json" || name === "manifest.json";
       const hex = isNote || header.type !== "file" ? null : digestInName(name);
@@ -83,13 +90,18 @@ async function listParts(file: string, { refuse, signal, limits }: Listing): Pro
   return { names, notes };
 }
 
-/** Passes bytes on until there are too many. */
-function atMost(limit: number, refuse: Refuse): TransformStream<Uint8Array, Uint8Array> {
+/** Passes bytes on until there are too many, in all or beyond those of the entries that came. */
+function atMost(
+  limit: number,
+  explained: () => number,
+  refuse: Refuse,
+): TransformStream<Uint8Array, Uint8Array> {
   let size = 0;
   return new TransformStream({
     transform(chunk, controller) {
       size += chunk.length;
       if (size > limit) throw refuse(`it unpacks to more than ${limit} bytes`);
+      if (size > explained()) throw refuse("its headers are larger than those of an image");
       controller.enqueue(chunk);
     },
   });

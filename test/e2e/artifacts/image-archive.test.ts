@@ -156,6 +156,31 @@ describe("inspectImageArchive", () => {
     expect(await inspect(4_000_000)).toMatchObject({ layout: "oci" });
   });
 
+  it("refuses headers that are larger than an image's, before they fill the memory", async () => {
+    await using bench = await openBench();
+    const file = path.join(bench.workspace, "image.tar");
+    const comment = "x".repeat(7 << 20);
+    const head = (type: "pax-header" | "file", size: number) => ({
+      name: "a",
+      type,
+      size,
+      mtime: new Date(0),
+    });
+    const pax = Buffer.from(`${String(comment.length + 17)} comment=${comment}\n`.slice(0, 7 << 20));
+    const bomb = await packTar([
+      ...Array.from({ length: 20 }, () => ({ header: head("pax-header", pax.length), body: pax })),
+      { header: head("file", 0), body: "" },
+    ]);
+    await fs.writeFile(file, gzipSync(bomb));
+    await expect(inspectImageArchive(file)).rejects.toThrow("its headers are larger than those of an image");
+    const long = { ...layout(named), ["n".repeat(5000)]: "" };
+    await expect(inspectImageArchive(await archive(bench, long))).rejects.toThrow(
+      "it has a name of 5000 characters",
+    );
+    const longest = { ...layout(named), [`${"n".repeat(99)}/`.repeat(40)]: "" };
+    expect(await inspectImageArchive(await archive(bench, longest))).toMatchObject({ layout: "oci" });
+  });
+
   it.each([
     ["text", (_: Uint8Array) => Buffer.from("hello ".repeat(200))],
     ["nothing", (_: Uint8Array) => Buffer.alloc(0)],
