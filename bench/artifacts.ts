@@ -6,10 +6,10 @@ import { randomFillSync } from "node:crypto";
 import fs from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { openContained, realRoot } from "../src/artifacts/contained-file.ts";
-import { type Digest, sha256 } from "../src/artifacts/copy.ts";
-import { nodeFileSystem } from "../src/artifacts/file-system.ts";
-import { publish } from "../src/artifacts/publish.ts";
+import { openContained, realRoot } from "../src/artifacts/store/contained-file.ts";
+import { type Digest, sha256 } from "../src/artifacts/store/copy.ts";
+import { nodeFileSystem } from "../src/artifacts/store/file-system.ts";
+import { publish } from "../src/artifacts/store/publish.ts";
 import { type ArtifactId, type NodeId, newId, silentLogger, systemClock } from "../src/kernel/index.ts";
 import { compare, type Outcome, timed } from "./harness.ts";
 

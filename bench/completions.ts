@@ -1,11 +1,11 @@
 /** 200 steps of one run that end at once: how long an unrelated read waits meanwhile, against the same read alone. */
 
-import { buildinator } from "../src/buildinator/index.ts";
 import type { PipelineConfig, StepConfig } from "../src/domain/index.ts";
+import { buildinator } from "../src/domain/index.ts";
 import { createFakeExecutor } from "../src/executor/fake/index.ts";
 import { silentLogger, systemClock } from "../src/kernel/index.ts";
-import type { OpenDatabase } from "../src/operations/index.ts";
 import { createOrchestrator } from "../src/orchestrator/index.ts";
+import type { OpenDatabase } from "../src/services/index.ts";
 import { compare, type Outcome } from "./harness.ts";
 import { createWorkbench } from "./workbench.ts";
 

@@ -3,7 +3,7 @@
  * Both databases give the same number of rows, so the difference is the search alone.
  */
 import { silentLogger } from "../src/kernel/index.ts";
-import type { RunFilter } from "../src/operations/index.ts";
+import type { RunFilter } from "../src/services/index.ts";
 import { openDatabase } from "../src/store/index.ts";
 import { median, type Outcome } from "./harness.ts";
 import { createWorkbench, type Workbench } from "./workbench.ts";

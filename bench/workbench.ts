@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type App, openApp } from "../src/app.ts";
+import { type App, openApp } from "../src/app/command.ts";
 import { brandId, type RunId } from "../src/kernel/index.ts";
 
 export interface Workbench extends AsyncDisposable {

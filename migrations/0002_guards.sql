@@ -1,7 +1,7 @@
 -- Up Migration
 -- What the database refuses, whoever asks: a row that begins elsewhere than at its machine's start, a move that the
 -- machine does not have, any change of what is final, and a deletion outside the purge. The machines mirror
--- src/domain/states.ts; a test compares every pair. The guards of the hot tables are functions and no WHEN clauses:
+-- src/domain/model/states.ts; a test compares every pair. The guards of the hot tables are functions and no WHEN clauses:
 -- Postgres keeps a function's plan, and plans a WHEN clause anew for every statement.
 
 create function refuse_change() returns trigger

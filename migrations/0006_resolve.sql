@@ -33,7 +33,7 @@ set enable_seqscan = off
 set jit = off
 as $$
 -- Applies one advance, all or nothing, and returns the run's new seq; null when the run has moved on or belongs to
--- another node or epoch. p, made by src/store/apply.ts, every part optional but `transitions`:
+-- another node or epoch. p, made by src/store/runs/apply.ts, every part optional but `transitions`:
 --   run           {status: [from, to] | null, phase: [from, to] | null, reason, message}
 --   jobs, steps, executions
 --                 [{id, f (from), t (to), …}], a move each, so that the triggers see every one

@@ -57,25 +57,25 @@ const program = createProgram({
   login,
   version,
   async openClient({ mode, configFile }) {
-    const { openApp } = await import("./app.ts");
+    const { openApp } = await import("./app/command.ts");
     const app = await openApp({ environment, cwd, home, login, configFile, mode, host });
     return { client: app.client, dataDir: app.dataDir, place: "here", close: () => app.close() };
   },
   async findServer({ configFile }) {
-    const { findServer } = await import("./find-server.ts");
+    const { findServer } = await import("./app/discovery.ts");
     return await findServer({ environment, cwd, home, configFile, uid: host.uid, kill: host.kill });
   },
   async startServer({ configFile }) {
     keepRoomSmall();
-    const { startServer } = await import("./serve.ts");
+    const { startServer } = await import("./app/serve.ts");
     return await startServer({ environment, cwd, home, login, configFile, host, version });
   },
   async openBackup({ configFile, signal }) {
-    const { openBackup } = await import("./backups.ts");
+    const { openBackup } = await import("./app/backups.ts");
     return await openBackup({ environment, cwd, home, configFile, host, version }, signal);
   },
   async restoreBackup({ configFile, bytes, signal }) {
-    const { restoreBackup } = await import("./backups.ts");
+    const { restoreBackup } = await import("./app/backups.ts");
     return await restoreBackup({ environment, cwd, home, configFile, host, version }, bytes, signal);
   },
   onInterrupt(handler) {

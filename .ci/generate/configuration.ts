@@ -1,4 +1,4 @@
-// Prints docs/configuration.md from the table of settings in src/config/server-settings.ts.
+// Prints docs/configuration.md from the table of settings in src/config/server/settings.ts.
 import { describeServerConfig } from "../../src/config/index.ts";
 import { cell } from "./markdown.ts";
 
@@ -10,7 +10,7 @@ const rows = settings.map(
 
 process.stdout.write(`# Configuration
 
-Generated from \`src/config/server-settings.ts\` by \`npm run generate\`. This is the configuration of Shipinator itself; what
+Generated from \`src/config/server/settings.ts\` by \`npm run generate\`. This is the configuration of Shipinator itself; what
 a repository does is in its [pipeline file](pipeline-file.md).
 
 Nothing needs to be configured. A setting comes from a variable, else from the file, else it has its default. The file

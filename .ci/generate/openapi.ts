@@ -8,7 +8,7 @@ import {
 } from "fastify-type-provider-zod";
 import type { App } from "../../src/api/rest/context.ts";
 import { addRoutes } from "../../src/api/rest/rest.ts";
-import { operationNeeds } from "../../src/operations/index.ts";
+import { operationNeeds } from "../../src/services/index.ts";
 
 const app: App = Fastify().withTypeProvider<ZodTypeProvider>();
 app.setValidatorCompiler(() => () => true);

@@ -1,4 +1,4 @@
-// Prints docs/state-machines.md from the tables in src/domain/states.ts.
+// Prints docs/state-machines.md from the tables in src/domain/model/states.ts.
 import {
   finalStatesOf,
   type MachineName,
@@ -37,7 +37,7 @@ const phases = runPhases.map((phase) => `\`${phase}\``).join(" → ");
 
 process.stdout.write(`# State machines
 
-Generated from the tables in \`src/domain/states.ts\` by \`npm run generate\`; the database's triggers refuse exactly what
+Generated from the tables in \`src/domain/model/states.ts\` by \`npm run generate\`; the database's triggers refuse exactly what
 these tables do not allow, and a test compares the two pair by pair. A final state is never left.
 
 ${sections.join("\n")}

@@ -525,7 +525,7 @@ domain trigger_type as text CHECK ((VALUE = ANY (ARRAY['pr'::text, 'push'::text,
 function apply_run_changes(p_run uuid, p_node uuid, p_epoch integer, p_seq integer, p_cause text, p jsonb) returns integer language plpgsql set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off
 
 -- Applies one advance, all or nothing, and returns the run's new seq; null when the run has moved on or belongs to
--- another node or epoch. p, made by src/store/apply.ts, every part optional but `transitions`:
+-- another node or epoch. p, made by src/store/runs/apply.ts, every part optional but `transitions`:
 --   run           {status: [from, to] | null, phase: [from, to] | null, reason, message}
 --   jobs, steps, executions
 --                 [{id, f (from), t (to), …}], a move each, so that the triggers see every one

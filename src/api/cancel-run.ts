@@ -1,6 +1,6 @@
 /** A cancel as REST and RPC answer it: with the run as it is then. */
 import { Problem } from "../kernel/index.ts";
-import type { Client, RunDetail } from "../operations/index.ts";
+import type { Client, RunDetail } from "../services/index.ts";
 
 /** @param how `now`: what is still being ended is killed at once. @throws Problem conflict: it is over otherwise */
 export async function cancelRun(

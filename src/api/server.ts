@@ -11,13 +11,13 @@ import {
   Problem,
   type RunId,
 } from "../kernel/index.ts";
-import type { Operations } from "../operations/index.ts";
-import { createListener, type Listener, type TlsFiles } from "./listener.ts";
-import { type LocalSocket, listenOnSocket } from "./local-socket.ts";
-import { createLoginLimit, type LoginLimits } from "./login-limit.ts";
-import type { Metrics } from "./metrics.ts";
-import type { PlaceLimits } from "./places.ts";
-import { refuseConnection } from "./refusals.ts";
+import type { Operations } from "../services/index.ts";
+import { createListener, type Listener, type TlsFiles } from "./http/listener.ts";
+import { type LocalSocket, listenOnSocket } from "./http/local-socket.ts";
+import { createLoginLimit, type LoginLimits } from "./http/login-limit.ts";
+import type { Metrics } from "./http/metrics.ts";
+import type { PlaceLimits } from "./http/places.ts";
+import { refuseConnection } from "./http/refusals.ts";
 import type { App } from "./rest/context.ts";
 import { createEventStreams } from "./rest/event-streams.ts";
 import { sendError } from "./rest/problems.ts";
@@ -91,7 +91,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   let observed: Metrics | undefined;
   let loading: Promise<Metrics> | undefined;
   function metrics(): Promise<Metrics> {
-    loading ??= import("./metrics.ts").then(async ({ createMetrics }) => {
+    loading ??= import("./http/metrics.ts").then(async ({ createMetrics }) => {
       observed = createMetrics(operations.watch, () => streams.count);
       await operations.watch.onRecorded(observed.recorded);
       return observed;

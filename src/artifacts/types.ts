@@ -1,7 +1,7 @@
 /** The artifact store's contract: bytes on a filesystem, which may be NFS; the database knows id, digest and size. */
 import type { ArtifactMetadata, ArtifactType, InputArtifact } from "../domain/index.ts";
 import type { ArtifactId, Clock, Logger, NodeId } from "../kernel/index.ts";
-import type { FileSystem } from "./file-system.ts";
+import type { FileSystem } from "./store/file-system.ts";
 
 export interface ArtifactStoreDeps {
   /** Absolute directory; made when first written to. */

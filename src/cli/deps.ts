@@ -1,6 +1,6 @@
 /** Everything of the outside world that the commands touch, so that they run in memory as they run on a terminal. */
 import type { Clock } from "../kernel/index.ts";
-import type { Client } from "../operations/index.ts";
+import type { Client } from "../services/index.ts";
 
 /** One of the two output streams. Writes are in order; after the reader has gone, or one has failed, they do nothing. */
 export interface Writer {

@@ -4,7 +4,7 @@
  */
 import { resolve } from "node:path";
 import { Problem, shellWord } from "../kernel/index.ts";
-import type { Client, PipelineDetail, RunSummary } from "../operations/index.ts";
+import type { Client, PipelineDetail, RunSummary } from "../services/index.ts";
 import type { CommandContext } from "./context.ts";
 import type { Session } from "./deps.ts";
 import { readLogin } from "./remote/login-file.ts";

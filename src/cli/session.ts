@@ -1,5 +1,5 @@
 /** A client for the length of one command that looks and changes nothing. */
-import type { Client, RunSummary } from "../operations/index.ts";
+import type { Client, RunSummary } from "../services/index.ts";
 import { type CommandContext, note } from "./context.ts";
 import type { ClientMode, Session } from "./deps.ts";
 import { EXIT } from "./errors.ts";

@@ -10,7 +10,7 @@ import {
   type JobDetail,
   type RunDetail,
   type StepDetail,
-} from "../operations/index.ts";
+} from "../services/index.ts";
 import { count, elapsed, formatDuration, formatSize } from "./terminal/format.ts";
 import { sanitizeLine, sanitizeName, sanitizeText } from "./terminal/sanitize.ts";
 import type { Style } from "./terminal/style.ts";

@@ -1,17 +1,17 @@
-export { readConfigFile } from "./config-file.ts";
-export { misspelledName, parsePipeline } from "./parse-pipeline.ts";
-export type { ParsedPipeline, ParseOptions } from "./pipeline-file.ts";
-export type { RepositoryFiles } from "./proposal.ts";
-export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./propose.ts";
-export { type PipelineProblem, type RenderOptions, renderPipelineProblems } from "./render-problems.ts";
-export { Secret } from "./secret.ts";
+export type { ParsedPipeline, ParseOptions } from "./pipeline/file.ts";
+export { misspelledName, parsePipeline } from "./pipeline/parse.ts";
+export type { RepositoryFiles } from "./proposal/proposal.ts";
+export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./proposal/propose.ts";
 export {
   type DatabaseConfig,
   loadServerConfig,
   type Machine,
   type ServerConfig,
   type ServerConfigInput,
-} from "./server-config.ts";
-export { describeServerConfig, type SettingDescription } from "./server-settings.ts";
-export type { ListenAddress } from "./setting-readers.ts";
-export { yamlText } from "./yaml-text.ts";
+} from "./server/config.ts";
+export { readConfigFile } from "./server/path.ts";
+export type { ListenAddress } from "./server/readers.ts";
+export { Secret } from "./server/secret.ts";
+export { describeServerConfig, type SettingDescription } from "./server/settings.ts";
+export { type PipelineProblem, type RenderOptions, renderPipelineProblems } from "./yaml/render-problems.ts";
+export { yamlText } from "./yaml/text.ts";

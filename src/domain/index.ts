@@ -1,4 +1,4 @@
-export { artifactPathFault, cleanArtifactPath } from "./artifact-path.ts";
+export { artifactPathFault, cleanArtifactPath } from "./model/artifact-path.ts";
 export type {
   ArtifactMetadata,
   CollectedOutput,
@@ -12,21 +12,28 @@ export type {
   OutputSpec,
   SourceSpec,
   StepPlan,
-} from "./execution-spec.ts";
-export type { Inator, PlanContext, Settlement, Verdict } from "./inator.ts";
-export { mirrorName } from "./mirror-name.ts";
-export * from "./pipeline-config.ts";
-export { maxInPlaceAttempts, type PlanMode, plan } from "./planner.ts";
-export { type FailureReason, failureReasons, type RetryableReason, retryableReasons } from "./reasons.ts";
-export * from "./report.ts";
-export type * from "./snapshot.ts";
-export { buildOutputs, fillEnvironment, judge, planStep, stepEnvironment } from "./stage-plan.ts";
-export * from "./states.ts";
+} from "./model/execution-spec.ts";
+export { mirrorName } from "./model/mirror-name.ts";
+export * from "./model/pipeline-config.ts";
+export {
+  type FailureReason,
+  failureReasons,
+  type RetryableReason,
+  retryableReasons,
+} from "./model/reasons.ts";
+export * from "./model/report.ts";
+export * from "./model/states.ts";
 export {
   fillTemplate,
   parseTemplate,
   type Template,
   type TemplateFault,
   type TemplatePart,
-} from "./template.ts";
-export { unusedImage } from "./unused-image.ts";
+} from "./model/template.ts";
+export { maxInPlaceAttempts, type PlanMode, plan } from "./planner/planner.ts";
+export type * from "./planner/snapshot.ts";
+export { buildinator } from "./stages/build/buildinator.ts";
+export { deployinator, releaseName } from "./stages/deploy/deployinator.ts";
+export type { Inator, PlanContext, Settlement, Verdict } from "./stages/stage.ts";
+export { testinator } from "./stages/test/testinator.ts";
+export { unusedImage } from "./stages/unused-image.ts";

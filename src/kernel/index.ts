@@ -29,6 +29,7 @@ export {
   silentLogger,
 } from "./log.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+export { makeDirectory } from "./make-directory.ts";
 export { assertNever } from "./never.ts";
 export {
   errorCode,

@@ -1,5 +1,6 @@
-export type { CloneCredential } from "./credential.ts";
-export { checkRef, isCommitId } from "./ref.ts";
+export type { CloneCredential } from "./git/credential.ts";
+export { checkRef, isCommitId } from "./git/ref.ts";
+export { checkUrl, isSameHost, isSshAddress } from "./git/url.ts";
 export { createSource, type SourceOptions } from "./source.ts";
 export type {
   CheckedOut,
@@ -11,4 +12,3 @@ export type {
   WorkingTree,
   WorkingTreeRequest,
 } from "./types.ts";
-export { checkUrl, isSameHost, isSshAddress } from "./url.ts";

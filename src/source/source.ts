@@ -2,22 +2,22 @@
 import { mkdir } from "node:fs/promises";
 import { resolve as absolute } from "node:path";
 import { type Clock, type Logger, shellQuote } from "../kernel/index.ts";
-import { archive } from "./archive.ts";
-import { borrowed } from "./borrow.ts";
-import { checkout } from "./checkout.ts";
-import type { Credentials } from "./credential.ts";
-import { createGit } from "./git.ts";
-import { pointersOf } from "./lfs-pointers.ts";
-import { snapshotCommit } from "./local-commit.ts";
-import { createMemo } from "./memo.ts";
-import { formatOf, mirrorAt, unusable } from "./mirror.ts";
-import { readFileAt } from "./read-file.ts";
-import { resolveSource } from "./resolve.ts";
-import type { Limits, Room } from "./room.ts";
-import { tidyMirrors } from "./tidy.ts";
+import { archive } from "./checkout/archive.ts";
+import { borrowed } from "./checkout/borrow.ts";
+import { checkout } from "./checkout/checkout.ts";
+import type { Limits, Room } from "./deps.ts";
+import { createMemo } from "./git/cache.ts";
+import type { Credentials } from "./git/credential.ts";
+import { createGit } from "./git/git.ts";
+import { allowedProtocols } from "./git/url.ts";
+import { pointersOf } from "./lfs/pointers.ts";
+import { formatOf, mirrorAt, unusable } from "./mirror/mirror.ts";
+import { readFileAt } from "./mirror/read-file.ts";
+import { tidyMirrors } from "./mirror/repack.ts";
+import { resolveSource } from "./mirror/resolve.ts";
 import type { Source, UrlPolicy } from "./types.ts";
-import { allowedProtocols } from "./url.ts";
-import { snapshotWorkingTree } from "./working-tree.ts";
+import { snapshotCommit } from "./worktree/local-commit.ts";
+import { snapshotWorkingTree } from "./worktree/working-tree.ts";
 
 export interface SourceOptions {
   /** Absolute; mirrors live in `<directory>/<repositoryId>.git`. Created 0700 at first use. */

@@ -1,24 +1,25 @@
 /** All aggregates over one database. */
-import { type ArtifactRows, createArtifactRows } from "./artifacts.ts";
-import { type AuditStore, createAuditStore } from "./audit.ts";
-import type { Database } from "./database.ts";
-import { createDeploymentStore, type DeploymentStore } from "./deployments.ts";
-import { createExecutionStore, type ExecutionStore } from "./executions.ts";
-import { createIdempotencyStore, type IdempotencyStore } from "./idempotency.ts";
-import { createJobStore, type JobStore } from "./jobs.ts";
-import { createNodeStore, type NodeStore } from "./nodes.ts";
-import { createPipelineStore, type PipelineStore } from "./pipelines.ts";
-import { createProjectStore, type ProjectStore } from "./projects.ts";
-import { createDiscardStore, type DiscardStore } from "./purge.ts";
-import { createRegistryLoginStore, type RegistryLoginStore } from "./registry-logins.ts";
-import { createReportStore, type ReportStore } from "./reports.ts";
-import { createRepositoryStore, type RepositoryStore } from "./repositories.ts";
-import { createRunStore, type RunStore } from "./runs.ts";
-import { createSecretStore, type SecretStore } from "./secrets.ts";
-import { readStatistics, type Statistics } from "./statistics.ts";
-import { createStepStore, type StepStore } from "./steps.ts";
-import { createTokenStore, type TokenStore } from "./tokens.ts";
-import { createTransitionStore, type TransitionStore } from "./transitions.ts";
+
+import { type AuditStore, createAuditStore } from "./access/audit.ts";
+import { createIdempotencyStore, type IdempotencyStore } from "./access/idempotency.ts";
+import { createSecretStore, type SecretStore } from "./access/secrets.ts";
+import { createTokenStore, type TokenStore } from "./access/tokens.ts";
+import { createPipelineStore, type PipelineStore } from "./catalog/pipelines.ts";
+import { createProjectStore, type ProjectStore } from "./catalog/projects.ts";
+import { createRegistryLoginStore, type RegistryLoginStore } from "./catalog/registry-logins.ts";
+import { createRepositoryStore, type RepositoryStore } from "./catalog/repositories.ts";
+import type { Database } from "./db/database.ts";
+import { type ArtifactRows, createArtifactRows } from "./executions/artifacts.ts";
+import { createDeploymentStore, type DeploymentStore } from "./executions/deployments.ts";
+import { createExecutionStore, type ExecutionStore } from "./executions/executions.ts";
+import { createJobStore, type JobStore } from "./executions/jobs.ts";
+import { createNodeStore, type NodeStore } from "./executions/nodes.ts";
+import { createReportStore, type ReportStore } from "./executions/reports.ts";
+import { createStepStore, type StepStore } from "./executions/steps.ts";
+import { createDiscardStore, type DiscardStore } from "./runs/purge.ts";
+import { createRunStore, type RunStore } from "./runs/runs.ts";
+import { readStatistics, type Statistics } from "./runs/statistics.ts";
+import { createTransitionStore, type TransitionStore } from "./runs/transitions.ts";
 
 export interface Store {
   readonly projects: ProjectStore;

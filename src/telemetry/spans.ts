@@ -9,7 +9,7 @@ import {
 } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
-import type { ExecutionDetail, JobDetail, RunDetail, StepDetail } from "../operations/index.ts";
+import type { ExecutionDetail, JobDetail, RunDetail, StepDetail } from "../services/index.ts";
 
 interface Part {
   readonly id: string;

@@ -6,7 +6,7 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, type SpanExporter } from "@opentelemetry/sdk-trace";
 import { errorMessage, type Logger } from "../kernel/index.ts";
-import type { RunDetail } from "../operations/index.ts";
+import type { RunDetail } from "../services/index.ts";
 import { spansOf } from "./spans.ts";
 
 export interface TracesOptions {

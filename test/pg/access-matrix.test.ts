@@ -8,7 +8,7 @@ import {
   operationNeeds,
   type Scope,
   scopes,
-} from "../../src/operations/index.ts";
+} from "../../src/services/index.ts";
 import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
 
 const signal = new AbortController().signal;

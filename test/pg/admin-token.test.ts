@@ -11,7 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ensureAdminToken, readAdminToken } from "../../src/operations/index.ts";
+import { ensureAdminToken, readAdminToken } from "../../src/services/index.ts";
 import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
 
 let bench: OperationsBench;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { AuditEntry, Client } from "../../src/operations/index.ts";
+import type { AuditEntry, Client } from "../../src/services/index.ts";
 import { tryOut } from "./fixture.ts";
 import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
 

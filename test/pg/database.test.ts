@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorCode, silentLogger } from "../../src/kernel/index.ts";
-import { type Database, openDatabase } from "../../src/store/database.ts";
+import { type Database, openDatabase } from "../../src/store/db/database.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres-database.ts";
 
 let test: TestDatabase;

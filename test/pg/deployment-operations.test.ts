@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/index.ts";
-import { deploymentOperations } from "../../src/operations/deployments.ts";
 // Not part of the face: what it needs of an application is a database alone.
-import { createGuard } from "../../src/operations/guard.ts";
-import { localCaller } from "../../src/operations/index.ts";
+import { createGuard } from "../../src/services/auth/authorize.ts";
+import { localCaller } from "../../src/services/index.ts";
+import { deploymentOperations } from "../../src/services/runs/deployments.ts";
 import { advance, createFixture, type End, type Fixture, stepPlan } from "./fixture.ts";
 
 let fixture: Fixture;

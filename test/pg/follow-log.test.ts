@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type ExecutionId, Problem, silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { createLogStore, type LogStore } from "../../src/logs/index.ts";
-import { type FollowLogDeps, followLog } from "../../src/operations/follow.ts";
+import { type FollowLogDeps, followLog } from "../../src/services/runs/follow.ts";
 import { accept, advance, createFixture, type Fixture, frontier } from "./fixture.ts";
 
 let fixture: Fixture;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { jobTypes } from "../../src/domain/index.ts";
 import { newId, type RunId } from "../../src/kernel/index.ts";
-import { frontierSql } from "../../src/store/frontier.ts";
+import { frontierSql } from "../../src/store/runs/frontier.ts";
 import {
   advance,
   createFixture,

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorCode, Problem, silentLogger } from "../../src/kernel/index.ts";
-import { openDatabase } from "../../src/store/database.ts";
-import { migrate } from "../../src/store/migrate.ts";
+import { openDatabase } from "../../src/store/db/database.ts";
+import { migrate } from "../../src/store/db/migrate.ts";
 import { createTestDatabase } from "../support/postgres-database.ts";
 
 let directory: string;

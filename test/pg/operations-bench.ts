@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ArtifactStore, createArtifactStore } from "../../src/artifacts/index.ts";
-import { buildinator } from "../../src/buildinator/index.ts";
 import type { ExecutionSpec } from "../../src/domain/index.ts";
+import { buildinator } from "../../src/domain/index.ts";
 import { createFakeExecutor, createFakeWorld } from "../../src/executor/index.ts";
 import {
   brandId,
@@ -16,6 +16,7 @@ import {
   systemClock,
 } from "../../src/kernel/index.ts";
 import { createLogStore, type LogStore } from "../../src/logs/index.ts";
+import { createOrchestrator } from "../../src/orchestrator/index.ts";
 import {
   type Caller,
   type Client,
@@ -28,8 +29,7 @@ import {
   type OperationsDeps,
   openAuthentication,
   type Scope,
-} from "../../src/operations/index.ts";
-import { createOrchestrator } from "../../src/orchestrator/index.ts";
+} from "../../src/services/index.ts";
 import { createSource, type UrlPolicy } from "../../src/source/index.ts";
 import { jobOf, specOf } from "../unit/executor/specs.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";

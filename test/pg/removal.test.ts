@@ -1,8 +1,8 @@
 /** What becomes of pipelines and projects that are removed, with and without runs. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type PipelineId, Problem, silentLogger, systemClock } from "../../src/kernel/index.ts";
-import type { Caller, Client } from "../../src/operations/index.ts";
-import { forgetOldRuns } from "../../src/operations/retention.ts";
+import type { Caller, Client } from "../../src/services/index.ts";
+import { forgetOldRuns } from "../../src/services/maintenance/retention.ts";
 import { advance, stepPlan } from "./fixture.ts";
 import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type ProjectId, type RepositoryId } from "../../src/kernel/index.ts";
-import type { Client } from "../../src/operations/index.ts";
+import type { Client } from "../../src/services/index.ts";
 import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
 
 let bench: OperationsBench;

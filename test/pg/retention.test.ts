@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
-import { forgetOldRuns, type RetentionDeps } from "../../src/operations/retention.ts";
+import { forgetOldRuns, type RetentionDeps } from "../../src/services/maintenance/retention.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
 let fixture: Fixture;

@@ -1,15 +1,13 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildinator } from "../../src/buildinator/index.ts";
-import { parsePipelineFile } from "../../src/config/pipeline-file.ts";
-import { deployinator } from "../../src/deployinator/index.ts";
+import { parsePipelineFile } from "../../src/config/pipeline/file.ts";
 import type { JobType } from "../../src/domain/index.ts";
+import { buildinator, deployinator, testinator } from "../../src/domain/index.ts";
 import { type ArtifactId, newId, type RunId } from "../../src/kernel/index.ts";
-import { planStages, requestedStages, variablesOf } from "../../src/operations/plan-run.ts";
+import { planStages, requestedStages, variablesOf } from "../../src/services/runs/plan-run.ts";
 // Not part of the face: what it needs of an application is a database alone.
-import { retry } from "../../src/operations/retry.ts";
+import { retry } from "../../src/services/runs/retry.ts";
 import type { RunRow } from "../../src/store/index.ts";
-import { testinator } from "../../src/testinator/index.ts";
 import { advance, createFixture, type End, type Fixture, tryOut } from "./fixture.ts";
 
 let fixture: Fixture;

@@ -1,7 +1,7 @@
 /** Every documented list of runs is read in an index's order, so that its cost does not grow with history. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RunListFilter } from "../../src/store/index.ts";
-import { createRunStore } from "../../src/store/runs.ts";
+import { createRunStore } from "../../src/store/runs/runs.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 
 let fixture: Fixture;

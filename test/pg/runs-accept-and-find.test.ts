@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../../src/kernel/index.ts";
-import { pipelineReadings } from "../../src/operations/references.ts";
+import { pipelineReadings } from "../../src/services/runs/references.ts";
 import { configDigest, type NewAuditEntry } from "../../src/store/index.ts";
 import { accept, createFixture, type Fixture, stepPlan, steps } from "./fixture.ts";
 

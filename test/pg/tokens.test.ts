@@ -5,7 +5,7 @@ import {
   type Client,
   type NewTokenRequest,
   openAuthentication,
-} from "../../src/operations/index.ts";
+} from "../../src/services/index.ts";
 import type { Listener, Store } from "../../src/store/index.ts";
 import { tryOut } from "./fixture.ts";
 import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ClaimedExecution, Heard, ReportAnswer, UploadedArtifact } from "../../src/operations/index.ts";
+import type { ClaimedExecution, Heard, ReportAnswer, UploadedArtifact } from "../../src/services/index.ts";
 
 interface Order {
   readonly url: string;

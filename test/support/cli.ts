@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import type { RunDetail } from "../../src/operations/index.ts";
+import type { RunDetail } from "../../src/services/index.ts";
 import { createExternalDatabase, type ExternalDatabase } from "./external-database.ts";
 import { type FoundProcess, processesOf } from "./world-processes.ts";
 

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
-import type { RunDetail } from "../../src/operations/index.ts";
+import type { RunDetail } from "../../src/services/index.ts";
 import { killIfThere, until, type World } from "./cli.ts";
 
 export const environment = { SHIPINATOR_LOCAL_SLOTS: "3", SHIPINATOR_PARALLEL_LIMIT: "3" };

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
-import type { RunDetail } from "../../src/operations/index.ts";
+import type { RunDetail } from "../../src/services/index.ts";
 import { until, type World } from "./cli.ts";
 import { ended, startServer } from "./server.ts";
 

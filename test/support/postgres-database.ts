@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { inject } from "vitest";
 import { silentLogger } from "../../src/kernel/index.ts";
-import type { ConnectionSettings } from "../../src/store/connection-settings.ts";
-import { type Database, openDatabase } from "../../src/store/database.ts";
+import type { ConnectionSettings } from "../../src/store/db/connection-settings.ts";
+import { type Database, openDatabase } from "../../src/store/db/database.ts";
 // Brings the type of what the global setup provides.
 import type {} from "./postgres.ts";
 

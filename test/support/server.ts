@@ -1,7 +1,7 @@
 /** A real `shipinator serve` in a world of its own, asked over HTTP and by commands. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RunDetail } from "../../src/operations/index.ts";
+import type { RunDetail } from "../../src/services/index.ts";
 import { type Running, until, type World } from "./cli.ts";
 
 export interface TestServer {

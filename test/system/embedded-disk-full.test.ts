@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
-import { openDatabase } from "../../src/store/database.ts";
-import { startEmbeddedPostgres } from "../../src/store/embedded/index.ts";
+import { startEmbeddedPostgres } from "../../src/postgres/index.ts";
+import { openDatabase } from "../../src/store/db/database.ts";
 import { thisProcess } from "../support/postgres-server.ts";
 import { processesOf } from "../support/world-processes.ts";
 

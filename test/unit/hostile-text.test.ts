@@ -3,18 +3,18 @@
  * machine; one that takes time in the square of the text takes more than a minute, and runs into the timeout.
  */
 import { describe, expect, it } from "vitest";
-import { parseImageReference } from "../../src/artifacts/registry.ts";
+import { parseImageReference } from "../../src/artifacts/images/registry.ts";
 import { sanitizeKeepingColors, sanitizeName, sanitizeText } from "../../src/cli/terminal/sanitize.ts";
 import { proposePipelineFile } from "../../src/config/index.ts";
-import { parsePipelineFile } from "../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../src/config/pipeline/file.ts";
 import { parseTemplate } from "../../src/domain/index.ts";
 import { isPattern, literalPrefix } from "../../src/executor/local/glob.ts";
 import { pathFault } from "../../src/executor/local/outputs.ts";
 import { Problem, withoutTrailing } from "../../src/kernel/index.ts";
 import { maskPatterns } from "../../src/masking/index.ts";
-import { explainGit, looksCorrupt } from "../../src/source/git-problem.ts";
-import { checkRef } from "../../src/source/ref.ts";
-import { checkUrl, isSameHost, isSshAddress, resolveSubmoduleUrl } from "../../src/source/url.ts";
+import { explainGit, looksCorrupt } from "../../src/source/git/problem.ts";
+import { checkRef } from "../../src/source/git/ref.ts";
+import { checkUrl, isSameHost, isSshAddress, resolveSubmoduleUrl } from "../../src/source/git/url.ts";
 
 const units = [
   ..."a/\\-_.: =~@#[{\"'\r\n\t0",

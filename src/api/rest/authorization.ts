@@ -1,9 +1,9 @@
 /** Deny by default: a route that does not say it is open needs a bearer token, whose scope is looked at before its body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../operations/index.ts";
-import { type LoginAttempt, login } from "../login.ts";
-import type { LoginLimit } from "../login-limit.ts";
+import type { Operations } from "../../services/index.ts";
+import { type LoginAttempt, login } from "../http/login.ts";
+import type { LoginLimit } from "../http/login-limit.ts";
 
 export function authorize(app: FastifyInstance, operations: Operations, logins: LoginLimit): void {
   app.decorateRequest("callerKey", "");

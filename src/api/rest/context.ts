@@ -10,8 +10,8 @@ import type {
 } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Problem } from "../../kernel/index.ts";
-import type { CallbackClient, Client, Operation } from "../../operations/index.ts";
-import type { LoginLimit } from "../login-limit.ts";
+import type { CallbackClient, Client, Operation } from "../../services/index.ts";
+import type { LoginLimit } from "../http/login-limit.ts";
 
 /** `open`: for everybody; `execution`: for the holder of its token; else the operation whose scope it needs. */
 export type Access = "open" | "execution" | Operation;

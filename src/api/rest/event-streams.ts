@@ -6,7 +6,7 @@
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
 import { type Clock, Problem } from "../../kernel/index.ts";
-import { createPlaces, type PlaceLimits } from "../places.ts";
+import { createPlaces, type PlaceLimits } from "../http/places.ts";
 import type { EventStream, StreamMessage, Streams } from "./context.ts";
 
 /** A comment that keeps proxies from taking a quiet stream for a dead one, and finds readers that are gone. */

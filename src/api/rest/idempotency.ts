@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { IdempotencyKey, Operations } from "../../operations/index.ts";
+import type { IdempotencyKey, Operations } from "../../services/index.ts";
 import { checkIdempotencyKey, keyRefused } from "../idempotency-key.ts";
 
 const headerName = "Idempotency-Key";

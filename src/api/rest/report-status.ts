@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { FinalReport } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { CallbackClient } from "../../operations/index.ts";
+import type { CallbackClient } from "../../services/index.ts";
 import type { report, reported } from "./callback-schemas.ts";
 
 /** Of one call. */

@@ -1,7 +1,7 @@
 /** The REST interface on a Fastify that the caller has made. */
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../operations/index.ts";
+import type { Operations } from "../../services/index.ts";
 import { collectMethods } from "./allowed-methods.ts";
 import { authorize } from "./authorization.ts";
 import type { App, RestContext, RouteContext } from "./context.ts";

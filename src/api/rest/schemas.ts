@@ -1,7 +1,7 @@
 /** The wire's data as schemas: no transform, pipe, date or bigint, so that the document made from them cannot lie. */
 import { z } from "zod";
 import { failureReasons, jobTypes, statesOf } from "../../domain/index.ts";
-import { scopes } from "../../operations/index.ts";
+import { scopes } from "../../services/index.ts";
 
 const time = z.string().meta({ format: "date-time", example: "2026-11-26T09:11:56.000Z" });
 const nullableTime = time.nullable();

@@ -1,7 +1,7 @@
 /** `shipinator.v1.ArtifactService`: what runs have made, to be had, and to be sent by executors. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import { Problem } from "../../kernel/index.ts";
-import type { UploadRequest } from "../../operations/index.ts";
+import type { UploadRequest } from "../../services/index.ts";
 import { paced } from "../rest/paced.ts";
 import type { Callers } from "./callers.ts";
 import {

@@ -17,10 +17,10 @@ import type {
   IdempotencyKey,
   Operation,
   Operations,
-} from "../../operations/index.ts";
+} from "../../services/index.ts";
+import { type LoggedIn, type LoginAttempt, login } from "../http/login.ts";
+import type { LoginLimit } from "../http/login-limit.ts";
 import { checkIdempotencyKey, keyRefused } from "../idempotency-key.ts";
-import { type LoggedIn, type LoginAttempt, login } from "../login.ts";
-import type { LoginLimit } from "../login-limit.ts";
 import { plain } from "./errors.ts";
 
 export interface Peer {

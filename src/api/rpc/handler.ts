@@ -13,8 +13,8 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { type Clock, type Logger, Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../operations/index.ts";
-import type { LoginLimit } from "../login-limit.ts";
+import type { Operations } from "../../services/index.ts";
+import type { LoginLimit } from "../http/login-limit.ts";
 import { artifactService } from "./artifacts.ts";
 import { type Callers, createCallers, type Peer, peerOf, valuesOf } from "./callers.ts";
 import { toConnectError } from "./errors.ts";

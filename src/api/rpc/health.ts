@@ -1,7 +1,7 @@
 /** The health service: whether the server as a whole, or one of its services, takes requests. */
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import { type Clock, Problem } from "../../kernel/index.ts";
-import { createPlaces, type Places } from "../places.ts";
+import { createPlaces, type Places } from "../http/places.ts";
 import { peerOf } from "./callers.ts";
 import {
   type Health,

@@ -5,7 +5,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { z } from "zod";
 import { jobTypes } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { Client, Operation } from "../../operations/index.ts";
+import type { Client, Operation } from "../../services/index.ts";
 import { cancelRun } from "../cancel-run.ts";
 import { pageQuery, runParameter, runStatus, triggerType } from "../rest/schemas.ts";
 import type { Callers, Entered } from "./callers.ts";

@@ -1,6 +1,6 @@
 /** A run that a server has just accepted, for `trigger` and `retry`: named, or with `--follow` shown to its end. */
 import { isFinalRun } from "../../domain/index.ts";
-import type { RunAccepted } from "../../operations/index.ts";
+import type { RunAccepted } from "../../services/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";

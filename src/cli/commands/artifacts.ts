@@ -1,5 +1,5 @@
 /** `shipinator artifacts RUN`: what a run has made. */
-import type { ArtifactDetail } from "../../operations/index.ts";
+import type { ArtifactDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

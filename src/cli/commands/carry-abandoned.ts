@@ -1,7 +1,7 @@
 /** Before a new run: the runs that a killed process left behind are carried to their end, one line each. */
 import { isFinalRun } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { RunSummary } from "../../operations/index.ts";
+import type { RunSummary } from "../../services/index.ts";
 import { type CommandContext, note } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { warn } from "../errors.ts";

@@ -1,5 +1,5 @@
 /** `shipinator pipeline rename` and `… remove`. */
-import type { PipelineDetail } from "../../operations/index.ts";
+import type { PipelineDetail } from "../../services/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

@@ -1,6 +1,6 @@
 /** The commands that a team's server is used with: names, arguments, options, help. */
 import { type Command, Option } from "commander";
-import type { Scope } from "../../operations/index.ts";
+import type { Scope } from "../../services/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
 import { definePipelineChanges, defineProjects } from "./define-catalog.ts";
 import type { Shared } from "./define-deployments.ts";

@@ -1,5 +1,5 @@
 /** `shipinator deployments list` and `… resolve`: what went to which target, and a person's word about what is unknown. */
-import type { DeploymentDetail } from "../../operations/index.ts";
+import type { DeploymentDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { Problem } from "../../kernel/index.ts";
-import type { ArtifactDetail, Client } from "../../operations/index.ts";
+import type { ArtifactDetail, Client } from "../../services/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
 import { EXIT } from "../errors.ts";

@@ -1,7 +1,7 @@
 /** `shipinator list`: the newest runs on this data directory. */
 import type { RunState } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { RunFilter, RunSummary } from "../../operations/index.ts";
+import type { RunFilter, RunSummary } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

@@ -1,7 +1,7 @@
 /** `shipinator logs RUN`: one step's bytes as they are, or all steps' lines, each after its step's name. */
 import { isFinalRun, isFinalStage } from "../../domain/index.ts";
 import { type Clock, Problem } from "../../kernel/index.ts";
-import type { Client, RunDetail } from "../../operations/index.ts";
+import type { Client, RunDetail } from "../../services/index.ts";
 import { type CommandContext, note } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { mentionAbandoned, withReader } from "../session.ts";

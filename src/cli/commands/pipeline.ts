@@ -7,7 +7,7 @@ import type {
   ProjectDetail,
   RepositoryChange,
   RepositoryDetail,
-} from "../../operations/index.ts";
+} from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { pipelineWords } from "../printed.ts";

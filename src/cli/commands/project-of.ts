@@ -1,6 +1,6 @@
 /** Which project a command means. */
 import { Problem } from "../../kernel/index.ts";
-import type { Client, ProjectDetail } from "../../operations/index.ts";
+import type { Client, ProjectDetail } from "../../services/index.ts";
 import { all } from "./pipeline.ts";
 
 /** The one that was named, else the only one. @throws Problem usage, not_found, with the names that there are */

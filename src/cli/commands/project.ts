@@ -1,5 +1,5 @@
 /** `shipinator project list|add|rename|remove`. */
-import type { ProjectDetail } from "../../operations/index.ts";
+import type { ProjectDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

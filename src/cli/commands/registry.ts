@@ -1,5 +1,5 @@
 /** `shipinator registry set|list|remove`. */
-import type { NewRegistryLogin, RegistryLogin } from "../../operations/index.ts";
+import type { NewRegistryLogin, RegistryLogin } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

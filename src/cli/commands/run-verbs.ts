@@ -1,6 +1,6 @@
 /** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
 import { Problem } from "../../kernel/index.ts";
-import { gapLine, type RunEvent } from "../../operations/index.ts";
+import { gapLine, type RunEvent } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { isFinalRun, type JobType, jobTypes } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { RunDetail, RunSummary, TriggerRequest } from "../../operations/index.ts";
+import type { RunDetail, RunSummary, TriggerRequest } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";

@@ -1,5 +1,5 @@
 /** `shipinator secret set|list|remove|rotate`. */
-import type { SecretDetail } from "../../operations/index.ts";
+import type { SecretDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withReader } from "../session.ts";

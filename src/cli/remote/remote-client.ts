@@ -17,7 +17,7 @@ import type {
   SecretDetail,
   TokenClient,
   TriggerRequest,
-} from "../../operations/index.ts";
+} from "../../services/index.ts";
 import { runTitle } from "../watch/step-line.ts";
 import { follow } from "./event-source.ts";
 import { BrokenAnswer } from "./exchange.ts";

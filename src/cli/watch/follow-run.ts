@@ -4,7 +4,7 @@
  */
 import { isFinalRun, isFinalStage } from "../../domain/index.ts";
 import type { Clock } from "../../kernel/index.ts";
-import type { Client, ExecutionDetail, RunDetail } from "../../operations/index.ts";
+import type { Client, ExecutionDetail, RunDetail } from "../../services/index.ts";
 import { RunModel, type WatchedStep } from "./run-model.ts";
 
 /** What a view is told. Calls are in order and never overlap for one step. */

@@ -1,6 +1,6 @@
 /** When a log's lines were written: as it was noted, or, of what comes just now, now. */
 import type { Clock } from "../../kernel/index.ts";
-import type { Client, LogTime } from "../../operations/index.ts";
+import type { Client, LogTime } from "../../services/index.ts";
 
 export interface LineTimesOptions {
   readonly client: Pick<Client, "logTimes">;

@@ -1,5 +1,5 @@
 /** Writes steps' logs to a stream: to a pipe the bytes as they are, to a terminal nothing that could move it. */
-import type { ExecutionDetail } from "../../operations/index.ts";
+import type { ExecutionDetail } from "../../services/index.ts";
 import type { Writer } from "../deps.ts";
 import { sanitizeKeepingColors, sanitizeLine, sanitizeName } from "../terminal/sanitize.ts";
 import type { Style } from "../terminal/style.ts";

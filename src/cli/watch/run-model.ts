@@ -3,7 +3,7 @@
  * statuses and reasons come with the next detail, so a step says whether what is known of it is complete.
  */
 import { isFinalExecution, isFinalStage, jobTypes, type StageState } from "../../domain/index.ts";
-import type { ExecutionDetail, JobDetail, RunDetail, RunEvent, StepDetail } from "../../operations/index.ts";
+import type { ExecutionDetail, JobDetail, RunDetail, RunEvent, StepDetail } from "../../services/index.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

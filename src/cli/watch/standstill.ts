@@ -1,7 +1,7 @@
 /** Says why a followed run stands still, once for each cause: a wait of which nobody is told looks like a hang. */
 import { isFinalRun } from "../../domain/index.ts";
 import { type Clock, createLoop } from "../../kernel/index.ts";
-import type { Client, RunCause } from "../../operations/index.ts";
+import type { Client, RunCause } from "../../services/index.ts";
 import type { RunModel } from "./run-model.ts";
 
 /** What goes on sooner is not worth a word. */

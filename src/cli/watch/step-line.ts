@@ -1,7 +1,7 @@
 /** One line about a step, a job or a run, the same in every view. */
 import type { RunState, StageState } from "../../domain/index.ts";
 import { assertNever } from "../../kernel/index.ts";
-import type { ExecutionDetail, RunDetail, RunSummary, StepDetail } from "../../operations/index.ts";
+import type { ExecutionDetail, RunDetail, RunSummary, StepDetail } from "../../services/index.ts";
 import { elapsed, formatDuration } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import type { Style } from "../terminal/style.ts";

@@ -1,6 +1,6 @@
 /** Carries one run before a person's eyes: head, live or plain view, Ctrl-C. The summary is the caller's. */
 import { isFinalRun } from "../../domain/index.ts";
-import type { RunDetail } from "../../operations/index.ts";
+import type { RunDetail } from "../../services/index.ts";
 import { asData, type CommandContext } from "../context.ts";
 import type { Session, Writer } from "../deps.ts";
 import { warn } from "../errors.ts";

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail } from "../../../src/services/index.ts";
 import { until, World } from "../../support/cli.ts";
 
 const hello = {

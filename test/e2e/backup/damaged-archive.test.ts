@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packTar, type TarEntry, unpackTar } from "modern-tar";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { restoreFiles } from "../../../src/backup/index.ts";
 import { Problem } from "../../../src/kernel/index.ts";
+import { restoreFiles } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 
 let world: World;

@@ -1,6 +1,6 @@
 /** What is shown of a failed step's log, everywhere the same. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { RunWhy } from "../../../src/operations/index.ts";
+import type { RunWhy } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 import { startServer } from "../../support/server.ts";
 

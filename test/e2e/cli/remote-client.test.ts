@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createRemoteClient } from "../../../src/cli/remote/remote-client.ts";
 import { createTransport } from "../../../src/cli/remote/transport.ts";
 import { type Clock, systemClock } from "../../../src/kernel/index.ts";
-import type { Client } from "../../../src/operations/index.ts";
+import type { Client } from "../../../src/services/index.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

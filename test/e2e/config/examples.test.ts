@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { renderPipelineProblems } from "../../../src/config/index.ts";
-import { pipelineJsonSchema } from "../../../src/config/json-schema.ts";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
+import { pipelineJsonSchema } from "../../../src/config/pipeline/json-schema.ts";
 import type { PipelineConfig } from "../../../src/domain/index.ts";
 
 const root = join(import.meta.dirname, "../../..");

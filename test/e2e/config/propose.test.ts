@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { proposePipelineFile } from "../../../src/config/index.ts";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
 
 /** Writes the files, and runs every step of the file proposed for them, each stage in a directory of its own. */
 function runProposal(files: Record<string, string>): readonly string[] {

@@ -2,9 +2,9 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Account } from "../../../src/store/embedded/account.ts";
-import { findBinaries, type Installation, locate } from "../../../src/store/embedded/binaries.ts";
-import { prepareLayout } from "../../../src/store/embedded/layout.ts";
+import type { Account } from "../../../src/postgres/account.ts";
+import { findBinaries, type Installation, locate } from "../../../src/postgres/binaries.ts";
+import { prepareLayout } from "../../../src/postgres/layout.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 import { newDirectory } from "./processes.ts";
 

@@ -4,8 +4,8 @@
  */
 import { createInterface } from "node:readline";
 import { Problem, silentLogger, systemClock } from "../../../src/kernel/index.ts";
-import { openDatabase } from "../../../src/store/database.ts";
-import { startEmbeddedPostgres } from "../../../src/store/embedded/index.ts";
+import { startEmbeddedPostgres } from "../../../src/postgres/index.ts";
+import { openDatabase } from "../../../src/store/db/database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 
 const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);

@@ -5,8 +5,8 @@ import { chown } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
-import { openDatabase } from "../../../src/store/database.ts";
-import { stopPostmaster } from "../../../src/store/embedded/postmaster.ts";
+import { stopPostmaster } from "../../../src/postgres/postmaster.ts";
+import { openDatabase } from "../../../src/store/db/database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 import {
   isRoot,

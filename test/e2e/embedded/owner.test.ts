@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { type Clock, silentLogger, systemClock } from "../../../src/kernel/index.ts";
-import { openDatabase } from "../../../src/store/database.ts";
+import { openDatabase } from "../../../src/store/db/database.ts";
 import { layoutOf, newDirectory, serverOf, startHere, startHolder, usedDirectory } from "./processes.ts";
 
 interface Mark {

@@ -14,9 +14,9 @@ import {
   type EmbeddedOptions,
   type EmbeddedPostgres,
   startEmbeddedPostgres,
-} from "../../../src/store/embedded/index.ts";
-import type { Layout } from "../../../src/store/embedded/layout.ts";
-import { sight, stopPostmaster } from "../../../src/store/embedded/postmaster.ts";
+} from "../../../src/postgres/index.ts";
+import type { Layout } from "../../../src/postgres/layout.ts";
+import { sight, stopPostmaster } from "../../../src/postgres/postmaster.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
 
 const program = fileURLToPath(new URL("holder.ts", import.meta.url));

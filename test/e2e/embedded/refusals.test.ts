@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { socketDirectory } from "../../../src/store/embedded/socket-directory.ts";
+import { socketDirectory } from "../../../src/postgres/socket-directory.ts";
 import { isRoot, layoutOf, newDirectory, serverOf, startHere, usedDirectory } from "./processes.ts";
 import { refusal } from "./refusal.ts";
 

@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
-import type { RunSummary } from "../../../src/operations/index.ts";
-import { openDatabase, startEmbeddedPostgres } from "../../../src/store/index.ts";
+import { startEmbeddedPostgres } from "../../../src/postgres/index.ts";
+import type { RunSummary } from "../../../src/services/index.ts";
+import { openDatabase } from "../../../src/store/index.ts";
 import { type Answer, type CommandOptions, World } from "../../support/cli.ts";
 import { databaseIsOurs } from "../../support/external-database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";

@@ -1,7 +1,7 @@
 /** One of several threads that make the same directories at the same moment. */
 import { parentPort, workerData } from "node:worker_threads";
-import { makeDataDirectory } from "../../../src/operations/index.ts";
-import { prepareLayout } from "../../../src/store/embedded/layout.ts";
+import { prepareLayout } from "../../../src/postgres/layout.ts";
+import { makeDataDirectory } from "../../../src/services/index.ts";
 
 interface Race {
   readonly gate: Int32Array;

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ArtifactDetail, RunDetail, RunSummary } from "../../../src/operations/index.ts";
+import type { ArtifactDetail, RunDetail, RunSummary } from "../../../src/services/index.ts";
 import { type Answer, World } from "../../support/cli.ts";
 
 // The first run makes its database itself, as a newcomer's does.

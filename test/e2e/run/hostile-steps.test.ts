@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunDetail, StepDetail } from "../../../src/operations/index.ts";
+import type { RunDetail, StepDetail } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 
 let world: World;

@@ -1,6 +1,6 @@
 /** `image` where the local executor runs the step: it is not used, and every place that shows the run says so. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { RunDetail, RunWhy } from "../../../src/operations/index.ts";
+import type { RunDetail, RunWhy } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 import { startServer } from "../../support/server.ts";
 

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newId, Problem, type ProjectId } from "../../../src/kernel/index.ts";
-import { keyId, open, seal } from "../../../src/operations/secret-box.ts";
-import { createSecretKeys } from "../../../src/operations/secret-keys.ts";
+import { keyId, open, seal } from "../../../src/services/secrets/encryption.ts";
+import { createSecretKeys } from "../../../src/services/secrets/keys.ts";
 
 let directory: string;
 beforeEach(() => {

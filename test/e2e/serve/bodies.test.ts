@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, type Server } from "node:net";
 import { describe, expect, it } from "vitest";
-import { createBodyDeadlines } from "../../../src/api/body-deadlines.ts";
+import { createBodyDeadlines } from "../../../src/api/http/body-deadlines.ts";
 import { paced } from "../../../src/api/rest/paced.ts";
 
 /** A body of so many pieces, one every so many milliseconds. */

@@ -1,6 +1,6 @@
 /** The HOME of a server's steps. */
 import { expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 import { ended, startServer } from "../../support/server.ts";
 

@@ -1,7 +1,7 @@
 /** What `pipeline add` takes, and what it refuses because no run could use it. */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 import { ended, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 

@@ -2,7 +2,7 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail } from "../../../src/services/index.ts";
 import { until, World } from "../../support/cli.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 

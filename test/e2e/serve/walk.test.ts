@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { RunDetail, RunWhy } from "../../../src/operations/index.ts";
+import type { RunDetail, RunWhy } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 import { ended, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 

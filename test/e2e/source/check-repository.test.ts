@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, it } from "vitest";
 import { systemClock } from "../../../src/kernel/index.ts";
-import { checkRepository } from "../../../src/operations/check-repository.ts";
+import { checkRepository } from "../../../src/services/catalog/check-repository.ts";
 import { makePlace } from "./repositories.ts";
 
 const row = { clone_secret: null, account_access: true, default_branch: null } as const;

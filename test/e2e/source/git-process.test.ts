@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kernel/index.ts";
-import { createGitProcesses, type GitCommand, type GitProcesses } from "../../../src/source/git-process.ts";
+import { createGitProcesses, type GitCommand, type GitProcesses } from "../../../src/source/git/process.ts";
 import { until } from "../../support/cli.ts";
 import { isAlive } from "../executor/world.ts";
 

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail } from "../../../src/services/index.ts";
 import { until, World } from "../../support/cli.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 

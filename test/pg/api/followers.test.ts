@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { newId, type RunId } from "../../../src/kernel/index.ts";
-import { createTransitionStore } from "../../../src/store/transitions.ts";
+import { createTransitionStore } from "../../../src/store/runs/transitions.ts";
 import { type Service, startService } from "./service.ts";
 
 const count = 6_000;

@@ -1,7 +1,7 @@
 /** Orchestrators over a real store and the fake executor's world; several on one world play restarts and zombies. */
-import { buildinator } from "../../../src/buildinator/index.ts";
-import { deployinator } from "../../../src/deployinator/index.ts";
+
 import type { JobType, Snapshot, StepPlan } from "../../../src/domain/index.ts";
+import { buildinator, deployinator, testinator } from "../../../src/domain/index.ts";
 import {
   createFakeExecutor,
   createFakeWorld,
@@ -17,7 +17,6 @@ import {
   type OrchestratorDeps,
 } from "../../../src/orchestrator/index.ts";
 import { createStore, type Database, type Owner, type Store } from "../../../src/store/index.ts";
-import { testinator } from "../../../src/testinator/index.ts";
 import { createFixture, type Fixture, frontier, registerNode } from "../fixture.ts";
 import { createSteeredClock, type SteeredClock } from "./clock.ts";
 import { createGate, type Gate } from "./gate.ts";

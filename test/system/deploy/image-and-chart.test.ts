@@ -5,7 +5,7 @@ import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { DeploymentDetail } from "../../../src/operations/index.ts";
+import type { DeploymentDetail } from "../../../src/services/index.ts";
 import type { Answer } from "../../support/cli.ts";
 import { withoutCluster, withoutImage } from "../support/needs.ts";
 import { ClusterWorld } from "./support/cluster.ts";

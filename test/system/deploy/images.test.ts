@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { ArtifactDetail } from "../../../src/operations/index.ts";
+import type { ArtifactDetail } from "../../../src/services/index.ts";
 import { withoutCluster, withoutImage } from "../support/needs.ts";
 import { ClusterWorld } from "./support/cluster.ts";
 import { blobOf, digestOf, manifestOf } from "./support/registry.ts";

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { DeploymentDetail } from "../../../src/operations/index.ts";
+import type { DeploymentDetail } from "../../../src/services/index.ts";
 import { onPath, withoutCluster } from "../support/needs.ts";
 import { ClusterWorld, chartPipeline, chartYaml, configMap, neverReady } from "./support/cluster.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/operations/index.ts";
+import type { RunDetail } from "../../../src/services/index.ts";
 import { World } from "../../support/cli.ts";
 import { withoutImage } from "../support/needs.ts";
 import { releases, type Server, startServer } from "./server.ts";

@@ -10,7 +10,7 @@ import {
   TriggerRunRequestSchema,
   TriggerRunResponseSchema,
 } from "../../../src/api/rpc/generated/shipinator.ts";
-import type { RunDetail, RunSummary } from "../../../src/operations/index.ts";
+import type { RunDetail, RunSummary } from "../../../src/services/index.ts";
 import { CallbackAgent } from "../../support/callback-agent.ts";
 import { World } from "../../support/cli.ts";
 import { packedLauncher } from "../../support/packed.ts";

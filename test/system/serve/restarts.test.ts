@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { Page, RunDetail, RunSummary } from "../../../src/operations/index.ts";
+import type { Page, RunDetail, RunSummary } from "../../../src/services/index.ts";
 import { until, World } from "../../support/cli.ts";
 import { portOf, serverEnvironment, startServer } from "../../support/server.ts";
 

@@ -2,7 +2,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { archiveMode, bundlePrefix, linkStaysInside, safeSegments } from "../../../src/artifacts/paths.ts";
-import { temporaryPath, writerOf } from "../../../src/artifacts/temporary.ts";
+import { temporaryPath, writerOf } from "../../../src/artifacts/store/temporary.ts";
 import { type NodeId, newId } from "../../../src/kernel/index.ts";
 
 describe("bundlePrefix", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseImageReference } from "../../../src/artifacts/registry.ts";
+import { parseImageReference } from "../../../src/artifacts/images/registry.ts";
 import { Problem } from "../../../src/kernel/index.ts";
 
 const digest = `sha256:${"0f".repeat(32)}`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { DeploymentDetail } from "../../../src/operations/index.ts";
+import type { DeploymentDetail } from "../../../src/services/index.ts";
 import { createFakeClient } from "./support/fake-client.ts";
 import { finish, type HarnessOptions, start } from "./support/harness.ts";
 

@@ -1,7 +1,7 @@
 /** Keys of other systems are errors that say what to write instead, or that it does not exist yet. */
 import { describe, expect, it } from "vitest";
-import { keyHint } from "../../../src/config/foreign-keys.ts";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
+import { keyHint } from "../../../src/config/pipeline/foreign-keys.ts";
 import { accept, refuse, refuseOnce, step } from "./support.ts";
 
 const whole = "build: { steps: [{ name: a, run: b }] }\n";

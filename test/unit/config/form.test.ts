@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
 import { accept, refuse, refuseOnce } from "./support.ts";
 
 const whole = "build: { steps: [{ name: a, run: b }] }\n";

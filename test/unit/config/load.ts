@@ -1,6 +1,6 @@
 /** The server's configuration as a machine of four cores has it. */
 import { loadServerConfig, type Machine, type ServerConfig } from "../../../src/config/index.ts";
-import { readServerFile } from "../../../src/config/server-file.ts";
+import { readServerFile } from "../../../src/config/server/file.ts";
 import { Problem } from "../../../src/kernel/index.ts";
 
 const machine: Machine = { home: "/home/ada", uid: 1000, cores: 4, cwd: "/work" };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { renderPipelineProblems } from "../../../src/config/index.ts";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
 
 function render(text: string, paint?: Parameters<typeof renderPipelineProblems>[2]): string {
   const parsed = parsePipelineFile(text, "ci/.shipinator.yaml");

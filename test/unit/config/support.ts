@@ -1,5 +1,5 @@
 import type { ParsedPipeline } from "../../../src/config/index.ts";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
 
 export type Accepted = Extract<ParsedPipeline, { ok: true }>;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { describeServerConfig, loadServerConfig } from "../../../src/config/index.ts";
-import { readServerFile } from "../../../src/config/server-file.ts";
+import { readServerFile } from "../../../src/config/server/file.ts";
 import { fencesOf, read } from "./support.ts";
 
 const page = read("docs/configuration.md");

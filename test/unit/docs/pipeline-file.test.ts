@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { renderPipelineProblems } from "../../../src/config/index.ts";
-import { pipelineJsonSchema } from "../../../src/config/json-schema.ts";
-import { parsePipelineFile } from "../../../src/config/pipeline-file.ts";
+import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
+import { pipelineJsonSchema } from "../../../src/config/pipeline/json-schema.ts";
 import {
   failureReasons,
   outputTypes,

@@ -1,6 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { buildinator } from "../../../src/buildinator/index.ts";
-import { deployinator, releaseName } from "../../../src/deployinator/index.ts";
 import type {
   CollectedOutput,
   DeployConfig,
@@ -10,8 +8,8 @@ import type {
   StepPlan,
   TemplateVariables,
 } from "../../../src/domain/index.ts";
+import { buildinator, deployinator, releaseName, testinator } from "../../../src/domain/index.ts";
 import { type ArtifactId, type ExecutionId, newId } from "../../../src/kernel/index.ts";
-import { testinator } from "../../../src/testinator/index.ts";
 
 const variables: TemplateVariables = {
   commit: "0123456789abcdef0123456789abcdef01234567",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createAuditWriter } from "../../../src/operations/audit-writer.ts";
+import { createAuditWriter } from "../../../src/services/auth/audit-writer.ts";
 import type { NewAuditEntry } from "../../../src/store/index.ts";
 
 const entry = (action: string): NewAuditEntry => ({

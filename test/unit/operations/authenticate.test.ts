@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { brandId, type TokenId } from "../../../src/kernel/index.ts";
-import { createAuthenticator } from "../../../src/operations/authenticate.ts";
-import { hashSecret, newSecret } from "../../../src/operations/token-secret.ts";
+import { createAuthenticator } from "../../../src/services/auth/authenticate.ts";
+import { hashSecret, newSecret } from "../../../src/services/auth/token-secret.ts";
 import type { TokenMatch } from "../../../src/store/index.ts";
 
 function createScene() {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { changedCredential, givenCredential } from "../../../src/operations/clone-credential.ts";
+import { changedCredential, givenCredential } from "../../../src/services/catalog/clone-credential.ts";
 
 describe("the credential of a repository", () => {
   it.each(["/srv/app", "file:///srv/app"])("is none for %s, which is read as it lies there", (url) => {

@@ -1,6 +1,6 @@
 /** Logs as common tools wrote them, followed by more output than is shown; and the lines that must be in the excerpt. */
 import { describe, expect, it } from "vitest";
-import { excerptOf, gapLine } from "../../../src/operations/excerpt.ts";
+import { excerptOf, gapLine } from "../../../src/services/runs/excerpt.ts";
 
 const excerpt = (text: string) => excerptOf(Buffer.from(text));
 const noise = (count: number, word = "cleaning up") =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { createMemo } from "../../../src/source/memo.ts";
+import { createMemo } from "../../../src/source/git/cache.ts";
 
 describe("a memo", () => {
   it("asks once for each key, keeps null, and keeps no error", async () => {

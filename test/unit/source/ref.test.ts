@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { isAbbreviatedId, refNotFound, refParts, suggest } from "../../../src/source/git/ref.ts";
 import { checkRef, isCommitId } from "../../../src/source/index.ts";
-import { isAbbreviatedId, refNotFound, refParts, suggest } from "../../../src/source/ref.ts";
 
 describe("refs that are accepted", () => {
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Problem } from "../../../src/kernel/index.ts";
+import { allowedProtocols, resolveSubmoduleUrl } from "../../../src/source/git/url.ts";
 import { checkUrl, type UrlPolicy } from "../../../src/source/index.ts";
-import { allowedProtocols, resolveSubmoduleUrl } from "../../../src/source/url.ts";
 
 const strict: UrlPolicy = { allowLocal: false, allowHttp: false };
 const open: UrlPolicy = { allowLocal: true, allowHttp: true };

@@ -1,7 +1,7 @@
 /** `/v1/artifacts`: what is known of one, and its bytes, verified while they are sent. */
 import { Readable } from "node:stream";
 import { z } from "zod";
-import type { ArtifactDetail } from "../../../operations/index.ts";
+import type { ArtifactDetail } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App } from "../context.ts";
 import { matchesTag, requestedSlice } from "../ranges.ts";

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import { Problem } from "../../../kernel/index.ts";
-import type { CallbackClient, Download } from "../../../operations/index.ts";
+import type { CallbackClient, Download } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import {
   begun,

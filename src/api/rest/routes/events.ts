@@ -1,7 +1,7 @@
 /** A run's recorded transitions: what there is, or all that come. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { RunEvent, RunHead } from "../../../operations/index.ts";
+import type { RunEvent, RunHead } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
 import { eventText, headOfStream } from "../event-streams.ts";

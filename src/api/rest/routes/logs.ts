@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import type { Client } from "../../../operations/index.ts";
+import type { Client } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
 import { headOfStream } from "../event-streams.ts";

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { promisify } from "node:util";
-import type { StepDetail } from "../../../../src/operations/index.ts";
+import type { StepDetail } from "../../../../src/services/index.ts";
 import { type Answer, type CommandOptions, type Running, World } from "../../../support/cli.ts";
 
 const execute = promisify(execFile);

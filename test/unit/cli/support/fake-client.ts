@@ -7,7 +7,7 @@ import type {
   RunSummary,
   RunWhy,
   TriggerRequest,
-} from "../../../../src/operations/index.ts";
+} from "../../../../src/services/index.ts";
 import type { FakeRun } from "./fake-run.ts";
 
 export interface FakeClient extends Client {

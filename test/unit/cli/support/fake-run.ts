@@ -2,7 +2,7 @@
 import type { FailureReason, JobType, RunState, StageState } from "../../../../src/domain/index.ts";
 import type { Clock } from "../../../../src/kernel/index.ts";
 import { newId, Problem, type RunId } from "../../../../src/kernel/index.ts";
-import type { ArtifactDetail, RunDetail, RunEvent } from "../../../../src/operations/index.ts";
+import type { ArtifactDetail, RunDetail, RunEvent } from "../../../../src/services/index.ts";
 
 type Deep<T> = T extends readonly (infer U)[]
   ? Deep<U>[]

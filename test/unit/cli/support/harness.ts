@@ -11,7 +11,7 @@ import "../../../../src/cli/commands/status.ts";
 import "../../../../src/cli/commands/validate.ts";
 import { type CliDeps, createProgram, type Files, type Writer } from "../../../../src/cli/index.ts";
 import { Problem } from "../../../../src/kernel/index.ts";
-import type { Client } from "../../../../src/operations/index.ts";
+import type { Client } from "../../../../src/services/index.ts";
 import { createScreen, type Screen } from "../../../support/screen.ts";
 import { createManualClock, type ManualClock } from "./clock.ts";
 

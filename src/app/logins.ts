@@ -1,0 +1,44 @@
+/** As whom repositories and registries are asked: as the project, where it says so, else as the account that runs this. */
+import { join } from "node:path";
+import { createRegistry, dockerCredentials, type Registry } from "../artifacts/index.ts";
+import type { ServerConfig } from "../config/index.ts";
+import { openCloneCredential, openRegistryLogin, type SecretKeys } from "../services/index.ts";
+import type { SourceOptions } from "../source/index.ts";
+import type { Store } from "../store/index.ts";
+
+interface CloneParts {
+  readonly database: () => Promise<{ readonly store: Store }>;
+  readonly secretKeys: SecretKeys;
+  readonly dataDir: string;
+}
+
+export function cloneCredentials({
+  database,
+  secretKeys,
+  dataDir,
+}: CloneParts): NonNullable<SourceOptions["credentials"]> {
+  return {
+    of: async (repository) => await openCloneCredential((await database()).store, secretKeys, repository),
+    directory: join(dataDir, "keys"),
+  };
+}
+
+interface RegistryParts {
+  readonly config: Pick<ServerConfig, "registry">;
+  readonly store: Store;
+  readonly secretKeys: SecretKeys;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+}
+
+const registryTimeoutMs = 30_000;
+
+export function openRegistry({ config, store, secretKeys, environment, home }: RegistryParts): Registry {
+  const docker = dockerCredentials(environment.DOCKER_CONFIG ?? join(home, ".docker"));
+  return createRegistry({
+    plainHttp: config.registry.plainHttp,
+    timeoutMs: registryTimeoutMs,
+    credentials: async (host, run) =>
+      (await openRegistryLogin(store, secretKeys, { run, host })) ?? (await docker(host)),
+  });
+}

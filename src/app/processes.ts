@@ -1,0 +1,22 @@
+/** Which processes on a data directory are still there. */
+import { readProcess, thisMachine } from "../executor/local/index.ts";
+import { systemClock } from "../kernel/index.ts";
+import { isNodeAlive } from "../services/index.ts";
+import type { NodeRow } from "../store/index.ts";
+
+/**
+ * A server that announced its absence is alive to everybody until that is over, but to a server that comes after it: that
+ * one knows whether the process is still there.
+ */
+export function isAlive(node: NodeRow, mode: "run" | "read" | "serve"): boolean {
+  const now = systemClock.now();
+  if (mode !== "serve" && node.ended_at === null && node.away_until !== null && node.away_until > now)
+    return true;
+  return isNodeAlive(node, thisMachine(), startTimeOf, now);
+}
+
+/** @returns null when there is no such process, or only its remains */
+export function startTimeOf(pid: number): string | null {
+  const found = readProcess(pid);
+  return found === null || found.zombie ? null : found.start;
+}

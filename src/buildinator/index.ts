@@ -1,1 +1,0 @@
-export { buildinator } from "./buildinator.ts";

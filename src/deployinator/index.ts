@@ -1,1 +1,0 @@
-export { deployinator, releaseName } from "./deployinator.ts";

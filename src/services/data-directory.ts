@@ -1,0 +1,30 @@
+/** The data directory and what lies directly below it. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { errorMessage, makeDirectory, Problem } from "../kernel/index.ts";
+
+/** What a restore unpacks first and removes last: while it is there, the rest is not whole. */
+export const restoreMark = (dataDir: string): string => join(dataDir, "restoring");
+
+/**
+ * Makes the data directory, and below it (or elsewhere) directories for this account alone. Root's own stays passable,
+ * because Postgres runs under another account and walks through.
+ * @throws Problem data_dir_unusable
+ */
+export function makeDataDirectory(dataDir: string, uid: number, own: readonly string[]): void {
+  if (existsSync(restoreMark(dataDir)))
+    throw new Problem("data_dir_unusable", "a backup is being restored into it, or that was cut short", {
+      place: dataDir,
+      remedy: "Wait for the restore; where none runs, remove the directory and restore once more.",
+    });
+  try {
+    makeDirectory(dataDir, uid === 0 ? 0o711 : 0o700);
+    for (const path of own) makeDirectory(path, 0o700);
+  } catch (error) {
+    throw new Problem("data_dir_unusable", `the data directory cannot be made: ${errorMessage(error)}`, {
+      place: dataDir,
+      remedy: "Name another one with SHIPINATOR_DATA_DIR.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,61 @@
+/** What operations are composed of, and how the database is reached: opened on first use, so that a refused run needs none. */
+import type { ArtifactStore } from "../artifacts/index.ts";
+import type { Inator, JobType } from "../domain/index.ts";
+import type { Executor } from "../executor/index.ts";
+import type { Clock, Logger } from "../kernel/index.ts";
+import type { LogStore } from "../logs/index.ts";
+import type { Orchestrator } from "../orchestrator/index.ts";
+import type { Source, UrlPolicy } from "../source/index.ts";
+import type { ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
+import type { Authenticator } from "./auth/authenticate.ts";
+import type { ExecutionTokens } from "./auth/execution-token.ts";
+import type { ReportHints } from "./callbacks/notifications.ts";
+import type { SecretKeys } from "./secrets/keys.ts";
+
+export interface OpenDatabase {
+  readonly store: Store;
+  readonly orchestrator: Orchestrator;
+  readonly artifacts: ArtifactStore;
+  /** This process's row in `nodes`. */
+  readonly owner: Owner;
+  /** Closing announces a planned absence: what runs goes on, and is left to the server that comes after this one. */
+  leaveForAWhile(): void;
+  /** Where the database is: for what measures beside us. */
+  readonly connection: ConnectionSettings;
+}
+
+export interface OperationsDeps {
+  readonly database: () => Promise<OpenDatabase>;
+  /** `read` carries nothing, so its own runs are there to be continued. */
+  readonly mode: "run" | "read" | "serve";
+  readonly source: Source;
+  readonly logs: LogStore;
+  readonly executor: Pick<Executor, "type" | "ignores" | "cancel">;
+  readonly inators: ReadonlyMap<JobType, Inator>;
+  /** Why the executor starts nothing now, or null. */
+  readonly refusal: () => Promise<string | null>;
+  /** Seconds between SIGTERM and SIGKILL of a step. */
+  readonly graceSeconds: number;
+  readonly urlPolicy: UrlPolicy;
+  /** Whether an admin may register a directory of this machine as a repository: only where nobody else can reach us. */
+  readonly localPaths: "allowed" | "refused";
+  /** Absolute; never part of a workspace. */
+  readonly dataDirectory: string;
+  /** Whether the node's process lives: on this machine by its pid and start time, elsewhere by its lease. */
+  readonly isAlive: (node: NodeRow) => boolean;
+  /** Who comes with a token. */
+  readonly authenticator: Pick<Authenticator, "authenticate">;
+  /** Of what is sealed in the database. */
+  readonly secretKeys: SecretKeys;
+  /** Of what is carried out elsewhere. */
+  readonly executionTokens: Pick<ExecutionTokens, "read">;
+  readonly hints: Pick<ReportHints, "tell">;
+  /** Bytes of a step's log that are kept. */
+  readonly logCapBytes: number;
+  /** Of an output that is uploaded. */
+  readonly artifactMaxBytes: number;
+  /** Days for which runs that have ended are kept; null: for good. */
+  readonly retentionDays: number | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+}

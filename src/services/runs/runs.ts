@@ -1,0 +1,215 @@
+/** Runs, their logs and artifacts, for one caller. */
+import { isFinalExecution } from "../../domain/index.ts";
+import { brandId, type ExecutionId, isId, Problem, type RunId, type StepId } from "../../kernel/index.ts";
+import type { ExecutionRow, RunSummaryRows } from "../../store/index.ts";
+import { sees } from "../auth/caller.ts";
+import { type CallerContext, notThere, present } from "../catalog/catalog.ts";
+import type { Client } from "../client.ts";
+import type { OperationsDeps } from "../deps.ts";
+import { tailBytes } from "./excerpt.ts";
+import { findArtifact, findRun, noRun } from "./find.ts";
+import { followLog, followRun } from "./follow.ts";
+import { presentArtifact, presentDetail, presentNew, presentRun } from "./present.ts";
+import { retry } from "./retry.ts";
+import { runListFilter } from "./run-filter.ts";
+import { accept } from "./trigger.ts";
+import { explain } from "./why.ts";
+
+type RunOperations = Pick<
+  Client,
+  | "trigger"
+  | "list"
+  | "get"
+  | "head"
+  | "events"
+  | "eventPieces"
+  | "log"
+  | "logInfo"
+  | "logTimes"
+  | "executionOf"
+  | "logTail"
+  | "cancel"
+  | "insist"
+  | "retry"
+  | "why"
+  | "artifact"
+  | "download"
+>;
+
+export function runOperations(context: CallerContext): RunOperations {
+  const { deps, caller, guard } = context;
+
+  async function detail(runId: RunId) {
+    const { store } = await deps.database();
+    const rows = await store.runs.summary(runId);
+    if (rows === null) throw notThere("run", runId);
+    return presentDetail(rows);
+  }
+
+  async function visible(reference: string) {
+    return await findRun((await deps.database()).store, caller, reference);
+  }
+
+  async function visibleExecution(id: string): Promise<ExecutionRow> {
+    const { store } = await deps.database();
+    const found = isId(id) ? await store.executions.get(brandId<ExecutionId>(id)) : null;
+    const run = found === null ? null : await store.runs.get(found.pipeline_run_id);
+    if (found === null || run === null || !sees(caller, run.project_id)) throw notThere("execution", id);
+    return found;
+  }
+
+  async function carry(runId: RunId): Promise<void> {
+    const { orchestrator } = await deps.database();
+    orchestrator.carry(runId).catch((error: unknown) => {
+      deps.log.error(
+        { pipeline_run_id: runId, error: Problem.from(error).message },
+        "the first advance failed",
+      );
+    });
+  }
+
+  const who = (by: string) => (caller.tokenId === null ? by : caller.name);
+
+  return {
+    trigger: (request, signal) =>
+      guard(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (tell) => {
+        const asking = { caller, request: { ...request, by: who(request.by) }, tell };
+        const { runId, notes, unresolved } = await accept(deps, asking, signal);
+        if (unresolved !== null) {
+          (await deps.database()).orchestrator.carryNew(unresolved);
+          return { run: presentNew(unresolved), notes };
+        }
+        // Together: the run shall not be as old as its answer before anything of it begins.
+        const [run] = await Promise.all([detail(runId), carry(runId)]);
+        return { run, notes };
+      }),
+    list: ({ limit, cursor, ...filter }) =>
+      guard("runs.list", async () => {
+        const { store } = await deps.database();
+        const page = {
+          ...(limit === undefined ? {} : { limit }),
+          ...(cursor === undefined ? {} : { cursor }),
+        };
+        return present(await store.runs.list(await runListFilter(store, caller, filter), page), presentRun);
+      }),
+    get: (reference) =>
+      guard("runs.get", async () => {
+        // A whole id needs no search.
+        if (!isId(reference)) return await detail((await visible(reference)).id);
+        const { store } = await deps.database();
+        const rows = await store.runs.summary(brandId<RunId>(reference));
+        if (rows === null || !sees(caller, rows.run.project_id)) throw noRun(reference);
+        return presentDetail(rows);
+      }),
+    head: (reference) =>
+      guard("runs.get", async () => {
+        const run = await visible(reference);
+        return { ...presentRun(run), seq: run.seq };
+      }),
+    async *events(reference, afterSeq, signal) {
+      const run = await guard("runs.events", () => visible(reference));
+      for await (const piece of followRun(deps, run.id, afterSeq, signal)) yield* piece;
+    },
+    async *eventPieces(reference, afterSeq, signal) {
+      const run = await guard("runs.events", () => visible(reference));
+      yield* followRun(deps, run.id, afterSeq, signal);
+    },
+    async *log(request, signal) {
+      const execution = await guard("logs.read", () => visibleExecution(request.executionId));
+      yield* followLog(deps, { ...request, executionId: execution.id }, signal);
+    },
+    logInfo: (executionId) =>
+      guard("logs.read", async () => {
+        const { id, status, log_dropped, executor_type } = await visibleExecution(executionId);
+        const ended = isFinalExecution(status);
+        const { store } = await deps.database();
+        const report = ended && executor_type === "remote" ? await store.reports.get(id) : null;
+        return {
+          bytes: await deps.logs.size(id),
+          dropped: ended ? (log_dropped ?? 0) : null,
+          state: ended ? "ended" : "open",
+          log_incomplete: report !== null && report.log_complete !== true,
+        };
+      }),
+    logTimes: (executionId) =>
+      guard("logs.read", async () => {
+        const { id, completed_at: end } = await visibleExecution(executionId);
+        const [times, bytes] = [await deps.logs.times(id), await deps.logs.size(id)];
+        const last = end !== null && bytes > (times.at(-1)?.offset ?? 0) ? [{ offset: bytes, at: end }] : [];
+        return [...times, ...last].map(({ offset, at }) => ({ offset, at: at.toISOString() }));
+      }),
+    executionOf: (stepId) =>
+      guard("logs.read", async () => {
+        const { store } = await deps.database();
+        const attempts = isId(stepId) ? await store.executions.ofStep(brandId<StepId>(stepId)) : [];
+        const newest = attempts.at(-1);
+        const run = newest === undefined ? null : await store.runs.get(newest.pipeline_run_id);
+        if (newest === undefined || run === null || !sees(caller, run.project_id))
+          throw notThere("attempt at a step", stepId);
+        return newest.id;
+      }),
+    logTail: (executionId, lines) =>
+      guard("logs.read", async () => {
+        const { id } = await visibleExecution(executionId);
+        return await deps.logs.tail(id, lines, tailBytes);
+      }),
+    cancel: (reference, by) =>
+      guard("runs.cancel", async (tell) => {
+        const run = await visible(reference);
+        tell({ project: run.project_id, entity: run.id });
+        const { store, orchestrator } = await deps.database();
+        const answer = await store.runs.requestCancel(run.id, who(by), tell.done());
+        await orchestrator.advance(run.id);
+        return answer;
+      }),
+    insist: (reference) =>
+      guard("runs.cancel", async (tell) => {
+        const run = await visible(reference);
+        tell({ project: run.project_id, entity: run.id });
+        const { store, orchestrator } = await deps.database();
+        const rows = await store.runs.summary(run.id);
+        if (rows === null) return;
+        await killAtOnce(deps.executor, rows);
+        await orchestrator.record(run.id);
+      }),
+    retry: (request) =>
+      guard("runs.retry", async (tell) => {
+        const run = await visible(request.run);
+        tell({ project: run.project_id, entity: run.id });
+        const { runId, notes } = await retry(deps, run, { ...request, by: who(request.by) }, tell);
+        await carry(runId);
+        return { run: await detail(runId), notes };
+      }),
+    why: (reference) => guard("runs.why", async () => explain(deps, (await visible(reference)).id)),
+    artifact: (reference) =>
+      guard("artifacts.get", async () => {
+        const { store } = await deps.database();
+        return presentArtifact((await findArtifact(store, caller, reference)).artifact);
+      }),
+    async *download(reference, signal, range) {
+      const { artifact } = await guard("artifacts.download", async () =>
+        findArtifact((await deps.database()).store, caller, reference),
+      );
+      const { id, checksum: sha256, size, name, expired_at } = artifact;
+      if (expired_at !== null) throw new Problem("gone", `the artifact ${name} (${id}) has expired`);
+      const { artifacts } = await deps.database();
+      yield* artifacts.open({ id, sha256, size, name }, range, signal);
+    },
+  };
+}
+
+/** A second cancel with less grace hurries the one that the orchestrator waits for. */
+async function killAtOnce(
+  executor: OperationsDeps["executor"],
+  { jobs, steps, executions }: RunSummaryRows,
+): Promise<void> {
+  const live = executions.filter((execution) => !isFinalExecution(execution.status));
+  await Promise.all(
+    live.map(async ({ id: executionId, job_step_id: stepId, attempt }) => {
+      const job = jobs.find(({ id }) => steps.some((step) => step.id === stepId && step.job_id === id));
+      if (job === undefined) return;
+      const handle = { executionId, stepId, attempt, jobId: job.id, jobAttempt: job.attempt };
+      await executor.cancel(handle, "canceled", 0);
+    }),
+  );
+}

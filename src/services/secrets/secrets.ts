@@ -1,0 +1,123 @@
+/** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
+import type { ExecutionSpec } from "../../domain/index.ts";
+import { Problem, shellWord } from "../../kernel/index.ts";
+import type { SealedSecret, Store } from "../../store/index.ts";
+import { type CallerContext, notThere, visibleProject } from "../catalog/catalog.ts";
+import { checkSecretName } from "../catalog/names.ts";
+import { presentSecret } from "../catalog/present.ts";
+import type { SecretClient } from "../client.ts";
+import { keyId, open, seal } from "./encryption.ts";
+import type { SecretKeys } from "./keys.ts";
+
+/** In bytes. What is shorter could not be masked in a log without masking half of it. */
+const shortest = 4;
+const longest = 32_768;
+
+export function secretOperations({ deps, caller, guard }: CallerContext): SecretClient {
+  const keys = deps.secretKeys;
+  return {
+    put: (project, name, value) =>
+      guard("secrets.put", async (tell) => {
+        const { store } = await deps.database();
+        const { id } = await visibleProject(store, caller, project);
+        tell({ project: id, entity: null });
+        checkSecretName(name, "name");
+        checkValue(name, value);
+        const place = { project_id: id, name };
+        const secret = { ...place, created_by: caller.name, seal: () => seal(keys.ensure(), place, value) };
+        return presentSecret(await store.secrets.put(secret, tell.done()));
+      }),
+    list: (project) =>
+      guard("secrets.list", async () => {
+        const { store } = await deps.database();
+        const { id } = await visibleProject(store, caller, project);
+        return (await store.secrets.list(id)).map(presentSecret);
+      }),
+    remove: (project, name) =>
+      guard("secrets.remove", async (tell) => {
+        const { store } = await deps.database();
+        const { id } = await visibleProject(store, caller, project);
+        tell({ project: id, entity: null });
+        if (!(await store.secrets.remove(id, name, tell.done()))) throw notThere("secret", name);
+      }),
+    rotate: () =>
+      guard("secrets.rotate", async () => {
+        const { store } = await deps.database();
+        const resealed = await store.secrets.alone(async (all) => {
+          const ring = keys.renew();
+          const [first] = ring;
+          const others = first === undefined ? [] : await all.sealedOtherwise(keyId(first));
+          for (const one of others)
+            await all.reseal({ ...seal(ring, one, open(ring, one)), retired: one.retired });
+          return others.filter(({ retired }) => retired === null).length;
+        });
+        // Not before that is committed; by who comes later, where this process ends in between.
+        await store.secrets.alone(async (all) => keys.prune(new Set(await all.keysInUse())));
+        return { resealed };
+      }),
+  };
+}
+
+/**
+ * The values of the secrets that a step names, by name; and all that steps of its run can have been given, for its log.
+ * @throws Problem executor_failed: the run's project has no such secret; environment: one cannot be opened
+ */
+export async function openSecrets(
+  store: Pick<Store, "secrets" | "runs">,
+  keys: SecretKeys,
+  { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
+): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly masked: readonly string[] }> {
+  const all = [...new Set([...names, ...(job.runSecrets ?? [])])];
+  const values = await openValues(keys, () => store.secrets.ofRun(job.runId, all));
+  const present = new Map(
+    values.flatMap(({ sealed, value }) => (sealed.retired === null ? [[sealed.name, value]] : [])),
+  );
+  const absent = names.find((name) => !present.has(name));
+  if (absent === undefined) {
+    const variables = Object.fromEntries(names.map((name) => [name, present.get(name) ?? ""]));
+    return { variables, masked: [...new Set(values.map(({ value }) => value))] };
+  }
+  throw new Problem("executor_failed", `the project has no secret ${absent}`, {
+    remedy: setCommand(absent, (await store.runs.get(job.runId))?.project),
+  });
+}
+
+/** The remedy for a secret that is not there. */
+export function setCommand(name: string, project: string | undefined): string {
+  const option = project === undefined ? "" : ` --project ${shellWord(project)}`;
+  return `Set it: shipinator secret set ${name}${option}`;
+}
+
+/** By name. @throws Problem environment: one of them cannot be opened */
+export async function openSealed(
+  keys: SecretKeys,
+  read: () => Promise<readonly SealedSecret[]>,
+): Promise<Readonly<Record<string, string>>> {
+  return Object.fromEntries((await openValues(keys, read)).map(({ sealed, value }) => [sealed.name, value]));
+}
+
+async function openValues<T extends SealedSecret>(
+  keys: SecretKeys,
+  read: () => Promise<readonly T[]>,
+): Promise<readonly { readonly sealed: T; readonly value: string }[]> {
+  const once = async () => {
+    const all = await read();
+    const ring = keys.present();
+    return all.map((sealed) => ({ sealed, value: open(ring, sealed) }));
+  };
+  // A change of keys may have come between the two looks: then both are another a moment later.
+  return await once().catch(once);
+}
+
+function checkValue(name: string, value: string): void {
+  const bytes = Buffer.byteLength(value);
+  const fault =
+    bytes < shortest
+      ? `has ${bytes} bytes, and fewer than ${shortest} cannot be masked in logs`
+      : bytes > longest
+        ? `has ${bytes} bytes, and more than ${longest} are not kept`
+        : /[\0\ud800-\udfff]/u.test(value)
+          ? "holds a character that no variable can carry"
+          : null;
+  if (fault !== null) throw new Problem("usage", `the value of ${name} ${fault}`, { place: "value" });
+}

@@ -1,0 +1,124 @@
+/**
+ * What can be asked, with authorization inside: `as(caller)` gives the one `Client` interface for somebody. REST, RPC
+ * and the embedded command line are thin over it.
+ */
+
+import type { ChangeSet } from "../domain/index.ts";
+import { brandId, Problem, type RunId } from "../kernel/index.ts";
+import type { Statistics, Store } from "../store/index.ts";
+import { createAuditWriter } from "./auth/audit-writer.ts";
+import { allow, createGuard, type Guard } from "./auth/authorize.ts";
+import type { Caller } from "./auth/caller.ts";
+import { type KeptAnswers, keepAnswersOf } from "./auth/idempotency.ts";
+import type { Operation } from "./auth/scopes.ts";
+import { tokenOperations } from "./auth/tokens.ts";
+import { callbackClient } from "./callbacks/callbacks.ts";
+import type { CallbackClient } from "./callbacks/wire.ts";
+import { pipelineOperations, present, repositoryOperations } from "./catalog/catalog.ts";
+import { presentAuditEntry } from "./catalog/present.ts";
+import { projectOperations } from "./catalog/projects.ts";
+import { registryOperations } from "./catalog/registries.ts";
+import type { Client } from "./client.ts";
+import type { OperationsDeps } from "./deps.ts";
+import { abandonedRuns, takeOver } from "./maintenance/recovery.ts";
+import { deploymentOperations } from "./runs/deployments.ts";
+import { presentRun } from "./runs/present.ts";
+import { runOperations } from "./runs/runs.ts";
+import { secretOperations } from "./secrets/secrets.ts";
+
+/** For metrics: what there is to do, and what this process has recorded. */
+export interface Watch {
+  statistics(): Promise<Statistics>;
+  connections(): Promise<ReturnType<Store["connections"]>>;
+  onRecorded(listener: (changes: ChangeSet, runId: RunId) => void): Promise<void>;
+}
+
+export interface Operations {
+  as(caller: Caller): Client;
+  /** Who holds this token. @throws Problem unauthorized */
+  authenticate(token: string, requestId: string | null): Promise<Caller>;
+  /** What the holder of an execution's token may say. @throws Problem unauthorized, or forbidden for a person's token */
+  executor(token: string, requestId: string | null): Promise<CallbackClient>;
+  /** Whether the caller may do this at all, before anything else of the request is looked at. @throws forbidden */
+  allow(caller: Caller, operation: Operation): Promise<void>;
+  readonly idempotency: KeptAnswers;
+  /** Why requests are not to be sent here yet, or null. */
+  unreadyReason(): Promise<Problem | null>;
+  readonly watch: Watch;
+}
+
+/** @param missing what of the server's start is not done, as a sentence, or null */
+export function createOperations(
+  deps: OperationsDeps,
+  missing: () => string | null = () => null,
+): Operations {
+  const audit = createAuditWriter(
+    async (entries) => (await deps.database()).store.audit.record(entries),
+    deps.log,
+  );
+  return {
+    as: (caller) => clientOf(deps, caller, createGuard(caller, audit)),
+    authenticate: (token, requestId) => deps.authenticator.authenticate(token, requestId),
+    async executor(token, requestId) {
+      const name = deps.executionTokens.read(token);
+      if (name !== null) return callbackClient(deps, name);
+      await deps.authenticator.authenticate(token, requestId);
+      throw new Problem("forbidden", "a callback takes the token of its execution alone");
+    },
+    allow: (caller, operation) => allow(caller, operation, audit),
+    idempotency: keepAnswersOf(deps),
+    watch: {
+      statistics: async () => (await deps.database()).store.statistics(),
+      connections: async () => (await deps.database()).store.connections(),
+      onRecorded: async (listener) => void (await deps.database()).orchestrator.onRecorded(listener),
+    },
+    async unreadyReason() {
+      try {
+        const { store } = await deps.database();
+        await store.nodes.present();
+      } catch {
+        return new Problem("database_unavailable", "The database does not answer.");
+      }
+      const why = missing();
+      return why === null
+        ? null
+        : new Problem("unavailable", why, { remedy: "Wait until the start is done." });
+    },
+  };
+}
+
+function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
+  const context = { deps, caller, guard };
+  return {
+    projects: projectOperations(context),
+    repositories: repositoryOperations(context),
+    pipelines: pipelineOperations(context),
+    tokens: tokenOperations(context),
+    secrets: secretOperations(context),
+    registries: registryOperations(context),
+    ...runOperations(context),
+    ...deploymentOperations(context),
+    audit: (page) =>
+      guard("audit.list", async () => {
+        const { store } = await deps.database();
+        const filter = caller.project === null ? {} : { projectId: caller.project };
+        return present(await store.audit.list(filter, page), presentAuditEntry);
+      }),
+    whoami: () =>
+      guard("caller.get", async () => {
+        const { store } = await deps.database();
+        const { name, scope, project: project_id, tokenId: token_id } = caller;
+        const project = project_id === null ? null : await store.projects.get(project_id);
+        const token = token_id === null ? null : await store.tokens.get(token_id);
+        const expires_at = token?.expires_at?.toISOString() ?? null;
+        return { name, scope, project_id, project: project?.name ?? null, token_id, expires_at };
+      }),
+    abandoned: () => guard("local.run", async () => (await abandonedRuns(deps)).map(presentRun)),
+    resume: (runId) =>
+      guard("local.run", async () => {
+        await takeOver(deps, brandId<RunId>(runId));
+        const { orchestrator } = await deps.database();
+        await orchestrator.carry(brandId<RunId>(runId));
+      }),
+  };
+}

@@ -1,0 +1,173 @@
+/** Sealed secrets of projects. What is in them is known to whoever has the key, which is not here. */
+import type { ProjectId, RunId } from "../../kernel/index.ts";
+import type { Database, Queryable } from "../db/database.ts";
+import { storableText } from "../db/text.ts";
+import { type NewAuditEntry, withAudit } from "./audit.ts";
+
+export interface SecretRow {
+  readonly project_id: ProjectId;
+  readonly name: string;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+}
+
+export interface SealedSecret {
+  readonly project_id: ProjectId;
+  readonly name: string;
+  readonly key_id: string;
+  readonly sealed: Uint8Array;
+}
+
+/** A sealed value. `retired` is the id of a value that was replaced or removed; null: the secret's present value. */
+export interface SealedValue extends SealedSecret {
+  readonly retired: string | null;
+}
+
+export interface NewSecret {
+  readonly project_id: ProjectId;
+  readonly name: string;
+  readonly created_by: string;
+  /** Called once no change of keys is under way, nor can begin before this is written. */
+  readonly seal: () => SealedSecret;
+}
+
+export interface SecretStore {
+  /** Makes it, or replaces what was there under its name. The value that was there is retired. */
+  put(secret: NewSecret, audit?: NewAuditEntry): Promise<SecretRow>;
+  /** All of a project, by name. */
+  list(project: ProjectId): Promise<readonly SecretRow[]>;
+  /** Retires its value. False: there was none. */
+  remove(project: ProjectId, name: string, audit?: NewAuditEntry): Promise<boolean>;
+  /** Values of the run's project that are called so, also retired ones. */
+  ofRun(run: RunId, names: readonly string[]): Promise<readonly SealedValue[]>;
+  /** Those of the project that are called so. */
+  named(project: ProjectId, names: readonly string[]): Promise<readonly SealedSecret[]>;
+  /** Deletes retired values that no unfinished run can have been given. */
+  purgeRetired(): Promise<void>;
+  /** One at a time of all processes, and with no `put` beside it. What it writes is written when `work` resolves. */
+  alone<T>(work: (secrets: AllSecrets) => Promise<T>): Promise<T>;
+}
+
+/** The secrets of all projects, for a change of keys. */
+export interface AllSecrets {
+  /** Values that another key than this one sealed, also retired ones. */
+  sealedOtherwise(keyId: string): Promise<readonly SealedValue[]>;
+  reseal(value: SealedValue): Promise<void>;
+  keysInUse(): Promise<readonly string[]>;
+}
+
+/** Names the advisory lock between changes of keys and what is sealed meanwhile. */
+const keysLock = 0x5ec7_0001;
+
+const columns = "row.project_id, row.name, row.created_by, row.created_at, row.updated_at";
+const sealedColumns = "s.project_id, s.name, s.key_id, s.sealed";
+const retire = "insert into retired_secrets (project_id, name, key_id, sealed)";
+
+const allValues = `
+  select s.project_id, s.name, s.key_id, s.sealed, null::bigint as retired from secrets s
+  union all
+  select s.project_id, s.name, s.key_id, s.sealed, s.id from retired_secrets s`;
+
+export function createSecretStore(database: Database): SecretStore {
+  return {
+    async put({ project_id, name, created_by, seal }, audit) {
+      const write = async (transaction: Queryable) => {
+        await transaction.query("select pg_advisory_xact_lock_shared($1::bigint)", [keysLock]);
+        // Two puts of a new name must not both take it for absent: the first value would be lost unretired.
+        await transaction.query("select from projects p where p.id = $1::uuid for no key update", [
+          project_id,
+        ]);
+        await transaction.execute(
+          `${retire} select ${sealedColumns} from secrets s
+           where s.project_id = $1::uuid and s.name = $2::text`,
+          [project_id, name],
+        );
+        const { key_id, sealed } = seal();
+        return await transaction.query<SecretRow>(
+          `insert into secrets as row (project_id, name, key_id, sealed, created_by)
+           values ($1::uuid, $2::text, $3::text, $4::bytea, $5::text)
+           on conflict (project_id, name) do update
+           set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = now()
+           returning ${columns}`,
+          [project_id, name, key_id, sealed, storableText(created_by)],
+        );
+      };
+      const [row] =
+        audit === undefined ? await database.transaction(write) : await withAudit(database, audit, write);
+      if (row === undefined) throw new TypeError("insert … returning gave no row");
+      return row;
+    },
+    list: (project) =>
+      database.query<SecretRow>(
+        `select ${columns} from secrets row where row.project_id = $1::uuid order by row.name`,
+        [project],
+      ),
+    remove: async (project, name, audit) =>
+      (await withAudit(database, audit, (queryable) =>
+        queryable.execute(
+          `with gone as (
+             delete from secrets s where s.project_id = $1::uuid and s.name = $2::text returning ${sealedColumns}
+           )
+           ${retire} select * from gone`,
+          [project, name],
+        ),
+      )) === 1,
+    ofRun: (run, names) =>
+      database.query<SealedValue>(
+        `select ${sealedColumns}, s.retired
+         from pipeline_runs r
+         join (${allValues}) s on s.project_id = r.project_id
+         where r.id = $1::uuid and s.name = any ($2::text[])
+         order by s.retired`,
+        [run, names],
+      ),
+    named: (project, names) =>
+      database.query<SealedSecret>(
+        `select ${sealedColumns} from secrets s where s.project_id = $1::uuid and s.name = any ($2::text[])`,
+        [project, names],
+      ),
+    async purgeRetired() {
+      // A value is given until its replacement is committed, which is later than `retired_at`, but not by a minute.
+      await database.execute(
+        `delete from retired_secrets s
+         where s.retired_at < now() - interval '1 minute' and not exists (
+           select from pipeline_runs r
+           where r.project_id = s.project_id and r.status in ('pending', 'running')
+             and r.created_at < s.retired_at + interval '1 minute')`,
+      );
+    },
+    alone: (work) =>
+      database.transaction(async (transaction) => {
+        await transaction.query("select pg_advisory_xact_lock($1::bigint)", [keysLock]);
+        return await work({
+          sealedOtherwise: async (keyId) => [
+            ...(await transaction.query<SealedValue>(
+              `select ${sealedColumns}, null as retired from secrets s where s.key_id <> $1::text
+               order by s.project_id, s.name for update`,
+              [keyId],
+            )),
+            ...(await transaction.query<SealedValue>(
+              `select ${sealedColumns}, s.id as retired from retired_secrets s where s.key_id <> $1::text
+               order by s.id for update`,
+              [keyId],
+            )),
+          ],
+          reseal: async ({ project_id, name, key_id, sealed, retired }) => {
+            const [table, where, values] =
+              retired === null
+                ? ["secrets", "s.project_id = $3::uuid and s.name = $4::text", [project_id, name]]
+                : ["retired_secrets", "s.id = $3::bigint", [retired]];
+            await transaction.execute(
+              `update ${table} s set key_id = $1::text, sealed = $2::bytea where ${where}`,
+              [key_id, sealed, ...values],
+            );
+          },
+          keysInUse: async () =>
+            (
+              await transaction.query<{ key_id: string }>(`select distinct s.key_id from (${allValues}) s`)
+            ).map((row) => row.key_id),
+        });
+      }),
+  };
+}

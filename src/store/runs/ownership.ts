@@ -1,0 +1,166 @@
+/** Ownership of runs: which process carries them, who takes them over, where they stand. A change is recorded and moves seq. */
+import type { ExecutionId, RunId } from "../../kernel/index.ts";
+import type { Database, Queryable } from "../db/database.ts";
+import type { Owner } from "./apply.ts";
+
+export interface RunStanding {
+  readonly id: RunId;
+  readonly seq: number;
+  /** The owner has claimed something of it that has not ended. */
+  readonly claimed: boolean;
+}
+
+export interface TakenRun {
+  readonly id: RunId;
+  /** Its executions that were claimed and have not ended. */
+  readonly claimed: readonly ExecutionId[];
+}
+
+const takeOverSql = `
+with taken as (
+  update pipeline_runs r
+  set owner_node = $4::uuid, owner_epoch = $5::integer, seq = r.seq + 1
+  where r.id = $1::uuid and r.status in ('pending', 'running')
+    and r.owner_node is not distinct from $2::uuid and r.owner_epoch is not distinct from $3::integer
+  returning r.id, r.seq, r.status
+),
+moved as (
+  update executions e
+  set owner_node = $4::uuid,
+    node = case when e.node is not null then $4::uuid end,
+    epoch = case when e.node is not null then $5::integer end
+  where e.pipeline_run_id = (select t.id from taken t) and e.status in ('pending', 'running')
+)
+insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
+select t.id, t.seq, 'run', t.id, t.status, t.status, 'taken_over',
+  jsonb_build_object('from', $2::uuid, 'fromEpoch', $3::integer, 'to', $4::uuid, 'toEpoch', $5::integer)
+from taken t`;
+
+export async function takeOver(
+  database: Queryable,
+  id: RunId,
+  from: Owner | null,
+  to: Owner,
+): Promise<boolean> {
+  const values = [id, from?.node ?? null, from?.epoch ?? null, to.node, to.epoch];
+  return (await database.execute(takeOverSql, values)) === 1;
+}
+
+// The live executions keep their node: they were handed out, and only who takes the run over may deal with them.
+const leaveSql = `
+with left_alone as (
+  update pipeline_runs r
+  set owner_node = null, owner_epoch = null, seq = r.seq + 1
+  where r.id = $1::uuid and r.status in ('pending', 'running')
+    and r.owner_node = $2::uuid and r.owner_epoch = $3::integer
+  returning r.id, r.seq, r.status
+)
+insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
+select l.id, l.seq, 'run', l.id, l.status, l.status, 'left',
+  jsonb_build_object('by', $2::uuid, 'epoch', $3::integer)
+from left_alone l`;
+
+export async function leaveRun(database: Queryable, id: RunId, owner: Owner): Promise<boolean> {
+  return (await database.execute(leaveSql, [id, owner.node, owner.epoch])) === 1;
+}
+
+const unfinished = "r.status in ('pending', 'running')";
+
+// `is not distinct from` leaves the planner one good way, the index of what is unfinished: an index of owners would lead
+// through all that they have ever carried, and statistics from before a burst of runs do not tell the two apart.
+const ownedBy = (node: string, epoch: string) =>
+  `r.owner_node is not distinct from ${node} and r.owner_epoch is not distinct from ${epoch}`;
+
+/** Distinct owners of the runs that are not final; null: runs of nobody. */
+export async function readOwners(database: Queryable): Promise<readonly (Owner | null)[]> {
+  const rows = await database.query<{ node: Owner["node"] | null; epoch: number | null }>(
+    `select r.owner_node as node, r.owner_epoch as epoch
+     from pipeline_runs r
+     where ${unfinished}
+     group by r.owner_node, r.owner_epoch`,
+    [],
+    { name: "runs.owners" },
+  );
+  return rows.map(({ node, epoch }) => (node === null || epoch === null ? null : { node, epoch }));
+}
+
+// Every row is reached by its key: as plain joins these would be planned by guesses about how much is unfinished.
+const takeOverManySql = `
+with chosen as materialized (
+  select r.id
+  from pipeline_runs r
+  where ${unfinished} and ${ownedBy("$1::uuid", "$2::integer")}
+  order by r.created_at, r.id
+  limit $5::integer
+  for no key update skip locked
+),
+taken as (
+  update pipeline_runs r
+  set owner_node = $3::uuid, owner_epoch = $4::integer, seq = r.seq + 1
+  where r.id = any (array(select c.id from chosen c))
+  returning r.id, r.seq, r.status
+),
+moved as (
+  update executions e
+  set owner_node = $3::uuid,
+    node = case when e.node is not null then $3::uuid end,
+    epoch = case when e.node is not null then $4::integer end
+  from taken t
+  cross join lateral (
+    select one.id
+    from executions one
+    where one.pipeline_run_id = t.id and one.status in ('pending', 'running')
+    offset 0
+  ) live
+  where e.id = live.id
+  returning e.id, e.pipeline_run_id, e.node
+),
+told as (
+  insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
+  select t.id, t.seq, 'run', t.id, t.status, t.status, 'taken_over',
+    jsonb_build_object('from', $1::uuid, 'fromEpoch', $2::integer, 'to', $3::uuid, 'toEpoch', $4::integer)
+  from taken t
+)
+select t.id as run, null::uuid as execution from taken t
+union all
+select m.pipeline_run_id, m.id from moved m where m.node is not null`;
+
+/** Takes over up to `limit` unfinished runs of one owner, the oldest first; empty: it has no more. */
+export async function takeOverMany(
+  database: Queryable,
+  from: Owner | null,
+  to: Owner,
+  limit: number,
+): Promise<readonly TakenRun[]> {
+  const values = [from?.node ?? null, from?.epoch ?? null, to.node, to.epoch, limit];
+  const rows = await database.query<{ run: RunId; execution: ExecutionId | null }>(takeOverManySql, values);
+  const taken = new Map<RunId, ExecutionId[]>();
+  for (const { run, execution } of rows) {
+    const claimed = taken.get(run) ?? [];
+    if (execution !== null) claimed.push(execution);
+    taken.set(run, claimed);
+  }
+  return [...taken].map(([id, claimed]) => ({ id, claimed }));
+}
+
+// Two lists instead of a join or an `exists`, which statistics from before a burst turn into one scan for each run. The
+// second is read from the index of what is live.
+const standingsSql = `
+select r.id, r.seq
+from pipeline_runs r
+where ${unfinished} and ${ownedBy("$1::uuid", "$2::integer")}
+union all
+select distinct e.pipeline_run_id, null::integer
+from executions e
+where e.node = $1::uuid and e.status in ('pending', 'running')`;
+
+export async function readStandings(
+  database: Database,
+  { node, epoch }: Owner,
+): Promise<readonly RunStanding[]> {
+  const rows = await database.query<{ id: RunId; seq: number | null }>(standingsSql, [node, epoch], {
+    name: "runs.standings",
+  });
+  const claimed = new Set(rows.filter(({ seq }) => seq === null).map(({ id }) => id));
+  return rows.flatMap(({ id, seq }) => (seq === null ? [] : { id, seq, claimed: claimed.has(id) }));
+}

@@ -1,0 +1,186 @@
+/**
+ * Runs. The orchestrator is the only writer: `frontier` and `apply` are its hot path. Every write compares and sets the
+ * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
+ */
+import type { ChangeSet, RunState, Snapshot } from "../../domain/index.ts";
+import { createCoalescer, type PipelineId, type ProjectId, type RunId } from "../../kernel/index.ts";
+import { type NewAuditEntry, withAudit } from "../access/audit.ts";
+import { namedSql, namedValues, type PipelineReading } from "../catalog/pipelines.ts";
+import type { Database, QueryOptions } from "../db/database.ts";
+import { type Page, type PageRequest, readPage } from "../db/page.ts";
+import { candidateLimit, idRange } from "../db/prefix.ts";
+import type { RunRow } from "../rows.ts";
+import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
+import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
+import { requestCancel } from "./control.ts";
+import { readFrontier, readFrontiers } from "./frontier.ts";
+import type { NewJob } from "./new-jobs.ts";
+import {
+  leaveRun,
+  type RunStanding,
+  readOwners,
+  readStandings,
+  type TakenRun,
+  takeOver,
+  takeOverMany,
+} from "./ownership.ts";
+import { purgeRuns } from "./purge.ts";
+import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
+import { runColumns, runTables } from "./run-columns.ts";
+import { createSubmit, type Submit } from "./submit.ts";
+import { type RunSummaryRows, readSummary, readUnusedImages, type UnusedImageRow } from "./summary.ts";
+
+export interface RunListFilter {
+  /** Names, exact. */
+  readonly project?: string;
+  readonly pipeline?: string;
+  readonly pipelineId?: PipelineId;
+  readonly projectId?: ProjectId;
+  readonly status?: RunState;
+  /** Full name, as recorded. */
+  readonly ref?: string;
+  readonly sha?: string;
+  /** Accepted then or later. */
+  readonly since?: Date;
+}
+
+export interface RunStore {
+  /** See `acceptRun`: `plan` is pure and called once, inside the transaction. */
+  accept(
+    run: NewRun,
+    plan: (identity: RunIdentity) => readonly NewJob[],
+    audit?: NewAuditEntry,
+  ): Promise<AcceptedRun>;
+  /** Accepts a run that is resolved afterwards; see `createSubmit`. */
+  readonly submit: Submit;
+  /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
+  acceptedBefore(
+    run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },
+  ): Promise<AcceptedRun | null>;
+  /** A run that this owner is to resolve; null: it is another's, resolved, or over. */
+  unresolved(id: RunId, owner: Owner): Promise<UnresolvedRun | null>;
+  /** Writes down what an unresolved run asks for, all or nothing; see `resolveRun`. */
+  resolve(id: RunId, owner: Owner, expectedSeq: number, resolved: ResolvedRun): Promise<Snapshot | null>;
+  /** The planner's view, in one round trip; null: no such run. */
+  frontier(id: RunId): Promise<Snapshot | null>;
+  /** The same of many runs, in one statement and in no order; unknown ids are left out. */
+  frontiers(ids: readonly RunId[]): Promise<readonly Snapshot[]>;
+  /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
+  apply(
+    id: RunId,
+    owner: Owner,
+    expectedSeq: number,
+    changes: ChangeSet,
+    context: ApplyContext,
+  ): Promise<{ readonly seq: number } | null>;
+  /** Marks a run that is not final as to be canceled and recalls its unclaimed executions; `already`: it was marked. */
+  requestCancel(id: RunId, by: string, audit?: NewAuditEntry): Promise<"requested" | "already" | "final">;
+  /** Gives the run and its live executions to another node; false when it is not `from`'s, or is final. */
+  takeOver(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
+  /** Takes over up to `limit` unfinished runs of one owner (null: of nobody), the oldest first; empty: it has no more. */
+  takeOverMany(from: Owner | null, to: Owner, limit: number): Promise<readonly TakenRun[]>;
+  /** Distinct owners of the runs that are not final; null: runs of nobody. */
+  owners(): Promise<readonly (Owner | null)[]>;
+  /** Makes it nobody's, so that anybody may take it over; false when it is not the owner's, or is final. */
+  leave(id: RunId, owner: Owner): Promise<boolean>;
+  /** Runs of one owner (null: of nobody) that are not final, oldest first. */
+  unfinished(owner: Owner | null): Promise<readonly RunRow[]>;
+  get(id: RunId): Promise<RunRow | null>;
+  list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
+  /** Runs whose id begins so (hex digits and dashes), at most `candidateLimit`. */
+  findByPrefix(prefix: string, projectId?: ProjectId | null): Promise<readonly RunRow[]>;
+  /** Runs with that number, of one project or of all, of the pipeline so named or of all; newest first, at most
+   * `candidateLimit`. */
+  findByNumber(
+    number: number,
+    projectId?: ProjectId | null,
+    pipeline?: readonly PipelineReading[] | null,
+  ): Promise<readonly RunRow[]>;
+  latest(projectId?: ProjectId | null): Promise<RunRow | null>;
+  /** The run with all that belongs to it, as of one moment; null: no such run. */
+  summary(id: RunId): Promise<RunSummaryRows | null>;
+  /** Images that steps of the run name and its executor does not use. */
+  unusedImages(id: RunId): Promise<readonly UnusedImageRow[]>;
+  /** Where each run stands that the owner carries and that has not ended. */
+  standings(owner: Owner): Promise<readonly RunStanding[]>;
+  /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
+  purge(before: Date, limit: number): Promise<readonly RunId[]>;
+}
+
+export function createRunStore(database: Database): RunStore {
+  const select = (tail: string, values: readonly unknown[], options?: QueryOptions) =>
+    database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values, options);
+  // Whoever asks while the run is being read is told what is read next: a crowd that looks at one run costs two reads.
+  const summaries = createCoalescer((id: RunId) => readSummary(database, id));
+  const rows = createCoalescer(
+    async (id: RunId) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
+  );
+  return {
+    accept: (run, plan, audit) => acceptRun(database, run, plan, audit),
+    submit: createSubmit(database),
+    acceptedBefore: (run) => acceptedBefore(database, run),
+    unresolved: (id, owner) => readUnresolved(database, id, owner),
+    resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
+    frontier: (id) => readFrontier(database, id),
+    frontiers: (ids) => readFrontiers(database, ids),
+    apply: (id, owner, expectedSeq, changes, context) =>
+      applyChanges(database, id, owner, expectedSeq, changes, context),
+    requestCancel: (id, by, audit) =>
+      withAudit(database, audit, (queryable) => requestCancel(queryable, id, by)),
+    takeOver: (id, from, to) => takeOver(database, id, from, to),
+    takeOverMany: (from, to, limit) => takeOverMany(database, from, to, limit),
+    owners: () => readOwners(database),
+    leave: (id, owner) => leaveRun(database, id, owner),
+    unfinished: (owner) =>
+      select(
+        `where row.status in ('pending', 'running')
+           and row.owner_node is not distinct from $1::uuid and row.owner_epoch is not distinct from $2::integer
+         order by row.created_at, row.id`,
+        [owner?.node ?? null, owner?.epoch ?? null],
+      ),
+    get: (id) => rows.request(id),
+    list(filter = {}, page = {}) {
+      const where: string[] = [];
+      const values: unknown[] = [];
+      const add = (condition: string, value: unknown) => {
+        if (value === undefined) return;
+        values.push(value);
+        where.push(condition.replace("?", `$${values.length}`));
+      };
+      add("project.name = ?::text", filter.project);
+      add("pipeline.name = ?::text", filter.pipeline);
+      add("row.pipeline_id = ?::uuid", filter.pipelineId);
+      add("row.project_id = ?::uuid", filter.projectId);
+      add("row.status = ?::text", filter.status);
+      add("row.git_ref = ?::text", filter.ref);
+      add("row.git_sha = ?::text", filter.sha);
+      add("row.created_at >= ?::timestamptz", filter.since);
+      return readPage<RunRow>(database, { columns: runColumns, from: runTables, where, values }, page);
+    },
+    async findByPrefix(prefix, projectId = null) {
+      const range = idRange(prefix);
+      if (range === null) return [];
+      return await select(
+        `where row.id between $1::uuid and $2::uuid and ($3::uuid is null or row.project_id = $3::uuid)
+         order by row.id limit ${candidateLimit}`,
+        [...range, projectId],
+      );
+    },
+    findByNumber: (number, projectId = null, pipeline = null) =>
+      select(
+        `where row.number = $1::integer and ($2::uuid is null or row.project_id = $2::uuid)
+           and ($3::text[] is null or ${namedSql("pipeline.name", "project.name", ["$3", "$4"])})
+         order by row.created_at desc, row.id desc limit ${candidateLimit}`,
+        [number, projectId, ...(pipeline === null ? [null, null] : namedValues(pipeline))],
+      ),
+    async latest(projectId = null) {
+      const where = projectId === null ? "" : "where row.project_id = $1::uuid";
+      const values = projectId === null ? [] : [projectId];
+      return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
+    },
+    standings: (owner) => readStandings(database, owner),
+    summary: (id) => summaries.request(id),
+    unusedImages: (id) => readUnusedImages(database, id),
+    purge: (before, limit) => purgeRuns(database, before, limit),
+  };
+}

@@ -1,1 +1,0 @@
-export { testinator } from "./testinator.ts";
