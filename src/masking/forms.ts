@@ -7,11 +7,13 @@ import { isTelling } from "./secret-text.ts";
 export interface Form {
   readonly name: string;
   readonly written: (text: string) => readonly string[];
+  /** Long values are looked for in it as well. */
+  readonly isUsual?: true;
 }
 
 export const forms: readonly Form[] = [
-  { name: "as it is", written: (text) => [latin1(text)] },
-  { name: "URL component", written: (text) => percent(text, /[A-Za-z0-9\-_.!~*'()]/) },
+  { name: "as it is", written: (text) => [latin1(text)], isUsual: true },
+  { name: "URL component", written: (text) => percent(text, /[A-Za-z0-9\-_.!~*'()]/), isUsual: true },
   { name: "URL component, unreserved characters only", written: (text) => percent(text, /[A-Za-z0-9\-_.~]/) },
   { name: "URL path", written: (text) => percent(text, /[A-Za-z0-9\-_.~/]/) },
   { name: "URL path segment", written: (text) => percent(text, /[A-Za-z0-9\-_.~$&+:=@]/) },
@@ -24,9 +26,13 @@ export const forms: readonly Form[] = [
         percent(text, kept).map((form) => form.replaceAll("%20", "+")),
       ),
   },
-  { name: "JSON", written: (text) => [latin1(json(text))] },
-  { name: "JSON, slashes escaped", written: (text) => [latin1(json(text).replaceAll("/", "\\/"))] },
-  { name: "JSON, ASCII only", written: (text) => [unicodeEscaped(json(text), /[^ -~]/g)] },
+  { name: "JSON", written: (text) => [latin1(json(text))], isUsual: true },
+  {
+    name: "JSON, slashes escaped",
+    written: (text) => [latin1(json(text).replaceAll("/", "\\/"))],
+    isUsual: true,
+  },
+  { name: "JSON, ASCII only", written: (text) => [unicodeEscaped(json(text), /[^ -~]/g)], isUsual: true },
   {
     name: "JSON, ASCII only, slashes escaped",
     written: (text) => [unicodeEscaped(json(text).replaceAll("/", "\\/"), /[^ -~]/g)],
@@ -51,7 +57,11 @@ export const forms: readonly Form[] = [
     name: "single quotes of a shell, each quote in double ones",
     written: (text) => [latin1(text.replaceAll(/'+/g, `'"$&"'`)), latin1(text.replaceAll("'", `'"'"'`))],
   },
-  { name: "double quotes of a shell", written: (text) => [latin1(text.replaceAll(/["$`\\]/g, "\\$&"))] },
+  {
+    name: "double quotes of a shell",
+    written: (text) => [latin1(text.replaceAll(/["$`\\]/g, "\\$&"))],
+    isUsual: true,
+  },
   {
     name: "backslashes of a shell",
     written: (text) => [
@@ -63,7 +73,7 @@ export const forms: readonly Form[] = [
   { name: "string of a script", written: scriptStrings },
   { name: "string of bytes of a script", written: (text) => scriptStrings(text).map(hexEscaped) },
   { name: "single quotes doubled", written: (text) => [latin1(text.replaceAll("'", "''"))] },
-  { name: "XML or HTML", written: markup },
+  { name: "XML or HTML", written: markup, isUsual: true },
   { name: "text beside a hex dump", written: dumpText },
 ];
 
@@ -71,10 +81,25 @@ export const forms: readonly Form[] = [
 export const latin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
 
 function percent(text: string, kept: RegExp): readonly string[] {
-  const upper = latin1(text).replaceAll(/./gs, (byte) =>
-    kept.test(byte) ? byte : `%${hexOf(byte).toUpperCase()}`,
-  );
+  const table = percentTable(kept);
+  let upper = "";
+  for (const byte of Buffer.from(text, "utf8")) upper += table[byte] ?? "";
   return [upper, upper.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())];
+}
+
+/** By the expression's source. */
+const percentTables = new Map<string, readonly string[]>();
+
+/** Each byte as it stands in a URL. */
+function percentTable(kept: RegExp): readonly string[] {
+  const known = percentTables.get(kept.source);
+  if (known !== undefined) return known;
+  const table = Array.from({ length: 256 }, (_, code) => {
+    const byte = String.fromCharCode(code);
+    return kept.test(byte) ? byte : `%${hexOf(byte).toUpperCase()}`;
+  });
+  percentTables.set(kept.source, table);
+  return table;
 }
 
 const hexOf = (byte: string): string => byte.charCodeAt(0).toString(16).padStart(2, "0");

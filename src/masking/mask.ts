@@ -18,15 +18,15 @@ const holdsPiece = 2;
 
 export function createMask(patterns: MaskPatterns): Mask {
   const wholes = new Map<number, Buffer[]>();
-  /** The first one to three bytes of each whole, as latin1. */
-  const beginnings = new Set<string>();
+  /** The first one to three bytes of each whole. */
+  const beginnings = new Set<number>();
   for (const text of patterns.wholes) {
     const bytes = Buffer.from(text, "latin1");
     const key = keyAt(bytes, 0);
     const known = wholes.get(key);
     if (known === undefined) wholes.set(key, [bytes]);
     else known.push(bytes);
-    for (let length = 1; length < keyLength; length += 1) beginnings.add(text.slice(0, length));
+    for (let length = 1; length < keyLength; length += 1) beginnings.add(beginning(bytes, 0, length));
   }
   const pieces = createPieceFinder(patterns.pieces);
   const shift = 32 - Math.min(20, Math.ceil(Math.log2(wholes.size + pieces.keys.length + 1)) + 5);
@@ -117,7 +117,7 @@ export function createMask(patterns: MaskPatterns): Mask {
   function uncertainFrom(text: Buffer, floor: number): number {
     let until = text.length;
     for (let at = Math.max(floor, text.length - keyLength + 1); at < until; at += 1)
-      if (beginnings.has(text.toString("latin1", at))) until = at;
+      if (beginnings.has(beginning(text, at, text.length - at))) until = at;
     return Math.min(
       until,
       pieces.uncertainFrom(text, text.length, floor),
@@ -133,6 +133,10 @@ export function createMask(patterns: MaskPatterns): Mask {
     end: () => scan(held, true),
   };
 }
+
+/** At most three bytes, and how many they are, as one number. */
+const beginning = (text: Buffer, at: number, length: number): number =>
+  length * 2 ** 24 + text.readUIntBE(at, length);
 
 function longer(a: Match | null, b: Match | null): Match | null {
   const secrets = [a, b].filter((match) => match?.isSecret === true);

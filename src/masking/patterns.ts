@@ -23,6 +23,11 @@ export interface PiecePattern {
 const shortestEncoded = 6;
 /** From here on a text has a part that is long enough to be found by itself, whatever line break is in it. */
 const shortestPieces = 16;
+/**
+ * Values of more bytes are looked for in usual forms and encodings alone: in all of them they would fill hundreds of
+ * megabytes, and seconds pass until a log is masked.
+ */
+const longestThorough = 8192;
 /** Longer texts are masked part by part, so that a near miss is noticed soon. */
 const longestWhole = 256;
 
@@ -30,16 +35,19 @@ export function maskPatterns(values: readonly string[]): MaskPatterns {
   const wholes = new Set<string>();
   const pieces = new Map<string, PiecePattern>();
   for (const value of values) {
+    const bytes = Buffer.from(value, "utf8");
+    const isSought = ({ isUsual }: { readonly isUsual?: true }) =>
+      bytes.length <= longestThorough || isUsual === true;
+    const soughtForms = forms.filter(isSought);
     for (const text of secretTexts(value)) {
-      for (const { written } of forms) {
+      for (const { written } of soughtForms) {
         for (const form of written(text)) {
           if (form.length >= shortestEncoded || form === latin1(text))
             for (const part of partsOf(form)) wholes.add(part);
         }
       }
     }
-    const bytes = Buffer.from(value, "utf8");
-    for (const { written, hasTextColumn = false } of encodings) {
+    for (const { written, hasTextColumn = false } of encodings.filter(isSought)) {
       for (const text of written(bytes)) {
         if (text.length >= shortestPieces) pieces.set(text, pieceOf(text, bytes, hasTextColumn));
         else if (text.length >= shortestEncoded) for (const broken of brokenForms(text)) wholes.add(broken);
@@ -53,6 +61,7 @@ export function maskPatterns(values: readonly string[]): MaskPatterns {
 }
 
 function partsOf(text: string): readonly string[] {
+  if (text.length <= longestWhole) return [text];
   const count = Math.ceil(text.length / longestWhole);
   const length = Math.ceil(text.length / count);
   return Array.from({ length: count }, (_, part) => text.slice(part * length, (part + 1) * length));

@@ -1,5 +1,6 @@
 /** Finds pieces of encoded values in a text, and follows them across line breaks. */
 import type { PiecePattern } from "./patterns.ts";
+import { Grams, isSeparator, PlaceTable } from "./piece-tables.ts";
 
 /** A stretch of the text. `isOpen`: the text ends before the match does, so more of it may come. */
 export interface Match {
@@ -28,8 +29,6 @@ const stride = 5;
 export const sureLength = stride + keyLength - 1;
 /** Four blanks: they are everywhere. */
 const blanks = 0x20202020;
-/** A key that is at more places says little; its neighbours say more. */
-const mostPlaces = 8;
 
 interface Place {
   readonly pattern: PiecePattern;
@@ -38,24 +37,25 @@ interface Place {
 }
 
 export function createPieceFinder(patterns: readonly PiecePattern[]): PieceFinder {
-  const places = new Map<number, Place[]>();
+  const texts = patterns.map(({ text }) => Buffer.from(text, "latin1"));
+  const places = new PlaceTable();
   const grams = new Grams(patterns.reduce((sum, { text }) => sum + text.length, 0));
-  for (const pattern of patterns) {
-    const bytes = Buffer.from(pattern.text, "latin1");
+  for (const [index, bytes] of texts.entries()) {
     grams.add(bytes);
     for (let at = 0; at + keyLength <= bytes.length; at += stride) {
       const key = keyAt(bytes, at);
-      if (key === blanks) continue;
-      const known = places.get(key);
-      if (known === undefined) places.set(key, [{ pattern, bytes, at }]);
-      else if (known.length < mostPlaces) known.push({ pattern, bytes, at });
+      if (key !== blanks) places.add(key, index, at);
     }
   }
   return {
-    keys: [...places.keys()],
+    keys: places.keys(),
     find(text, at, key, floor) {
       let best: Match | null = null;
-      for (const place of places.get(key) ?? []) {
+      for (let entry = places.first(key); entry !== 0; entry = places.next(entry)) {
+        const index = places.patternOf(entry);
+        const [pattern, bytes] = [patterns[index], texts[index]];
+        if (pattern === undefined || bytes === undefined) continue;
+        const place: Place = { pattern, bytes, at: places.placeOf(entry) };
         if (!isInRow(place, text, at, floor)) continue;
         const match = around(place, text, at, floor);
         if (best === null || rank(match) > rank(best)) best = match;
@@ -179,7 +179,6 @@ function backward(bytes: Buffer, from: number, text: Buffer, start: number, floo
 
 const isBlank = (byte: number | undefined): boolean =>
   byte === 32 || (byte !== undefined && byte >= 9 && byte <= 13);
-const isSeparator = (byte: number | undefined): boolean => byte === 32 || byte === 44 || byte === 58;
 
 /** Between two lines of one text: of a dump with its offsets and perhaps its characters, of a wrapped text; a column's gap. */
 const breaks = [
@@ -190,43 +189,3 @@ const breaks = [
 ];
 /** The text ends where such a break may be going on. */
 const openBreak = /^[ \t]*[|>]?[^\r\n]{0,17}\|?[ \t]*(?:\r?(?:\n(?:[ \t]*|[0-9a-f]{1,8}:?[ \t]*))?)?$/;
-
-/** Which one, two and three characters stand side by side in a set of texts. Now and then it takes others for them. */
-class Grams {
-  private readonly width: number;
-  private readonly known: Uint8Array;
-
-  /** @param size length of all texts together */
-  constructor(size: number) {
-    this.width = Math.min(22, Math.ceil(Math.log2(size + 2)) + 6);
-    this.known = new Uint8Array(1 << this.width);
-  }
-
-  add(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length; at += 1) {
-      // A separator at the beginning is no part of a value.
-      if (isSeparator(bytes[at]) || bytes[at] === 92) continue;
-      for (let length = 1; length <= 3 && at + length <= bytes.length; length += 1)
-        this.set(bytes, at, length);
-    }
-  }
-
-  mayHold(text: Buffer, from: number, to: number): boolean {
-    if (isSeparator(text[from]) || text[from] === 92) return false;
-    for (let at = from; at + 3 <= to; at += 1)
-      if (!isSeparator(text[at]) && text[at] !== 92 && !this.has(text, at, 3)) return false;
-    return to - from >= 3 || this.has(text, from, to - from);
-  }
-
-  private set(bytes: Buffer, at: number, length: number): void {
-    this.known[this.slotOf(bytes, at, length)] = 1;
-  }
-
-  private has(bytes: Buffer, at: number, length: number): boolean {
-    return this.known[this.slotOf(bytes, at, length)] === 1;
-  }
-
-  private slotOf(bytes: Buffer, at: number, length: number): number {
-    return Math.imul(bytes.readUIntBE(at, length) + (length << 24), 0x9e3779b1) >>> (32 - this.width);
-  }
-}
