@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 const checks = {
   "format and lint": ["biome", "ci", "--colors=off", "--error-on-warnings", "--max-diagnostics=100"],
   boundaries: ["node", ".ci/plant-imports.mjs"],
+  language: ["node", ".ci/language.mjs"],
   types: ["tsc", "--noEmit"],
   "dead code": ["knip", "--no-progress"],
   // What clients of an earlier version rely on stands in api/released.json; `npm run api:release` renews it.
