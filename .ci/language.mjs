@@ -1,5 +1,5 @@
 // Holds the text of the code to docs/glossary.md: plain words, doc comments that begin with a noun or a verb, and error
-// messages that are sentences. `node .ci/language.mjs FOLDER` lists what is left in a folder that is not in `held` yet.
+// messages that are sentences. `npx node .ci/language.mjs FOLDER` lists what is left in a folder that is not in `held` yet.
 import { globSync, readFileSync } from "node:fs";
 
 /** Folders and files that are held to the rules. The list grows until it is ["src", "test", "bench", ".ci"]. */
