@@ -39,7 +39,10 @@ function faultsOf(file) {
   }
   for (const { 1: message, index } of text.matchAll(/new Problem\(\s*"[a-z_]+",\s*"([^"]+)"/g)) {
     if (/^[a-z]+ /.test(message) || !/[.?:)]$/.test(message))
-      faults.push([lineOf(index), `an error is a sentence, capital and full stop: "${message.slice(0, 60)}"`]);
+      faults.push([
+        lineOf(index),
+        `an error is a sentence, capital and full stop: "${message.slice(0, 60)}"`,
+      ]);
   }
   for (const { 0: found, 1: word, index } of camel(text).matchAll(wordRule)) {
     const line = camel(text).slice(0, index).split("\n").length;

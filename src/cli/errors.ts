@@ -7,12 +7,17 @@ export const EXIT = { done: 0, failed: 1, usage: 2, environment: 3, interrupted:
 
 const debugLevels = ["debug", "trace"];
 
-/** Says what went wrong. @returns the exit code */
-export function reportError(context: CommandContext, error: unknown): number {
+/** Reports an error that nobody caught, with its stack: such a moment does not come again. @returns the exit code */
+export function reportCrash(context: CommandContext, error: unknown): number {
+  return reportError(context, error, true);
+}
+
+/** Reports an error. @returns the exit code */
+export function reportError(context: CommandContext, error: unknown, withStack = false): number {
   const problem = Problem.from(error);
   const { deps, errStyle, format } = context;
   const known = error instanceof Problem && error.code !== "internal";
-  const debug = debugLevels.includes(deps.environment.SHIPINATOR_LOG_LEVEL ?? "");
+  const debug = withStack || debugLevels.includes(deps.environment.SHIPINATOR_LOG_LEVEL ?? "");
   const lines = known ? problemLines(problem) : unknownLines(problem, debug);
   const [first = "", ...rest] = lines;
   const head = isRendered(problem) ? first : `${errStyle.red("error:")} ${first}`;

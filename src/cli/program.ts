@@ -2,7 +2,7 @@
 import { errorMessage, Problem } from "../kernel/index.ts";
 import { createContext, noOptions } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
-import { EXIT, reportError } from "./errors.ts";
+import { EXIT, reportCrash, reportError } from "./errors.ts";
 
 export interface Program {
   /** Runs the command in `argv`; never rejects. @returns the exit code */
@@ -16,7 +16,7 @@ export function createProgram(deps: CliDeps): Program {
   const asksVersion = deps.argv.length === 1 && ["--version", "-V", "version"].includes(deps.argv[0] ?? "");
   const report = (error: unknown) => reportError(createContext(deps, noOptions), error);
   return {
-    crash: report,
+    crash: (error) => reportCrash(createContext(deps, noOptions), error),
     async run() {
       const code = asksVersion ? printVersion(deps) : await runCommand(deps);
       const failure = await deps.stdout.flushed();

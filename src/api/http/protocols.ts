@@ -97,9 +97,11 @@ export function servePeeledHttp2(
       clearTimeout(timer);
       silent.delete(socket);
       socket.off("readable", look);
+      socket.off("end", leave);
       socket.off("close", done);
-      socket.off("error", ignore);
+      socket.off("error", leave);
     };
+    const leave = () => socket.destroy();
     let held = Buffer.alloc(0);
     const look = () => {
       const chunk: Buffer | null = socket.read();
@@ -115,10 +117,10 @@ export function servePeeledHttp2(
       if (mayBeHttp2) toHttp2(socket);
       else toHttp1(socket);
     };
-    const ignore = () => undefined;
     socket.on("readable", look);
+    socket.once("end", leave);
     socket.once("close", done);
-    socket.on("error", ignore);
+    socket.on("error", leave);
   }
 
   return {

@@ -26,6 +26,8 @@ export function refuseConnection(error: unknown, socket: Duplex): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Connection: close",
   ];
+  // The peer may be gone already: then the write fails, and an error that nobody listens for ends the process.
+  socket.on("error", () => socket.destroy());
   socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
   socket.once("finish", () => socket.destroy());
 }
