@@ -6,7 +6,8 @@ import { readFileSync, type StatWatcher, unwatchFile, watchFile } from "node:fs"
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
-import { errorMessage, type Logger, Problem } from "../../kernel/index.ts";
+import { createSecureContext } from "node:tls";
+import { errorCode, errorMessage, type Logger, Problem } from "../../kernel/index.ts";
 import { createBodyDeadlines } from "./body-deadlines.ts";
 import { servePeeledHttp2 } from "./protocols.ts";
 import { refuseConnection } from "./refusals.ts";
@@ -51,7 +52,7 @@ export interface Listener {
   stop(): void;
 }
 
-/** @throws Problem server_config_invalid: a file cannot be read, or holds no certificate or key */
+/** @throws Problem server_config_invalid: a file cannot be read, or the two are no certificate and its key */
 export function createListener(tls: TlsFiles | null, handler: RequestListener, log: Logger): Listener {
   const deadlines = createBodyDeadlines(requestMs);
   const limited = (server: Server) => {
@@ -148,7 +149,20 @@ function readTls({ certificate, key }: TlsFiles): { readonly cert: Buffer; reado
       });
     }
   };
-  return { cert: read(certificate), key: read(key) };
+  const pair = { cert: read(certificate), key: read(key) };
+  try {
+    createSecureContext(pair);
+  } catch (error) {
+    const fact =
+      errorCode(error) === "ERR_OSSL_X509_KEY_VALUES_MISMATCH"
+        ? `The key ${key} does not belong to the certificate ${certificate}.`
+        : `The certificate ${certificate} and the key ${key} cannot be used: ${errorMessage(error)}.`;
+    throw new Problem("server_config_invalid", fact, {
+      remedy: "tls.certificate and tls.key must name PEM files of one certificate and its private key.",
+      cause: error,
+    });
+  }
+  return pair;
 }
 
 /** By looking, not by notifications: certificates are replaced by renames, over mounts, by links to links. */

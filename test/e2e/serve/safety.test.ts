@@ -42,6 +42,19 @@ describe("a server is refused", () => {
     const absent = join(world.root, "absent.pem");
     const none = await refusal({ SHIPINATOR_TLS_CERTIFICATE: absent, SHIPINATOR_TLS_KEY: absent });
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining(absent)]);
+    for (const [key, message] of [
+      [
+        "second.key.pem",
+        `The key ${pem("second.key.pem")} does not belong to the certificate ${pem("first.pem")}.`,
+      ],
+      ["first.pem", `The certificate ${pem("first.pem")} and the key ${pem("first.pem")} cannot be used: `],
+    ] as const) {
+      const unfit = await refusal({
+        SHIPINATOR_TLS_CERTIFICATE: pem("first.pem"),
+        SHIPINATOR_TLS_KEY: pem(key),
+      });
+      expect([unfit.code, unfit.stderr]).toEqual([2, expect.stringContaining(`error: ${message}`)]);
+    }
     const server = await startServer(world);
     const taken = await refusal({ SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${portOf(server)}` });
     expect([taken.code, taken.stderr]).toEqual([
