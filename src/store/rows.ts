@@ -261,6 +261,9 @@ export interface DeploymentRow {
   readonly release: string | null;
   readonly digests: readonly string[];
   readonly pipeline_run_id: RunId;
+  readonly project: string;
+  readonly pipeline: string;
+  readonly number: number;
   readonly execution_id: ExecutionId;
   readonly outcome: DeploymentOutcome;
   readonly resolved_by: string | null;

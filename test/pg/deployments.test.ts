@@ -63,6 +63,9 @@ describe("a deployment", () => {
       namespace: "default",
       release: name,
       outcome: "active",
+      project: "project",
+      pipeline: "pipeline",
+      number: (await fixture.store.runs.get(id))?.number,
       digests: ["c".repeat(64)],
       finished_at: null,
     });

@@ -6,6 +6,7 @@ import { withReader } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
+import { pipelineTitle } from "../watch/step-line.ts";
 
 const PAGE = 100;
 
@@ -63,7 +64,7 @@ function render({ deps, out, style }: CommandContext, deployments: readonly Depl
       paint: (text, { outcome }) => (outcome === "unknown" ? style.yellow(text) : text),
     },
     { header: "TARGET/NAMESPACE/RELEASE", shrinkTo: 12, text: placeOf },
-    { header: "RUN", shrinkTo: 8, text: ({ pipeline_run_id }) => pipeline_run_id },
+    { header: "RUN", shrinkTo: 8, text: (one) => `${pipelineTitle(one)}#${one.number}` },
     { header: "STARTED", text: ({ created_at }) => (out.isTTY ? formatAge(created_at, now) : created_at) },
     { header: "SETTLED BY", shrinkTo: 6, text: ({ resolved_by }) => sanitizeName(resolved_by ?? "") },
   ];

@@ -1,6 +1,7 @@
 /** What a retry of what failed need not run again. Decides; the transaction that makes the run checks that it is there. */
 import { type JobType, jobTypes, testArtifactTypes } from "../../domain/index.ts";
 import { type Adopted, goneMeanwhile, type RunSummaryRows } from "../../store/index.ts";
+import { runName } from "./references.ts";
 
 export interface Remainder {
   readonly adopted: Adopted;
@@ -32,6 +33,7 @@ export function remainderOf({ run, jobs, artifacts }: RunSummaryRows): Remainder
     throw goneMeanwhile(
       run.id,
       missed.map(({ name }) => name),
+      runName(run),
     );
   return {
     adopted: {

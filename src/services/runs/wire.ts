@@ -180,6 +180,10 @@ export interface DeploymentDetail {
   /** Lower-case hex SHA-256 of the artifacts that were deployed. */
   readonly digests: readonly string[];
   readonly pipeline_run_id: string;
+  /** Of the run. */
+  readonly project: string;
+  readonly pipeline: string;
+  readonly number: number;
   readonly execution_id: string;
   /** Who settled it; null where it ended by itself. */
   readonly resolved_by: string | null;

@@ -30,8 +30,14 @@ export interface DeploymentStore {
   ): Promise<DeploymentRow | null>;
 }
 
+const ofRun = (column: string) => `(select ${column} from pipeline_runs run
+  join pipelines pipeline on pipeline.id = run.pipeline_id
+  join projects project on project.id = run.project_id
+  where run.id = row.pipeline_run_id)`;
+
 const columns = `row.id, row.target, row.namespace, row.release, row.digests, row.pipeline_run_id, row.execution_id,
-  row.outcome, row.resolved_by, row.created_at, row.finished_at`;
+  row.outcome, row.resolved_by, row.created_at, row.finished_at, ${ofRun("project.name")} as project,
+  ${ofRun("pipeline.name")} as pipeline, ${ofRun("run.number")} as number`;
 
 export function createDeploymentStore(database: Database): DeploymentStore {
   return {

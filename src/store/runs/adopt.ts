@@ -38,9 +38,13 @@ export async function adopt(
   throw goneMeanwhile(from);
 }
 
-export function goneMeanwhile(run: RunId, names: readonly string[] = []): Problem {
+export function goneMeanwhile(run: RunId, names: readonly string[] = [], title: string = run): Problem {
   const what = names.length === 0 ? "something" : names.join(", ");
-  return new Problem("gone", `${what} of what succeeded in run ${run} has expired and cannot be taken over`, {
-    remedy: `Run it whole: shipinator retry ${run}`,
-  });
+  return new Problem(
+    "gone",
+    `${what} of what succeeded in run ${title} has expired and cannot be taken over`,
+    {
+      remedy: `Run it whole: shipinator retry ${run}`,
+    },
+  );
 }

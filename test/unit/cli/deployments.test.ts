@@ -11,6 +11,9 @@ const unknown: DeploymentDetail = {
   outcome: "unknown",
   digests: ["ab".repeat(32)],
   pipeline_run_id: "01900000-0000-7000-8000-0000000000aa",
+  project: "shop",
+  pipeline: "site",
+  number: 12,
   execution_id: "01900000-0000-7000-8000-0000000000bb",
   resolved_by: null,
   created_at: "2026-03-01T12:00:00.000Z",
@@ -39,8 +42,8 @@ describe("deployments list", () => {
   it("is a table, in which a name is no control sequence", async () => {
     const { code, stdout, command } = await execute(["deployments", "list"]);
     expect(stdout).toBe(
-      "ID                                    OUTCOME  TARGET/NAMESPACE/RELEASE  RUN                                   STARTED\n" +
-        `${unknown.id}  unknown  local/demo/site           ${unknown.pipeline_run_id}  2026-03-01T12:00:00.000Z\n`,
+      "ID                                    OUTCOME  TARGET/NAMESPACE/RELEASE  RUN           STARTED\n" +
+        `${unknown.id}  unknown  local/demo/site           shop/site#12  2026-03-01T12:00:00.000Z\n`,
     );
     expect(code).toBe(0);
     expect(command.opened).toEqual(["read"]);
