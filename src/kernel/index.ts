@@ -40,4 +40,5 @@ export {
   problems,
 } from "./problem.ts";
 export { shellQuote, shellWord } from "./shell-quote.ts";
+export { maxSocketPathBytes } from "./socket-path.ts";
 export { withoutTrailing } from "./without-trailing.ts";

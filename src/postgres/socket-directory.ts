@@ -6,18 +6,16 @@
 import { createHash } from "node:crypto";
 import { chmodSync, chownSync, lstatSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { errorCode, Problem } from "../kernel/index.ts";
+import { errorCode, maxSocketPathBytes, Problem } from "../kernel/index.ts";
 import type { Account } from "./account.ts";
 import { type Layout, orUnusable } from "./layout.ts";
 
 export const PORT = 5432;
-/** sun_path holds 108 bytes with the final zero. */
-const LONGEST_SOCKET = 107;
 
 /** Chooses by length alone, so that the answer never changes for one data directory and account. */
 export function socketDirectory(layout: Layout, account: Account): string {
   const beside = join(layout.home, "socket");
-  if (Buffer.byteLength(socketPath(beside)) <= LONGEST_SOCKET) return beside;
+  if (Buffer.byteLength(socketPath(beside)) <= maxSocketPathBytes) return beside;
   const hash = createHash("sha256").update(layout.data).digest("hex").slice(0, 16);
   return `/tmp/shipinator-${account.uid}-${hash}`;
 }

@@ -1,10 +1,7 @@
 /** The Unix socket beside the port: commands on the server's own machine need no certificate there. */
 import { chmodSync, renameSync, rmSync } from "node:fs";
 import type { Server } from "node:http";
-import { errorMessage, Problem } from "../../kernel/index.ts";
-
-/** sun_path holds 108 bytes with the final zero. */
-const maxPathBytes = 107;
+import { errorMessage, maxSocketPathBytes, Problem } from "../../kernel/index.ts";
 
 export interface LocalSocket {
   /** Takes no new connection; resolves when those that are open have ended. */
@@ -15,7 +12,7 @@ export interface LocalSocket {
 const boundName = (path: string): string => `${path}.new`;
 
 /** Tells a path that fits into the address of a Unix socket from one that is too long. */
-export const fitsSocket = (path: string): boolean => Buffer.byteLength(boundName(path)) <= maxPathBytes;
+export const fitsSocket = (path: string): boolean => Buffer.byteLength(boundName(path)) <= maxSocketPathBytes;
 
 /**
  * Listens with mode 0600. The socket is bound under another name and then renamed: it replaces the one of a killed server

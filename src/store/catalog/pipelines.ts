@@ -31,7 +31,7 @@ export interface PipelineStore {
    * @throws Problem conflict: the repository has one of that name, or other data has the id
    */
   create(pipeline: NewPipeline & { readonly id: PipelineId }, audit?: NewAuditEntry): Promise<PipelineRow>;
-  /** What is absent stays as it is. Null: no such pipeline. @throws Problem conflict */
+  /** Changes the given fields; a field that is absent keeps its value. Null: no such pipeline. @throws Problem conflict */
   update(
     id: PipelineId,
     change: Partial<Pick<NewPipeline, "name" | "triggerType">>,

@@ -16,7 +16,7 @@ export interface ProjectStore {
    * @throws Problem conflict: the name is taken, or the id by other data
    */
   create(project: NewProject, audit?: NewAuditEntry): Promise<ProjectRow>;
-  /** What is absent stays as it is. Null: no such project. @throws Problem conflict */
+  /** Changes the given fields; a field that is absent keeps its value. Null: no such project. @throws Problem conflict */
   update(
     id: ProjectId,
     change: Partial<Omit<NewProject, "id">>,

@@ -37,7 +37,7 @@ export interface RepositoryStore {
     repository: NewRepository & { readonly id: RepositoryId },
     audit?: NewAuditEntry,
   ): Promise<RepositoryRow>;
-  /** What is absent stays as it is. Null: no such repository. @throws Problem conflict */
+  /** Changes the given fields; a field that is absent keeps its value. Null: no such repository. @throws Problem conflict */
   update(id: RepositoryId, change: RepositoryChange, audit?: NewAuditEntry): Promise<RepositoryRow | null>;
   /** False: no such repository. @throws Problem conflict: it has pipelines */
   remove(id: RepositoryId, audit?: NewAuditEntry): Promise<boolean>;

@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { ArtifactDetail } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App } from "../context.ts";
+import { goneSignal } from "../gone.ts";
 import { matchesTag, requestedSlice } from "../ranges.ts";
 import { artifact, idParameter } from "../schemas.ts";
 
@@ -60,9 +61,8 @@ export function artifactRoutes(app: App): void {
         reply.header("repr-digest", `sha-256=:${Buffer.from(found.checksum, "hex").toString("base64")}:`);
       else reply.status(206).header("content-range", `bytes ${start}-${end - 1}/${found.size}`);
       if (method === "HEAD") return await reply.send(Readable.from([]));
-      const gone = new AbortController();
-      reply.raw.on("close", () => gone.abort());
-      const bytes = client.download(found.id, gone.signal, slice ?? undefined);
+      const gone = goneSignal(reply);
+      const bytes = client.download(found.id, gone, slice ?? undefined);
       return await reply.send(Readable.from(bytes, { objectMode: false }));
     },
   });

@@ -19,6 +19,7 @@ import {
   uploadQuery,
 } from "../callback-schemas.ts";
 import type { App } from "../context.ts";
+import { goneSignal } from "../gone.ts";
 import { collect, paced } from "../paced.ts";
 import { mostLogBytes, reportStatus } from "../report-status.ts";
 import { idParameter } from "../schemas.ts";
@@ -207,9 +208,7 @@ async function send(request: FastifyRequest, reply: FastifyReply, type: string, 
   if (download.sha256 !== null)
     reply.header("repr-digest", `sha-256=:${Buffer.from(download.sha256, "hex").toString("base64")}:`);
   if (request.method === "HEAD") return await reply.send(Readable.from([]));
-  const gone = new AbortController();
-  reply.raw.on("close", () => gone.abort());
-  const bytes = download.bytes(gone.signal)[Symbol.asyncIterator]();
+  const bytes = download.bytes(goneSignal(reply))[Symbol.asyncIterator]();
   // What goes wrong before the first byte has an answer of its own.
   const first = await bytes.next();
   const rest = (async function* () {

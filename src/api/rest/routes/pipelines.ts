@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
+import { goneSignal } from "../gone.ts";
 import { pageOf, pageQuery, pipeline, pipelineParameter, runDetail, stage, triggerType } from "../schemas.ts";
 
 const name = z.string().max(1024);
@@ -114,8 +115,7 @@ export function pipelineRoutes(app: App): void {
     async handler({ client, params, body, resourceId: id }, reply) {
       const { ref = null, sha = null, only = null, validate_now } = body ?? {};
       const validate = validate_now === true ? "now" : "later";
-      const gone = new AbortController();
-      reply.raw.on("close", () => gone.abort());
+      const gone = goneSignal(reply);
       const { run } = await client.trigger(
         {
           source: { kind: "pipeline", pipeline: params.id, ref, sha, validate },
@@ -123,7 +123,7 @@ export function pipelineRoutes(app: App): void {
           by: "",
           ...(id === undefined ? {} : { id }),
         },
-        gone.signal,
+        gone,
       );
       return await reply.status(202).header("location", `/v1/pipeline-runs/${run.id}`).send(run);
     },

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
+import { goneSignal } from "../gone.ts";
 import { idParameter, pageOf, pageQuery, repository, repositoryCheck } from "../schemas.ts";
 
 const cloneUrl = z.string().max(2048).meta({
@@ -102,9 +103,7 @@ export function repositoryRoutes(app: App): void {
       response: answers({ 200: repositoryCheck }),
     },
     async handler({ client, params }, reply) {
-      const gone = new AbortController();
-      reply.raw.once("close", () => gone.abort());
-      return await client.repositories.check(params.id, gone.signal);
+      return await client.repositories.check(params.id, goneSignal(reply));
     },
   });
   app.route({
