@@ -31,10 +31,11 @@ export async function initCommand(context: CommandContext, args: InitArguments):
   if (kind !== "directory")
     throw new Problem("usage", `${directory} is not a directory`, { remedy: "Name the repository's root." });
   const path = join(directory, PIPELINE_FILE);
+  const where = directory === "." ? "" : ` ${pathWord(directory)}`;
   // Asked first, so that nothing is looked at in vain; `create` makes sure.
   if (args.existing === "never" && (await files.kind(path)) !== "absent")
     throw new Problem("conflict", `${path} exists already and is left as it is`, {
-      remedy: "Check it with shipinator validate, or replace it with shipinator init --force.",
+      remedy: `Check it with: shipinator validate${where}. Or replace it with: shipinator init${where} --force`,
     });
   if ((await files.kind(join(directory, misspelledName))) !== "absent") throw misspelledFile(directory);
   const { text, reason } = proposePipelineFile(await look(files, directory));
@@ -47,7 +48,6 @@ export async function initCommand(context: CommandContext, args: InitArguments):
   }
   if (asData(context)) await writeData(context, { path, reason });
   else {
-    const where = directory === "." ? "" : ` ${pathWord(directory)}`;
     out.write(
       `${style.green(style.marks.ok)} wrote ${sanitizeName(path)}\n${sanitizeName(reason)}\n\nNext:\n`,
     );

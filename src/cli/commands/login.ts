@@ -44,7 +44,10 @@ export async function logoutCommand(context: CommandContext): Promise<number> {
   else {
     await removeLogin(deps);
     out.write(`logged out of ${sanitizeName(login.server)}\n`);
-    note(context, "the token itself holds until it expires or an admin revokes it: shipinator token revoke");
+    note(
+      context,
+      "the token itself holds until it expires or an admin revokes it: shipinator token revoke ID",
+    );
   }
   return EXIT.done;
 }

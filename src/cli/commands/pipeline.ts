@@ -60,7 +60,7 @@ export async function listPipelinesCommand(context: CommandContext): Promise<num
     const pipelines = await all((cursor) => client.pipelines.list({ limit: 200, cursor }));
     if (asData(context)) await writeData(context, pipelines);
     else if (pipelines.length === 0)
-      note(context, "no pipelines yet; this makes one: shipinator pipeline add");
+      note(context, "no pipelines yet; this makes one: shipinator pipeline add REPOSITORY");
     else
       out.write(
         renderTable<PipelineDetail>(

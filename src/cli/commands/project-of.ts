@@ -17,7 +17,7 @@ export async function projectOf(client: Client, name: string | null, what: strin
     {
       remedy:
         there === ""
-          ? "Make one with: shipinator pipeline add"
+          ? "Make one with: shipinator pipeline add REPOSITORY"
           : `Name one of these with --project: ${there}`,
     },
   );

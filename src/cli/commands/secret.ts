@@ -1,4 +1,5 @@
 /** `shipinator secret set|list|remove|rotate`. */
+import { shellWord } from "../../kernel/index.ts";
 import type { SecretDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -41,7 +42,7 @@ export async function listSecretsCommand(context: CommandContext, project: strin
     else if (secrets.length === 0)
       note(
         context,
-        `project ${sanitizeName(name)} has no secrets; this sets one: shipinator secret set NAME`,
+        `project ${sanitizeName(name)} has no secrets; this sets one: shipinator secret set NAME --project ${shellWord(name)}`,
       );
     else
       out.write(

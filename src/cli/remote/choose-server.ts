@@ -48,7 +48,7 @@ export async function chooseServer(context: CommandContext): Promise<ChosenServe
   if (found?.url === address)
     return { server: address, token: found.token, connection: await bySocket(found.socket) };
   throw new Problem("usage", `there is no token for the server ${address}`, {
-    remedy: "Give one with --token or SHIPINATOR_TOKEN, or keep one with: shipinator login",
+    remedy: `Give one with --token or SHIPINATOR_TOKEN, or keep one with: shipinator login ${address}`,
   });
 }
 

@@ -48,7 +48,7 @@ export async function readLogin(deps: Deps): Promise<Login | null> {
       caFile: "caFile" in value && typeof value.caFile === "string" ? value.caFile : null,
     };
   throw new Problem("usage", `${path} is not what login has written`, {
-    remedy: "Remove it with shipinator logout, and log in again: shipinator login",
+    remedy: "Remove it with shipinator logout, and log in again: shipinator login SERVER",
   });
 }
 

@@ -98,7 +98,7 @@ export function createTransport({ server, token, clock, connection }: TransportO
   };
 }
 
-const awayRemedy = "Is it running, and is the address right? See: shipinator serve, shipinator login";
+const awayRemedy = "Is it running, and is the address right? See: shipinator serve, shipinator login SERVER";
 
 /** Codes of OpenSSL for a certificate whose authority is not among the trusted ones. */
 const unknownAuthorityCodes = [

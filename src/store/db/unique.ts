@@ -52,6 +52,6 @@ export async function noPipeline(queryable: Queryable, id: PipelineId): Promise<
 /** @param name with the time of its removal, as it has been called since */
 export function removedPipeline(name: string): Problem {
   return new Problem("gone", `The pipeline ${name} takes no runs any more.`, {
-    remedy: "Register its repository again: shipinator pipeline add",
+    remedy: "Register its repository again: shipinator pipeline add REPOSITORY",
   });
 }

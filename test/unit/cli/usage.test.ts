@@ -228,6 +228,8 @@ Next:
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain("error: .shipinator.yaml exists already and is left as it is\n");
     expect(refused.files.get(".shipinator.yaml")).toBe("mine");
+    const below = await execute(["init", "a b"], { "a b/": "", "a b/.shipinator.yaml": "mine" });
+    expect(below.stderr).toContain("shipinator init 'a b' --force\n");
     const forced = await execute(["init", "--force"], { ".shipinator.yaml": "mine" });
     expect(forced.code).toBe(0);
     expect(String(forced.files.get(".shipinator.yaml"))).not.toBe("mine");
