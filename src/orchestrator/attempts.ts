@@ -34,6 +34,8 @@ export interface Attempts {
   /** Takes note of an attempt that ended before anything was done for it. */
   settleUnstarted(subject: Subject, outcome: Outcome): void;
   cancel(id: ExecutionId): void;
+  /** True while its project waits for what it needs for itself: an account of the pool. */
+  waits(id: ExecutionId): boolean;
   settledOf(executions: readonly ExecutionView[]): readonly SettledExecution[];
   begunOf(executions: readonly ExecutionView[]): readonly { executionId: ExecutionId; begunAt: Date }[];
   /** Its end is recorded, or it is another's: nothing more is heard of it. */
@@ -242,6 +244,7 @@ export function createAttempts(
 
   return {
     has: (id) => attempts.has(id),
+    waits: (id) => attempts.get(id)?.waits ?? false,
     start: (subject) => enter(attemptOf(deps, subject, "new")),
     adopt: (subject) => enter(attemptOf(deps, subject, "found")),
     settleUnstarted(subject, outcome) {

@@ -154,6 +154,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     carryNew,
     record,
     advance: (runId) => passes.request(runId),
+    waitsForAccount: (id) => attempts.waits(id),
     resolveError: (runId) => resolving.lastError(runId),
     onChange(listener) {
       listeners.add(listener);

@@ -10,7 +10,7 @@ import type {
   StepView,
 } from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
-import type { Clock, Logger, NodeId, RunId } from "../kernel/index.ts";
+import type { Clock, ExecutionId, Logger, NodeId, RunId } from "../kernel/index.ts";
 import type { ResolvedRun, RunRow, Store, TakenRun } from "../store/index.ts";
 import type { RegistryClient } from "./collect.ts";
 
@@ -71,6 +71,8 @@ export interface Orchestrator extends AsyncDisposable {
   record(runId: RunId): Promise<void>;
   /** Looks at the run again: a cancel was requested, a sibling process changed it. */
   advance(runId: RunId): Promise<void>;
+  /** True while the attempt, which this process carries, waits for its project to get an account of `local.users`. */
+  waitsForAccount(id: ExecutionId): boolean;
   /** Why the run could not be resolved when that was last tried here; null: it was not tried, or did not fail. */
   resolveError(runId: RunId): string | null;
   /** Calls back after each change of a run that this process made, with the run's new seq. Must not throw. */

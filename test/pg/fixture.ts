@@ -125,6 +125,7 @@ interface AdvanceOptions {
   readonly digestOf?: (artifact: string) => string;
   readonly owner?: Owner;
   readonly began?: "began" | "never";
+  readonly parallelLimit?: number;
 }
 
 /** Plans once with the real planner and applies the result; false when there was nothing to change. */
@@ -136,7 +137,8 @@ export async function advance(
   const { store } = fixture;
   const owner = options.owner ?? fixture.owner;
   const snapshot = await frontier(store, runId);
-  const { changes } = plan(snapshot, { settled: settled(snapshot, options), begun: [] });
+  const evidence = { settled: settled(snapshot, options), begun: [] };
+  const { changes } = plan(snapshot, evidence, "carry", options.parallelLimit);
   if (changes === null) return false;
   const applied = await store.runs.apply(runId, owner, snapshot.run.seq, changes, {
     cause: "test",

@@ -9,14 +9,14 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
-async function runOf(count: number): Promise<string> {
+async function runOf(count: number, parallelLimit = count): Promise<string> {
   const { fixture } = bench;
   const group = Array.from({ length: count }, (_, at) => stepPlan(`step-${at}`, { parallelGroup: "all" }));
   const run = await fixture.store.runs.accept({ ...fixture.newRun, config: null }, () => [
     { type: "build", steps: group },
   ]);
-  while ((await frontier(fixture.store, run.id)).executions.length < count)
-    if (!(await advance(fixture, run.id))) break;
+  while ((await frontier(fixture.store, run.id)).executions.length < parallelLimit)
+    if (!(await advance(fixture, run.id, { parallelLimit }))) break;
   return run.id;
 }
 
@@ -38,4 +38,11 @@ it("names all of a few", async () => {
     "step step-0 is running",
     "step step-1 is running",
   ]);
+});
+
+it("counts the steps of a parallel group that wait for others of it", async () => {
+  const { summary } = await bench.local.why(await runOf(5, 2));
+  expect(summary).toMatch(
+    /^(step step-[01] is running; ){2}3 more of the parallel group wait until others of it have ended \(parallel_limit\)$/,
+  );
 });

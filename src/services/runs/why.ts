@@ -71,15 +71,19 @@ async function causesOf(deps: OperationsDeps, run: RunRow): Promise<readonly Run
 }
 
 async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
-  const { store } = await deps.database();
+  const { store, orchestrator } = await deps.database();
   const underWay = await store.executions.underWay(run.id, maxSteps);
   const waits = underWay.some(({ node }) => node === null);
   const refusal = waits ? await deps.refusal() : null;
-  const causes = underWay.map((execution) => stepCause(execution, refusal));
+  const causes = underWay.map((execution) =>
+    orchestrator.waitsForAccount(execution.id) ? accountCause(execution) : stepCause(execution, refusal),
+  );
   const more = (underWay[0]?.all ?? 0) - causes.length;
-  if (more === 0) return causes;
+  const limited = causes.length === 0 ? [] : await limitCauses(deps, run);
+  if (more === 0) return [...causes, ...limited];
   return [
     ...causes,
+    ...limited,
     {
       code: waits ? "waiting_for_slot" : "step_running",
       message: `and ${more} more ${more === 1 ? "step" : "steps"}`,
@@ -88,6 +92,29 @@ async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly R
       since: null,
     },
   ];
+}
+
+/** Steps of a parallel group that start as others of it end. */
+async function limitCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+  const { store } = await deps.database();
+  const steps = (await store.runs.frontier(run.id))?.steps ?? [];
+  const running = steps.find(({ status, parallelGroup }) => status === "running" && parallelGroup !== null);
+  const waiting = steps.filter(
+    ({ status, parallelGroup }) => status === "pending" && parallelGroup === running?.parallelGroup,
+  );
+  if (running === undefined || waiting.length === 0) return [];
+  const message = `${waiting.length} more of the parallel group wait until others of it have ended (parallel_limit)`;
+  return [{ code: "waiting_for_slot", message, entity: "run", entity_id: run.id, since: null }];
+}
+
+function accountCause({ step_id, step_name, submitted_at }: ExecutionUnderWay): RunCause {
+  return {
+    code: "waiting_for_slot",
+    message: `step ${step_name} waits for an account of local.users: other projects occupy all of them`,
+    entity: "step",
+    entity_id: step_id,
+    since: submitted_at.toISOString(),
+  };
 }
 
 async function ownerCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {

@@ -27,6 +27,7 @@ export interface ExecutionWork {
 
 /** An execution that has not ended, with the step that it attempts. */
 export interface ExecutionUnderWay {
+  readonly id: ExecutionId;
   readonly step_id: StepId;
   readonly step_name: string;
   /** Null: it waits for a slot. */
@@ -154,7 +155,7 @@ export function createExecutionStore(database: Database): ExecutionStore {
     },
     underWay: (runId, limit) =>
       database.query<ExecutionUnderWay>(
-        `select s.id as step_id, s.name as step_name, e.node, e.submitted_at, e.begun_at, count(*) over ()::integer as all
+        `select e.id, s.id as step_id, s.name as step_name, e.node, e.submitted_at, e.begun_at, count(*) over ()::integer as all
          from executions e
          join job_steps s on s.id = e.job_step_id
          where e.pipeline_run_id = $1::uuid and e.status in ('pending', 'running')

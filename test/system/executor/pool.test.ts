@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { RunDetail } from "../../../src/services/index.ts";
+import type { RunDetail, RunWhy } from "../../../src/services/index.ts";
 import { until, World } from "../../support/cli.ts";
 import { ended, startServer, type TestServer } from "../../support/server.ts";
 
@@ -151,6 +151,10 @@ ${waitFor("go")}`,
     const one = await trigger("one");
     await until(() => isThere("one"));
     const two = await trigger("two");
+    const reason = async () => (await server.get<RunWhy>(`/v1/pipeline-runs/${two.id}/why`)).summary;
+    await expect
+      .poll(reason)
+      .toBe("step s0 waits for an account of local.users: other projects occupy all of them");
     await server.post(`/v1/pipeline-runs/${two.id}/cancel`);
     expect((await ended(server, two.id)).status).toBe("canceled");
     put("go");
