@@ -1,5 +1,4 @@
 /** Runs every benchmark; `--short` for a quick look, names to choose: `npm run bench -- steps cli`. */
-import { benchAccepts } from "./accepts.ts";
 import { benchArtifacts } from "./artifacts.ts";
 import { benchCli } from "./cli.ts";
 import { benchCompletions } from "./completions.ts";
@@ -23,7 +22,6 @@ const suites: Record<string, (rounds: number) => Promise<Outcome[]>> = {
   completions: benchCompletions,
   service: benchService,
   runs: benchRuns,
-  accepts: benchAccepts,
   deploys: benchDeploys,
   transfers: benchTransfers,
   uploads: benchUploads,

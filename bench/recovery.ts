@@ -1,6 +1,7 @@
 /** A start after `kill -9` with many runs in flight: when the server listens, and when it knows of each where it stands. */
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { listenInSilence, portOf } from "./accepts.ts";
 import { type Contender, compare, medianOf, type Outcome } from "./harness.ts";
 import { type BenchServer, startServer } from "./server.ts";
 import { countUnfinished, seedUnfinished } from "./unfinished.ts";
@@ -92,4 +93,19 @@ export async function benchRecovery(rounds: number): Promise<Outcome[]> {
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await setTimeout(10);
+}
+
+/** Listens on a port where connections are accepted and never answered: runs of its repositories stay unresolved. */
+async function listenInSilence(): Promise<Server> {
+  const server = createServer((socket) => socket.on("error", () => undefined));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === "string")
+    throw new Error("The server does not listen on a port.");
+  return address.port;
 }

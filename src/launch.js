@@ -7,10 +7,16 @@ import module from "node:module";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
-const REQUIRED_MAJOR = 24;
+const REQUIRED = "24.16";
 const ENVIRONMENT_ERROR = 3;
 
 const local = (relative) => fileURLToPath(new URL(relative, import.meta.url));
+
+function isEnough(version) {
+  const [major, minor] = version.split(".").map(Number);
+  const [requiredMajor, requiredMinor] = REQUIRED.split(".").map(Number);
+  return major > requiredMajor || (major === requiredMajor && minor >= requiredMinor);
+}
 
 // Forwards what a supervisor or a terminal sends, and ends as the other Node ends.
 function runWith(node) {
@@ -48,7 +54,7 @@ function loadOneLanguage(specifier, context, next) {
   return { ...found, url: new URL("./en.js", found.url).href };
 }
 
-if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) {
+if (isEnough(process.versions.node)) {
   endWithNpx(() => process.kill(process.pid, "SIGTERM"));
   module.registerHooks({ resolve: loadOneLanguage });
   if (existsSync(local("./main.ts"))) {
@@ -61,8 +67,8 @@ if (Number.parseInt(process.versions.node, 10) >= REQUIRED_MAJOR) {
   runWith(local("../node_modules/node/bin/node"));
 } else {
   console.error(
-    `shipinator: this is Node ${process.versions.node}, and code written for Node ${REQUIRED_MAJOR} would break on it halfway; ` +
-      `install Node ${REQUIRED_MAJOR} or later (in a checkout, \`npm ci\` brings it).`,
+    `shipinator: this is Node ${process.versions.node}, and code written for Node ${REQUIRED} would break on it halfway; ` +
+      `install Node ${REQUIRED} or later (in a checkout, \`npm ci\` brings it).`,
   );
   process.exitCode = ENVIRONMENT_ERROR;
 }

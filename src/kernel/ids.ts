@@ -2,7 +2,7 @@
  * Branded identifiers. Every id is a UUIDv7 in lower-case text form; it carries no order that anybody may rely on
  * (lists sort by `(created_at, id)` or `number`). This file is the only place that makes or brands one.
  */
-import { randomFillSync } from "node:crypto";
+import { randomUUIDv7 } from "node:crypto";
 
 declare const brand: unique symbol;
 type Id<Name extends string> = string & { readonly [brand]: Name };
@@ -34,32 +34,9 @@ export type AnyId =
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 74 random bits. */
+/** A new id: a UUIDv7 (RFC 9562 §5.7). */
 export function newId<T extends AnyId>(): T {
-  const bytes = randomBytes16();
-  const view = new DataView(bytes.buffer);
-  const now = Date.now();
-  view.setUint32(0, Math.floor(now / 0x1_0000));
-  view.setUint16(4, now % 0x1_0000);
-  view.setUint8(6, (view.getUint8(6) & 0x0f) | 0x70);
-  view.setUint8(8, (view.getUint8(8) & 0x3f) | 0x80);
-  const hex = Buffer.from(bytes).toString("hex");
-  return brandId<T>(
-    `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
-  );
-}
-
-/** Fetched by the page: each call into the generator costs as much as a hundred ids. */
-const pool = new Uint8Array(4096);
-let used = pool.length;
-
-function randomBytes16(): Uint8Array {
-  if (used === pool.length) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  used += 16;
-  return pool.slice(used - 16, used);
+  return brandId<T>(randomUUIDv7());
 }
 
 /** True when `text` has the shape of an id (lower-case UUID). */

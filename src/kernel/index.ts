@@ -1,4 +1,3 @@
-export { type Batches, createBatches } from "./batches.ts";
 export { type Clock, slept, systemClock } from "./clock.ts";
 export { type Coalescer, createCoalescer } from "./coalescer.ts";
 export { defaultDataDirectory } from "./data-directory.ts";

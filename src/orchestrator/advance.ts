@@ -29,13 +29,6 @@ import type { Workspaces } from "./workspaces.ts";
 export interface Advance {
   /** Looks at the run until nothing is left to decide. Not to be called twice at a time for one run. */
   pass(runId: RunId): Promise<void>;
-  /** What the next pass would read of the run, where that is known: every change of it since then is found by its seq. */
-  foresee(snapshot: Snapshot): void;
-  /**
-   * The count of the run's passes here, or null while one is under way. A snapshot that was read between two equal counts
-   * is no older than what this process has done for the run, and may be foreseen.
-   */
-  mark(runId: RunId): number | null;
   /**
    * From now on the run is dealt with so; `carry` is not taken back by `record`.
    * @param claimed executions that occupy their slots from now on
@@ -58,21 +51,12 @@ interface Carried {
   mode: PlanMode;
   /** In the care of `attempts`, or queued. */
   readonly executions: Set<ExecutionId>;
-  /**
-   * The frontier as it was right after our last apply, read while what that started is running. Good for recording an
-   * end, because the apply compares seq; never for finding out what somebody else wants (a cancel).
-   */
-  ahead: Promise<Snapshot | null> | null;
-  /** The frontier of its resolution, until it was looked at. */
-  resolved: Snapshot | null;
   /** The release that it wants and another run's deploy holds. */
   waitsFor: string | null;
   /** The release that it waited for, found free, and has not taken: then it is the next one's turn. */
   turn: string | null;
   /** Its seq when a look found nothing to do and nothing to wait for but a slot; null: nobody has looked so. */
   restsAt: number | null;
-  /** Passes that have begun and passes that have ended, together: odd while one is under way. */
-  passes: number;
 }
 
 interface Parts {
@@ -95,23 +79,12 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
   let deploysEnded = 0;
 
   async function pass(runId: RunId): Promise<void> {
-    const run = carried.get(runId);
-    if (run === undefined) return;
-    run.passes += 1;
-    try {
-      await passes(runId);
-    } finally {
-      run.passes += 1;
-    }
-  }
-
-  async function passes(runId: RunId): Promise<void> {
     while (!stopping.aborted) {
       const run = carried.get(runId);
       if (run === undefined) return;
       run.restsAt = null;
       const endedBefore = deploysEnded;
-      const [snapshot, refusal] = await Promise.all([look(runId, run), dispatcher.refusal()]);
+      const [snapshot, refusal] = await Promise.all([store.runs.frontier(runId), dispatcher.refusal()]);
       if (carried.get(runId) !== run || stopping.aborted) return;
       if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId, snapshot?.run.seq ?? 0);
       takeIntoCare(run, snapshot);
@@ -129,16 +102,6 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
   /** It waits for a slot, or for what its row will tell by another seq. */
   function isAtRest({ waitsFor, turn, executions }: Carried): boolean {
     return waitsFor === null && turn === null && ![...executions].some((id) => attempts.has(id));
-  }
-
-  async function look(runId: RunId, run: Carried): Promise<Snapshot | null> {
-    const { ahead, resolved } = run;
-    run.ahead = null;
-    run.resolved = null;
-    if (resolved !== null) return resolved;
-    const snapshot = (await ahead) ?? null;
-    const useful = snapshot !== null && attempts.settledOf(snapshot.executions).length > 0;
-    return useful ? snapshot : store.runs.frontier(runId);
   }
 
   /** Brings what is known here of the run into line with what the database shows. */
@@ -191,11 +154,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     }
     const applied = await apply(run, snapshot, decision.changes, refusal);
     if (applied === null) return (await stillOurs(snapshot.run.id)) ? "more" : "done";
-    if (decision.changes.newExecutions.length > 0) {
-      run.turn = null;
-      // A failure to look ahead is no failure: the pass that needs it looks for itself.
-      run.ahead = store.runs.frontier(snapshot.run.id).catch(() => null);
-    }
+    if (decision.changes.newExecutions.length > 0) run.turn = null;
     for (const { executionId } of evidence.settled) drop(run, executionId);
     perform(snapshot, decision);
     tell(snapshot.run.id, applied.seq);
@@ -217,7 +176,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     const starts = run.mode === "carry";
     const claim = starts && refusal === null ? dispatcher.take(ids) : [];
     if (starts) for (const subject of fresh) enqueue(run, subject);
-    for (const subject of fresh) if (claim.includes(subject.execution.id)) workspaces.foresee(subject);
+    for (const subject of fresh) if (claim.includes(subject.execution.id)) workspaces.prefetch(subject);
     let applied: { readonly seq: number } | null;
     try {
       const context = { cause: "advance", claim };
@@ -308,14 +267,6 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
 
   return {
     pass,
-    foresee(snapshot) {
-      const run = carried.get(snapshot.run.id);
-      if (run !== undefined) run.resolved = snapshot;
-    },
-    mark(runId) {
-      const { passes: count } = carried.get(runId) ?? { passes: 0 };
-      return count % 2 === 0 ? count : null;
-    },
     take(runId, mode, claimed = []) {
       for (const id of claimed) dispatcher.hold(id);
       const run = carried.get(runId);
@@ -324,12 +275,9 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
         carried.set(runId, {
           mode,
           executions: new Set(claimed),
-          ahead: null,
-          resolved: null,
           waitsFor: null,
           turn: null,
           restsAt: null,
-          passes: 0,
         });
       else if (mode === "carry" && run.mode !== mode) {
         run.mode = mode;

@@ -5,7 +5,6 @@
  */
 import type { ChangeSet } from "../domain/index.ts";
 import { createCoalescer, createLoop, errorMessage, type RunId } from "../kernel/index.ts";
-import type { RunRow } from "../store/index.ts";
 import { createAdvance } from "./advance.ts";
 import { createAttempts } from "./attempts.ts";
 import { createDispatcher } from "./dispatcher.ts";
@@ -15,8 +14,8 @@ import { createWorkspaces } from "./workspaces.ts";
 
 const sweepMs = 15_000;
 
-/** Runs whose frontiers are read by one statement. */
-const readTogether = 250;
+/** Runs that are looked at at the same time after a take-over. */
+const togetherAtMost = 250;
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { log } = deps;
@@ -37,14 +36,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     },
     signal,
   );
-  const resolving = createResolving(
-    deps,
-    (runId, resolved) => {
-      if (resolved !== null) advance.foresee(resolved);
-      void advanceOrTell(runId);
-    },
-    signal,
-  );
+  const resolving = createResolving(deps, (runId) => void advanceOrTell(runId), signal);
   const advance = createAdvance(deps, {
     attempts,
     resolving,
@@ -79,19 +71,13 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     await reconcile(advance.due(standings), signal);
   }
 
-  /** One reading for many runs. What a pass has changed meanwhile is read anew by the next one. */
   async function reconcile(
     runIds: readonly RunId[],
     until: AbortSignal,
     done?: (count: number) => void,
   ): Promise<void> {
-    for (let from = 0; from < runIds.length && !until.aborted && !signal.aborted; from += readTogether) {
-      const chunk = runIds.slice(from, from + readTogether);
-      const before = new Map(chunk.map((id) => [id, advance.mark(id)]));
-      for (const snapshot of await deps.store.runs.frontiers(chunk)) {
-        const { id } = snapshot.run;
-        if (before.get(id) != null && advance.mark(id) === before.get(id)) advance.foresee(snapshot);
-      }
+    for (let from = 0; from < runIds.length && !until.aborted && !signal.aborted; from += togetherAtMost) {
+      const chunk = runIds.slice(from, from + togetherAtMost);
       await Promise.all(chunk.map(advanceOrTell));
       done?.(from + chunk.length);
     }
@@ -113,11 +99,6 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   async function carry(runId: RunId): Promise<void> {
     advance.take(runId, "carry");
     await passes.request(runId);
-  }
-
-  function carryNew(run: RunRow): void {
-    advance.take(run.id, "carry");
-    resolving.request(run.id, run);
   }
 
   async function record(runId: RunId): Promise<void> {
@@ -151,7 +132,6 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     reconcile,
     sweep,
     carry,
-    carryNew,
     record,
     advance: (runId) => passes.request(runId),
     waitsForAccount: (id) => attempts.waits(id),

@@ -5,9 +5,8 @@
  * deadline; what will not change by waiting ends the run at once. Nothing here survives a crash or needs to: whoever
  * carries the run next begins anew.
  */
-import type { Evidence, FailureReason, Snapshot } from "../domain/index.ts";
+import type { Evidence, FailureReason } from "../domain/index.ts";
 import { errorMessage, Problem, type ProblemCode, type RunId, slept } from "../kernel/index.ts";
-import type { RunRow } from "../store/index.ts";
 import { createTurns } from "./turns.ts";
 import type { OrchestratorDeps } from "./types.ts";
 
@@ -17,9 +16,6 @@ export const resolveDeadlineMs = 600_000;
 /** Whoever comes late, after an outage of the server, tries as long as this all the same. */
 const leastMs = 60_000;
 
-/** So long after it was written a row is taken for what it is now; where it is not, the compare-and-set finds out. */
-const freshMs = 1_000;
-
 /**
  * Each is a handful of git processes and perhaps a network, and a thousand triggers at once must not be a thousand of
  * them; nor must a host that does not answer hold up the repositories of all others.
@@ -27,11 +23,8 @@ const freshMs = 1_000;
 const pace = { atOnce: 4, slowMs: 5_000, aside: 28 } as const;
 
 export interface Resolving {
-  /**
-   * Begins to resolve the run, unless that is under way or has failed for good.
-   * @param written its row, where that was written just now
-   */
-  request(runId: RunId, written?: RunRow): void;
+  /** Begins to resolve the run, unless that is under way or has failed for good. */
+  request(runId: RunId): void;
   /** What is known to be in the way for good. */
   verdict(runId: RunId): Evidence["unresolvable"];
   /** What was in the way the last time, for `why`. */
@@ -57,19 +50,18 @@ const passing: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   "database_unavailable",
 ]);
 
-/** @param changed told what is to be looked at; with its frontier where it was resolved just now */
+/** @param changed told what is to be looked at */
 export function createResolving(
   deps: OrchestratorDeps,
-  changed: (runId: RunId, resolved: Snapshot | null) => void,
+  changed: (runId: RunId) => void,
   stopping: AbortSignal,
 ): Resolving {
   const { store, owner, clock, log } = deps;
   const tasks = new Map<RunId, Task>();
   const turns = createTurns({ clock, ...pace });
 
-  async function resolve(runId: RunId, task: Task, written: RunRow | undefined): Promise<void> {
-    const found =
-      written === undefined ? await store.runs.unresolved(runId, owner) : { run: written, ageMs: 0 };
+  async function resolve(runId: RunId, task: Task): Promise<void> {
+    const found = await store.runs.unresolved(runId, owner);
     if (found === null) return;
     // The run's age by the database's clock, from there on by this process's own: neither is compared with the other.
     task.until ??= clock.monotonic() + Math.max(resolveDeadlineMs - found.ageMs, leastMs);
@@ -82,11 +74,10 @@ export function createResolving(
     try {
       const resolved = await deps.resolver.resolve(found.run, AbortSignal.any([wanted, late.signal]));
       if (wanted.aborted) return;
-      // Null: somebody has moved the run meanwhile, and it is looked at again by whoever did, or by the sweep.
-      const frontier = await store.runs.resolve(runId, owner, found.run.seq, resolved);
-      if (frontier === null) return;
+      // Another writer that has moved the run meanwhile looks at it again, or the sweep does.
+      if (!(await store.runs.resolve(runId, owner, found.run.seq, resolved))) return;
       tasks.delete(runId);
-      changed(runId, frontier);
+      changed(runId);
     } catch (error) {
       if (!wanted.aborted) fail(runId, task, late.signal.aborted ? tooSlow(task) : Problem.from(error));
     } finally {
@@ -105,17 +96,14 @@ export function createResolving(
     );
     if (maybeLater) return;
     task.verdict = { reason: reasonOf(problem), message: sentenceOf(problem) };
-    changed(runId, null);
+    changed(runId);
   }
 
-  async function attempt(runId: RunId, task: Task, written: RunRow | undefined): Promise<void> {
-    const asked = clock.monotonic();
+  async function attempt(runId: RunId, task: Task): Promise<void> {
     try {
       await turns.take(async () => {
         if (task.abort.signal.aborted || stopping.aborted) return;
-        // Its repository may have been given another address while it waited for its turn.
-        const isFresh = clock.monotonic() - asked < freshMs;
-        await resolve(runId, task, isFresh ? written : undefined);
+        await resolve(runId, task);
       });
     } catch (error) {
       log.error(
@@ -128,7 +116,7 @@ export function createResolving(
   }
 
   return {
-    request(runId, written) {
+    request(runId) {
       let task = tasks.get(runId);
       if (task === undefined) {
         task = {
@@ -140,7 +128,7 @@ export function createResolving(
         };
         tasks.set(runId, task);
       }
-      if (task.verdict === undefined) task.running ??= attempt(runId, task, written);
+      if (task.verdict === undefined) task.running ??= attempt(runId, task);
     },
     verdict: (runId) => tasks.get(runId)?.verdict,
     lastError: (runId) => tasks.get(runId)?.error ?? null,

@@ -62,8 +62,6 @@ export interface Orchestrator extends AsyncDisposable {
   sweep(): Promise<void>;
   /** Carries the run to its end. Resolves when the first advance has been made; a failed one is made again by sweep. */
   carry(runId: RunId): Promise<void>;
-  /** Carries a run that was submitted a moment ago, whose row is as it was written: it is resolved without being read. */
-  carryNew(run: RunRow): void;
   /**
    * Writes down what has ended meanwhile, ends what is to be canceled, and starts nothing. Resolves when that is
    * recorded; the run is nobody's concern here afterwards, except when it was being carried before.

@@ -15,7 +15,7 @@ export type Admission = "admitted" | "canceled" | "foreign" | "stopping";
 
 export interface Workspaces {
   /** Begins to read what an opening will need, which does not change by the start of the attempt. */
-  foresee(subject: Subject): void;
+  prefetch(subject: Subject): void;
   /** What the executor is told of the attempt. */
   describe(subject: Subject): Promise<ExecutionSpec>;
   /**
@@ -107,7 +107,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
   }
 
   return {
-    foresee(subject) {
+    prefetch(subject) {
       // An error of it is that of the opening, which asks again.
       specOf(subject).catch(() => undefined);
     },

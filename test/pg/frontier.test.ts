@@ -1,17 +1,7 @@
-import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { jobTypes } from "../../src/domain/index.ts";
 import { newId, type RunId } from "../../src/kernel/index.ts";
 import { frontierSql } from "../../src/store/runs/frontier.ts";
-import {
-  advance,
-  createFixture,
-  type Fixture,
-  frontier,
-  resolvedCommit,
-  stepPlan,
-  steps,
-} from "./fixture.ts";
+import { advance, createFixture, type Fixture, frontier, stepPlan, steps } from "./fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -54,28 +44,6 @@ describe("the frontier", () => {
       anyCanceled: false,
       deployBlock: null,
     });
-  });
-
-  it("of a run that was resolved just now is known without asking", async () => {
-    const { store, newRun, owner } = fixture;
-    const group = fc.constantFrom(null, null, "g", "h");
-    const plans = fc
-      .array(group, { minLength: 1, maxLength: 6 })
-      .map((groups) =>
-        groups.map((parallelGroup, index) => stepPlan(`s${index}`, { parallelGroup, env: { A: "雪" } })),
-      );
-    const planned = fc.uniqueArray(fc.record({ type: fc.constantFrom(...jobTypes), steps: plans }), {
-      minLength: 1,
-      selector: ({ type }) => type,
-    });
-    await fc.assert(
-      fc.asyncProperty(planned, async (jobs) => {
-        const { id, written } = await store.runs.submit({ ...newRun, owner });
-        const known = await store.runs.resolve(id, owner, written?.seq ?? 0, { ...resolvedCommit, jobs });
-        expect(known).toEqual(await frontier(store, id));
-      }),
-      { numRuns: 40 },
-    );
   });
 
   it("gives the plan as it was accepted", async () => {

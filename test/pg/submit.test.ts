@@ -49,7 +49,7 @@ describe("submit", () => {
 
   it("gives numbers in the order of the requests, whatever they came with", async () => {
     const ask = { gitSha: "a".repeat(40), requestedStages: null };
-    const made = await Promise.all([submit(), submit(ask), submit({ gitRef: 'ümläut "and" {more}' })]);
+    const made = [await submit(), await submit(ask), await submit({ gitRef: 'ümläut "and" {more}' })];
     const [first = 0, second, third] = made.map(numberOf);
     expect([second, third]).toEqual([first + 1, first + 2]);
     for (const { id, written } of made) expect(written).toEqual(await fixture.store.runs.get(id));

@@ -1,12 +1,12 @@
 /**
- * Writes entries of the audit that could not be written with the change they tell of: right after it, and those that
- * come while one write is under way together in the next, so that a busy server pays one commit for many.
+ * Writes audit entries that could not be written in the transaction of their change. Entries that arrive while a write
+ * is in progress share the next write, so that a busy server pays one commit for many.
  */
-import { createBatches, errorMessage, type Logger } from "../../kernel/index.ts";
+import { createCoalescer, errorMessage, type Logger } from "../../kernel/index.ts";
 import type { NewAuditEntry } from "../../store/index.ts";
 
 export interface AuditWriter {
-  /** Resolves when it is written. Never rejects: what was done stays done, so a failure is logged with the entry. */
+  /** Resolves when the entry is written. Never rejects: the change stays, so a failure is logged with the entry. */
   write(entry: NewAuditEntry): Promise<void>;
 }
 
@@ -14,14 +14,21 @@ export function createAuditWriter(
   save: (entries: readonly NewAuditEntry[]) => Promise<void>,
   log: Pick<Logger, "error">,
 ): AuditWriter {
-  const batches = createBatches<null, NewAuditEntry, void>(async (_all, entries) => {
+  let waiting: NewAuditEntry[] = [];
+  const writes = createCoalescer<null>(async () => {
+    const entries = waiting;
+    waiting = [];
     try {
       await save(entries);
     } catch (error) {
       for (const entry of entries)
-        log.error({ audit: entry, error: errorMessage(error) }, "an audit entry could not be written");
+        log.error({ audit: entry, error: errorMessage(error) }, "An audit entry could not be written.");
     }
-    return entries.map(() => undefined);
   });
-  return { write: (entry) => batches.request(null, entry) };
+  return {
+    write(entry) {
+      waiting.push(entry);
+      return writes.request(null);
+    },
+  };
 }

@@ -76,7 +76,7 @@ export function runOperations(context: CallerContext): RunOperations {
         const asking = { caller, request: { ...request, by: who(request.by) }, tell };
         const { runId, notes, unresolved } = await accept(deps, asking, signal);
         if (unresolved !== null) {
-          (await deps.database()).orchestrator.carryNew(unresolved);
+          await carry(runId);
           return { run: presentNew(unresolved), notes };
         }
         // Together: the run shall not be as old as its answer before anything of it begins.

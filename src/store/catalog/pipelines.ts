@@ -1,12 +1,5 @@
 /** Pipelines of a repository, and the configurations their runs were planned from (each stored once by its digest). */
-import {
-  createCoalescer,
-  newId,
-  type PipelineId,
-  Problem,
-  type ProjectId,
-  type RepositoryId,
-} from "../../kernel/index.ts";
+import { newId, type PipelineId, Problem, type ProjectId, type RepositoryId } from "../../kernel/index.ts";
 import { type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { type Page, type PageRequest, readPage } from "../db/page.ts";
@@ -129,17 +122,6 @@ export function createPipelineStore(database: Database): PipelineStore {
     database.query<PipelineSummaryRow>(`select ${summaryColumns} from ${summaryTables} ${tail}`, values, {
       name,
     });
-  // Who triggers runs of one pipeline at the same time shares the next reading of it.
-  const named = createCoalescer((key: string) => {
-    const [readings, projectId]: readonly [readonly PipelineReading[], ProjectId | null] = JSON.parse(key);
-    return select(
-      `where ${namedSql("row.name", "project.name", ["$1", "$2"])}
-         and ($3::uuid is null or project.id = $3::uuid)
-       order by row.created_at desc, row.id desc limit ${candidateLimit}`,
-      [...namedValues(readings), projectId],
-      "pipelines.named",
-    );
-  }, "after_turn");
   const find = async (repositoryId: RepositoryId, name: string) => {
     const rows = await database.query<PipelineRow>(
       `select ${columns} from pipelines row where row.repository_id = $1::uuid and row.name = $2::text`,
@@ -224,7 +206,14 @@ export function createPipelineStore(database: Database): PipelineStore {
       return rows[0] ?? null;
     },
     summary: async (id) => (await select("where row.id = $1::uuid", [id], "pipelines.summary"))[0] ?? null,
-    named: (readings, projectId) => named.request(JSON.stringify([readings, projectId ?? null])),
+    named: (readings, projectId) =>
+      select(
+        `where ${namedSql("row.name", "project.name", ["$1", "$2"])}
+           and ($3::uuid is null or project.id = $3::uuid)
+         order by row.created_at desc, row.id desc limit ${candidateLimit}`,
+        [...namedValues(readings), projectId ?? null],
+        "pipelines.named",
+      ),
     get: (id) => get(id, database),
     list({ repositoryId, projectId } = {}, page = {}) {
       const where = [

@@ -1,26 +1,17 @@
 /** The planner's view of a run in one statement and one round trip; its cost is the frontier's, not the run's. */
-import {
-  type ExecutionView,
-  type FailureView,
-  type JobView,
-  jobTypes,
-  type RunView,
-  type Snapshot,
-  type StepView,
-} from "../../domain/index.ts";
+import type { ExecutionView, FailureView, JobView, RunView, Snapshot, StepView } from "../../domain/index.ts";
 import type { RunId } from "../../kernel/index.ts";
 import type { Queryable } from "../db/database.ts";
-import type { MadeJob } from "./new-jobs.ts";
 
 // Every lookup below is a short range of an index: the newest attempts; of the active job the running steps, the head of
 // the pending ones, and from the head to the first step of another group. A step has one live execution, and the limit
 // says so: without it the lookup is planned as a join with all that is live, by statistics from before a burst.
-const frontierOf = (run: string) => `
+export const frontierSql = `
 with newest as materialized (
   select distinct on (j.job_type) j.id, j.job_type, j.status, j.attempt,
     array_position(array['build', 'test', 'deploy'], j.job_type) as rank
   from jobs j
-  where j.pipeline_run_id = ${run}
+  where j.pipeline_run_id = $1::uuid
   order by j.job_type, j.attempt desc
 ),
 active as materialized (
@@ -120,14 +111,7 @@ select
     limit 1
   ) as deploy_block
 from pipeline_runs r
-where r.id = ${run}`;
-
-export const frontierSql = frontierOf("$1::uuid");
-
-const frontiersSql = `
-select f.*
-from unnest($1::uuid[]) wanted (id)
-cross join lateral (${frontierOf("wanted.id")}) f`;
+where r.id = $1::uuid`;
 
 interface FrontierRow {
   readonly run: RunView;
@@ -142,46 +126,8 @@ interface FrontierRow {
 /** Null: there is no such run. */
 export async function readFrontier(database: Queryable, runId: RunId): Promise<Snapshot | null> {
   const rows = await database.query<FrontierRow>(frontierSql, [runId], { name: "runs.frontier" });
-  const row = rows[0];
-  return row === undefined ? null : snapshotOf(row);
-}
-
-/** The same of many runs in one statement, in no order. */
-export async function readFrontiers(
-  database: Queryable,
-  runIds: readonly RunId[],
-): Promise<readonly Snapshot[]> {
-  const rows = await database.query<FrontierRow>(frontiersSql, [runIds], { name: "runs.frontiers" });
-  return rows.map(snapshotOf);
-}
-
-function snapshotOf(row: FrontierRow): Snapshot {
+  const [row] = rows;
+  if (row === undefined) return null;
   const { any_canceled: anyCanceled, deploy_block: deployBlock, ...rest } = row;
   return { ...rest, anyCanceled, deployBlock };
-}
-
-/** The same of a run whose jobs were written just now, without asking; of one that begins with a deploy asking is needed. */
-export function firstFrontier({ id, seq }: Pick<RunView, "id" | "seq">, made: readonly MadeJob[]): Snapshot {
-  const jobs = made.toSorted((a, b) => jobTypes.indexOf(a.type) - jobTypes.indexOf(b.type));
-  const [active] = jobs;
-  const group = active?.steps[0]?.plan.parallelGroup ?? null;
-  const beyond = active?.steps.findIndex(({ plan }) => plan.parallelGroup !== group) ?? 0;
-  const head = active?.steps.slice(0, group === null ? 1 : beyond < 0 ? undefined : beyond) ?? [];
-  return {
-    run: { id, seq, status: "pending", phase: "submitted", cancelRequested: false, resolved: true },
-    jobs: jobs.map((job) => ({ id: job.id, type: job.type, status: "pending", attempt: 1 })),
-    steps: head.map((step, order) => ({
-      id: step.id,
-      name: step.plan.name,
-      order,
-      parallelGroup: group,
-      status: "pending",
-      attempts: 0,
-      plan: step.plan,
-    })),
-    executions: [],
-    failure: null,
-    anyCanceled: false,
-    deployBlock: null,
-  };
 }

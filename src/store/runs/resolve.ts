@@ -1,12 +1,11 @@
 /** Resolves a run that was accepted before anybody had looked at its repository: commit, file, jobs and steps, at once. */
-import type { PipelineConfig, Snapshot } from "../../domain/index.ts";
+import type { PipelineConfig } from "../../domain/index.ts";
 import type { RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import { refuseUnstorable, strictJson } from "../db/text.ts";
 import type { RunRow } from "../rows.ts";
 import { configDigest } from "./accept.ts";
 import type { Owner } from "./apply.ts";
-import { firstFrontier, readFrontier } from "./frontier.ts";
 import { jobsArgument, makeJobs, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 
@@ -49,7 +48,7 @@ history as (
   ) h
   where exists (select from run)
 )
-select r.seq from run r`;
+select from run r`;
 
 export interface UnresolvedRun {
   readonly run: RunRow;
@@ -77,8 +76,7 @@ export async function readUnresolved(
 }
 
 /**
- * @returns the frontier that it has from now on; null when the run has moved on since `expectedSeq`, or is another's:
- *   read it again
+ * @returns false when the run has moved on since `expectedSeq` or belongs to another owner: read it again
  * @throws Problem config_invalid (no job, a job without steps, text that cannot be stored)
  */
 export async function resolveRun(
@@ -87,13 +85,12 @@ export async function resolveRun(
   owner: Owner,
   expectedSeq: number,
   resolved: ResolvedRun,
-): Promise<Snapshot | null> {
+): Promise<boolean> {
   const { gitRef, gitSha, tree, branch, tag, config, jobs } = resolved;
   for (const [place, text] of Object.entries({ git_ref: gitRef, branch, tag }))
     if (text !== null) refuseUnstorable(text, place);
   refuseEmpty(jobs);
-  const made = makeJobs(jobs);
-  const rows = await database.query<{ seq: number }>(
+  const rows = await database.query(
     resolveSql,
     [
       id,
@@ -107,13 +104,9 @@ export async function resolveRun(
       configDigest(config),
       strictJson(config, "config"),
       tag,
-      jobsArgument(made),
+      jobsArgument(makeJobs(jobs)),
     ],
     { name: "runs.resolve" },
   );
-  const [row] = rows;
-  if (row === undefined) return null;
-  // Who holds the release that it wants is not known here.
-  const deploysFirst = jobs.every(({ type }) => type === "deploy");
-  return deploysFirst ? await readFrontier(database, id) : firstFrontier({ id, seq: row.seq }, made);
+  return rows.length > 0;
 }

@@ -3,7 +3,7 @@
  * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
  */
 import type { ChangeSet, RunState, Snapshot } from "../../domain/index.ts";
-import { createCoalescer, type PipelineId, type ProjectId, type RunId } from "../../kernel/index.ts";
+import type { PipelineId, ProjectId, RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import { namedSql, namedValues, type PipelineReading } from "../catalog/pipelines.ts";
 import type { Database, QueryOptions } from "../db/database.ts";
@@ -13,7 +13,7 @@ import type { RunRow } from "../rows.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { requestCancel } from "./control.ts";
-import { readFrontier, readFrontiers } from "./frontier.ts";
+import { readFrontier } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
 import {
   leaveRun,
@@ -27,7 +27,7 @@ import {
 import { purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import { runColumns, runTables } from "./run-columns.ts";
-import { createSubmit, type Submit } from "./submit.ts";
+import { type Submitted, type SubmittedRun, submitRun } from "./submit.ts";
 import { type RunSummaryRows, readSummary, readUnusedImages, type UnusedImageRow } from "./summary.ts";
 
 export interface RunListFilter {
@@ -51,20 +51,18 @@ export interface RunStore {
     plan: (identity: RunIdentity) => readonly NewJob[],
     audit?: NewAuditEntry,
   ): Promise<AcceptedRun>;
-  /** Accepts a run that is resolved afterwards; see `createSubmit`. */
-  readonly submit: Submit;
+  /** Accepts a run that is resolved afterwards; see `submitRun`. */
+  submit(run: SubmittedRun, audit?: NewAuditEntry): Promise<Submitted>;
   /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
   acceptedBefore(
     run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },
   ): Promise<AcceptedRun | null>;
   /** A run that this owner is to resolve; null: it is another's, resolved, or over. */
   unresolved(id: RunId, owner: Owner): Promise<UnresolvedRun | null>;
-  /** Writes down what an unresolved run asks for, all or nothing; see `resolveRun`. */
-  resolve(id: RunId, owner: Owner, expectedSeq: number, resolved: ResolvedRun): Promise<Snapshot | null>;
+  /** Records the resolution of a run, all or nothing; see `resolveRun`. */
+  resolve(id: RunId, owner: Owner, expectedSeq: number, resolved: ResolvedRun): Promise<boolean>;
   /** The planner's view, in one round trip; null: no such run. */
   frontier(id: RunId): Promise<Snapshot | null>;
-  /** The same of many runs, in one statement and in no order; unknown ids are left out. */
-  frontiers(ids: readonly RunId[]): Promise<readonly Snapshot[]>;
   /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
   apply(
     id: RunId,
@@ -110,19 +108,13 @@ export interface RunStore {
 export function createRunStore(database: Database): RunStore {
   const select = (tail: string, values: readonly unknown[], options?: QueryOptions) =>
     database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values, options);
-  // Whoever asks while the run is being read is told what is read next: a crowd that looks at one run costs two reads.
-  const summaries = createCoalescer((id: RunId) => readSummary(database, id));
-  const rows = createCoalescer(
-    async (id: RunId) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
-  );
   return {
     accept: (run, plan, audit) => acceptRun(database, run, plan, audit),
-    submit: createSubmit(database),
+    submit: (run, audit) => submitRun(database, run, audit),
     acceptedBefore: (run) => acceptedBefore(database, run),
     unresolved: (id, owner) => readUnresolved(database, id, owner),
     resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
     frontier: (id) => readFrontier(database, id),
-    frontiers: (ids) => readFrontiers(database, ids),
     apply: (id, owner, expectedSeq, changes, context) =>
       applyChanges(database, id, owner, expectedSeq, changes, context),
     requestCancel: (id, by, audit) =>
@@ -138,7 +130,7 @@ export function createRunStore(database: Database): RunStore {
          order by row.created_at, row.id`,
         [owner?.node ?? null, owner?.epoch ?? null],
       ),
-    get: (id) => rows.request(id),
+    get: async (id) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
     list(filter = {}, page = {}) {
       const where: string[] = [];
       const values: unknown[] = [];
@@ -179,7 +171,7 @@ export function createRunStore(database: Database): RunStore {
       return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
     },
     standings: (owner) => readStandings(database, owner),
-    summary: (id) => summaries.request(id),
+    summary: (id) => readSummary(database, id),
     unusedImages: (id) => readUnusedImages(database, id),
     purge: (before, limit) => purgeRuns(database, before, limit),
   };

@@ -79,10 +79,12 @@ describe("another process that takes a run over", () => {
     first.gate.freezeAfter(0);
     const second = await bench.process({ slots: 1, script: held, idle: true });
     const taken = await bench.store.runs.takeOverMany(first.owner, second.owner, 10);
-    expect(taken.map(({ id, claimed }) => [id, claimed.length])).toEqual([
-      [running, 1],
-      [waiting, 0],
-    ]);
+    expect(new Map(taken.map(({ id, claimed }) => [id, claimed.length]))).toEqual(
+      new Map([
+        [running, 1],
+        [waiting, 0],
+      ]),
+    );
     second.orchestrator.own(taken);
     second.orchestrator.start();
     // Nobody has looked at the one that runs yet.

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Problem, type RunId } from "../../../src/kernel/index.ts";
-import type { ResolvedRun, RunRow } from "../../../src/store/index.ts";
+import type { ResolvedRun } from "../../../src/store/index.ts";
 import { createFixture, type Fixture, resolvedCommit, stepPlan } from "../fixture.ts";
 import { type Bench, createBench, type Process } from "./bench.ts";
 
@@ -48,44 +48,6 @@ describe("a run that is accepted unresolved", () => {
       "run",
       "job",
     ]);
-  });
-
-  it("is resolved by the row that was written just now, unless it was changed meanwhile", async () => {
-    await using bench = await createBench(fixture);
-    const asked: RunRow[] = [];
-    const gate = Promise.withResolvers<void>();
-    const process = await bench.process({
-      deps: {
-        resolver: {
-          async resolve(run) {
-            asked.push(run);
-            if (asked.length === 2) await gate.promise;
-            return resolved;
-          },
-        },
-      },
-    });
-    const submitted = async () => {
-      const { owner } = process;
-      const run = { ...fixture.newRun, gitRef: "main", gitSha: null, owner };
-      const { written } = await fixture.store.runs.submit(run);
-      if (written === null) throw new Error("it was there before");
-      return written;
-    };
-    const first = await submitted();
-    process.orchestrator.carryNew(first);
-    await bench.quiet();
-    expect(asked).toEqual([first]);
-    expect(await bench.view(first.id)).toMatchObject({ status: "success" });
-
-    const second = await submitted();
-    process.orchestrator.carryNew(second);
-    await fixture.store.runs.requestCancel(second.id, "somebody");
-    gate.resolve();
-    await process.orchestrator.advance(second.id);
-    await bench.quiet();
-    expect(await bench.view(second.id)).toMatchObject({ status: "canceled" });
-    expect((await fixture.store.runs.get(second.id))?.git_sha).toBeNull();
   });
 
   it.each([
