@@ -2,13 +2,14 @@
 // behind plant-imports.mjs, which proves that the linter really holds every line of it.
 
 const MIDDLE = ["config", "store", "artifacts", "logs", "source", "executor"];
-const BELOW_SERVICES = ["kernel", "domain", ...MIDDLE, "orchestrator"];
+const BELOW_SERVICES = ["kernel", "domain", "contract", ...MIDDLE, "orchestrator"];
 
 /** Room (a folder of src with one face, index.ts) → the rooms whose face it may import. */
 export const rooms = {
   kernel: [],
   masking: [],
   domain: ["kernel"],
+  contract: ["kernel", "domain"],
   ...Object.fromEntries(MIDDLE.map((room) => [room, ["kernel", "domain"]])),
   postgres: ["kernel", "store"],
   // The orchestrator names none of the stages: app registers them by job type.
@@ -17,8 +18,8 @@ export const rooms = {
   api: [...BELOW_SERVICES, "services"],
   telemetry: ["kernel", "services"],
   web: [...BELOW_SERVICES, "services"],
-  cli: ["kernel", "domain", "config", "services"],
-  agent: ["kernel"],
+  cli: ["kernel", "domain", "contract", "config", "services"],
+  agent: ["kernel", "contract"],
 };
 rooms.app = [
   ...Object.keys(rooms),

@@ -10,6 +10,7 @@ const checks = {
   "dead code": ["knip", "--no-progress"],
   // What clients of an earlier version rely on stands in api/released.json; `npm run api:release` renews it.
   "API of RPC": ["sh", "-ec", "cd api; buf lint; buf breaking --against released.json"],
+  contract: ["node", ".ci/contract.ts"],
   "generated files": ["node", ".ci/generated.mjs", "--check"],
 };
 

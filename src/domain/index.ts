@@ -30,6 +30,7 @@ export {
   type TemplateFault,
   type TemplatePart,
 } from "./model/template.ts";
+export * from "./model/vocabulary.ts";
 export { maxInPlaceAttempts, type PlanMode, plan } from "./planner/planner.ts";
 export type * from "./planner/snapshot.ts";
 export { buildinator } from "./stages/build/buildinator.ts";

@@ -3,13 +3,18 @@
  * are `Problem`s.
  */
 import type {
+  ArtifactDetail,
   AuditEntry,
   CallerDetail,
-  NewPipelineRequest,
-  NewProjectRequest,
+  DeploymentDetail,
+  LogTime,
+  NewPipeline,
+  NewProject,
   NewRegistryLogin,
-  NewRepositoryRequest,
-  NewTokenRequest,
+  NewRepository,
+  NewToken,
+  Page,
+  PageRequest,
   PipelineChange,
   PipelineDetail,
   PipelineFilter,
@@ -20,36 +25,60 @@ import type {
   RepositoryCheck,
   RepositoryDetail,
   RepositoryFilter,
-  SecretDetail,
-  TokenCreated,
-  TokenDetail,
-} from "./catalog/wire.ts";
-import type {
-  ArtifactDetail,
-  DeploymentDetail,
-  Page,
-  PageRequest,
-  RunAccepted,
   RunDetail,
   RunEvent,
   RunFilter,
-  RunHead,
   RunSummary,
   RunWhy,
-  TriggerRequest,
-} from "./runs/wire.ts";
+  SecretDetail,
+  TokenCreated,
+  TokenDetail,
+} from "../contract/index.ts";
+import type { JobType } from "../domain/index.ts";
+
+/** The id of what is made; a new one by default. The same id twice makes one thing. */
+export interface GivenId {
+  readonly id?: string | undefined;
+}
+
+export interface TriggerRequest extends GivenId {
+  /** A directory on this machine (`run PATH`), or a repository's address. */
+  readonly source:
+    | { readonly kind: "directory"; readonly path: string; readonly ref: string | null }
+    | { readonly kind: "repository"; readonly url: string; readonly ref: string | null }
+    | {
+        /** A registered pipeline: accepted at once, resolved afterwards (`validate: "now"`: before it is accepted). */
+        readonly kind: "pipeline";
+        /** Its id, or `[PROJECT/]PIPELINE` where that is unique for the caller. */
+        readonly pipeline: string;
+        /** Null: the default branch. */
+        readonly ref: string | null;
+        /** Full commit id; `ref` is then its label. */
+        readonly sha: string | null;
+        readonly validate: "now" | "later";
+      };
+  /** Null: every stage that the file has. */
+  readonly only: readonly JobType[] | null;
+  /** Login name, recorded. */
+  readonly by: string;
+}
+
+export interface RunAccepted {
+  readonly run: RunDetail;
+  /** Notes for a person: a dirty tree, an ignored `image`, unfetched submodules. */
+  readonly notes: readonly string[];
+}
+
+/** A run without its jobs, and the `seq` of its last transition. */
+export interface RunHead extends RunSummary {
+  readonly seq: number;
+}
 
 export interface LogRequest {
   readonly executionId: string;
   readonly offset: number;
   /** Go on until the execution has ended. */
   readonly follow: boolean;
-}
-
-/** So many bytes of the log were there at that moment. */
-export interface LogTime {
-  readonly offset: number;
-  readonly at: string;
 }
 
 export interface LogInfo {
@@ -67,13 +96,11 @@ export interface LogChunk {
   readonly bytes: Uint8Array;
 }
 
-export interface RetryRequest {
+export interface RetryRequest extends GivenId {
   readonly run: string;
   /** `failed`: what has succeeded is not run again, its artifacts are taken over. Absent: `whole`. */
   readonly what?: "whole" | "failed" | undefined;
   readonly by: string;
-  /** As in `TriggerRequest`. */
-  readonly id?: string;
 }
 
 /** Bytes from `start` up to but not including `end`. */
@@ -84,7 +111,7 @@ export interface ByteRange {
 
 /** Lists are newest first, but for names, which are in their order. `remove` of a repository with pipelines is a `conflict`. */
 export interface ProjectClient {
-  create(project: NewProjectRequest): Promise<ProjectDetail>;
+  create(project: NewProject & GivenId): Promise<ProjectDetail>;
   /** `reference`, here and below: an id or a name. */
   get(reference: string): Promise<ProjectDetail>;
   list(page: PageRequest): Promise<Page<ProjectDetail>>;
@@ -98,7 +125,7 @@ export interface ProjectClient {
 }
 
 export interface RepositoryClient {
-  create(repository: NewRepositoryRequest): Promise<RepositoryDetail>;
+  create(repository: NewRepository & GivenId): Promise<RepositoryDetail>;
   get(id: string): Promise<RepositoryDetail>;
   list(filter: RepositoryFilter): Promise<Page<RepositoryDetail>>;
   update(id: string, change: RepositoryChange): Promise<RepositoryDetail>;
@@ -111,7 +138,7 @@ export interface RepositoryClient {
 }
 
 export interface PipelineClient {
-  create(pipeline: NewPipelineRequest): Promise<PipelineDetail>;
+  create(pipeline: NewPipeline & GivenId): Promise<PipelineDetail>;
   /** By id, or as `[PROJECT/]PIPELINE` where that is unique for the caller. */
   get(reference: string): Promise<PipelineDetail>;
   list(filter: PipelineFilter): Promise<Page<PipelineDetail>>;
@@ -124,7 +151,7 @@ export interface PipelineClient {
 }
 
 export interface TokenClient {
-  create(token: NewTokenRequest): Promise<TokenCreated>;
+  create(token: NewToken & GivenId): Promise<TokenCreated>;
   list(page: PageRequest): Promise<Page<TokenDetail>>;
   /** At once, for every server; again is fine. */
   revoke(id: string): Promise<TokenDetail>;

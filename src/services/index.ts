@@ -1,16 +1,16 @@
+export type * from "../contract/index.ts";
 export { type AdminTokenFile, ensureAdminToken, readAdminToken } from "./auth/admin-token.ts";
 export { stepAllowList } from "./auth/allow-list.ts";
 export { type Authentication, openAuthentication } from "./auth/authentication.ts";
-export { type Caller, localCaller, type Scope, scopes } from "./auth/caller.ts";
+export { type Caller, localCaller } from "./auth/caller.ts";
 export { createExecutionTokens, type ExecutionTokens } from "./auth/execution-token.ts";
 export type { IdempotencyKey, KeptAnswers } from "./auth/idempotency.ts";
 export { type Operation, type OperationNeeds, operationNeeds } from "./auth/scopes.ts";
 /** The whole of a data directory as one archive, and back. */
 export { type RestoredFiles, type RestoreRequest, restoreFiles } from "./backup/restore.ts";
 export { type BackupRequest, type BackupSummary, makeBackup, type NewBackup } from "./backup/write.ts";
+export type { CallbackClient, Download, UploadRequest } from "./callbacks/client.ts";
 export { createReportHints, type ReportHints } from "./callbacks/notifications.ts";
-export type * from "./callbacks/wire.ts";
-export type * from "./catalog/wire.ts";
 export type * from "./client.ts";
 export { makeDataDirectory, restoreMark } from "./data-directory.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";
@@ -20,7 +20,6 @@ export { isNodeAlive, joinNodes, type Membership, type ProcessIdentity } from ".
 export { recordAbandoned } from "./maintenance/recovery.ts";
 export { excerptLines, excerptOf, gapLine } from "./runs/excerpt.ts";
 export { createResolver } from "./runs/resolver.ts";
-export type * from "./runs/wire.ts";
 export { openCloneCredential, openRegistryLogin } from "./secrets/credentials.ts";
 export { createSecretKeys, type SecretKeys } from "./secrets/keys.ts";
 export { openSecrets } from "./secrets/secrets.ts";

@@ -13,7 +13,7 @@ import { type KeptAnswers, keepAnswersOf } from "./auth/idempotency.ts";
 import type { Operation } from "./auth/scopes.ts";
 import { tokenOperations } from "./auth/tokens.ts";
 import { callbackClient } from "./callbacks/callbacks.ts";
-import type { CallbackClient } from "./callbacks/wire.ts";
+import type { CallbackClient } from "./callbacks/client.ts";
 import { pipelineOperations, present, repositoryOperations } from "./catalog/catalog.ts";
 import { presentAuditEntry } from "./catalog/present.ts";
 import { projectOperations } from "./catalog/projects.ts";

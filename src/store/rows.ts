@@ -2,14 +2,18 @@
 import type {
   ArtifactMetadata,
   ArtifactType,
+  DeploymentOutcome,
   ExecutionState,
   FailureReason,
   JobType,
   PipelineConfig,
   RunPhase,
   RunState,
+  Scope,
   StageState,
   StepPlan,
+  TriggerType,
+  VcsProvider,
 } from "../domain/index.ts";
 import type {
   ArtifactId,
@@ -35,8 +39,6 @@ export interface ProjectRow {
   readonly updated_at: Date;
 }
 
-export type VcsProvider = "git" | "gitea" | "forgejo" | "github" | "gitlab";
-
 export interface RepositoryRow {
   readonly id: RepositoryId;
   readonly project_id: ProjectId;
@@ -51,13 +53,11 @@ export interface RepositoryRow {
   readonly updated_at: Date;
 }
 
-export type TokenScope = "read" | "trigger" | "admin";
-
 /** A token without its secret, which is kept nowhere. */
 export interface TokenRow {
   readonly id: TokenId;
   readonly name: string;
-  readonly scope: TokenScope;
+  readonly scope: Scope;
   /** Null: all projects. */
   readonly project_id: ProjectId | null;
   /** Its name. */
@@ -79,8 +79,6 @@ export interface AuditRow {
   readonly outcome: "done" | "refused" | "failed";
   readonly request_id: string | null;
 }
-
-export type TriggerType = "pr" | "push" | "manual" | "cron";
 
 export interface PipelineRow {
   readonly id: PipelineId;
@@ -251,8 +249,6 @@ export interface NodeRow {
   readonly started_at: Date;
   readonly ended_at: Date | null;
 }
-
-export type DeploymentOutcome = "active" | "succeeded" | "failed" | "unknown" | "canceled";
 
 export interface DeploymentRow {
   readonly id: DeploymentId;

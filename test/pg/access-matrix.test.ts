@@ -1,14 +1,8 @@
 /** Every operation, asked by every kind of caller, answers as the table of needs says. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Scope, scopes } from "../../src/domain/index.ts";
 import { newId, Problem } from "../../src/kernel/index.ts";
-import {
-  type Caller,
-  type Client,
-  type Operation,
-  operationNeeds,
-  type Scope,
-  scopes,
-} from "../../src/services/index.ts";
+import { type Caller, type Client, type Operation, operationNeeds } from "../../src/services/index.ts";
 import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
 
 const signal = new AbortController().signal;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ArtifactStore, createArtifactStore } from "../../src/artifacts/index.ts";
-import type { ExecutionSpec } from "../../src/domain/index.ts";
+import type { ExecutionSpec, Scope } from "../../src/domain/index.ts";
 import { buildinator } from "../../src/domain/index.ts";
 import { createFakeExecutor, createFakeWorld } from "../../src/executor/index.ts";
 import {
@@ -28,7 +28,6 @@ import {
   type Operations,
   type OperationsDeps,
   openAuthentication,
-  type Scope,
 } from "../../src/services/index.ts";
 import { createSource, type UrlPolicy } from "../../src/source/index.ts";
 import { jobOf, specOf } from "../unit/executor/specs.ts";

@@ -3,7 +3,8 @@ import { newId, Problem, silentLogger, systemClock, type TokenId } from "../../s
 import {
   type Authentication,
   type Client,
-  type NewTokenRequest,
+  type GivenId,
+  type NewToken,
   openAuthentication,
 } from "../../src/services/index.ts";
 import type { Listener, Store } from "../../src/store/index.ts";
@@ -18,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
-const make = (more: Partial<NewTokenRequest> = {}) =>
+const make = (more: Partial<NewToken & GivenId> = {}) =>
   local.tokens.create({ name: "ci", scope: "read", ...more });
 const enter = (token: string) => bench.operations.authenticate(token, "request-7");
 const inAMinute = () => new Date(Date.now() + 60_000).toISOString();

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import type { ClaimedExecution, Heard, ReportAnswer, UploadedArtifact } from "../../src/services/index.ts";
+import type { ClaimedExecution, Heartbeat, Reported, UploadedArtifact } from "../../src/services/index.ts";
 
 interface Order {
   readonly url: string;
@@ -116,7 +116,7 @@ export class CallbackAgent implements AsyncDisposable {
     const beating = setInterval(() => {
       void ask("POST", "heartbeat")
         .then(async (answer) => {
-          const { stop } = await json<Heard>(answer);
+          const { stop } = await json<Heartbeat>(answer);
           if (stop === null || stopped || child.pid === undefined) return;
           stopped = true;
           process.kill(-child.pid, "SIGTERM");
@@ -153,7 +153,7 @@ export class CallbackAgent implements AsyncDisposable {
       log_sha256: log.digest("hex"),
       artifacts: kept.map(({ id, sha256 }) => ({ id, sha256 })),
     };
-    const answer = await json<ReportAnswer>(ask("POST", "status", report));
+    const answer = await json<Reported>(ask("POST", "status", report));
     this.heard.push(`${report.status} ${order.step} ${answer.acknowledged ? "acknowledged" : "open"}`);
   }
 

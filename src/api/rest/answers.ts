@@ -1,6 +1,6 @@
 /** The answers that a route can give, for the document: its own, and the problems that every route may answer with. */
 import type { z } from "zod";
-import { problem } from "./schemas.ts";
+import { problem } from "../../contract/index.ts";
 
 type Answer = z.ZodType | { readonly description: string; readonly content: unknown };
 

@@ -1,20 +1,17 @@
 /** A report's status in an executor's words, as REST and RPC take it. */
-import type { z } from "zod";
+import type { Report, Reported } from "../../contract/index.ts";
 import type { FinalReport } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { CallbackClient } from "../../services/index.ts";
-import type { report, reported } from "./callback-schemas.ts";
 
 /** Of one call. */
 export const mostLogBytes = 4_194_304;
-
-type Report = z.infer<typeof report>;
 
 export async function reportStatus(
   callbacks: CallbackClient,
   by: string | null,
   body: Report,
-): Promise<z.infer<typeof reported>> {
+): Promise<Reported> {
   const { status } = body;
   if (status !== "running")
     return { ...(await callbacks.report(by, finalReport({ ...body, status }))), stop: null };

@@ -12,7 +12,8 @@ import {
   UploadArtifactResponseSchema,
   type UploadHeader,
 } from "./generated/shipinator.ts";
-import { type AdmitStream, message, numberOf, runOf } from "./pipelines.ts";
+import { message, numberOf, runOf } from "./messages.ts";
+import type { AdmitStream } from "./pipelines.ts";
 
 export function artifactService(callers: Callers, admit: AdmitStream): ServiceImpl<typeof ArtifactService> {
   return {

@@ -1,7 +1,7 @@
 /** `shipinator.v1.ExecutorService`: the callbacks of executors elsewhere. */
 import type { ServiceImpl } from "@connectrpc/connect";
+import { claimHeader, executorHeader, report } from "../../contract/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import { claimHeader, executorHeader, report } from "../rest/callback-schemas.ts";
 import { mostLogBytes, reportStatus } from "../rest/report-status.ts";
 import type { Callers } from "./callers.ts";
 import {
@@ -12,7 +12,7 @@ import {
   HeartbeatExecutionResponseSchema,
   ReportExecutionResponseSchema,
 } from "./generated/shipinator.ts";
-import { checked, message, numberOf } from "./pipelines.ts";
+import { checked, message, numberOf } from "./messages.ts";
 
 export function executorService(callers: Callers): ServiceImpl<typeof ExecutorService> {
   const by = (executorId: string | undefined) =>

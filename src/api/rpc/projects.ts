@@ -1,31 +1,29 @@
 /** `shipinator.v1.ProjectService` over a `Client`. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import { z } from "zod";
-import { pageQuery } from "../rest/schemas.ts";
+import { newProject, pageQuery, projectChange } from "../../contract/index.ts";
 import type { Callers } from "./callers.ts";
 import {
+  CreateProjectRequestSchema,
   CreateProjectResponseSchema,
   GetCallerResponseSchema,
   GetProjectResponseSchema,
+  ListProjectsRequestSchema,
   ListProjectsResponseSchema,
   type ProjectService,
   RemoveProjectResponseSchema,
+  UpdateProjectRequestSchema,
   UpdateProjectResponseSchema,
 } from "./generated/shipinator.ts";
-import { checked, message } from "./pipelines.ts";
+import { checked, message, wireOf } from "./messages.ts";
 
-const name = z.string().max(1_024);
-const description = z.string().max(4_096).optional();
-const reference = z.object({ project: name.min(1, "is empty") });
-const page = z.object({ limit: pageQuery.limit, cursor: pageQuery.cursor });
-const created = z.object({ name, description });
-const change = reference.extend({ name: name.optional(), description });
+const reference = z.object({ project: z.string().min(1, "is empty").max(1_024) });
 
 export function projectService(callers: Callers): ServiceImpl<typeof ProjectService> {
   return {
-    async listProjects({ limit, cursor }, context) {
+    async listProjects(request, context) {
       const { client } = await callers.enter(context, "projects.list");
-      const asked = checked(page, { limit, cursor });
+      const asked = checked(pageQuery, wireOf(ListProjectsRequestSchema, request));
       return message(ListProjectsResponseSchema, await client.projects.list(asked));
     },
     async getProject({ project }, context) {
@@ -35,7 +33,7 @@ export function projectService(callers: Callers): ServiceImpl<typeof ProjectServ
     },
     async createProject(request, context) {
       const entered = await callers.enter(context, "projects.create");
-      const asked = checked(created, { name: request.name, description: request.description });
+      const asked = checked(newProject, wireOf(CreateProjectRequestSchema, request));
       const project = await callers.once(context, entered, asked, (id) =>
         entered.client.projects.create({ ...asked, id }),
       );
@@ -43,11 +41,8 @@ export function projectService(callers: Callers): ServiceImpl<typeof ProjectServ
     },
     async updateProject(request, context) {
       const { client } = await callers.enter(context, "projects.update");
-      const { project, ...asked } = checked(change, {
-        project: request.project,
-        name: request.name,
-        description: request.description,
-      });
+      const { project } = checked(reference, { project: request.project });
+      const asked = checked(projectChange, wireOf(UpdateProjectRequestSchema, request, "project"));
       return message(UpdateProjectResponseSchema, { project: await client.projects.update(project, asked) });
     },
     async removeProject({ project, force }, context) {

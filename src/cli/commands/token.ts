@@ -1,5 +1,6 @@
 /** `shipinator token create|list|revoke`. */
-import type { Client, Scope, TokenCreated, TokenDetail } from "../../services/index.ts";
+import type { Scope } from "../../domain/index.ts";
+import type { Client, TokenCreated, TokenDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { placeOptions } from "../printed.ts";

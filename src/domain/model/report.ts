@@ -5,7 +5,8 @@ export const finalStatuses = ["success", "failed", "canceled"] as const;
 export type FinalStatus = (typeof finalStatuses)[number];
 
 /** Why an attempt is to end before its script does. */
-export type StopCause = "canceled" | "timed_out";
+export const stopCauses = ["canceled", "timed_out"] as const;
+export type StopCause = (typeof stopCauses)[number];
 
 /** `executor_lost`: silent for too long; `unschedulable`: nobody came for it. */
 export type CloseReason = StopCause | "unschedulable" | "start_failed" | "executor_lost";

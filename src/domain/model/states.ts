@@ -69,8 +69,10 @@ export function transitionsOf(machine: MachineName): readonly (readonly [from: s
   );
 }
 
-export function statesOf(machine: MachineName): readonly string[] {
-  return Object.keys(machines[machine]);
+export function statesOf<Name extends MachineName>(
+  machine: Name,
+): readonly (keyof (typeof machines)[Name] & string)[] {
+  return Object.keys(machines[machine]) as (keyof (typeof machines)[Name] & string)[];
 }
 
 /** The states that nothing leaves. */

@@ -3,11 +3,9 @@
  * includes both. What belongs to a project that the caller does not see does not exist for them: `not_found`, never
  * `forbidden`, so that ids tell nothing.
  */
+import { type Scope, scopes } from "../../domain/index.ts";
 import { Problem, type ProjectId, type TokenId } from "../../kernel/index.ts";
 import { type Operation, operationNeeds } from "./scopes.ts";
-
-export const scopes = ["read", "trigger", "admin"] as const;
-export type Scope = (typeof scopes)[number];
 
 export interface Caller {
   /** Recorded with what is asked: the token's name, or an account at the server's own terminal. */

@@ -2,7 +2,7 @@
  * What each operation needs, in one table: enforced here, documented by the routes, and expected by the matrix tests.
  * `global`: it concerns all projects, so a token that is bound to one does not do. `audited`: it is written down.
  */
-import type { Scope } from "./caller.ts";
+import type { Scope } from "../../domain/index.ts";
 
 export interface OperationNeeds {
   readonly scope: Scope;

@@ -1,11 +1,12 @@
 /** What callbacks are answered with: an attempt as its executor sees it, and why something is refused. */
+
+import type { ClaimedExecution, ClaimedInput, StopOrder } from "../../contract/index.ts";
 import type { SourceSpec } from "../../domain/index.ts";
 import { type ExecutionId, type Logger, Problem } from "../../kernel/index.ts";
 import type { LogStore } from "../../logs/index.ts";
 import type { ReportRow } from "../../store/index.ts";
 import type { OpenDatabase } from "../deps.ts";
 import type { SecretKeys } from "../secrets/keys.ts";
-import type { ClaimedExecution, ClaimedInput, StopOrder } from "./wire.ts";
 
 export interface CallbackDeps {
   readonly database: () => Promise<Pick<OpenDatabase, "store" | "artifacts" | "owner">>;

@@ -9,7 +9,7 @@ import type { ReportRow } from "../../store/index.ts";
 import type { ExecutionName } from "../auth/execution-token.ts";
 import { openSecrets } from "../secrets/secrets.ts";
 import { type CallbackDeps, claimedExecution, refusalOf, stopOrder } from "./answers.ts";
-import type { CallbackClient } from "./wire.ts";
+import type { CallbackClient } from "./client.ts";
 
 /** For so long after the end, what was lost on the way is still taken. */
 export const lateMs = 86_400_000;

@@ -2,6 +2,8 @@
  * Repositories and pipelines, for one caller: what they do not see is not there. Created twice with one id and
  * the same data, a thing is made once.
  */
+
+import type { Page } from "../../contract/index.ts";
 import {
   brandId,
   isId,
@@ -18,7 +20,6 @@ import { type Caller, sees } from "../auth/caller.ts";
 import type { PipelineClient, RepositoryClient } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { findPipeline } from "../runs/find.ts";
-import type { Page } from "../runs/wire.ts";
 import { givenAddress } from "./address.ts";
 import { checkRepository } from "./check-repository.ts";
 import { changedCredential, givenCredential } from "./clone-credential.ts";

@@ -1,10 +1,11 @@
 /** Reading a registered repository as a run would, so that a mistake shows where it was made and not in the first run. */
+
+import type { RepositoryCheck } from "../../contract/index.ts";
 import { Problem, slept } from "../../kernel/index.ts";
 import type { RepositoryRow } from "../../store/index.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { readPipelineFile } from "../runs/plan-run.ts";
 import { pipelineSourceOf, type ResolvedSource, resolvePipelineSource } from "../runs/resolve-source.ts";
-import type { RepositoryCheck } from "./wire.ts";
 
 type Deps = Pick<OperationsDeps, "source" | "urlPolicy" | "clock">;
 

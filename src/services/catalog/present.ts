@@ -1,4 +1,14 @@
 /** What a team keeps, as wire data. */
+
+import type {
+  AuditEntry,
+  PipelineDetail,
+  ProjectDetail,
+  RegistryLogin,
+  RepositoryDetail,
+  SecretDetail,
+  TokenDetail,
+} from "../../contract/index.ts";
 import type {
   AuditRow,
   PipelineSummaryRow,
@@ -8,15 +18,6 @@ import type {
   SecretRow,
   TokenRow,
 } from "../../store/index.ts";
-import type {
-  AuditEntry,
-  PipelineDetail,
-  ProjectDetail,
-  RegistryLogin,
-  RepositoryDetail,
-  SecretDetail,
-  TokenDetail,
-} from "./wire.ts";
 
 interface Dated {
   readonly created_at: Date;

@@ -1,4 +1,6 @@
 /** What goes on: a run's transitions and an execution's log, until they end. */
+
+import type { RunEvent } from "../../contract/index.ts";
 import { isFinalExecution, isFinalRun } from "../../domain/index.ts";
 import { brandId, type Clock, type ExecutionId, Problem, type RunId, slept } from "../../kernel/index.ts";
 import type { LogStore } from "../../logs/index.ts";
@@ -7,7 +9,6 @@ import type { ExecutionStore, TransitionRow } from "../../store/index.ts";
 import type { LogChunk, LogRequest } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { presentEvent } from "./present.ts";
-import type { RunEvent } from "./wire.ts";
 
 /** No sooner after one reading follows the next: of changes that come together all but the first are read together. */
 const gatherMs = 30;

@@ -1,4 +1,15 @@
 /** Rows as wire data: snake_case as they are, times as RFC 3339. */
+
+import type {
+  ArtifactDetail,
+  DeploymentDetail,
+  ExecutionDetail,
+  JobDetail,
+  RunDetail,
+  RunEvent,
+  RunSummary,
+  StepDetail,
+} from "../../contract/index.ts";
 import { unusedImage } from "../../domain/index.ts";
 import type {
   ArtifactRow,
@@ -10,16 +21,6 @@ import type {
   StepRow,
   TransitionRow,
 } from "../../store/index.ts";
-import type {
-  ArtifactDetail,
-  DeploymentDetail,
-  ExecutionDetail,
-  JobDetail,
-  RunDetail,
-  RunEvent,
-  RunSummary,
-  StepDetail,
-} from "./wire.ts";
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 

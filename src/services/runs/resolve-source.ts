@@ -3,8 +3,8 @@ import { basename, isAbsolute, resolve as resolvePath } from "node:path";
 import { mirrorName } from "../../domain/index.ts";
 import { type RepositoryId, withoutTrailing } from "../../kernel/index.ts";
 import { checkRef, checkUrl, type WorkingTree } from "../../source/index.ts";
+import type { TriggerRequest } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
-import type { TriggerRequest } from "./wire.ts";
 
 /** Where a run's tree came from. `mirror` names the bare repository that holds it. */
 export interface ResolvedSource {

@@ -1,10 +1,11 @@
 /** Which lists of runs are served: those that an index gives in order, however many runs there are. */
+
+import type { RunFilter } from "../../contract/index.ts";
 import { brandId, isId, type PipelineId, Problem } from "../../kernel/index.ts";
 import type { RunListFilter, Store } from "../../store/index.ts";
 import type { Caller } from "../auth/caller.ts";
 import { notThere } from "../catalog/catalog.ts";
 import { findAnyPipeline } from "./find.ts";
-import type { RunFilter } from "./wire.ts";
 
 const served =
   "pipeline or project, each also with status; pipeline with ref; status; sha; and since with any";

@@ -10,6 +10,7 @@ import type { RunRow, SubmittedRun } from "../../store/index.ts";
 import type { Tell } from "../auth/authorize.ts";
 import type { Caller } from "../auth/caller.ts";
 import { givenId } from "../catalog/names.ts";
+import type { TriggerRequest } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { findPipeline } from "./find.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
@@ -19,7 +20,6 @@ import {
   resolvePipelineSource,
   resolveSource,
 } from "./resolve-source.ts";
-import type { TriggerRequest } from "./wire.ts";
 
 type Asked<K extends TriggerRequest["source"]["kind"]> = Extract<TriggerRequest["source"], { kind: K }>;
 

@@ -1,4 +1,6 @@
 /** Why a run is where it is: one sentence, and what stands behind it as data. Looks, and changes nothing. */
+
+import type { RunCause, RunWhy } from "../../contract/index.ts";
 import { type FailureReason, isFinalRun, isFinalStage, retryableReasons } from "../../domain/index.ts";
 import { Problem, type RunId } from "../../kernel/index.ts";
 import { resolveDeadlineMs } from "../../orchestrator/index.ts";
@@ -6,7 +8,6 @@ import type { ExecutionUnderWay, JobRow, NodeRow, RunRow } from "../../store/ind
 import type { OperationsDeps } from "../deps.ts";
 import { excerptLines, excerptOf, tailBytes } from "./excerpt.ts";
 import { imageNotes } from "./present.ts";
-import type { RunCause, RunWhy } from "./wire.ts";
 
 export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWhy> {
   const { store } = await deps.database();

@@ -1,7 +1,8 @@
 /** What opens a repository or a registry that is not public, out of the secrets of its project. */
+import type { VcsProvider } from "../../domain/index.ts";
 import { Problem, type RepositoryId, type RunId } from "../../kernel/index.ts";
 import type { CloneCredential } from "../../source/index.ts";
-import type { Store, VcsProvider } from "../../store/index.ts";
+import type { Store } from "../../store/index.ts";
 import type { SecretKeys } from "./keys.ts";
 import { openSealed, setCommand } from "./secrets.ts";
 

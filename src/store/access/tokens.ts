@@ -1,9 +1,10 @@
 /** Tokens: who may ask for what. The secret is known to its holder alone; here is its SHA-256. */
+import type { Scope } from "../../domain/index.ts";
 import { Problem, type ProjectId, type TokenId } from "../../kernel/index.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { type Page, type PageRequest, readPage } from "../db/page.ts";
 import { refuseUnstorable, storableText } from "../db/text.ts";
-import type { TokenRow, TokenScope } from "../rows.ts";
+import type { TokenRow } from "../rows.ts";
 import { type NewAuditEntry, withAudit } from "./audit.ts";
 
 export interface NewToken {
@@ -11,7 +12,7 @@ export interface NewToken {
   readonly name: string;
   /** SHA-256 of the secret: 32 bytes. */
   readonly hash: Uint8Array;
-  readonly scope: TokenScope;
+  readonly scope: Scope;
   readonly projectId: ProjectId | null;
   readonly createdBy: string;
   readonly expiresAt: Date | null;
@@ -22,7 +23,7 @@ export interface TokenMatch {
   readonly id: TokenId;
   readonly name: string;
   readonly hash: Uint8Array;
-  readonly scope: TokenScope;
+  readonly scope: Scope;
   readonly project_id: ProjectId | null;
   /** Until it expires, by the database's clock; null: never. Zero or less: it has. */
   readonly expires_in_ms: number | null;

@@ -1,4 +1,5 @@
 /** Pipelines of a repository, and the configurations their runs were planned from (each stored once by its digest). */
+import type { TriggerType } from "../../domain/index.ts";
 import { newId, type PipelineId, Problem, type ProjectId, type RepositoryId } from "../../kernel/index.ts";
 import { type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database, Queryable } from "../db/database.ts";
@@ -6,7 +7,7 @@ import { type Page, type PageRequest, readPage } from "../db/page.ts";
 import { candidateLimit } from "../db/prefix.ts";
 import { refuseUnstorable } from "../db/text.ts";
 import { taken, uniquely } from "../db/unique.ts";
-import type { PipelineConfigRow, PipelineRow, PipelineSummaryRow, TriggerType } from "../rows.ts";
+import type { PipelineConfigRow, PipelineRow, PipelineSummaryRow } from "../rows.ts";
 import { vanished } from "./projects.ts";
 import { hadName, purgeArchived, removePipeline } from "./removal.ts";
 

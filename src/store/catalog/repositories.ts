@@ -1,11 +1,12 @@
 /** Repositories of a project, known by the address they are cloned from. */
+import type { VcsProvider } from "../../domain/index.ts";
 import { newId, type ProjectId, type RepositoryId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { type Page, type PageRequest, readPage } from "../db/page.ts";
 import { refuseUnstorable } from "../db/text.ts";
 import { taken, uniquely, unused } from "../db/unique.ts";
-import type { RepositoryRow, VcsProvider } from "../rows.ts";
+import type { RepositoryRow } from "../rows.ts";
 import { vanished } from "./projects.ts";
 
 export interface NewRepository {

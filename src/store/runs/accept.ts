@@ -1,12 +1,11 @@
 /** Accepts a run: its number, itself, its configuration, jobs and steps, and the first of its history, all or nothing. */
 import { createHash } from "node:crypto";
-import type { JobType, PipelineConfig } from "../../domain/index.ts";
+import type { JobType, PipelineConfig, TriggerType } from "../../domain/index.ts";
 import { errorCode, newId, type PipelineId, type RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { refuseUnstorable, storableText, strictJson } from "../db/text.ts";
 import { noPipeline, taken } from "../db/unique.ts";
-import type { TriggerType } from "../rows.ts";
 import { type Adopted, adopt } from "./adopt.ts";
 import type { Owner } from "./apply.ts";
 import { jobsArgument, makeJobs, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";

@@ -1,11 +1,11 @@
 /** Accepts runs that are resolved later: number, row and first transitions in one statement. */
-import type { JobType } from "../../domain/index.ts";
+import type { JobType, TriggerType } from "../../domain/index.ts";
 import { errorCode, newId, type PipelineId, type RunId } from "../../kernel/index.ts";
 import { auditSql, type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database } from "../db/database.ts";
 import { refuseUnstorable, storableJson, storableText } from "../db/text.ts";
 import { noPipeline } from "../db/unique.ts";
-import type { RunRow, TriggerType } from "../rows.ts";
+import type { RunRow } from "../rows.ts";
 import { acceptedBefore } from "./accept.ts";
 import type { Owner } from "./apply.ts";
 import { runColumns, runTables } from "./run-columns.ts";

@@ -1,7 +1,7 @@
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { claimHeader } from "../../../src/api/rest/callback-schemas.ts";
 import { PipelineService } from "../../../src/api/rpc/generated/shipinator.ts";
+import { claimHeader } from "../../../src/contract/index.ts";
 import { bearer, gRPC } from "../rpc/rpc.ts";
 import { type Service, startService } from "./service.ts";
 

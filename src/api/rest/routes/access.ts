@@ -1,18 +1,18 @@
 /** Tokens, the audit, and deployments that wait for a person's word. */
-import { z } from "zod";
-import { answers } from "../answers.ts";
-import type { App } from "../context.ts";
 import {
   auditEntry,
   caller,
   deployment,
+  deploymentResolution,
   idParameter,
+  newToken,
   pageOf,
   pageQuery,
-  scope,
   token,
   tokenCreated,
-} from "../schemas.ts";
+} from "../../../contract/index.ts";
+import { answers } from "../answers.ts";
+import type { App } from "../context.ts";
 
 export function accessRoutes(app: App): void {
   app.route({
@@ -23,16 +23,11 @@ export function accessRoutes(app: App): void {
       tags: ["tokens"],
       summary: "Make a token; it is shown this once",
       operationId: "createToken",
-      body: z.strictObject({
-        name: z.string().max(1024),
-        scope,
-        project_id: z.string().max(64).nullable().optional(),
-        expires_at: z.string().max(64).nullable().optional(),
-      }),
+      body: newToken,
       response: answers({ 201: tokenCreated }),
     },
     async handler({ client, body, resourceId: id }, reply) {
-      const made = await client.tokens.create({ ...body, ...(id === undefined ? {} : { id }) });
+      const made = await client.tokens.create({ ...body, id });
       return await reply.status(201).header("cache-control", "no-store").send(made);
     },
   });
@@ -44,7 +39,7 @@ export function accessRoutes(app: App): void {
       tags: ["tokens"],
       summary: "List tokens, newest first",
       operationId: "listTokens",
-      querystring: z.strictObject(pageQuery),
+      querystring: pageQuery,
       response: answers({ 200: pageOf(token) }),
     },
     handler: ({ client, query }) => client.tokens.list(query),
@@ -82,7 +77,7 @@ export function accessRoutes(app: App): void {
       tags: ["tokens"],
       summary: "Who did what is dangerous, newest first",
       operationId: "listAudit",
-      querystring: z.strictObject(pageQuery),
+      querystring: pageQuery,
       response: answers({ 200: pageOf(auditEntry) }),
     },
     handler: ({ client, query }) => client.audit(query),
@@ -95,7 +90,7 @@ export function accessRoutes(app: App): void {
       tags: ["deployments"],
       summary: "List deployments, newest first",
       operationId: "listDeployments",
-      querystring: z.strictObject(pageQuery),
+      querystring: pageQuery,
       response: answers({ 200: pageOf(deployment) }),
     },
     handler: ({ client, query }) => client.deployments(query),
@@ -109,7 +104,7 @@ export function accessRoutes(app: App): void {
       summary: "Settle a deployment whose outcome is unknown",
       operationId: "resolveDeployment",
       params: idParameter,
-      body: z.strictObject({ outcome: z.enum(["succeeded", "failed"]) }),
+      body: deploymentResolution,
       response: answers({ 200: deployment }),
     },
     handler: ({ client, params, body }) => client.resolveDeployment(params.id, body.outcome, ""),

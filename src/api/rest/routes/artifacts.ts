@@ -1,12 +1,11 @@
 /** `/v1/artifacts`: what is known of one, and its bytes, verified while they are sent. */
 import { Readable } from "node:stream";
 import { z } from "zod";
-import type { ArtifactDetail } from "../../../services/index.ts";
+import { type ArtifactDetail, artifact, idParameter } from "../../../contract/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App } from "../context.ts";
 import { goneSignal } from "../gone.ts";
 import { matchesTag, requestedSlice } from "../ranges.ts";
-import { artifact, idParameter } from "../schemas.ts";
 
 const tags = ["artifacts"];
 

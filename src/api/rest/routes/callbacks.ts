@@ -2,27 +2,27 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { Problem } from "../../../kernel/index.ts";
-import type { CallbackClient, Download } from "../../../services/index.ts";
-import { answers, forms } from "../answers.ts";
 import {
   begun,
   claimed,
   claimHeader,
   executorHeader,
-  heard,
+  heartbeat,
+  idParameter,
   logKept,
   report,
   reported,
   uploaded,
   uploadHeader,
   uploadQuery,
-} from "../callback-schemas.ts";
+} from "../../../contract/index.ts";
+import { Problem } from "../../../kernel/index.ts";
+import type { CallbackClient, Download } from "../../../services/index.ts";
+import { answers, forms } from "../answers.ts";
 import type { App } from "../context.ts";
 import { goneSignal } from "../gone.ts";
 import { collect, paced } from "../paced.ts";
 import { mostLogBytes, reportStatus } from "../report-status.ts";
-import { idParameter } from "../schemas.ts";
 
 const tags = ["callbacks"];
 const config = { access: "execution" } as const;
@@ -72,7 +72,7 @@ export function callbackRoutes(app: App): void {
       params: idParameter,
       headers: executorHeader,
       body: empty,
-      response: answers({ 200: heard }),
+      response: answers({ 200: heartbeat }),
     },
     handler: (request) => request.callbacks.heartbeat(by(request)),
   });

@@ -1,11 +1,11 @@
 /** A run's recorded transitions: what there is, or all that come. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { event, listOf, runParameter } from "../../../contract/index.ts";
 import type { RunEvent, RunHead } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
 import { eventText, headOfStream } from "../event-streams.ts";
-import { event, runParameter } from "../schemas.ts";
 
 /** Events in one answer that is no stream. */
 const pageSize = 1000;
@@ -25,7 +25,7 @@ export function eventRoutes(app: App, { streams }: RouteContext): void {
       querystring: z.strictObject({ after: z.coerce.number().int().min(0).max(2_147_483_647).optional() }),
       response: answers({
         200: forms("What is recorded, or all that comes.", {
-          "application/json": z.object({ items: z.array(event) }),
+          "application/json": listOf(event),
           "text/event-stream": z.string(),
         }),
       }),

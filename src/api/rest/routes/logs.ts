@@ -2,12 +2,12 @@
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
+import { idParameter, listOf, logTime } from "../../../contract/index.ts";
 import type { Client } from "../../../services/index.ts";
 import { answers, forms } from "../answers.ts";
 import type { App, RouteContext } from "../context.ts";
 import { headOfStream } from "../event-streams.ts";
 import { requestedSlice, type Slice } from "../ranges.ts";
-import { idParameter, logTime } from "../schemas.ts";
 
 const tags = ["logs"];
 const query = z.strictObject({
@@ -52,7 +52,7 @@ export function logRoutes(app: App, { streams }: RouteContext): void {
         "How many bytes were there at which moments: what is before an offset was written by its time. At most 20,000.",
       operationId: "getExecutionLogTimes",
       params: idParameter,
-      response: answers({ 200: z.object({ items: z.array(logTime) }) }),
+      response: answers({ 200: listOf(logTime) }),
     },
     handler: async ({ client, params }) => ({ items: [...(await client.logTimes(params.id))] }),
   });

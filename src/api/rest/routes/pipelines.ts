@@ -1,11 +1,20 @@
 /** `/v1/pipelines`, and the runs that they are asked for. */
 import { z } from "zod";
+import {
+  newPipeline,
+  newRun,
+  pageOf,
+  pipeline,
+  pipelineChange,
+  pipelineFilter,
+  pipelineParameter,
+  runDetail,
+} from "../../../contract/index.ts";
+import { triggerOf } from "../../trigger-request.ts";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
 import { goneSignal } from "../gone.ts";
-import { pageOf, pageQuery, pipeline, pipelineParameter, runDetail, stage, triggerType } from "../schemas.ts";
 
-const name = z.string().max(1024);
 const tags = ["pipelines"];
 
 export function pipelineRoutes(app: App): void {
@@ -17,15 +26,11 @@ export function pipelineRoutes(app: App): void {
       tags,
       summary: "Make a pipeline of a repository",
       operationId: "createPipeline",
-      body: z.strictObject({
-        repository_id: z.string().max(64),
-        name,
-        trigger_type: triggerType.optional(),
-      }),
+      body: newPipeline,
       response: answers({ 201: pipeline }),
     },
     async handler({ client, body, resourceId: id }, reply) {
-      const made = await client.pipelines.create({ ...body, ...(id === undefined ? {} : { id }) });
+      const made = await client.pipelines.create({ ...body, id });
       return await reply.status(201).header("location", `/v1/pipelines/${made.id}`).send(made);
     },
   });
@@ -37,11 +42,7 @@ export function pipelineRoutes(app: App): void {
       tags,
       summary: "List pipelines, newest first",
       operationId: "listPipelines",
-      querystring: z.strictObject({
-        ...pageQuery,
-        project_id: z.string().max(64).optional(),
-        repository_id: z.string().max(64).optional(),
-      }),
+      querystring: pipelineFilter,
       response: answers({ 200: pageOf(pipeline) }),
     },
     handler: ({ client, query }) => client.pipelines.list(query),
@@ -68,7 +69,7 @@ export function pipelineRoutes(app: App): void {
       summary: "Change a pipeline",
       operationId: "updatePipeline",
       params: pipelineParameter,
-      body: z.strictObject({ name: name.optional(), trigger_type: triggerType.optional() }),
+      body: pipelineChange,
       response: answers({ 200: pipeline }),
     },
     handler: ({ client, params, body }) => client.pipelines.update(params.id, body),
@@ -102,29 +103,11 @@ export function pipelineRoutes(app: App): void {
         "Accepted at once: commit and pipeline file are looked up afterwards, and the run fails where they are not to be had. With `validate_now` they are looked up first, and 422 names line and column.",
       operationId: "triggerRun",
       params: pipelineParameter,
-      body: z
-        .strictObject({
-          ref: z.string().max(1024).nullable().optional(),
-          sha: z.string().max(64).nullable().optional(),
-          only: z.array(stage).min(1).max(3).nullable().optional(),
-          validate_now: z.boolean().optional(),
-        })
-        .nullish(),
+      body: newRun.nullish(),
       response: answers({ 202: runDetail }),
     },
     async handler({ client, params, body, resourceId: id }, reply) {
-      const { ref = null, sha = null, only = null, validate_now } = body ?? {};
-      const validate = validate_now === true ? "now" : "later";
-      const gone = goneSignal(reply);
-      const { run } = await client.trigger(
-        {
-          source: { kind: "pipeline", pipeline: params.id, ref, sha, validate },
-          only,
-          by: "",
-          ...(id === undefined ? {} : { id }),
-        },
-        gone,
-      );
+      const { run } = await client.trigger({ ...triggerOf(params.id, body ?? {}), id }, goneSignal(reply));
       return await reply.status(202).header("location", `/v1/pipeline-runs/${run.id}`).send(run);
     },
   });

@@ -1,11 +1,16 @@
 /** `/v1/projects` */
 import { z } from "zod";
+import {
+  newProject,
+  pageOf,
+  pageQuery,
+  project,
+  projectChange,
+  projectParameter,
+} from "../../../contract/index.ts";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
-import { pageOf, pageQuery, project, projectParameter } from "../schemas.ts";
 
-const name = z.string().max(1024);
-const description = z.string().max(4096);
 const tags = ["projects"];
 
 export function projectRoutes(app: App): void {
@@ -17,11 +22,11 @@ export function projectRoutes(app: App): void {
       tags,
       summary: "Make a project",
       operationId: "createProject",
-      body: z.strictObject({ name, description: description.optional() }),
+      body: newProject,
       response: answers({ 201: project }),
     },
     async handler({ client, body, resourceId: id }, reply) {
-      const made = await client.projects.create({ ...body, ...(id === undefined ? {} : { id }) });
+      const made = await client.projects.create({ ...body, id });
       return await reply.status(201).header("location", `/v1/projects/${made.id}`).send(made);
     },
   });
@@ -33,7 +38,7 @@ export function projectRoutes(app: App): void {
       tags,
       summary: "List projects, newest first",
       operationId: "listProjects",
-      querystring: z.strictObject(pageQuery),
+      querystring: pageQuery,
       response: answers({ 200: pageOf(project) }),
     },
     handler: ({ client, query }) => client.projects.list(query),
@@ -60,7 +65,7 @@ export function projectRoutes(app: App): void {
       summary: "Change a project",
       operationId: "updateProject",
       params: projectParameter,
-      body: z.strictObject({ name: name.optional(), description: description.optional() }),
+      body: projectChange,
       response: answers({ 200: project }),
     },
     handler: ({ client, params, body }) => client.projects.update(params.id, body),

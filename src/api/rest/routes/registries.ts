@@ -1,8 +1,8 @@
 /** As whom a project asks the registries that its steps push to. */
 import { z } from "zod";
+import { idParameter, listOf, newRegistryLogin, registryLogin } from "../../../contract/index.ts";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
-import { idParameter, registryLogin } from "../schemas.ts";
 
 const tags = ["registries"];
 const parameters = z.object({ id: z.string().max(64), host: z.string().max(259) });
@@ -17,7 +17,7 @@ export function registryRoutes(app: App): void {
       summary: "Set a project's login for a registry",
       operationId: "putRegistryLogin",
       params: parameters,
-      body: z.strictObject({ username: z.string().max(256), secret: z.string().max(128) }),
+      body: newRegistryLogin,
       response: answers({ 200: registryLogin }),
     },
     handler: ({ client, params, body }) => client.registries.put(params.id, params.host, body),
@@ -31,7 +31,7 @@ export function registryRoutes(app: App): void {
       summary: "List a project's logins for registries",
       operationId: "listRegistryLogins",
       params: idParameter,
-      response: answers({ 200: z.object({ items: z.array(registryLogin) }) }),
+      response: answers({ 200: listOf(registryLogin) }),
     },
     handler: async ({ client, params }) => ({ items: [...(await client.registries.list(params.id))] }),
   });

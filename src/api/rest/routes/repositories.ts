@@ -1,26 +1,18 @@
 /** `/v1/repositories` */
 import { z } from "zod";
+import {
+  idParameter,
+  newRepository,
+  pageOf,
+  repository,
+  repositoryChange,
+  repositoryCheck,
+  repositoryFilter,
+} from "../../../contract/index.ts";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
 import { goneSignal } from "../gone.ts";
-import { idParameter, pageOf, pageQuery, repository, repositoryCheck } from "../schemas.ts";
 
-const cloneUrl = z.string().max(2048).meta({
-  description: "Without credentials: those are secrets.",
-  example: "https://git.example/team/app.git",
-});
-const branch = z.string().max(1024).nullable();
-const provider = z.enum(["git", "gitea", "forgejo", "github", "gitlab"]);
-const cloneSecret = z.string().max(128).nullable().meta({
-  description:
-    "Name of the project's secret that opens it: a token or password (https), a private key (ssh).",
-  example: "GIT_TOKEN",
-});
-const cloneUsername = z.string().max(256).nullable().meta({
-  description:
-    "Goes with the secret to an https address; null: what hosts of this kind take together with a token.",
-});
-const credential = { clone_secret: cloneSecret.optional(), clone_username: cloneUsername.optional() };
 const tags = ["repositories"];
 
 export function repositoryRoutes(app: App): void {
@@ -32,17 +24,11 @@ export function repositoryRoutes(app: App): void {
       tags,
       summary: "Register a repository in a project",
       operationId: "createRepository",
-      body: z.strictObject({
-        project_id: z.string().max(64),
-        clone_url: cloneUrl,
-        vcs_provider: provider.optional(),
-        default_branch: branch.optional(),
-        ...credential,
-      }),
+      body: newRepository,
       response: answers({ 201: repository }),
     },
     async handler({ client, body, resourceId: id }, reply) {
-      const made = await client.repositories.create({ ...body, ...(id === undefined ? {} : { id }) });
+      const made = await client.repositories.create({ ...body, id });
       return await reply.status(201).header("location", `/v1/repositories/${made.id}`).send(made);
     },
   });
@@ -54,7 +40,7 @@ export function repositoryRoutes(app: App): void {
       tags,
       summary: "List repositories, newest first",
       operationId: "listRepositories",
-      querystring: z.strictObject({ ...pageQuery, project_id: z.string().max(64).optional() }),
+      querystring: repositoryFilter,
       response: answers({ 200: pageOf(repository) }),
     },
     handler: ({ client, query }) => client.repositories.list(query),
@@ -81,12 +67,7 @@ export function repositoryRoutes(app: App): void {
       summary: "Change a repository",
       operationId: "updateRepository",
       params: idParameter,
-      body: z.strictObject({
-        clone_url: cloneUrl.optional(),
-        vcs_provider: provider.optional(),
-        default_branch: branch.optional(),
-        ...credential,
-      }),
+      body: repositoryChange,
       response: answers({ 200: repository }),
     },
     handler: ({ client, params, body }) => client.repositories.update(params.id, body),

@@ -1,19 +1,21 @@
 /** `/v1/pipeline-runs` */
-import { z } from "zod";
-import { cancelRun } from "../../cancel-run.ts";
-import { answers } from "../answers.ts";
-import type { App } from "../context.ts";
+
 import {
   artifact,
   job,
+  listOf,
   pageOf,
-  pageQuery,
+  runCancel,
   runDetail,
+  runFilter,
   runParameter,
-  runStatus,
+  runRetry,
   runSummary,
   why,
-} from "../schemas.ts";
+} from "../../../contract/index.ts";
+import { cancelRun } from "../../cancel-run.ts";
+import { answers } from "../answers.ts";
+import type { App } from "../context.ts";
 
 const tags = ["runs"];
 
@@ -28,16 +30,7 @@ export function runRoutes(app: App): void {
       description:
         "By pipeline or project, each also with status; by pipeline and ref; by status; by sha; each also with since. Other combinations are refused.",
       operationId: "listRuns",
-      querystring: z.strictObject({
-        ...pageQuery,
-        project: z.string().max(1024).optional(),
-        pipeline: z.string().max(1024).optional(),
-        pipeline_id: z.string().max(64).optional(),
-        status: runStatus.optional(),
-        ref: z.string().max(1024).optional(),
-        sha: z.string().max(64).optional(),
-        since: z.string().max(64).optional(),
-      }),
+      querystring: runFilter,
       response: answers({ 200: pageOf(runSummary) }),
     },
     handler: ({ client, query }) => client.list(query),
@@ -64,7 +57,7 @@ export function runRoutes(app: App): void {
       summary: "Show a run's jobs with their steps",
       operationId: "listJobs",
       params: runParameter,
-      response: answers({ 200: z.object({ items: z.array(job) }) }),
+      response: answers({ 200: listOf(job) }),
     },
     handler: async ({ client, params }) => ({ items: (await client.get(params.run)).jobs }),
   });
@@ -77,7 +70,7 @@ export function runRoutes(app: App): void {
       summary: "Show what a run has made",
       operationId: "listArtifacts",
       params: runParameter,
-      response: answers({ 200: z.object({ items: z.array(artifact) }) }),
+      response: answers({ 200: listOf(artifact) }),
     },
     handler: async ({ client, params }) => ({ items: (await client.get(params.run)).artifacts }),
   });
@@ -103,7 +96,7 @@ export function runRoutes(app: App): void {
       summary: "Cancel a run; with `now`, kill at once what is still being ended",
       operationId: "cancelRun",
       params: runParameter,
-      body: z.strictObject({ now: z.boolean().optional() }).nullish(),
+      body: runCancel.nullish(),
       response: answers({ 202: runDetail }),
     },
     async handler({ client, params, body }, reply) {
@@ -120,11 +113,11 @@ export function runRoutes(app: App): void {
       summary: "Run the same commit again, as a new run; with `failed`, only what has not succeeded",
       operationId: "retryRun",
       params: runParameter,
-      body: z.strictObject({ what: z.enum(["whole", "failed"]).optional() }).nullish(),
+      body: runRetry.nullish(),
       response: answers({ 202: runDetail }),
     },
     async handler({ client, params, body, resourceId: id }, reply) {
-      const asked = { run: params.run, what: body?.what, by: "", ...(id === undefined ? {} : { id }) };
+      const asked = { run: params.run, what: body?.what, by: "", id };
       const { run } = await client.retry(asked);
       return await reply.status(202).header("location", `/v1/pipeline-runs/${run.id}`).send(run);
     },

@@ -1,8 +1,8 @@
 /** Secrets of projects: written and named, never read. */
 import { z } from "zod";
+import { idParameter, listOf, newSecret, secret, secretRotation } from "../../../contract/index.ts";
 import { answers } from "../answers.ts";
 import type { App } from "../context.ts";
-import { idParameter, secret } from "../schemas.ts";
 
 const tags = ["secrets"];
 const parameters = z.object({ id: z.string().max(64), name: z.string().max(128) });
@@ -17,7 +17,7 @@ export function secretRoutes(app: App): void {
       summary: "Set a project's secret; nobody reads it back",
       operationId: "putSecret",
       params: parameters,
-      body: z.strictObject({ value: z.string().max(65_536) }),
+      body: newSecret,
       response: answers({ 200: secret }),
     },
     handler: ({ client, params, body }) => client.secrets.put(params.id, params.name, body.value),
@@ -31,7 +31,7 @@ export function secretRoutes(app: App): void {
       summary: "List the names of a project's secrets",
       operationId: "listSecrets",
       params: idParameter,
-      response: answers({ 200: z.object({ items: z.array(secret) }) }),
+      response: answers({ 200: listOf(secret) }),
     },
     handler: async ({ client, params }) => ({ items: [...(await client.secrets.list(params.id))] }),
   });
@@ -60,7 +60,7 @@ export function secretRoutes(app: App): void {
       summary: "Seal all secrets with a new key",
       operationId: "rotateSecrets",
       body: z.strictObject({}),
-      response: answers({ 200: z.object({ resealed: z.int() }) }),
+      response: answers({ 200: secretRotation }),
     },
     handler: ({ client }) => client.secrets.rotate(),
   });
