@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { createFiles, createProgram, createStyle, createWriter, readUpTo } from "./cli/index.ts";
-import { keepRoomSmall, type LogForm, systemClock } from "./kernel/index.ts";
+import { type LogForm, limitNewSpace, systemClock } from "./kernel/index.ts";
 
 const signals = ["SIGINT", "SIGTERM"] as const;
 const environment = process.env;
@@ -66,7 +66,7 @@ const program = createProgram({
     return await findServer({ environment, cwd, home, configFile, uid: host.uid, kill: host.kill });
   },
   async startServer({ configFile }) {
-    keepRoomSmall();
+    limitNewSpace();
     const { startServer } = await import("./app/serve.ts");
     return await startServer({ environment, cwd, home, login, configFile, host, version });
   },

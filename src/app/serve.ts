@@ -151,7 +151,7 @@ async function openTraces(
   const client = operations.as(localCaller("traces"));
   const traces = startTraces({ endpoint, version, read: (run) => client.get(run), log });
   await operations.watch.onRecorded(({ run }, runId) => {
-    if (run?.status && isFinalRun(run.status.to)) traces.ended(runId);
+    if (run?.status && isFinalRun(run.status.to)) traces.runEnded(runId);
   });
   return traces;
 }

@@ -1,19 +1,19 @@
-/** Time as an input. `now` is for people and files; `monotonic` for durations; SQL takes its time from the database. */
+/** Time as an input. `now` is for people and files, `monotonic` for durations. SQL takes its time from the database. */
 
 export interface Clock {
   /** Wall-clock time. */
   now(): Date;
-  /** Milliseconds from an arbitrary origin; never goes back. */
+  /** Milliseconds from an arbitrary origin. The value never decreases. */
   monotonic(): number;
-  /** Resolves after `ms`, or at once when the signal aborts (it does not reject). */
+  /** Resolves after `ms`, or immediately when the signal aborts. It never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /**
- * The reason to give to an abort that only ends a sleep: without one each makes an exception with its stack, which a busy
+ * Reason for an abort that only ends a sleep. Without a reason, each abort creates an exception with a stack, which a busy
  * server did ten times a run.
  */
-export const slept = Symbol("slept long enough");
+export const wakeReason = Symbol("woken");
 
 export const systemClock: Clock = {
   now: () => new Date(),

@@ -1,20 +1,20 @@
 /**
- * Runs one pass per key at a time. Requests during a pass share exactly one further pass, so 200 completions of one run
- * take one connection, not 200. A request resolves when a pass that started after it has ended.
+ * Runs one call per key at a time. Requests that arrive during a call share exactly one further call, so 200 completions
+ * of one run take one connection, not 200. A request resolves when a call that started after it has ended.
  */
 export interface Coalescer<K, T = void> {
   request(key: K): Promise<T>;
-  /** Resolves when no pass of these keys, or of any key, is running or requested. Ignores how the passes end. */
+  /** Resolves when no call for these keys (default: any key) is running or requested. Failed calls count as ended. */
   idle(keys?: Iterable<K>): Promise<void>;
 }
 
 interface Entry<T> {
-  /** The pass that follows the running one; null: nobody has requested it. */
+  /** The call that follows the running one; null when nobody has requested it. */
   next: PromiseWithResolvers<T> | null;
   ended: Promise<void>;
 }
 
-export function createCoalescer<K, T = void>(pass: (key: K) => Promise<T>): Coalescer<K, T> {
+export function createCoalescer<K, T = void>(work: (key: K) => Promise<T>): Coalescer<K, T> {
   const entries = new Map<K, Entry<T>>();
 
   async function drain(key: K, entry: Entry<T>): Promise<void> {
@@ -22,7 +22,7 @@ export function createCoalescer<K, T = void>(pass: (key: K) => Promise<T>): Coal
       const { resolve, reject } = entry.next;
       entry.next = null;
       try {
-        resolve(await pass(key));
+        resolve(await work(key));
       } catch (error) {
         reject(error);
       }
@@ -38,7 +38,7 @@ export function createCoalescer<K, T = void>(pass: (key: K) => Promise<T>): Coal
         return entry.next.promise;
       }
       const first = Promise.withResolvers<T>();
-      // The entry is in place before the pass begins: a request of the pass itself follows it.
+      // The entry is in place before the call begins, so that a request made by the call itself follows it.
       const fresh: Entry<T> = { next: first, ended: Promise.resolve() };
       entries.set(key, fresh);
       fresh.ended = drain(key, fresh);

@@ -1,6 +1,6 @@
 /**
- * Gives memory back after a burst of work. V8 keeps what a burst made it take, most of it room for new objects, for as
- * long as nothing more is made: a server that is quiet for weeks would weigh what its busiest minute weighed.
+ * Returns memory to the system after a burst of work. V8 keeps the memory that a burst needed, most of it for new objects,
+ * until more objects are created. Without this, a server that idles for weeks uses as much memory as in its busiest minute.
  */
 import v8 from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -9,27 +9,27 @@ import type { Logger } from "./log.ts";
 import { createLoop, type Loop } from "./loop.ts";
 import { errorMessage } from "./problem.ts";
 
-const lookMs = 15_000;
-/** Of a look's time, what this thread may have been at work for the process to count as quiet. */
-const quiet = 0.02;
-/** What the heap must have grown by since it was last small: a collection takes about 100 ms. */
-const worthBytes = 32 * 1024 * 1024;
+const checkMs = 15_000;
+/** The share of the check interval that this thread may be busy in an idle process. */
+const maxBusyShare = 0.02;
+/** Minimum growth of the heap since the last collection, because a collection takes about 100 ms. */
+const minGrowthBytes = 32 * 1024 * 1024;
 
 /**
- * The room for new objects stays as small as it is now. V8 lets it grow to three times 16 MiB under load, and what waits
- * there to be collected has as much again outside of the heap, which malloc keeps for good: a server that had carried some
- * thousand runs weighed 20 MiB more ever after. To be called before much is loaded; it costs no measurable time.
+ * Keeps V8's space for new objects at its initial size. Under load V8 grows it to three times 16 MiB, and the garbage in
+ * it holds as much memory again outside of the heap, which malloc never returns: after some thousand runs a server used
+ * 20 MiB more. Call this before much is loaded. It costs no measurable time.
  */
-export function keepRoomSmall(): void {
+export function limitNewSpace(): void {
   v8.setFlagsFromString("--semi-space-growth-factor=1");
 }
 
 export interface Heap {
-  /** Bytes that V8 has taken for objects. */
+  /** Bytes that V8 has allocated for objects. */
   total(): number;
-  /** Milliseconds that this thread has been at work since it began. */
+  /** Milliseconds that this thread has been busy since it began. */
   busyMs(): number;
-  /** Frees everything that can be freed. */
+  /** Runs a full garbage collection. */
   collect(): void;
 }
 
@@ -38,26 +38,26 @@ export function createIdleMemory(clock: Clock, log: Logger, heap: Heap = createH
   let busyBefore = heap.busyMs();
   return createLoop({
     clock,
-    everyMs: lookMs,
+    everyMs: checkMs,
     async runOnce() {
       const busy = heap.busyMs() - busyBefore;
       busyBefore += busy;
-      if (busy > lookMs * quiet || heap.total() - small < worthBytes) return;
+      if (busy > checkMs * maxBusyShare || heap.total() - small < minGrowthBytes) return;
       heap.collect();
       small = heap.total();
       busyBefore = heap.busyMs();
     },
-    onError: (error) => log.error({ error: errorMessage(error) }, "memory could not be given back"),
+    onError: (error) => log.error({ error: errorMessage(error) }, "idle memory was not collected"),
   });
 }
 
 function createHeap(): Heap {
   v8.setFlagsFromString("--expose-gc");
-  const collect: (how: unknown) => void = runInNewContext("gc");
+  const collect: (options: unknown) => void = runInNewContext("gc");
   return {
     total: () => v8.getHeapStatistics().total_heap_size,
     busyMs: () => performance.eventLoopUtilization().active,
-    // The plain kind makes the heap small, too, but keeps the pages.
+    // A plain collection also shrinks the heap, but keeps the pages.
     collect: () => collect({ type: "major", execution: "sync", flavor: "last-resort" }),
   };
 }

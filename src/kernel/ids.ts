@@ -1,6 +1,6 @@
 /**
- * Branded identifiers. Every id is a UUIDv7 in lower-case text form; it carries no order that anybody may rely on
- * (lists sort by `(created_at, id)` or `number`). This file is the only place that makes or brands one.
+ * Branded identifiers. Every id is a UUIDv7 in lower-case text form. Its order means nothing: lists sort by
+ * `(created_at, id)` or `number`. Only this file creates or brands ids.
  */
 import { randomUUIDv7 } from "node:crypto";
 
@@ -34,17 +34,17 @@ export type AnyId =
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** A new id: a UUIDv7 (RFC 9562 §5.7). */
+/** Creates an id, a UUIDv7 (RFC 9562 §5.7). */
 export function newId<T extends AnyId>(): T {
   return brandId<T>(randomUUIDv7());
 }
 
-/** True when `text` has the shape of an id (lower-case UUID). */
+/** Tests whether `text` has the shape of an id (lower-case UUID). */
 export function isId(text: string): boolean {
   return shape.test(text);
 }
 
-/** Brands text that is known to be an id: a database column, or text that `isId` accepted. */
+/** Brands text that is known to be an id, such as a database column or text that `isId` accepted. */
 export function brandId<T extends AnyId>(text: string): T {
   return text as T;
 }

@@ -1,7 +1,7 @@
-export { type Clock, slept, systemClock } from "./clock.ts";
+export { type Clock, systemClock, wakeReason } from "./clock.ts";
 export { type Coalescer, createCoalescer } from "./coalescer.ts";
 export { defaultDataDirectory } from "./data-directory.ts";
-export { createIdleMemory, type Heap, keepRoomSmall } from "./idle-memory.ts";
+export { createIdleMemory, type Heap, limitNewSpace } from "./idle-memory.ts";
 export {
   type AnyId,
   type ArtifactId,

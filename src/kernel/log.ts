@@ -1,6 +1,6 @@
 /**
- * Structured logs. Pino has its home here; everybody else sees `Logger`. Field names are the database's. Pino is loaded
- * by the first `createLogger`, so that commands that log nothing (`--version`, `validate`) do not pay for it.
+ * Structured logs. Only this file imports Pino; all other code uses `Logger`. Field names are those of the database. The
+ * first `createLogger` loads Pino, so commands that log nothing (`--version`, `validate`) do not pay for it.
  */
 import { createRequire } from "node:module";
 import type { DestinationStream, Logger as PinoLogger } from "pino";
@@ -23,33 +23,33 @@ export interface LogFields {
 
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
 
-const load = createRequire(import.meta.url);
+const requireNow = createRequire(import.meta.url);
 
 export interface LoggerOptions {
   readonly level: LogLevel;
   readonly destination?: DestinationStream;
-  /** `json` (the default): an object a line, for programs. For people on a terminal, in colors or without. */
+  /** `json` (the default) writes one object per line for programs; the others write text for people. */
   readonly form?: LogForm;
 }
 
 export type LogForm = "json" | "colored" | "plain";
 
 export function createLogger(options: LoggerOptions): Logger {
-  const { pino }: typeof import("pino") = load("pino");
+  const { pino }: typeof import("pino") = requireNow("pino");
   const settings = {
     level: options.level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    serializers: { err: shownError },
+    serializers: { err: serializeError },
   };
   const { destination, form = "json" } = options;
   if (destination === undefined) return pino(settings);
-  return pino(settings, form === "json" ? destination : readable(destination, form));
+  return pino(settings, form === "json" ? destination : prettyDestination(destination, form));
 }
 
-/** A line for a person: time, level and sentence first, then what it is about. */
-function readable(destination: DestinationStream, form: "colored" | "plain"): DestinationStream {
-  const { prettyFactory }: typeof import("pino-pretty") = load("pino-pretty");
+/** Formats each record for people: time, level and message, then the fields. */
+function prettyDestination(destination: DestinationStream, form: "colored" | "plain"): DestinationStream {
+  const { prettyFactory }: typeof import("pino-pretty") = requireNow("pino-pretty");
   const pretty = prettyFactory({
     colorize: form === "colored",
     translateTime: "SYS:HH:MM:ss",
@@ -59,14 +59,14 @@ function readable(destination: DestinationStream, form: "colored" | "plain"): De
   return { write: (line) => destination.write(pretty(line.replaceAll(controls, "\ufffd"))) };
 }
 
-/** Of a JSON text, as they are and escaped, but for line ends and tabs: what somebody sent does not drive the terminal. */
+/** Control characters in JSON text, raw and escaped, except line ends and tabs. Logged input must not control a terminal. */
 const controls = /\\u00(?:[01][0-9a-f]|7f)|[\x7f-\x9f]/g;
 
 /**
- * What of an error is written down: never what libraries hang on it, a database client with its settings among it.
- * The stack is for whoever debugs it, and says nothing of the data.
+ * Selects the fields of an error that are logged. Properties that libraries attach, such as a database client with its
+ * settings, are left out. The stack is safe to log, because it holds no data.
  */
-export function shownError(error: unknown): Readonly<Record<string, unknown>> {
+export function serializeError(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof Error)) return { message: String(error) };
   const code = errorCode(error);
   return {
@@ -74,19 +74,19 @@ export function shownError(error: unknown): Readonly<Record<string, unknown>> {
     message: error.message,
     ...(code === undefined ? {} : { code }),
     ...(error.stack === undefined ? {} : { stack: error.stack }),
-    ...(error.cause === undefined ? {} : { cause: shownError(error.cause) }),
+    ...(error.cause === undefined ? {} : { cause: serializeError(error.cause) }),
   };
 }
 
-const nothing = (): void => {};
+const discard = (): void => {};
 
-/** A logger that says nothing. */
+/** A logger that discards every record. */
 export const silentLogger: Logger = {
-  trace: nothing,
-  debug: nothing,
-  info: nothing,
-  warn: nothing,
-  error: nothing,
-  fatal: nothing,
+  trace: discard,
+  debug: discard,
+  info: discard,
+  warn: discard,
+  error: discard,
+  fatal: discard,
   child: () => silentLogger,
 };

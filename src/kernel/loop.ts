@@ -1,14 +1,13 @@
 /**
- * A loop that waits for tick, notification or abort. `wake()` during a pass makes one more pass follow at once; any
- * number of wakes coalesce. The body decides nothing about time. `stop()` is idempotent, aborts the body's signal and
- * resolves when the last pass has ended. An error of the body goes to `onError` and the loop goes on: the next tick is
- * the retry.
+ * A loop that waits for an interval, a wake-up or an abort. A `wake()` during an iteration makes one more iteration follow
+ * immediately; several calls coalesce into one. `stop()` is idempotent, aborts the signal of the iteration and resolves
+ * when the last iteration has ended. An error goes to `onError` and the loop continues: the next iteration is the retry.
  */
-import { type Clock, slept } from "./clock.ts";
+import { type Clock, wakeReason } from "./clock.ts";
 
 export interface LoopOptions {
   readonly clock: Clock;
-  /** Milliseconds between passes when nobody wakes the loop. */
+  /** Milliseconds between iterations when nobody wakes the loop. */
   readonly everyMs: number;
   readonly runOnce: (signal: AbortSignal) => Promise<void>;
   readonly onError: (error: unknown) => void;
@@ -22,15 +21,15 @@ export interface Loop extends AsyncDisposable {
 
 export function createLoop(options: LoopOptions): Loop {
   const abort = new AbortController();
-  let nap = new AbortController();
+  let sleep = new AbortController();
   let woken = false;
   let running: Promise<void> | undefined;
 
-  async function body(): Promise<void> {
+  async function iterate(): Promise<void> {
     while (!abort.signal.aborted) {
       if (!woken) {
-        nap = new AbortController();
-        await options.clock.sleep(options.everyMs, nap.signal);
+        sleep = new AbortController();
+        await options.clock.sleep(options.everyMs, sleep.signal);
       }
       if (abort.signal.aborted) return;
       woken = false;
@@ -44,15 +43,15 @@ export function createLoop(options: LoopOptions): Loop {
 
   const loop: Loop = {
     start() {
-      running ??= body();
+      running ??= iterate();
     },
     wake() {
       woken = true;
-      nap.abort(slept);
+      sleep.abort(wakeReason);
     },
     async stop() {
       abort.abort();
-      nap.abort(slept);
+      sleep.abort(wakeReason);
       await running;
     },
     [Symbol.asyncDispose]: () => loop.stop(),

@@ -1,24 +1,24 @@
-/** Directories that several processes may make at the same moment. */
+/** Directories that several processes may create at the same moment. */
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { errorCode } from "./problem.ts";
 
 /**
- * Makes a directory with its parents, with exactly this mode whatever the umask is: a step's account or the database's
- * must pass through. Node's own recursive `mkdir` never returns where nothing can be made, as in /proc.
+ * Creates a directory and its parents with exactly this mode, independent of the umask, because the account of a step or
+ * of the database must be able to enter it. Node's recursive `mkdir` hangs where nothing can be created, such as in /proc.
  */
 export function makeDirectory(path: string, mode: number): void {
   try {
-    makeOne(path, mode);
+    makeSingle(path, mode);
   } catch (error) {
     if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
     makeDirectory(dirname(path), mode);
-    makeOne(path, mode);
+    makeSingle(path, mode);
   }
 }
 
-/** Another process may have made it just now. */
-function makeOne(path: string, mode: number): void {
+/** Tolerates another process that creates the same directory. */
+function makeSingle(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode });
     chmodSync(path, mode);

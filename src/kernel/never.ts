@@ -1,4 +1,4 @@
-/** Ends a switch over a union: the compiler refuses a forgotten member, and a value from outside the types throws. */
-export function assertNever(value: never, what: string): never {
-  throw new Error(`unexpected ${what}: ${JSON.stringify(value)}`);
+/** Ends a switch over a union. The compiler rejects a missing member, and a value outside of the types throws. */
+export function assertNever(value: never, kind: string): never {
+  throw new Error(`Unexpected ${kind}: ${JSON.stringify(value)}.`);
 }

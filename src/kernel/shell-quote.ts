@@ -1,9 +1,9 @@
-/** One word of a POSIX shell. Single quotes keep every byte as it is; a quote itself steps outside them. */
+/** Quotes one word of a POSIX shell. Single quotes keep every byte; a quote inside the text closes and reopens them. */
 export function shellQuote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** A word as it can be typed into a shell, quoted only where it must be. */
+/** Quotes one word of a shell only when that is necessary. */
 export function shellWord(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-][A-Za-z0-9_@%+=:,./#-]*$/.test(text) ? text : shellQuote(text);
 }

@@ -1,6 +1,6 @@
 /**
- * The text without these characters at its end. An expression such as `/\/+$/` tries each run of them from each of its
- * characters, which takes time in the square of a run that stands elsewhere.
+ * Removes these characters from the end of the text. A regular expression such as `/\/+$/` takes quadratic time on a long
+ * run of them that stands elsewhere in the text.
  */
 export function withoutTrailing(text: string, characters: string): string {
   let end = text.length;

@@ -13,7 +13,7 @@ import {
   errorMessage,
   Problem,
   type RunId,
-  slept,
+  wakeReason,
 } from "../kernel/index.ts";
 import { type Attempt, attemptOf, describeAttempt } from "./attempt.ts";
 import { inquire } from "./inquiry.ts";
@@ -190,14 +190,14 @@ export function createAttempts(
   function finish(attempt: Attempt, settled: SettledExecution): void {
     if (attempts.get(attempt.id) !== attempt) return;
     attempt.settled = settled;
-    attempt.timers.abort(slept);
+    attempt.timers.abort(wakeReason);
     events.ended(attempt.id);
     events.changed(attempt.subject.runId);
   }
 
   function drop(attempt: Attempt): void {
     if (attempts.get(attempt.id) !== attempt) return;
-    attempt.timers.abort(slept);
+    attempt.timers.abort(wakeReason);
     attempts.delete(attempt.id);
     events.ended(attempt.id);
     events.changed(attempt.subject.runId);
@@ -239,7 +239,7 @@ export function createAttempts(
     if (attempt !== undefined && attempt.settled === null) nudge(attempt);
   });
   stopping.addEventListener("abort", () => {
-    for (const attempt of attempts.values()) attempt.timers.abort(slept);
+    for (const attempt of attempts.values()) attempt.timers.abort(wakeReason);
   });
 
   return {
@@ -265,7 +265,7 @@ export function createAttempts(
         return begunAt === null ? [] : [{ executionId: execution.id, begunAt }];
       }),
     forget(id) {
-      attempts.get(id)?.timers.abort(slept);
+      attempts.get(id)?.timers.abort(wakeReason);
       attempts.delete(id);
     },
     relist() {

@@ -12,7 +12,7 @@ import {
   newId,
   Problem,
   type StepId,
-  slept,
+  wakeReason,
 } from "../kernel/index.ts";
 import { type Attempt, describeAttempt } from "./attempt.ts";
 import { outcomeOfProblem } from "./outcomes.ts";
@@ -82,7 +82,7 @@ async function outcomeOf(
   const over = new AbortController();
   let nap = new AbortController();
   executor.watch(over.signal, (hint) => {
-    if (hint.executionId === executionId) nap.abort(slept);
+    if (hint.executionId === executionId) nap.abort(wakeReason);
   });
   const deadline = clock.monotonic() + timeoutSeconds * 1000;
   try {

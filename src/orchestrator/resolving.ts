@@ -6,7 +6,7 @@
  * carries the run next begins anew.
  */
 import type { Evidence, FailureReason } from "../domain/index.ts";
-import { errorMessage, Problem, type ProblemCode, type RunId, slept } from "../kernel/index.ts";
+import { errorMessage, Problem, type ProblemCode, type RunId, wakeReason } from "../kernel/index.ts";
 import { createTurns } from "./turns.ts";
 import type { OrchestratorDeps } from "./types.ts";
 
@@ -81,7 +81,7 @@ export function createResolving(
     } catch (error) {
       if (!wanted.aborted) fail(runId, task, late.signal.aborted ? tooSlow(task) : Problem.from(error));
     } finally {
-      over.abort(slept);
+      over.abort(wakeReason);
     }
   }
 

@@ -2,7 +2,7 @@
  * Turns for work that must not be begun all at once. Work that takes long, say because it waits for a network, steps
  * aside after a while and gives its turn away, so that a few that hang do not hold up the rest; only so many may.
  */
-import { type Clock, slept } from "../kernel/index.ts";
+import { type Clock, wakeReason } from "../kernel/index.ts";
 
 export interface TurnsOptions {
   readonly clock: Clock;
@@ -54,7 +54,7 @@ export function createTurns({ clock, atOnce, slowMs, aside }: TurnsOptions): Tur
       try {
         await work();
       } finally {
-        over.abort(slept);
+        over.abort(wakeReason);
         if (isAside) slow -= 1;
         else pass();
       }

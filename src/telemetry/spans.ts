@@ -1,4 +1,4 @@
-/** A run as a trace: itself, its jobs, their steps, their attempts, with the times that are recorded. Pure. */
+/** Builds the spans of a run, its jobs, steps and executions from the recorded times. Pure. */
 import {
   type Attributes,
   type HrTime,
@@ -11,41 +11,41 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { ExecutionDetail, JobDetail, RunDetail, StepDetail } from "../services/index.ts";
 
-interface Part {
+interface SpanSource {
   readonly id: string;
   readonly name: string;
   readonly from: string;
   readonly to: string;
-  /** Null: it went well. */
-  readonly fault: string | null;
+  /** Null when it succeeded. */
+  readonly failure: string | null;
   readonly attributes: Attributes;
 }
 
-/** What was never begun is no span. Ids follow from ours, so that a trace is found by its run. */
+/** Jobs and steps that never started have no span. The ids derive from ours, so that a trace is found by its run id. */
 export function spansOf(run: RunDetail, resource: Resource): readonly ReadableSpan[] {
   const traceId = run.id.replaceAll("-", "");
   const spans: ReadableSpan[] = [];
 
-  function add(part: Part, parent: SpanContext | null, begunAt: string | null = null): SpanContext {
+  function add(source: SpanSource, parent: SpanContext | null, begunAt: string | null = null): SpanContext {
     const context = {
       traceId,
-      spanId: part.id.replaceAll("-", "").slice(16),
+      spanId: source.id.replaceAll("-", "").slice(16),
       traceFlags: TraceFlags.SAMPLED,
     };
-    const [startTime, endTime] = [hrTime(part.from), hrTime(part.to)];
+    const [startTime, endTime] = [hrTime(source.from), hrTime(source.to)];
     spans.push({
-      name: part.name,
+      name: source.name,
       kind: SpanKind.INTERNAL,
       spanContext: () => context,
       ...(parent === null ? {} : { parentSpanContext: parent }),
       startTime,
       endTime,
-      duration: hrTime(new Date(Math.max(0, Date.parse(part.to) - Date.parse(part.from))).toISOString()),
+      duration: hrTime(new Date(Math.max(0, Date.parse(source.to) - Date.parse(source.from))).toISOString()),
       status:
-        part.fault === null
+        source.failure === null
           ? { code: SpanStatusCode.OK }
-          : { code: SpanStatusCode.ERROR, message: part.fault },
-      attributes: part.attributes,
+          : { code: SpanStatusCode.ERROR, message: source.failure },
+      attributes: source.attributes,
       links: [],
       events:
         begunAt === null
@@ -62,27 +62,27 @@ export function spansOf(run: RunDetail, resource: Resource): readonly ReadableSp
   }
 
   const ended = run.finished_at ?? run.created_at;
-  const root = add(partOfRun(run, ended), null);
+  const root = add(fromRun(run, ended), null);
   for (const job of run.jobs) {
     if (job.started_at === null) continue;
-    const ofJob = add(partOfJob(job, ended), root);
+    const jobSpan = add(fromJob(job, ended), root);
     for (const step of job.steps) {
       if (step.started_at === null) continue;
-      const ofStep = add(partOfStep(step, ended), ofJob);
+      const stepSpan = add(fromStep(step, ended), jobSpan);
       for (const execution of step.executions)
-        add(partOfExecution(execution, ended), ofStep, execution.begun_at);
+        add(fromExecution(execution, ended), stepSpan, execution.begun_at);
     }
   }
   return spans;
 }
 
-function partOfRun(run: RunDetail, to: string): Part {
+function fromRun(run: RunDetail, to: string): SpanSource {
   return {
     id: run.id,
     name: `run ${run.pipeline}`,
     from: run.created_at,
     to,
-    fault: run.status === "success" ? null : (run.failure_message ?? run.failure_reason ?? run.status),
+    failure: run.status === "success" ? null : (run.failure_message ?? run.failure_reason ?? run.status),
     attributes: {
       "shipinator.pipeline_run_id": run.id,
       "shipinator.number": run.number,
@@ -93,46 +93,46 @@ function partOfRun(run: RunDetail, to: string): Part {
       "cicd.pipeline.run.id": run.id,
       ...(run.git_ref === null ? {} : { "vcs.ref.head.name": run.git_ref }),
       ...(run.git_sha === null ? {} : { "vcs.ref.head.revision": run.git_sha }),
-      ...reason(run.failure_reason),
+      ...reasonAttribute(run.failure_reason),
     },
   };
 }
 
-function partOfJob(job: JobDetail, ended: string): Part {
+function fromJob(job: JobDetail, ended: string): SpanSource {
   return {
     id: job.id,
     name: `${job.job_type} ${job.name}`,
     from: job.started_at ?? job.created_at,
     to: job.finished_at ?? ended,
-    fault: job.status === "succeeded" ? null : (job.failure_message ?? job.failure_reason ?? job.status),
+    failure: job.status === "succeeded" ? null : (job.failure_message ?? job.failure_reason ?? job.status),
     attributes: {
       "shipinator.job_id": job.id,
       "shipinator.stage_type": job.job_type,
       "shipinator.attempt": job.attempt,
       "shipinator.status": job.status,
-      ...reason(job.failure_reason),
+      ...reasonAttribute(job.failure_reason),
     },
   };
 }
 
-function partOfStep(step: StepDetail, ended: string): Part {
+function fromStep(step: StepDetail, ended: string): SpanSource {
   return {
     id: step.id,
     name: `step ${step.name}`,
     from: step.started_at ?? ended,
     to: step.finished_at ?? ended,
-    fault: step.status === "succeeded" ? null : step.status,
+    failure: step.status === "succeeded" ? null : step.status,
     attributes: { "shipinator.job_step_id": step.id, "shipinator.status": step.status },
   };
 }
 
-function partOfExecution(execution: ExecutionDetail, ended: string): Part {
+function fromExecution(execution: ExecutionDetail, ended: string): SpanSource {
   return {
     id: execution.id,
     name: `attempt ${execution.attempt}`,
     from: execution.submitted_at,
     to: execution.completed_at ?? ended,
-    fault:
+    failure:
       execution.status === "succeeded"
         ? null
         : (execution.message ?? execution.failure_reason ?? execution.status),
@@ -141,12 +141,13 @@ function partOfExecution(execution: ExecutionDetail, ended: string): Part {
       "shipinator.executor_type": execution.executor_type,
       "shipinator.status": execution.status,
       ...(execution.exit_code === null ? {} : { "shipinator.exit_code": execution.exit_code }),
-      ...reason(execution.failure_reason),
+      ...reasonAttribute(execution.failure_reason),
     },
   };
 }
 
-const reason = (found: string | null): Attributes => (found === null ? {} : { "shipinator.reason": found });
+const reasonAttribute = (reason: string | null): Attributes =>
+  reason === null ? {} : { "shipinator.reason": reason };
 
 function hrTime(text: string): HrTime {
   const ms = Date.parse(text);

@@ -1,6 +1,6 @@
 /**
- * Sends each run that has ended as a trace, by OTLP over HTTP. A trace is made of what is recorded, so a restart in the
- * middle of a run costs nothing; a collector that is away costs the traces of that time, and no run waits for it.
+ * Sends each ended run as a trace by OTLP over HTTP. Traces are built from the database, so a restart during a run loses
+ * nothing. While the collector is unreachable, traces are lost, and no run waits for it.
  */
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
@@ -10,7 +10,7 @@ import type { RunDetail } from "../services/index.ts";
 import { spansOf } from "./spans.ts";
 
 export interface TracesOptions {
-  /** Of the collector; `/v1/traces` is added. */
+  /** Address of the collector, to which `/v1/traces` is appended. */
   readonly endpoint: string;
   readonly version: string;
   readonly read: (runId: string) => Promise<RunDetail>;
@@ -18,18 +18,16 @@ export interface TracesOptions {
 }
 
 export interface Traces extends AsyncDisposable {
-  /** The run has ended. */
-  ended(runId: string): void;
+  runEnded(runId: string): void;
 }
 
-/** Milliseconds; at the end of the program as long as one export may take. */
 const delayMs = 1_000;
 const exportMs = 5_000;
 
 export function startTraces({ endpoint, version, read, log }: TracesOptions): Traces {
   const resource = resourceFromAttributes({ "service.name": "shipinator", "service.version": version });
   const processor = new BatchSpanProcessor({
-    exporter: telling(
+    exporter: logFailures(
       new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, timeoutMillis: exportMs }),
       endpoint,
       log,
@@ -37,38 +35,38 @@ export function startTraces({ endpoint, version, read, log }: TracesOptions): Tr
     scheduledDelayMillis: delayMs,
     exportTimeoutMillis: exportMs,
   });
-  const reading = new Set<Promise<void>>();
+  const pending = new Set<Promise<void>>();
 
   async function send(runId: string): Promise<void> {
     try {
       for (const span of spansOf(await read(runId), resource)) processor.onEnd(span);
     } catch (error) {
-      log.warn({ pipeline_run_id: runId, error: errorMessage(error) }, "no trace was made of a run");
+      log.warn({ pipeline_run_id: runId, error: errorMessage(error) }, "a run was not traced");
     }
   }
 
   return {
-    ended(runId) {
+    runEnded(runId) {
       const work = send(runId);
-      reading.add(work);
-      void work.finally(() => reading.delete(work));
+      pending.add(work);
+      void work.finally(() => pending.delete(work));
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(reading);
+      await Promise.all(pending);
       await processor.shutdown().catch(() => undefined);
     },
   };
 }
 
-/** The exporter itself says nothing of what it could not send. */
-function telling(exporter: SpanExporter, endpoint: string, log: Logger): SpanExporter {
+/** Logs failed exports, which the exporter itself does not report. */
+function logFailures(exporter: SpanExporter, endpoint: string, log: Logger): SpanExporter {
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
         if (result.code !== 0)
           log.warn(
             { endpoint, spans: spans.length, error: errorMessage(result.error) },
-            "traces were not taken by the collector",
+            "traces were not exported",
           );
         done(result);
       });

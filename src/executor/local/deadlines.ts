@@ -1,5 +1,5 @@
 /** Things to be done at a time, by key. One sleep serves them all, so that setting and dropping one costs next to nothing. */
-import { type Clock, slept } from "../../kernel/index.ts";
+import { type Clock, wakeReason } from "../../kernel/index.ts";
 
 export interface Deadlines {
   /** `run` is called once `afterMs` have passed, unless the key is dropped or set anew. It must not throw. */
@@ -37,7 +37,7 @@ export function createDeadlines(clock: Clock): Deadlines {
       const due = clock.monotonic() + afterMs;
       entries.set(key, { due, run });
       if (nap === null) void sleepUntilNext();
-      else if (due < wakesAt) nap.abort(slept);
+      else if (due < wakesAt) nap.abort(wakeReason);
     },
     drop(key) {
       entries.delete(key);
@@ -45,7 +45,7 @@ export function createDeadlines(clock: Clock): Deadlines {
     stop() {
       stopped = true;
       entries.clear();
-      nap?.abort(slept);
+      nap?.abort(wakeReason);
     },
   };
 }

@@ -1,7 +1,7 @@
 /** Attempts, and how one is ended before its own end. */
 import { writeFileSync } from "node:fs";
 import type { Outcome } from "../../domain/index.ts";
-import { errorMessage, slept } from "../../kernel/index.ts";
+import { errorMessage, wakeReason } from "../../kernel/index.ts";
 import type { CancelCause, ExecutionHandle } from "../types.ts";
 import type { Job } from "./jobs.ts";
 import type { Lane } from "./lane.ts";
@@ -68,7 +68,7 @@ export function conclude(
     done,
     hurry(seconds) {
       until = Math.min(until, clock.monotonic() + seconds * 1_000);
-      grace.abort(slept);
+      grace.abort(wakeReason);
     },
   };
   return done;
@@ -77,7 +77,7 @@ export function conclude(
     let happened = false;
     void what.then(() => {
       happened = true;
-      grace.abort(slept);
+      grace.abort(wakeReason);
     });
     await Promise.resolve();
     while (!happened && ms() > 0) {

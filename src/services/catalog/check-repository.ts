@@ -1,7 +1,7 @@
 /** Reading a registered repository as a run would, so that a mistake shows where it was made and not in the first run. */
 
 import type { RepositoryCheck } from "../../contract/index.ts";
-import { Problem, slept } from "../../kernel/index.ts";
+import { Problem, wakeReason } from "../../kernel/index.ts";
 import type { RepositoryRow } from "../../store/index.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { readPipelineFile } from "../runs/plan-run.ts";
@@ -30,7 +30,7 @@ export async function checkRepository(
     late.signal.throwIfAborted();
     throw error;
   } finally {
-    over.abort(slept);
+    over.abort(wakeReason);
     await limit;
   }
 }

@@ -2,7 +2,14 @@
 
 import type { RunEvent } from "../../contract/index.ts";
 import { isFinalExecution, isFinalRun } from "../../domain/index.ts";
-import { brandId, type Clock, type ExecutionId, Problem, type RunId, slept } from "../../kernel/index.ts";
+import {
+  brandId,
+  type Clock,
+  type ExecutionId,
+  Problem,
+  type RunId,
+  wakeReason,
+} from "../../kernel/index.ts";
 import type { LogStore } from "../../logs/index.ts";
 import type { Orchestrator } from "../../orchestrator/index.ts";
 import type { ExecutionStore, TransitionRow } from "../../store/index.ts";
@@ -28,7 +35,7 @@ export async function* followRun(
   const off = orchestrator.onChange((changed, newSeq) => {
     if (changed !== runId) return;
     known = newSeq;
-    nap.abort(slept);
+    nap.abort(wakeReason);
   });
   try {
     while (!signal.aborted) {
@@ -136,7 +143,7 @@ async function endOf(deps: FollowLogDeps, id: ExecutionId, signal: AbortSignal):
   let nap = new AbortController();
   let runId: RunId | null = null;
   const off = orchestrator.onChange((changed) => {
-    if (runId === null || changed === runId) nap.abort(slept);
+    if (runId === null || changed === runId) nap.abort(wakeReason);
   });
   try {
     while (!signal.aborted) {

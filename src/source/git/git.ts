@@ -2,7 +2,7 @@
  * Runs the real `git`: words that no shell looks into; an environment of its own; a session of its own, so that
  * neither git nor ssh finds a terminal to ask on and the whole family can be ended; a time limit on every call.
  */
-import { type Clock, Problem, slept } from "../../kernel/index.ts";
+import { type Clock, Problem, wakeReason } from "../../kernel/index.ts";
 import { explainGit } from "./problem.ts";
 import { createGitProcesses, type GitResult } from "./process.ts";
 
@@ -93,7 +93,7 @@ export function createGit(options: GitOptions): Git {
         throw cannotStart(result.stderr, result.code === 127, options.git);
       return result;
     } finally {
-      over.abort(slept);
+      over.abort(wakeReason);
       signal?.removeEventListener("abort", abort);
       await limit;
     }

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { type Clock, errorCode, errorMessage, Problem, shellQuote, slept } from "../../kernel/index.ts";
+import { type Clock, errorCode, errorMessage, Problem, shellQuote, wakeReason } from "../../kernel/index.ts";
 
 const stderrCap = 64 * 1024;
 /** A process that git left (say, a credential cache) may keep the pipes open after the shell's end; it gets this long. */
@@ -103,7 +103,7 @@ export function createGitProcesses(
         return result;
       } finally {
         signal.removeEventListener("abort", abort);
-        over.abort(slept);
+        over.abort(wakeReason);
       }
     },
     async [Symbol.asyncDispose]() {
@@ -130,7 +130,7 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
   return new Promise((resolve, reject) => {
     const closed = new AbortController();
     const finish = (code: number, alive: boolean) => {
-      closed.abort(slept);
+      closed.abort(wakeReason);
       stdout.off("data", onOut);
       stderr.off("data", onErr);
       shell.off("error", onError).off("exit", onExit).off("close", onClose);
