@@ -6,7 +6,7 @@ import { Problem } from "../kernel/index.ts";
 import type { ExecutionTokens, ReportHints } from "../services/index.ts";
 import { type LocalExecutorParts, openLocalExecutor } from "./local-executor.ts";
 
-export interface ExecutorsParts extends Omit<LocalExecutorParts, "spares"> {
+export interface ExecutorsParts extends LocalExecutorParts {
   readonly mode: "run" | "read" | "serve";
   /** What programs that start executors get of the environment. */
   readonly launchEnvironment: Readonly<Record<string, string>>;
@@ -27,18 +27,13 @@ export interface Executors {
 /** Milliseconds that the program which starts executors may take. */
 const launchMs = 60_000;
 
-const mostSpares = 4;
-
 /** Without a server nobody could report: a person's `run` is carried out here. */
 export function openExecutors(parts: ExecutorsParts): Executors {
   const { config, mode, database, hints, clock, log } = parts;
   let url: string | null = null;
   // Callbacks come to a server, and to no other process: its presence begins when it listens.
   let reachableSince = mode === "serve" ? null : clock.monotonic();
-  // A single run would pay for what it has no use for.
-  const spares =
-    mode === "serve" && config.executor === "local" ? Math.min(config.local.slots, mostSpares) : 0;
-  const local = openLocalExecutor({ ...parts, spares });
+  const local = openLocalExecutor(parts);
   const remote = createRemoteExecutor({
     reports: async () => (await database()).store.reports,
     launcher: launcherOf(parts, () => config.remote.url ?? url),

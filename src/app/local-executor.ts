@@ -23,8 +23,6 @@ export interface LocalExecutorParts {
   /** A pool in its place, or none. */
   readonly accounts: readonly StepAccount[];
   readonly homes: "project" | "shared";
-  /** Lanes in reserve. */
-  readonly spares: number;
   readonly database: () => Promise<Pick<OpenDatabase, "store"> & { readonly artifacts: ArtifactStore }>;
   readonly source: Source;
   readonly logs: LogStore;
@@ -37,7 +35,6 @@ export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
   const { config, host, account, clock, log, database } = parts;
   return createLocalExecutor({
     directory: join(config.dataDir, "work"),
-    spares: parts.spares,
     ...(account === null ? {} : { account }),
     ...(parts.accounts.length === 0 ? {} : { accounts: parts.accounts }),
     homes: parts.homes,

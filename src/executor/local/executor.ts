@@ -298,7 +298,6 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
         : `only ${free} bytes are free in ${options.directory}, and ${options.minFreeBytes} are kept free; nothing is started until there is room`;
     },
     async sweep(isOver) {
-      await jobs.tendSpares();
       const closed: string[] = [];
       for (const name of jobs.names()) {
         const { key } = jobPaths(options.directory, name);
@@ -313,7 +312,6 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       for (const { handle } of attempts.byName.values()) options.logEnds(handle.executionId);
       jobs.detachAll();
       listeners.clear();
-      await jobs.endSpares();
       await helper[Symbol.asyncDispose]();
     },
   };

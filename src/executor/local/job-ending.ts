@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { attachLane, type Lane, type LaneParts } from "./lane.ts";
-import { type JobPaths, makeHome, readIfThere } from "./layout.ts";
-import { endLane, type LaneScope, strayGroups } from "./rungs/ladder.ts";
+import { type JobPaths, makeHome } from "./layout.ts";
+import { endLane, strayGroups } from "./rungs/ladder.ts";
 
 interface JobEndingDeps extends LaneParts {
   /** How the names of its groups begin. */
@@ -48,14 +48,13 @@ async function remove(deps: JobEndingDeps, paths: JobPaths, lanes: readonly Lane
   }
 }
 
-/** The directory vanished, and with it the records of its lanes: names, marks and what it was lent still tell what is theirs. */
+/** The directory vanished, and with it the records of its lanes: names and marks still tell what is theirs. */
 async function endStrays(deps: JobEndingDeps, paths: JobPaths, lanes: readonly Lane[]): Promise<void> {
   const { options, ladder, groups } = deps;
   for (const lane of lanes) lane.detach();
   const nobody = { mark: `${paths.lanes}/`, shim: null };
   const { rung } = ladder();
-  const scopes: LaneScope[] = strayGroups(ladder(), groups).map((group) => ({ rung, group, memory: null }));
-  for (const line of (readIfThere(paths.lent) ?? "").split("\n").slice(0, -1)) scopes.push(JSON.parse(line));
-  for (const scope of scopes) await endLane(scope, nobody, options);
+  for (const group of strayGroups(ladder(), groups))
+    await endLane({ rung, group, memory: null }, nobody, options);
   await endLane({ rung: "session", group: null, memory: null }, nobody, options);
 }

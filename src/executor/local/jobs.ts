@@ -1,14 +1,6 @@
 /** Job attempts on this machine: their directories, their lanes, their opening and their end. */
 import { createHash } from "node:crypto";
-import {
-  appendFileSync,
-  chmodSync,
-  chownSync,
-  existsSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { JobSpec, SourceSpec } from "../../domain/index.ts";
@@ -18,8 +10,7 @@ import { createAccounts, type Occupant } from "./accounts.ts";
 import { endJob } from "./job-ending.ts";
 import { attachLane, begunIn, type Lane, type LaneEvent, type LaneParts, startLane } from "./lane.ts";
 import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
-import { type LaneScope, makeScope } from "./rungs/ladder.ts";
-import { createSpares } from "./spares.ts";
+import { makeScope } from "./rungs/ladder.ts";
 
 type JobName = Pick<JobSpec, "jobId" | "attempt">;
 
@@ -50,10 +41,7 @@ export interface Jobs {
   admission(spec: JobSpec): Promise<void> | null;
   /** The job attempts that have something here. */
   names(): readonly JobName[];
-  /** Removes what is left of others' lanes in reserve, and brings its own to their number. */
-  tendSpares(): Promise<void>;
   detachAll(): void;
-  endSpares(): Promise<void>;
 }
 
 interface JobsDeps extends LaneParts {
@@ -68,7 +56,6 @@ export function createJobs(deps: JobsDeps): Jobs {
 
   // Job attempts are unique, yet a restored backup may share a machine with what it is a copy of.
   const place = createHash("sha256").update(options.directory).digest("hex").slice(0, 8);
-  const spares = createSpares({ ...deps, place });
   const accounts = createAccounts(deps);
   occupyRunning();
   const groupsOf = (paths: JobPaths) => `${paths.key}-${place}`;
@@ -76,20 +63,15 @@ export function createJobs(deps: JobsDeps): Jobs {
   async function newLane(job: Job, step: string | null): Promise<Lane> {
     const number = job.nextLane++;
     const directory = join(job.paths.lanes, String(number));
-    const lend = (scope: LaneScope) => appendFileSync(job.paths.lent, `${JSON.stringify(scope)}\n`);
-    const lane = spares.take(directory, lend) ?? (await startNew(job, number, directory));
-    lane.current = step;
-    job.lanes.push(lane);
-    return lane;
-  }
-
-  async function startNew(job: Job, number: number, directory: string): Promise<Lane> {
     const scope = await makeScope(
       deps.ladder(),
       `${groupsOf(job.paths)}-${number}-${crypto.randomUUID().slice(0, 8)}`,
       options.memoryLimitBytes,
     );
-    return await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
+    const lane = await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
+    lane.current = step;
+    job.lanes.push(lane);
+    return lane;
   }
 
   /** Before anything is opened: what runs keeps its account from other projects. */
@@ -223,10 +205,8 @@ export function createJobs(deps: JobsDeps): Jobs {
       return accounts.release(paths.key);
     await endJob({ ...deps, groups: groupsOf(paths) }, paths, jobs.get(paths.key)?.lanes ?? []);
     rmSync(mark, { force: true });
-    rmSync(paths.lent, { force: true });
     jobs.delete(paths.key);
     accounts.release(paths.key);
-    spares.refill();
   }
 
   function close(name: ClosingJob): Promise<void> {
@@ -262,11 +242,6 @@ export function createJobs(deps: JobsDeps): Jobs {
         const [id, attempt] = key.split(".");
         return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
       }),
-    async tendSpares() {
-      await spares.sweep();
-      spares.fill();
-    },
-    endSpares: () => spares.close(),
     detachAll() {
       for (const job of jobs.values()) for (const lane of job.lanes) lane.detach();
     },

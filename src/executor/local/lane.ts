@@ -5,16 +5,7 @@
  * system, so that a restarted server picks up the same two ends. All opens are O_NONBLOCK: a FIFO that waits for its
  * other end would hold one of Node's few worker threads.
  */
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { errorCode, Problem, shellQuote } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
@@ -27,8 +18,6 @@ import { oomKills } from "./rungs/ladder.ts";
 /** `lane.json`: written before the shim starts, so that whatever it starts can be found again. */
 export interface LaneRecord extends Machine {
   readonly scope: LaneScope;
-  /** 2: its shim takes the lane's directory with each step. Absent: one of an earlier version, which takes the step alone. */
-  readonly wire?: 2;
 }
 
 export interface LaneEvent {
@@ -39,7 +28,6 @@ export interface LaneEvent {
 }
 
 export interface Lane {
-  /** Where it is now. */
   readonly directory: string;
   readonly record: LaneRecord;
   /** The step it was given last and has not finished, by the step's directory name. */
@@ -49,15 +37,13 @@ export interface Lane {
   readonly alive: boolean;
   /** @throws Problem executor_failed when its process numbers mean nothing here */
   identity(): LaneIdentity;
-  /** Moves the directory, before the first step. Both ends stay joined. */
-  moveTo(directory: string): void;
   /** Releases a step. @returns false when the shim is dead; then nothing was released. */
   release(step: string): boolean;
   /** Lets go of both FIFOs. An idle shim ends then; a busy one ends after its step. */
   detach(): void;
 }
 
-/** What a job's lanes, and those in reserve, are made and ended with. */
+/** What a job's lanes are made and ended with. */
 export interface LaneParts {
   readonly options: LocalExecutorOptions;
   readonly machine: Machine;
@@ -77,7 +63,7 @@ export async function startLane(
   deps: LaneDeps & { readonly helper: Helper },
 ): Promise<Lane> {
   mkdirSync(directory);
-  const record: LaneRecord = { ...deps.machine, scope, wire: 2 };
+  const record: LaneRecord = { ...deps.machine, scope };
   writeFileSync(`${directory}/lane.json`, `${JSON.stringify(record)}\n`);
   writeFileSync(`${directory}/setup`, setupText(scope));
   await deps.helper.request("lane", directory);
@@ -99,18 +85,14 @@ export async function startLane(
 
 /** Picks up a lane that another instance started, or only began to make. @returns a lane that is `alive` or not. */
 export function attachLane(directory: string, deps: LaneDeps): Lane | null {
-  const record = laneRecord(directory);
-  if (record === null) return null;
+  const text = readLine(`${directory}/lane.json`);
+  if (text === null) return null;
+  const record: LaneRecord = JSON.parse(text);
   if (!existsSync(`${directory}/hints`)) return neverStarted(directory, record, deps);
   const lane = connect(directory, record, deps);
   lane.ready.catch(() => undefined); // nobody waits for a shim that was ready long ago
   if (record.bootId !== deps.machine.bootId || !lane.takeWriteEnd()) lane.detach();
   return lane;
-}
-
-export function laneRecord(directory: string): LaneRecord | null {
-  const text = readLine(`${directory}/lane.json`);
-  return text === null ? null : JSON.parse(text);
 }
 
 /** The server died between the lane's record and its FIFOs, which come before the shim: only its groups may be there. */
@@ -122,7 +104,6 @@ function neverStarted(directory: string, record: LaneRecord, { machine }: LaneDe
     oomSeen: 0,
     alive: false,
     identity: () => identityOf(directory, record, machine),
-    moveTo() {},
     release: () => false,
     detach() {},
   };
@@ -150,8 +131,7 @@ function setupText(scope: LaneScope): string {
 
 type Connected = Lane & { readonly ready: Promise<void>; takeWriteEnd(): boolean };
 
-function connect(start: string, record: LaneRecord, deps: LaneDeps): Connected {
-  let directory = start;
+function connect(directory: string, record: LaneRecord, deps: LaneDeps): Connected {
   const ready = Promise.withResolvers<void>();
   let write: number | null = null;
   let alive = true;
@@ -207,9 +187,7 @@ function connect(start: string, record: LaneRecord, deps: LaneDeps): Connected {
   }
 
   const lane: Connected = {
-    get directory() {
-      return directory;
-    },
+    directory,
     record,
     current: null,
     oomSeen: oomKills(record.scope),
@@ -227,14 +205,10 @@ function connect(start: string, record: LaneRecord, deps: LaneDeps): Connected {
         throw error;
       }
     },
-    moveTo(to) {
-      renameSync(directory, to);
-      directory = to;
-    },
     release(step) {
       if (write === null) return false;
       try {
-        writeSync(write, record.wire === undefined ? `${step}\n` : `${directory}\n${step}\n`);
+        writeSync(write, `${step}\n`);
         return true;
       } catch (error) {
         if (errorCode(error) !== "EPIPE") throw error;

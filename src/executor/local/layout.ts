@@ -1,7 +1,7 @@
 /**
  * Where things are below the executor's directory:
  * `<job id>.<attempt>/{workspace,tmp,artifacts,objects}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
- * `steps/<step id>.<attempt>` beside `….{gate,script,entry,masked,drained,cancel,outcome}`; `spares/<id>` for lanes in reserve;
+ * `steps/<step id>.<attempt>` beside `….{gate,script,entry,masked,drained,cancel,outcome}`;
  * `homes/<project>/home`; `accounts/<name>`, the project that an account of the pool was given to last;
  * `trash/` for what is being removed. Everything that a restarted server needs is in these files.
  */
@@ -22,11 +22,6 @@ export interface JobPaths {
   readonly objects: string;
   readonly lanes: string;
   readonly steps: string;
-  /**
-   * What it was lent of the lanes in reserve, a scope a line: their groups are not named after it, so that it would not
-   * find them when its directory has vanished. Beside that, as the mark of its opening.
-   */
-  readonly lent: string;
   /** Written when checkout and inputs are complete: `JobRecord`. */
   readonly record: string;
 }
@@ -68,7 +63,6 @@ export function jobPaths(directory: string, job: Pick<JobSpec, "jobId" | "attemp
     objects: join(root, "objects"),
     lanes: join(root, "lanes"),
     steps: join(root, "steps"),
-    lent: join(directory, "lent", key),
     record: join(root, "job.json"),
   };
 }
@@ -97,17 +91,10 @@ export function openedMark(directory: string, job: Pick<JobSpec, "jobId" | "atte
   return join(directory, "opened", `${job.jobId}.${job.attempt}`);
 }
 
-/** Lanes in reserve. */
-export function sparesHome(directory: string): string {
-  return join(directory, "spares");
-}
-
 /** What lies beside the jobs. Made again when it is missing: steps run under our account and can remove it. */
 export function makeHome(directory: string): void {
   makeDirectory(join(directory, "opened"));
   makeDirectory(join(directory, "trash"));
-  makeDirectory(join(directory, "lent"));
-  makeDirectory(sparesHome(directory));
 }
 
 /** Not `recursive`: where the kernel answers ENOENT to a mkdir in an existing directory (/proc), Node would loop. */

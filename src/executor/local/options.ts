@@ -72,8 +72,6 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly freeBytes?: (directory: string) => Promise<number>;
   /** Rungs that may be used, surest first. Default: all; those that this machine does not have are left out. */
   readonly rungs?: readonly KillRung[];
-  /** Lanes in reserve, for jobs that open. Default: none. */
-  readonly spares?: number;
   /** Limit of a lane's memory cgroup, where there is one. Default: none. */
   readonly memoryLimitBytes?: number;
   /** How long a grandchild may hold the log's pipe after its step's exit. Default 2,000 ms. */

@@ -47,9 +47,8 @@ done
 
 /**
  * The shim: a session that runs the steps of one lane, one after another, and outlives the server. $1 is the lane's
- * directory where it starts; it may be moved below a job's before the first step, which comes with the directory that it
- * has then, two levels below the job's. Each round is forked before its step is known, so that a released step pays for
- * two execs and no fork. Left side: waits for lane and name of a step on the FIFO (end of file: the server is gone),
+ * directory. Each round is forked before its step is known, so that a released step pays for
+ * two execs and no fork. Left side: waits for the name of a step on the FIFO (end of file: the server is gone),
  * takes the gate, tells the pump where to write, runs the prologue (environment, directory, the user's shell), appends
  * the exit status to it in one terminated line. Right side, the pump: appends to the log up to the cap, then drains and
  * counts. It reads none of the step's files: the script may have removed them before it came to that.
@@ -72,13 +71,13 @@ exec 2>/dev/null
 exec 7>>"$1/began"
 exec 6<>"$1/hints" 8>"$1/hints" 6<>"$1/live" 9<"$1/live" 6>&-
 . "$1/setup" || { echo refused >&8; exit 1; }
+steps=\${1%/lanes/*}/steps
 echo "ready $$" >&8
 while :; do
   {
     trap : PIPE TERM INT HUP
-    IFS= read -r lane <&9 && read -r step <&9 && cd "$lane/../.." || exit 1
-    export SHIPINATOR_LANE="$lane"
-    set -- "$lane" "$PWD/steps/$step" "$step"
+    read -r step <&9 || exit 1
+    set -- "$1" "$steps/$step" "$step"
     set -C
     true >"$2.gate" || exit 1
     set +C
@@ -86,7 +85,7 @@ while :; do
     echo "begun $3" >&8
     set -- "$1" "$2"
     . "$2"
-    printf '%s\\n' "$lane" "$step" "$cap" "$log" "$pump"
+    printf '%s\\n' "$step" "$cap" "$log" "$pump"
     set -- "$1" "$2" "$step"
     . "$2" 7>&- 8>&- 9<&- </dev/null
     ended=$?
@@ -95,10 +94,8 @@ while :; do
   } | {
     trap '' TERM INT HUP
     exec 7>&- 8>&- 9<&-
-    IFS= read -r lane && read -r step && read -r cap && IFS= read -r log && IFS= read -r pump || exit 1
-    cd "$lane/../.." || exit 1
-    export SHIPINATOR_LANE="$lane"
-    set -- "$lane" "$PWD/steps/$step"
+    read -r step && read -r cap && IFS= read -r log && IFS= read -r pump || exit 1
+    set -- "$1" "$steps/$step"
     exec >>"$log"
     pos=0 state=whole
     if [ -n "$pump" ]; then

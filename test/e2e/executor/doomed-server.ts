@@ -3,10 +3,8 @@ import { createLocalExecutor } from "../../../src/executor/index.ts";
 import { optionsIn } from "./world.ts";
 
 const [directory = "", job = "", specs = "[]"] = process.argv.slice(2);
-// Without a job it keeps lanes in reserve.
-const executor = createLocalExecutor(optionsIn(directory, job === "null" ? { spares: 2 } : {}));
-if (job === "null") await executor.sweep(async () => false);
-else await executor.open(JSON.parse(job));
+const executor = createLocalExecutor(optionsIn(directory));
+await executor.open(JSON.parse(job));
 for (const spec of JSON.parse(specs)) await executor.submit(spec);
 process.stdout.write("submitted\n");
 setInterval(() => undefined, 1_000);

@@ -1,10 +1,13 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
 import { createLocalExecutor } from "../../../src/executor/index.ts";
+import { shimScript } from "../../../src/executor/local/scripts.ts";
 import { systemClock } from "../../../src/kernel/index.ts";
 import { handleOf, jobOf, specOf } from "../../unit/executor/specs.ts";
 import { isAlive, makeWorld, optionsIn, type World } from "./world.ts";
@@ -160,5 +163,14 @@ describe("a server that was killed", () => {
     const [pid = ""] = (await world.appears(world.path(job, "lanes", "0", "pid"))).split(" ");
     while (isAlive(pid)) await systemClock.sleep(5);
     expect(await world.ended(spec)).toMatchObject({ exitCode: 0 });
+  });
+
+  it("whose shim had not begun leaves no shim for long", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "shipinator-worker-"));
+    execFileSync("mkfifo", [`${directory}/live`, `${directory}/hints`]);
+    writeFileSync(`${directory}/setup`, ":\n");
+    const shim = spawn("/bin/sh", ["-c", shimScript, "shipinator-shim", directory], { stdio: "ignore" });
+    expect(await once(shim, "exit")).toEqual([0, null]);
+    rmSync(directory, { recursive: true });
   });
 });

@@ -9,7 +9,7 @@ import { isAlive, makeWorld, type World } from "./world.ts";
 let world: World;
 let job: JobSpec;
 beforeAll(async () => {
-  world = makeWorld({ holdMs: 300 });
+  world = makeWorld();
   job = await world.open();
 });
 afterAll(() => world[Symbol.asyncDispose]());
@@ -48,7 +48,7 @@ describe("a step with secrets", () => {
   });
 
   it("counts what is over the cap, and drains it", async () => {
-    await using small = makeWorld({ logCapBytes: 1_000, holdMs: 300 });
+    await using small = makeWorld({ logCapBytes: 1_000 });
     const own = await small.open();
     const outcome = await small.run(own, 'echo "$TOKEN"; head -c 5000 /dev/zero; echo end >ended', secrets);
     expect(outcome).toMatchObject({ exitCode: 0, logBytes: 1_000, logDropped: 4_004 });

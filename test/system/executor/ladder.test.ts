@@ -133,26 +133,6 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
     expect(existsSync(group)).toBe(false);
   });
 
-  it("ends what a job was lent when its directory has vanished, however it hid", async () => {
-    await using world = makeWorld({ rungs: [rung], spares: 1 });
-    await world.executor.sweep(async () => false);
-    const spares = join(world.directory, "executor", "spares");
-    while (!readdirSync(spares).some((name) => existsSync(join(spares, name, "pid"))))
-      await systemClock.sleep(5);
-    const job = await world.open();
-    const group = groupOf(world, job);
-    expect(group).toContain("shipinator-spare-");
-    const pidFile = join(world.directory, "pid");
-    await world.run(
-      job,
-      `setsid -f env -i /bin/sh -c 'echo $$ >${pidFile}; exec sleep 600' >/dev/null 2>&1; until [ -s ${pidFile} ]; do sleep 0.01; done; rm -rf '${world.path(job)}'`,
-    );
-    const pid = readFileSync(pidFile, "utf8");
-    expect([isAlive(pid), existsSync(world.path(job))]).toEqual([true, false]);
-    await world.executor.close(job);
-    expect([isAlive(pid), existsSync(group)]).toEqual([false, false]);
-  });
-
   it("works after a restart", async () => {
     await using world = makeWorld({ rungs: [rung] });
     const job = await world.open();
