@@ -5,16 +5,21 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { access, appendFile, open, rm, stat, writeFile } from "node:fs/promises";
+import { access, appendFile, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SourceSpec } from "../../domain/index.ts";
 import { errorCode, Problem } from "../../kernel/index.ts";
 import type { Room } from "../deps.ts";
 import { quote } from "../git/url.ts";
-import { type Mirror, privatePlace, unusable } from "../mirror/mirror.ts";
+import { type Mirror, unusable } from "../mirror/mirror.ts";
+import { eachOf } from "./each-of.ts";
+import { noteFiles } from "./index-stats.ts";
 import { type LfsPointer, pointersOf } from "./pointers.ts";
 import { findLfs, type LfsPlaces, openLfs } from "./server.ts";
-import { download, eachOf, objectIn } from "./transfer.ts";
+import { download, objectIn } from "./transfer.ts";
+
+/** A file as old as the index that has its time is one that git looks into, with a filter of its own processes. */
+const olderSeconds = 2;
 
 /** Fills the checkout where the spec asks for it; answers a note where it does not and there are pointers. */
 export async function lfsOf(
@@ -63,13 +68,13 @@ async function checkoutLfs(
     own,
     signal,
   );
-  const spoiled = await fill(target, pointers, stores, signal);
+  const spoiled = await fill(room, target, pointers, stores, signal);
   // What was damaged where it lay has been removed there, or is passed over.
   await obtain(room, mirror, places, spoiled, own, signal);
-  const [lost] = await fill(target, spoiled, [own], signal);
+  const [lost] = await fill(room, target, spoiled, [own], signal);
   if (lost !== undefined)
     throw new Problem("storage_failed", `The Git LFS object ${lost.oid} cannot be kept in ${own}`);
-  if (await exists(join(target, ".git"))) await settle(room, mirror, target, pointers, signal);
+  if (await exists(join(target, ".git"))) await settle(target, mirror, pointers);
 }
 
 async function hasObject(stores: readonly string[], { oid, size }: LfsPointer): Promise<boolean> {
@@ -103,18 +108,20 @@ async function obtain(
 
 /** Answers those whose bytes no store has right. */
 async function fill(
+  room: Room,
   target: string,
   pointers: readonly LfsPointer[],
   stores: readonly string[],
   signal?: AbortSignal,
 ): Promise<readonly LfsPointer[]> {
   const spoiled: LfsPointer[] = [];
+  const time = room.clock.now().getTime() / 1000 - olderSeconds;
   await eachOf(pointers, async (pointer) => {
     signal?.throwIfAborted();
     const file = Buffer.concat([Buffer.from(`${target}/`), Buffer.from(pointer.path, "latin1")]);
     for (const [at, store] of stores.entries()) {
       const object = objectIn(store, pointer.oid);
-      const copied = await copyVerified(object, file, pointer);
+      const copied = await copyVerified(object, file, pointer, time);
       if (copied === "right") return;
       if (copied === "wrong" && at === 0) await rm(object, { force: true });
     }
@@ -124,7 +131,7 @@ async function fill(
 }
 
 /** The file is there with its mode, and nobody else has it. */
-async function copyVerified(object: string, file: Buffer, { oid, size }: LfsPointer) {
+async function copyVerified(object: string, file: Buffer, { oid, size }: LfsPointer, time: number) {
   const found = await stat(object).catch(() => null);
   if (found?.isFile() !== true) return "absent";
   if (found.size !== size) return "wrong";
@@ -135,6 +142,7 @@ async function copyVerified(object: string, file: Buffer, { oid, size }: LfsPoin
       hash.update(chunk);
       await output.writeFile(chunk);
     }
+    await output.utimes(time, time);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return "absent";
     throw unusable(file.toString(), error);
@@ -146,36 +154,18 @@ async function copyVerified(object: string, file: Buffer, { oid, size }: LfsPoin
 const clean = `f() { t=$(mktemp) && cat >"$t" && s=$(sha256sum <"$t" | cut -c1-64) && printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\nsize %s\\n' "$s" "$(($(wc -c <"$t")))"; rm -f "$t"; }; f`;
 
 /** For git the files are those of the index: their pointers, as the filter makes them. */
-async function settle(
-  room: Room,
-  mirror: Mirror,
-  target: string,
-  pointers: readonly LfsPointer[],
-  signal?: AbortSignal,
-): Promise<void> {
+async function settle(target: string, mirror: Mirror, pointers: readonly LfsPointer[]): Promise<void> {
   const gitDirectory = join(target, ".git");
   const attributes = join(gitDirectory, "info", "attributes");
-  await using place = await privatePlace(mirror);
-  const stdin = join(place.path, "paths");
   try {
     await appendFile(join(gitDirectory, "config"), `[filter "lfs"]\n\tclean = ${JSON.stringify(clean)}\n`);
     // Of a working directory's tree all filters are off: a later line is the stronger one.
     const lines = pointers.map(({ path }) => `${patternOf(path)} filter=lfs\n`).join("");
-    await writeFile(stdin, pointers.map(({ path }) => `${path}\0`).join(""), "latin1");
     if (await exists(attributes)) await appendFile(attributes, lines, "latin1");
+    await noteFiles(target, pointers, mirror.format);
   } catch (error) {
     throw unusable(gitDirectory, error);
   }
-  const call = {
-    // What was verified just now is not hashed again: the index has the pointer. Size and times are taken anew.
-    args: ["-c", "filter.lfs.clean=git cat-file blob :%f", "update-index", "-z", "--stdin"],
-    cwd: target,
-    env: { GIT_DIR: gitDirectory, GIT_WORK_TREE: target },
-    stdin,
-    limitMs: room.limits.localMs,
-    config: "none",
-  } as const;
-  await room.git.expect(call, quote(target), signal);
 }
 
 /** A path as a pattern of .gitattributes. */

@@ -1,5 +1,5 @@
 /** Files that Git LFS keeps: fetched in place of their pointers, verified, and no change for the git of the checkout. */
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mirrorName, type SourceSpec } from "../../../src/domain/index.ts";
@@ -104,6 +104,21 @@ describe("a repository's address", () => {
     expect(differs(at)).toBe("");
     await checkout();
     expect(lfs.batches).toHaveLength(3);
+  });
+
+  it.each(["sha1", "sha256"])("gives files that git need not look into again, with %s", async (format) => {
+    const directory = join(place.path, "origin");
+    place.git(place.path, "init", "--quiet", `--object-format=${format}`, directory);
+    const names = Array.from({ length: 50 }, (_, at) => `${"n".repeat(at)}.bin`);
+    const files = names.map((name) => [name, lfs.add(name)] as const);
+    withFiles({ ...Object.fromEntries(files), plain: "text" });
+    const { at } = await checkout();
+    const mark = join(place.path, "looked");
+    expect(place.git(at, "-c", `filter.lfs.clean=touch '${mark}'; cat`, "status", "--porcelain")).toBe("");
+    expect(existsSync(mark)).toBe(false);
+    expect(place.git(at, "fsck", "--no-dangling")).toBe("");
+    writeFileSync(join(at, ".bin"), "changed");
+    expect(status(at)).toBe("M .bin");
   });
 
   it("keeps what was downloaded and verifies it: damaged bytes are fetched again", async () => {
