@@ -34,6 +34,8 @@ export interface LfsServer {
   readonly name: string;
   /** Without a slash at the end. */
   readonly url: string;
+  /** The host that was meant, which the account's `insteadOf` may have replaced in `url`. */
+  readonly host: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Gives the `Authorization` for the server's origin, or null. Asked when the server wants one. */
   login(): Promise<string | null>;
@@ -123,7 +125,8 @@ export async function openLfs(
   const { url: real, authorization } = await rewritten(room, url, signal);
   const login = async () =>
     authorization ?? (asks ? await askLogin(room, mirror, real, remote, signal) : null);
-  return { name, url: real, headers: {}, login, lent: await lentName(room, remote) };
+  const host = URL.parse(url)?.hostname ?? "";
+  return { name, url: real, host, headers: {}, login, lent: await lentName(room, remote) };
 }
 
 async function lentName(room: Room, remote: Remote): Promise<string | null> {
@@ -215,7 +218,8 @@ async function openBySsh(room: Room, { name, url, remote }: LfsAddress, signal?:
       `The ssh host of ${quote(name)} names no Git LFS server (git-lfs-authenticate)`,
       { remedy: "Give the repository's https address, or set lfs.url in .lfsconfig." },
     );
-  return { name, ...answer, login: async () => null, lent: lent.name };
+  const host = new URL(answer.url).hostname;
+  return { name, ...answer, host, login: async () => null, lent: lent.name };
 }
 
 function sshParts(url: string) {

@@ -10,6 +10,7 @@ import { unusable } from "../mirror/mirror.ts";
 import { type Action, actionsIn, messageIn } from "./batch.ts";
 import type { LfsPointer } from "./pointers.ts";
 import { malformed, missing, nameOf, refusal } from "./problems.ts";
+import { isPublicHost } from "./public-host.ts";
 import type { LfsServer } from "./server.ts";
 
 const maxHops = 5;
@@ -26,12 +27,30 @@ interface Request {
 export function openSession(room: Room, server: LfsServer, signal: AbortSignal | undefined) {
   const origin = new URL(server.url).origin;
   let authorization: string | null = null;
+  const checked = new Map<string, Promise<boolean>>();
+
+  /** A server of the internet must not send this one to hosts that only this one can reach. */
+  async function checkHost(url: string): Promise<void> {
+    const { hostname } = new URL(url);
+    if (hostname === new URL(server.url).hostname) return;
+    const allowed =
+      checked.get(hostname) ??
+      isPublicHost(hostname).then(async (isPublic) => isPublic || !(await isPublicHost(server.host)));
+    checked.set(hostname, allowed);
+    if (await allowed) return;
+    throw new Problem(
+      "source_refused",
+      `The Git LFS server of ${quote(server.name)} names an address in a private network: ${quote(withoutQuery(url))}`,
+      { remedy: "Let the server give the files itself, or name one in that network: lfs.url in .lfsconfig." },
+    );
+  }
 
   /** Follows redirects; what opens one origin is not shown to another. */
   async function send(request: Request, stop: AbortSignal): Promise<Response> {
     let { url, headers } = request;
     for (let hop = 0; hop <= maxHops; hop += 1) {
       checkTransport(room, server, url);
+      await checkHost(url);
       const init = request.body === undefined ? {} : { method: "POST", body: request.body };
       const response = await fetch(url, { ...init, headers, redirect: "manual", signal: stop });
       const location = response.headers.get("location");
