@@ -14,7 +14,7 @@ export const rooms = {
   postgres: ["kernel", "store"],
   // The orchestrator names none of the stages: app registers them by job type.
   orchestrator: ["kernel", "domain", ...MIDDLE],
-  services: BELOW_SERVICES,
+  services: [...BELOW_SERVICES, "masking"],
   api: [...BELOW_SERVICES, "services"],
   telemetry: ["kernel", "services"],
   web: [...BELOW_SERVICES, "services"],

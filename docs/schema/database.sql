@@ -272,6 +272,20 @@ END))
   CREATE TRIGGER jobs_keep BEFORE DELETE ON public.jobs FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
   CREATE TRIGGER jobs_no_truncate BEFORE TRUNCATE ON public.jobs FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
 
+table masked_logs
+  execution_id uuid not null
+  received bigint not null
+  stored bigint not null
+  is_masking boolean not null default false
+  key_id text
+  held bytea
+  constraint masked_logs_check CHECK (((key_id IS NULL) = (held IS NULL)))
+  constraint masked_logs_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES execution_reports(execution_id) ON DELETE CASCADE
+  constraint masked_logs_key_id_check CHECK ((key_id ~ '^[0-9a-f]{16}$'::text))
+  constraint masked_logs_pkey PRIMARY KEY (execution_id)
+  constraint masked_logs_received_check CHECK ((received >= 0))
+  constraint masked_logs_stored_check CHECK ((stored >= 0))
+
 table nodes
   id uuid not null
   data_directory text not null

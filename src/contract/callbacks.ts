@@ -48,7 +48,9 @@ export const claimed = z.object({
   command: text.meta({ description: "A script, for `sh -e` unless `shell` says otherwise." }),
   shell: z.array(text).nullable(),
   env: z.record(z.string(), text),
-  secrets: z.record(z.string(), text).meta({ description: "Variables to be masked in the log." }),
+  secrets: z
+    .record(z.string(), text)
+    .meta({ description: "Variables of the step; their values are masked in its log." }),
   timeout_seconds: z.number(),
   grace_seconds: z.number(),
   source: z.object({ commit: nullableText, tree: text }).nullable(),

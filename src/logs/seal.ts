@@ -66,11 +66,12 @@ async function cleanUp(directory: string): Promise<void> {
 
 export async function digest(
   directory: string,
+  rest: Uint8Array = new Uint8Array(0),
 ): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const hash = createHash("sha256");
   const { size } = await extentOf(directory);
   for await (const chunk of chunks(directory, size)) hash.update(chunk);
-  return { bytes: size, sha256: hash.digest("hex") };
+  return { bytes: size + rest.length, sha256: hash.update(rest).digest("hex") };
 }
 
 /** The first `size` bytes. Each chunk is overwritten by the next. */

@@ -66,7 +66,7 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
       return sealed;
     },
 
-    digest: (executionId) => failing(executionId, digest(directoryOf(executionId))),
+    digest: (executionId, rest) => failing(executionId, digest(directoryOf(executionId), rest)),
 
     async *follow(executionId, request) {
       try {

@@ -81,8 +81,11 @@ export interface LogStore {
   tail(executionId: ExecutionId, lines: number, maxBytes: number): Promise<Uint8Array>;
   /** Merges the segments into one read-only file. Idempotent and safe to interrupt anywhere; nothing is added later. */
   seal(executionId: ExecutionId): Promise<{ readonly bytes: number }>;
-  /** Length and lower-case hex SHA-256 of the bytes kept, to compare with a final report. */
-  digest(executionId: ExecutionId): Promise<{ readonly bytes: number; readonly sha256: string }>;
+  /** Length and lower-case hex SHA-256 of the bytes kept and of `rest`, to compare with a final report. */
+  digest(
+    executionId: ExecutionId,
+    rest?: Uint8Array,
+  ): Promise<{ readonly bytes: number; readonly sha256: string }>;
   /**
    * Bytes from an offset as they come. One watch per log serves all its followers; each has at most one chunk in hand,
    * and one that does not read holds up nobody.

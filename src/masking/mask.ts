@@ -7,7 +7,23 @@ export interface Mask {
   push(chunk: Uint8Array): Buffer;
   /** The rest: nothing more comes. */
   end(): Buffer;
+  /** What another mask of the same log begins with, to go on where this one is. */
+  state(): MaskState;
 }
+
+export interface MaskState {
+  /** Bytes that came and may be the beginning of a secret. */
+  readonly held: Buffer;
+  /** The bytes before these were masked: what is masked next belongs to it. */
+  readonly isMasking: boolean;
+}
+
+/** The tables of a mask, which take long to make: any number of logs may share them. */
+export interface CompiledMask {
+  begin(state?: MaskState): Mask;
+}
+
+export const createMask = (patterns: MaskPatterns): Mask => compileMask(patterns).begin();
 
 const replacement = Buffer.from("***");
 const nothing = Buffer.alloc(0);
@@ -16,7 +32,14 @@ const nothing = Buffer.alloc(0);
 const beginsWhole = 1;
 const holdsPiece = 2;
 
-export function createMask(patterns: MaskPatterns): Mask {
+export function compileMask(patterns: MaskPatterns): CompiledMask {
+  const tables = tablesOf(patterns);
+  return { begin: (state = { held: nothing, isMasking: false }) => beginMask(tables, state) };
+}
+
+type Tables = ReturnType<typeof tablesOf>;
+
+function tablesOf(patterns: MaskPatterns) {
   const wholes = new Map<number, Buffer[]>();
   /** The first one to three bytes of each whole. */
   const beginnings = new Set<number>();
@@ -34,9 +57,11 @@ export function createMask(patterns: MaskPatterns): Mask {
   const slotOf = (key: number): number => Math.imul(key, 0x9e3779b1) >>> shift;
   for (const key of wholes.keys()) table[slotOf(key)] = beginsWhole;
   for (const key of pieces.keys) table[slotOf(key)] = (table[slotOf(key)] ?? 0) | holdsPiece;
-  let held: Buffer = nothing;
-  /** The bytes before `held` were masked: what is masked next belongs to it. */
-  let isMasking = false;
+  return { wholes, beginnings, pieces, table, slotOf };
+}
+
+function beginMask({ wholes, beginnings, pieces, table, slotOf }: Tables, state: MaskState): Mask {
+  let { held, isMasking } = state;
 
   /** The longest whole that begins here. */
   function wholeAt(text: Buffer, at: number, key: number): Match | null {
@@ -131,6 +156,7 @@ export function createMask(patterns: MaskPatterns): Mask {
       return scan(held.length === 0 ? bytes : Buffer.concat([held, bytes]), false);
     },
     end: () => scan(held, true),
+    state: () => ({ held, isMasking }),
   };
 }
 

@@ -24,6 +24,7 @@ import { abandonedRuns, takeOver } from "./maintenance/recovery.ts";
 import { deploymentOperations } from "./runs/deployments.ts";
 import { presentRun } from "./runs/present.ts";
 import { runOperations } from "./runs/runs.ts";
+import { createCompiledMasks } from "./secrets/compiled-masks.ts";
 import { secretOperations } from "./secrets/secrets.ts";
 
 /** For metrics: what there is to do, and what this process has recorded. */
@@ -56,12 +57,13 @@ export function createOperations(
     async (entries) => (await deps.database()).store.audit.record(entries),
     deps.log,
   );
+  const callbackDeps = { ...deps, masks: createCompiledMasks() };
   return {
     as: (caller) => clientOf(deps, caller, createGuard(caller, audit)),
     authenticate: (token, requestId) => deps.authenticator.authenticate(token, requestId),
     async executor(token, requestId) {
       const name = deps.executionTokens.read(token);
-      if (name !== null) return callbackClient(deps, name);
+      if (name !== null) return callbackClient(callbackDeps, name);
       await deps.authenticator.authenticate(token, requestId);
       throw new Problem("forbidden", "a callback takes the token of its execution alone");
     },

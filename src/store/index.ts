@@ -22,6 +22,7 @@ export type { ArtifactRows } from "./executions/artifacts.ts";
 export type { DeploymentStore } from "./executions/deployments.ts";
 export type { ExecutionStore, ExecutionUnderWay, ExecutionWork, LogState } from "./executions/executions.ts";
 export type { JobStore } from "./executions/jobs.ts";
+export type { MaskedLogRow, MaskedLogState } from "./executions/masked-logs.ts";
 export type { NewNode, NodeStore } from "./executions/nodes.ts";
 export type * from "./executions/reports.ts";
 export type { StepStore } from "./executions/steps.ts";

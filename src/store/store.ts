@@ -13,6 +13,7 @@ import { type ArtifactRows, createArtifactRows } from "./executions/artifacts.ts
 import { createDeploymentStore, type DeploymentStore } from "./executions/deployments.ts";
 import { createExecutionStore, type ExecutionStore } from "./executions/executions.ts";
 import { createJobStore, type JobStore } from "./executions/jobs.ts";
+import { createMaskedLogStore, type MaskedLogStore } from "./executions/masked-logs.ts";
 import { createNodeStore, type NodeStore } from "./executions/nodes.ts";
 import { createReportStore, type ReportStore } from "./executions/reports.ts";
 import { createStepStore, type StepStore } from "./executions/steps.ts";
@@ -39,6 +40,7 @@ export interface Store {
   readonly secrets: SecretStore;
   readonly registryLogins: RegistryLoginStore;
   readonly reports: ReportStore;
+  readonly maskedLogs: MaskedLogStore;
   readonly discards: DiscardStore;
   statistics(): Promise<Statistics>;
   connections: Database["connections"];
@@ -63,6 +65,7 @@ export function createStore(database: Database): Store {
     secrets: createSecretStore(database),
     registryLogins: createRegistryLoginStore(database),
     reports: createReportStore(database),
+    maskedLogs: createMaskedLogStore(database),
     discards: createDiscardStore(database),
     statistics: () => readStatistics(database),
     connections: () => database.connections(),

@@ -24,7 +24,7 @@ function outcomeOf(it: Report, uploads: readonly Upload[], logBytes: number): Ou
     message,
     workspaceWhole: it.begun_at === null,
     logBytes,
-    logDropped: Math.max(0, (said?.log_bytes ?? 0) - logBytes),
+    logDropped: Math.max(0, (said?.log_bytes ?? 0) - (it.log_received ?? logBytes)),
     killRung: null,
   };
 }

@@ -22,6 +22,8 @@ export interface Report {
   readonly reported_at: Date | null;
   readonly closed_reason: CloseReason | null;
   readonly closed_at: Date | null;
+  /** Bytes of its log that have come, where the server masks it and so keeps fewer; else null. */
+  readonly log_received: number | null;
   /** Milliseconds by the database's clock. */
   readonly age_ms: number;
   readonly silent_ms: number;

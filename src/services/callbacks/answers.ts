@@ -6,6 +6,7 @@ import { type ExecutionId, type Logger, Problem } from "../../kernel/index.ts";
 import type { LogStore } from "../../logs/index.ts";
 import type { ReportRow } from "../../store/index.ts";
 import type { OpenDatabase } from "../deps.ts";
+import type { CompiledMasks } from "../secrets/compiled-masks.ts";
 import type { SecretKeys } from "../secrets/keys.ts";
 
 export interface CallbackDeps {
@@ -15,6 +16,7 @@ export interface CallbackDeps {
   readonly artifactMaxBytes: number;
   readonly source: { archive(spec: SourceSpec, signal?: AbortSignal): AsyncIterable<Uint8Array> };
   readonly secretKeys: SecretKeys;
+  readonly masks: CompiledMasks;
   /** Hears, in this process, of every execution that a callback has changed. */
   readonly hints: { tell(id: ExecutionId): void };
   readonly log: Logger;

@@ -3,19 +3,20 @@
  * and the orchestrator is told; a word that comes again gets the first answer.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { FinalReport } from "../../domain/index.ts";
 import { type ArtifactId, newId, Problem } from "../../kernel/index.ts";
 import type { ReportRow } from "../../store/index.ts";
 import type { ExecutionName } from "../auth/execution-token.ts";
 import { openSecrets } from "../secrets/secrets.ts";
 import { type CallbackDeps, claimedExecution, refusalOf, stopOrder } from "./answers.ts";
 import type { CallbackClient } from "./client.ts";
+import { createCallbackLog } from "./log.ts";
 
 /** For so long after the end, what was lost on the way is still taken. */
 export const lateMs = 86_400_000;
 
 export function callbackClient(deps: CallbackDeps, name: ExecutionName): CallbackClient {
   const { executionId: id, attempt } = name;
+  const log = createCallbackLog(deps);
 
   async function current(): Promise<ReportRow> {
     const { store } = await deps.database();
@@ -65,21 +66,6 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
     });
     if (row !== null) await tell(row);
     throw new Problem("conflict", `execution ${id} cannot start: ${problem.message}`);
-  }
-
-  /** The log is whole when it is as long as was said, or as long as is kept, and its digest is the one that was said. */
-  async function settleLog(row: ReportRow, report: FinalReport): Promise<boolean> {
-    if (row.sealed_at !== null) return true;
-    const kept = await deps.logs.digest(id);
-    const whole =
-      (report.log_bytes === null || report.log_bytes === kept.bytes) &&
-      (report.log_sha256 === null || report.log_sha256 === kept.sha256);
-    const capped = (report.log_bytes ?? 0) > kept.bytes && kept.bytes >= deps.logCapBytes;
-    if (!whole && !capped) return false;
-    const { store } = await deps.database();
-    await deps.logs.seal(id);
-    await store.reports.seal(id, true);
-    return true;
   }
 
   return {
@@ -133,15 +119,15 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
           { remedy: "The first final state stands; this report is kept as evidence." },
         );
       }
-      const acknowledged = await settleLog(now, report);
+      const acknowledged = await log.settle(now, report);
       if (row !== null) await tell(row);
-      return { acknowledged, log_offset: await deps.logs.size(id) };
+      return { acknowledged, log_offset: await log.received(now) };
     },
     async appendLog(by, offset, bytes) {
       const row = await claimed(by);
-      const { kind, size } = await deps.logs.append(id, offset, bytes);
-      if (row.report !== null && row.sealed_at === null) await settleLog(row, row.report);
-      return { offset: size, full: kind === "full" };
+      const answer = await log.append(row, offset, bytes);
+      if (row.report !== null && row.sealed_at === null) await log.settle(row, row.report);
+      return answer;
     },
     async upload(by, { name: output, sha256, size, form, path, mode, files }, source, signal) {
       const row = await claimed(by);

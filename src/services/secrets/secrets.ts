@@ -67,15 +67,16 @@ export async function openSecrets(
   keys: SecretKeys,
   { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
 ): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly masked: readonly string[] }> {
-  const all = [...new Set([...names, ...(job.runSecrets ?? [])])];
-  const values = await openValues(keys, () => store.secrets.ofRun(job.runId, all));
+  const values = await openValues(keys, () =>
+    store.secrets.ofRun(job.runId, secretNames({ job, secrets: names })),
+  );
   const present = new Map(
     values.flatMap(({ sealed, value }) => (sealed.retired === null ? [[sealed.name, value]] : [])),
   );
   const absent = names.find((name) => !present.has(name));
   if (absent === undefined) {
     const variables = Object.fromEntries(names.map((name) => [name, present.get(name) ?? ""]));
-    return { variables, masked: [...new Set(values.map(({ value }) => value))] };
+    return { variables, masked: distinct(values) };
   }
   throw new Problem("executor_failed", `the project has no secret ${absent}`, {
     remedy: setCommand(absent, (await store.runs.get(job.runId))?.project),
@@ -87,6 +88,24 @@ export function setCommand(name: string, project: string | undefined): string {
   const option = project === undefined ? "" : ` --project ${shellWord(project)}`;
   return `Set it: shipinator secret set ${name}${option}`;
 }
+
+/** All values that steps of its run can have been given. @throws Problem environment: one cannot be opened */
+export async function maskedValues(
+  store: Pick<Store, "secrets">,
+  keys: SecretKeys,
+  spec: Pick<ExecutionSpec, "job" | "secrets">,
+): Promise<readonly string[]> {
+  return distinct(await openValues(keys, () => store.secrets.ofRun(spec.job.runId, secretNames(spec))));
+}
+
+/** Names of the secrets of the step and of its run. */
+export const secretNames = ({ job, secrets }: Pick<ExecutionSpec, "job" | "secrets">): readonly string[] => [
+  ...new Set([...secrets, ...(job.runSecrets ?? [])]),
+];
+
+const distinct = (values: readonly { readonly value: string }[]): readonly string[] => [
+  ...new Set(values.map(({ value }) => value)),
+];
 
 /** By name. @throws Problem environment: one of them cannot be opened */
 export async function openSealed(

@@ -21,7 +21,7 @@ export interface SealedSecret {
 
 /** A sealed value. `retired` is the id of a value that was replaced or removed; null: the secret's present value. */
 export interface SealedValue extends SealedSecret {
-  readonly retired: string | null;
+  readonly retired: number | null;
 }
 
 export interface NewSecret {
@@ -165,7 +165,8 @@ export function createSecretStore(database: Database): SecretStore {
           },
           keysInUse: async () =>
             (
-              await transaction.query<{ key_id: string }>(`select distinct s.key_id from (${allValues}) s`)
+              await transaction.query<{ key_id: string }>(`select s.key_id from (${allValues}) s
+                 union select m.key_id from masked_logs m where m.key_id is not null`)
             ).map((row) => row.key_id),
         });
       }),

@@ -38,6 +38,8 @@ export interface ReportRow {
   readonly sealed_at: Date | null;
   /** Null while bytes of its log may still come. */
   readonly log_complete: boolean | null;
+  /** Bytes of its log that have come, where the log is masked and so has fewer; else null. */
+  readonly log_received: number | null;
   /** Milliseconds since it was submitted, last heard of, and since its end. */
   readonly age_ms: number;
   readonly silent_ms: number;
@@ -93,6 +95,7 @@ export interface ReportStore {
 const columns = `row.execution_id, row.attempt, row.run_id, row.spec, row.submitted_at, row.launched_at,
   row.claimed_by, row.claimed_at, row.begun_at, row.heard_at, row.stop_cause, row.stop_grace_seconds, row.final_status,
   row.report, row.reported_at, row.closed_reason, row.closed_at, row.sealed_at, row.log_complete,
+  (select m.received from masked_logs m where m.execution_id = row.execution_id) as log_received,
   (select r.owner_node from pipeline_runs r where r.id = row.run_id) as owner_node,
   extract(epoch from now() - row.submitted_at)::float8 * 1000 as age_ms,
   extract(epoch from now() - coalesce(row.heard_at, row.submitted_at))::float8 * 1000 as silent_ms,

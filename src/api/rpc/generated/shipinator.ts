@@ -2040,7 +2040,7 @@ export type ClaimExecutionResponse = Message<"shipinator.v1.ClaimExecutionRespon
   env: { [key: string]: string };
 
   /**
-   * Variables to be masked in the log.
+   * Variables of the step; their values are masked in its log.
    *
    * @generated from field: map<string, string> secrets = 10;
    */

@@ -1,0 +1,58 @@
+/** How far the masking of logs has come that executors elsewhere send. Each change is one compare-and-set on one row. */
+import type { ExecutionId, ProjectId } from "../../kernel/index.ts";
+import type { Database } from "../db/database.ts";
+
+export interface MaskedLogState {
+  /** Bytes of the executor's log that have come. */
+  readonly received: number;
+  /** Bytes of the kept log that were made of them. */
+  readonly stored: number;
+  /** The last bytes kept are a mask. */
+  readonly is_masking: boolean;
+  /** Bytes that have come and may be the beginning of a secret, sealed with this key; null: none. */
+  readonly key_id: string | null;
+  readonly held: Uint8Array | null;
+}
+
+export interface MaskedLogRow extends MaskedLogState {
+  readonly execution_id: ExecutionId;
+  readonly project_id: ProjectId;
+}
+
+export interface MaskedLogStore {
+  get(id: ExecutionId): Promise<MaskedLogRow | null>;
+  /** Begins one of which so many bytes are kept, unless it has begun. */
+  begin(id: ExecutionId, kept: number): Promise<void>;
+  /** False: it is not at `before` any more. */
+  advance(before: MaskedLogRow, next: MaskedLogState): Promise<boolean>;
+}
+
+export function createMaskedLogStore(database: Database): MaskedLogStore {
+  return {
+    async get(id) {
+      const [row] = await database.query<MaskedLogRow>(
+        `select m.execution_id, r.project_id, m.received, m.stored, m.is_masking, m.key_id, m.held
+         from masked_logs m
+         join execution_reports e on e.execution_id = m.execution_id
+         join pipeline_runs r on r.id = e.run_id
+         where m.execution_id = $1::uuid`,
+        [id],
+      );
+      return row ?? null;
+    },
+    async begin(id, kept) {
+      await database.execute(
+        `insert into masked_logs (execution_id, received, stored) values ($1::uuid, $2::bigint, $2::bigint)
+         on conflict (execution_id) do nothing`,
+        [id, kept],
+      );
+    },
+    advance: async ({ execution_id, received, held }, next) =>
+      (await database.execute(
+        `update masked_logs m
+         set received = $4::bigint, stored = $5::bigint, is_masking = $6::boolean, key_id = $7::text, held = $8::bytea
+         where m.execution_id = $1::uuid and m.received = $2::bigint and m.held is not distinct from $3::bytea`,
+        [execution_id, received, held, next.received, next.stored, next.is_masking, next.key_id, next.held],
+      )) === 1,
+  };
+}
