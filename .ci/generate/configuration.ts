@@ -10,11 +10,11 @@ const rows = settings.map(
 
 process.stdout.write(`# Configuration
 
-Generated from \`src/config/server/settings.ts\` by \`npm run generate\`. This is the configuration of Shipinator itself; what
-a repository does is in its [pipeline file](pipeline-file.md).
+Generated from \`src/config/server/settings.ts\` by \`npm run generate\`. This is the configuration of Shipinator itself. A
+repository configures its stages in its [pipeline file](pipeline-file.md).
 
-Nothing needs to be configured. A setting comes from a variable, else from the file, else it has its default. The file
-is the one that \`--config FILE\` names, else the one that \`SHIPINATOR_CONFIG\` names; there is no default place for it.
+Every setting is optional. A variable overrides the file, and the file overrides the default. Name the file with
+\`--config FILE\` or \`SHIPINATOR_CONFIG\`; it has no default path.
 \`validate\`, \`init\` and \`version\` read no configuration.
 
 | key | variable | default | meaning |
@@ -23,7 +23,7 @@ ${rows.join("\n")}
 
 ## The file
 
-YAML, a dot in the key being a level:
+The file is YAML. A dot in a key separates levels:
 
 \`\`\`yaml
 data_dir: /srv/shipinator
@@ -40,16 +40,17 @@ registry:
 ## Values
 
 - A size is \`64MiB\`, \`1.5GiB\`, \`500MB\` or a number of bytes. A duration is \`90s\`, \`10m\`, \`1h30m\` or a number of seconds.
-- A list is a YAML list in the file and has commas in the variable.
+- A list is a YAML list in the file, and separated by commas in the variable.
 - A relative path in the file is relative to the file's directory, in a variable to the working directory. \`~\` is not
   expanded.
-- An empty variable counts as not set. Variable and file are both checked, also where the variable wins.
-- An unknown key, an unknown \`SHIPINATOR_*\` variable or a bad value is an error (exit 2) that names \`file:line:column\` or
-  the variable, all of them at once. \`db.*\` without \`db.host\` is one too. A password is never shown.
-- Exempt from that are the variables that steps are given (\`SHIPINATOR_COMMIT\` and so on) and those that Kubernetes sets
-  for a Service, so that Shipinator can run inside a step or a pod.
+- An empty variable counts as not set. Both the variable and the file are checked, even if the variable wins.
+- An unknown key, an unknown \`SHIPINATOR_*\` variable and an invalid value are errors (exit 2). All of them are reported
+  together, each with \`file:line:column\` or the variable. \`db.*\` without \`db.host\` is an error too. Passwords are never
+  shown.
+- Variables that Shipinator sets for steps (\`SHIPINATOR_COMMIT\` and so on) and those that Kubernetes sets for a Service
+  are allowed, so that Shipinator can run inside a step or a pod.
 
-## Not carried out yet
+## Not supported yet
 
-\`executor\` takes \`local\` and \`remote\` ([steps elsewhere](callbacks.md)), not \`kubernetes\` yet.
+\`executor\` accepts \`local\` and \`remote\` ([remote executors](callbacks.md)), not \`kubernetes\` yet.
 `);

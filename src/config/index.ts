@@ -1,7 +1,7 @@
 export type { ParsedPipeline, ParseOptions } from "./pipeline/file.ts";
-export { misspelledName, parsePipeline } from "./pipeline/parse.ts";
+export { misspelledFileName, parsePipeline } from "./pipeline/parse.ts";
 export type { RepositoryFiles } from "./proposal/proposal.ts";
-export { filesThatMatter, type ProposedFile, proposePipelineFile } from "./proposal/propose.ts";
+export { type ProposedFile, proposePipelineFile, relevantFiles } from "./proposal/propose.ts";
 export {
   type DatabaseConfig,
   loadServerConfig,

@@ -1,6 +1,6 @@
 /** `shipinator init [DIR]`: looks at a repository and writes a starting pipeline file, never over one that is there. */
 import { join } from "node:path";
-import { filesThatMatter, misspelledName, proposePipelineFile } from "../../config/index.ts";
+import { misspelledFileName, proposePipelineFile, relevantFiles } from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
@@ -37,7 +37,7 @@ export async function initCommand(context: CommandContext, args: InitArguments):
     throw new Problem("conflict", `${path} exists already and is left as it is`, {
       remedy: `Check it with: shipinator validate${where}. Or replace it with: shipinator init${where} --force`,
     });
-  if ((await files.kind(join(directory, misspelledName))) !== "absent") throw misspelledFile(directory);
+  if ((await files.kind(join(directory, misspelledFileName))) !== "absent") throw misspelledFile(directory);
   const { text, reason } = proposePipelineFile(await look(files, directory));
   const file = await files.create({ path, overwrite: args.existing, mode: 0o644 });
   try {
@@ -72,7 +72,7 @@ async function look(files: Files, root: string): Promise<ReadonlyMap<string, str
         // What may not be looked at is not what a proposal is made of.
         const kind = await files.kind(join(root, path)).catch(() => null);
         if (kind === "file")
-          found.set(path, filesThatMatter.includes(name) ? await contentOf(files, join(root, path)) : null);
+          found.set(path, relevantFiles.includes(name) ? await contentOf(files, join(root, path)) : null);
         else if (kind === "directory" && !name.startsWith(".") && !foreign.has(name)) below.push(path);
       }
     level = below;

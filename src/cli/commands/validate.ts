@@ -1,7 +1,7 @@
 /** `shipinator validate [FILE|DIR|-]`: all problems of a pipeline file at once. Exit 0 or 2. */
 import { join } from "node:path";
 import {
-  misspelledName,
+  misspelledFileName,
   type PipelineProblem,
   parsePipeline,
   renderPipelineProblems,
@@ -57,7 +57,7 @@ async function load({ deps }: CommandContext, target: string): Promise<{ bytes: 
   const kind = await deps.files.kind(target);
   const name = kind === "directory" ? join(target, PIPELINE_FILE) : target;
   if (kind === "directory" && (await deps.files.kind(name)) === "absent") {
-    const misspelled = await deps.files.kind(join(target, misspelledName));
+    const misspelled = await deps.files.kind(join(target, misspelledFileName));
     throw misspelled === "absent" ? noPipelineFile(target) : misspelledFile(target);
   }
   return { bytes: await deps.files.read(name, READ_LIMIT), name };

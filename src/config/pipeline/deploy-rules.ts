@@ -1,4 +1,4 @@
-/** Rules over the deploy: what it brings where, and that somebody builds it. */
+/** Rules for the deploy: its artifact, target and names. */
 import { outputTypes } from "../../domain/index.ts";
 import { quoted } from "../yaml/faults.ts";
 import { nearest } from "../yaml/nearest.ts";
@@ -9,7 +9,7 @@ import { oneOf } from "./shape.ts";
 import { checkCommon } from "./step-rules.ts";
 
 const namespacePattern = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** Helm allows 53 characters, so that what it derives from the name stays within Kubernetes' 63. */
+/** Helm allows 53 characters, so that names derived from it stay within the 63 characters of Kubernetes. */
 const releasePattern = /^(?=.{1,53}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 
 export function checkDeploy(context: RuleContext, outputs: readonly DeclaredOutput[]): void {
@@ -21,14 +21,14 @@ export function checkDeploy(context: RuleContext, outputs: readonly DeclaredOutp
   checkName(context, deploy, "release", releasePattern, 53);
   const hasRun = deploy.entries.has("run");
   if (!hasRun && deploy.entries.has("shell"))
-    context.faults.add(keySpanAt(deploy, ["shell"]), "`shell` has no meaning in a deploy without `run`");
+    context.faults.add(keySpanAt(deploy, ["shell"]), "`shell` has no effect in a deploy without `run`.");
   if (!deploy.entries.has("artifact")) {
     if (!hasRun)
       context.faults.add(
         keySpanAt(context.root, ["deploy"]),
-        "the deploy has neither an artifact nor a script, so there is nothing to do",
+        "The deploy has neither an artifact nor a script.",
         {
-          remedy: "Name an `artifact` that the build makes, or write a script under `run`.",
+          remedy: "Name an `artifact` of the build, or write a script under `run`.",
         },
       );
     return;
@@ -49,27 +49,23 @@ function checkArtifact(
   switch (found.kind) {
     case "found":
       if (!hasRun && (found.output.type === "binary" || found.output.type === "oci_image"))
-        context.faults.add(
-          node,
-          `how to deploy a thing of type ${found.output.type} is not known, and the deploy has no script`,
-          {
-            remedy: "Write a script under `run`; it finds the artifact at $SHIPINATOR_ARTIFACTS_DIR/<name>.",
-          },
-        );
+        context.faults.add(node, `An artifact of type ${found.output.type} needs a deploy script.`, {
+          remedy: "Write a script under `run`. The artifact is at $SHIPINATOR_ARTIFACTS_DIR/<name>.",
+        });
       return;
     case "test":
       context.faults.add(
         node,
-        `${quoted(wanted)} is kept by a test, and only what the build makes can be deployed`,
+        `${quoted(wanted)} is an artifact of a test, and only outputs of the build can be deployed.`,
         {
-          remedy: `Name an output of the build, or make ${quoted(wanted)} there.`,
+          remedy: `Name an output of the build, or move ${quoted(wanted)} to the build.`,
         },
       );
       return;
     case "ambiguous":
       context.faults.add(
         node,
-        `${quoted(wanted)} is the type of ${found.outputs.length} outputs: ${found.outputs.map((output) => `${output.name ?? "one without a name"} (line ${lineOf(context, output.at)})`).join(", ")}`,
+        `${quoted(wanted)} is the type of ${found.outputs.length} outputs: ${found.outputs.map((output) => `${output.name ?? "an unnamed output"} (line ${lineOf(context, output.at)})`).join(", ")}.`,
         { remedy: "Name one of them." },
       );
       return;
@@ -88,8 +84,8 @@ function reportAbsent(
   const built = outputs.filter((output) => output.stage === "build").flatMap(({ name }) => name ?? []);
   const isType = outputTypes.some((type) => type === wanted);
   const fact = isType
-    ? `no output has the type ${wanted}`
-    : `the deploy names the artifact ${quoted(wanted)}, and no step of the build makes it`;
+    ? `No output has the type ${wanted}.`
+    : `The deploy names the artifact ${quoted(wanted)}, and no build step makes it.`;
   context.faults.add(node, fact, {
     suggestion: isType ? null : nearest(wanted, [...built, ...outputTypes]),
     remedy:
@@ -102,7 +98,7 @@ export type FoundArtifact =
   | { readonly kind: "ambiguous"; readonly outputs: readonly DeclaredOutput[] }
   | { readonly kind: "absent" };
 
-/** By name; else by a type that exactly one output of the build has. */
+/** Finds an output by its name, or by a type that exactly one output has. */
 export function findArtifact(wanted: string, outputs: readonly DeclaredOutput[]): FoundArtifact {
   const named = outputs.find((output) => output.name === wanted);
   if (named !== undefined) return { kind: named.stage === "build" ? "found" : "test", output: named };
@@ -117,9 +113,9 @@ function checkTarget(context: RuleContext, deploy: YamlNode): void {
   const node = nodeAt(deploy, ["target"]);
   const target = textAt(node);
   if (node === undefined || target === undefined || context.targets.includes(target)) return;
-  context.faults.add(node, `the deploy target ${quoted(target)} is not known`, {
+  context.faults.add(node, `The deploy target ${quoted(target)} is unknown.`, {
     suggestion: nearest(target, context.targets),
-    remedy: `Known here: ${oneOf(context.targets)}. Others are named in the server's configuration.`,
+    remedy: `Known targets: ${oneOf(context.targets)}.`,
   });
 }
 
@@ -131,6 +127,6 @@ function checkName(context: RuleContext, deploy: YamlNode, key: string, pattern:
   if (filled === null || pattern.test(filled)) return;
   context.faults.add(
     node,
-    `deploy.${key} must be at most ${max} lower-case letters, digits and "-", a letter or digit at both ends, not ${quoted(value)}`,
+    `deploy.${key} must be at most ${max} lower-case letters, digits and "-", a letter or digit at both ends, not ${quoted(value)}.`,
   );
 }

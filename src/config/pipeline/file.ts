@@ -1,4 +1,4 @@
-/** `.shipinator.yaml`: from bytes to the stored form, or all of its problems at once. */
+/** Parses `.shipinator.yaml` to its stored form, or to all of its problems. */
 import { createHash } from "node:crypto";
 import type { PipelineConfig } from "../../domain/index.ts";
 import type { Fault } from "../yaml/faults.ts";
@@ -14,7 +14,7 @@ import { checkShape } from "./shape.ts";
 import { checkSteps, referencesIn } from "./step-rules.ts";
 
 export interface ParseOptions {
-  /** Deploy targets that may be named beside `local`. */
+  /** Deploy targets besides `local`. */
   readonly knownTargets?: readonly string[];
 }
 
@@ -24,32 +24,32 @@ export type ParsedPipeline =
       readonly config: PipelineConfig;
       /** Lower-case hex SHA-256 of the config as JSON with sorted keys. */
       readonly digest: string;
-      /** What a person should know though nothing is wrong, a sentence each. */
+      /** Notes about a valid file, one sentence each. */
       readonly notes: readonly string[];
     }
   | {
       readonly ok: false;
-      /** The first hundred, in the order of the text. */
+      /** The first hundred problems, in the order of the text. */
       readonly problems: readonly PipelineProblem[];
-      /** How many follow them. */
+      /** Number of further problems. */
       readonly more: number;
     };
 
-/** A file can have a problem per letter; what a person reads, and what is kept of a run, is bounded. */
+/** Limit for the output and for the stored run, because a file can have a problem per letter. */
 const maxProblems = 100;
 
 const stages = ["build", "test", "deploy"] as const;
 
-/** Never throws for what the file says. Where the file is no YAML, only that is told. */
+/** Parses a file. Never throws because of its content. When the file is not YAML, only syntax errors are reported. */
 export function parsePipelineFile(
   input: string | Uint8Array,
   fileName: string,
   options: ParseOptions = {},
 ): ParsedPipeline {
   const { text, fault } = decodeSource(input);
-  if (fault !== null) return broken(fileName, text, [fault]);
+  if (fault !== null) return rejected(fileName, text, [fault]);
   const { root, faults } = readYaml(text);
-  if (root === null) return broken(fileName, text, faults.list());
+  if (root === null) return rejected(fileName, text, faults.list());
   const shape = checkShape(root, faults);
   const context: RuleContext = {
     root,
@@ -62,13 +62,13 @@ export function parsePipelineFile(
   checkSteps(context);
   checkDeploy(context, outputs);
   if (root.kind === "map" && !stages.some((stage) => root.entries.has(stage)))
-    faults.add(root, "the file has none of build, test and deploy, so there is nothing to run");
-  if (shape === null || faults.any) return broken(fileName, text, faults.list());
+    faults.add(root, "The file has none of build, test and deploy, so there is nothing to run.");
+  if (shape === null || !faults.isEmpty) return rejected(fileName, text, faults.list());
   const config = normalize(shape, root, outputs);
   return { ok: true, config, digest: pipelineDigest(config), notes: notesOf(config) };
 }
 
-function broken(fileName: string, text: string, faults: readonly Fault[]): ParsedPipeline {
+function rejected(fileName: string, text: string, faults: readonly Fault[]): ParsedPipeline {
   const problems = locate(fileName, text, faults.slice(0, maxProblems));
   return { ok: false, problems, more: faults.length - problems.length };
 }
@@ -83,23 +83,23 @@ function notesOf(config: PipelineConfig): readonly string[] {
       )
       .map((step) => `Step ${step.name} is alone in its parallel group, so it runs by itself.`);
   });
-  return [...alone, ...unexpanded(config), ...foreignExpressions(config)];
+  return [...alone, ...unexpandedVariables(config), ...foreignExpressions(config)];
 }
 
-/** Values that look as if a shell read them. They may be meant so: a program can expand them itself. */
-function unexpanded({ build, test, deploy }: PipelineConfig): readonly string[] {
+/** Notes about values with shell variables, which are allowed because a program can expand them itself. */
+function unexpandedVariables({ build, test, deploy }: PipelineConfig): readonly string[] {
   const holders = [...(build?.steps ?? []), ...(test?.steps ?? []), ...(deploy === null ? [] : [deploy])];
   const found = holders.flatMap(({ env }) =>
     Object.entries(env).flatMap(([name, value]) => {
       const reference = referencesIn(value).find((other) => /^[A-Z_][A-Z0-9_]+$/.test(other));
       if (reference === undefined) return [];
-      return `The variable ${name} holds the characters $${reference}: no variables are expanded in env. Set it in run where it should be expanded.`;
+      return `The variable ${name} contains the characters $${reference}, because variables are not expanded in env. Set it in run to expand it.`;
     }),
   );
   return [...new Set(found)];
 }
 
-/** `${{ secrets.NAME }}`, as another CI system fills it in before a shell sees it. */
+/** Notes about `${{ secrets.NAME }}`, which other CI systems expand before the shell runs. */
 function foreignExpressions({ build, test, deploy }: PipelineConfig): readonly string[] {
   const steps = [...(build?.steps ?? []), ...(test?.steps ?? [])];
   const scripts = steps.map(({ name, run }) => ({ title: `step ${name}`, run }));
@@ -109,22 +109,22 @@ function foreignExpressions({ build, test, deploy }: PipelineConfig): readonly s
     if (expression === undefined) return [];
     const instead =
       secret === undefined
-        ? "The script reads variables such as $SHIPINATOR_COMMIT."
+        ? "Use variables such as $SHIPINATOR_COMMIT."
         : `Write \`secrets: [${secret}]\` in the step, and $${secret} in the script.`;
-    return `The script of ${title} holds ${expression}, which nothing fills in. ${instead}`;
+    return `The script of ${title} contains ${expression}, which is not expanded. ${instead}`;
   });
 }
 
-/** Lower-case hex SHA-256 of the config as JSON with sorted keys: equal for files that mean the same. */
+/** Lower-case hex SHA-256 of the config as JSON with sorted keys, equal for files with the same meaning. */
 export function pipelineDigest(config: PipelineConfig): string {
   return createHash("sha256")
-    .update(JSON.stringify(sorted(config)))
+    .update(JSON.stringify(sortKeys(config)))
     .digest("hex");
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
-  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sortKeys(inner)]));
 }

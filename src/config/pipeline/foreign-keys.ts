@@ -1,10 +1,10 @@
-/** Keys that people write because another CI system has them, or in another place, and what to write here instead. */
+/** Advice for keys of other CI systems and for keys in the wrong place. */
 
-export interface KeyHint {
-  /** Follows `unknown key "x" in …: `. */
+export interface KeyAdvice {
+  /** Text after `Unknown key "x" in …: `, without a full stop. */
   readonly fact: string;
   readonly remedy: string;
-  /** The key that was probably meant: that it is missing need not be said as well. */
+  /** The intended key, which is then not reported as missing. */
   readonly meant?: string;
 }
 
@@ -12,20 +12,20 @@ export interface KeyHint {
  * @param context keys from the top to the mapping, joined by dots, without indexes: `build.steps`
  * @param known the keys of that mapping
  */
-export function keyHint(context: string, key: string, known: readonly string[]): KeyHint | undefined {
-  const places: readonly Readonly<Record<string, KeyHint>>[] =
+export function adviceFor(context: string, key: string, known: readonly string[]): KeyAdvice | undefined {
+  const places: readonly Readonly<Record<string, KeyAdvice>>[] =
     context === "" ? [atTop, everywhere] : [inContext[context] ?? {}, everywhere];
-  const place = places.find((hints) => Object.hasOwn(hints, key));
-  const hint = place?.[key];
-  if (hint?.meant === undefined || known.includes(hint.meant)) return hint;
-  const { meant: _, ...rest } = hint;
+  const place = places.find((advices) => Object.hasOwn(advices, key));
+  const advice = place?.[key];
+  if (advice?.meant === undefined || known.includes(advice.meant)) return advice;
+  const { meant: _, ...rest } = advice;
   return rest;
 }
 
-/** One hint for several keys. */
-function each(keys: string, fact: string, remedy: string, meant?: string): Record<string, KeyHint> {
-  const hint = meant === undefined ? { fact, remedy } : { fact, remedy, meant };
-  return Object.fromEntries(keys.split(" ").map((key) => [key, hint]));
+/** Gives several keys the same advice. */
+function each(keys: string, fact: string, remedy: string, meant?: string): Record<string, KeyAdvice> {
+  const advice = meant === undefined ? { fact, remedy } : { fact, remedy, meant };
+  return Object.fromEntries(keys.split(" ").map((key) => [key, advice]));
 }
 
 const script = each(
@@ -43,7 +43,7 @@ const stageSteps = each(
 
 const retryReasons = each("when", "the reasons for another attempt are called on", "Write `on:`.", "on");
 
-const inContext: Readonly<Record<string, Readonly<Record<string, KeyHint>>>> = {
+const inContext: Readonly<Record<string, Readonly<Record<string, KeyAdvice>>>> = {
   build: stageSteps,
   test: stageSteps,
   "build.steps": {
@@ -59,11 +59,11 @@ const inContext: Readonly<Record<string, Readonly<Record<string, KeyHint>>>> = {
   "defaults.retry": retryReasons,
   deploy: {
     ...script,
-    ...each("environment", "where to deploy is called target", "Write `target:`.", "target"),
+    ...each("environment", "the place to deploy to is called target", "Write `target:`.", "target"),
     ...each(
       "retry",
-      "a deploy is never repeated without a person asking, because a first try may have done half of its work",
-      "Remove it; after a failure look at the target and run the pipeline again.",
+      "a deploy is never retried automatically, because a failed attempt may have taken partial effect",
+      "Remove it. After a failure, check the target and run the pipeline again.",
     ),
     ...each("steps", "a deploy is one step", "Put the script under `run`."),
     ...each("outputs artifacts", "a deploy makes no artifacts", "Make them in a build step."),
@@ -72,7 +72,7 @@ const inContext: Readonly<Record<string, Readonly<Record<string, KeyHint>>>> = {
 
 const inSteps = "Write `build:` or `test:` with `steps:` in it, and the script as a step's `run`.";
 
-const atTop: Readonly<Record<string, KeyHint>> = {
+const atTop: Readonly<Record<string, KeyAdvice>> = {
   ...each("stages", "the stages are build, test and deploy", "Write them at the top of the file."),
   ...each(
     "env environment variables",
@@ -86,13 +86,13 @@ const atTop: Readonly<Record<string, KeyHint>> = {
   ),
   ...each(
     "timeout shell retry",
-    "what holds for all steps belongs in the defaults",
+    "settings of all steps belong in the defaults",
     "Write it below `defaults:`.",
   ),
-  ...each("default", "what holds for all steps is called defaults", "Write `defaults:`."),
+  ...each("default", "settings of all steps are called defaults", "Write `defaults:`."),
   ...each(
     "steps step jobs job tasks pipeline pipelines workflow workflows plan",
-    "the stages build, test and deploy stand at the top, and steps belong to a stage",
+    "the stages build, test and deploy are at the top, and steps belong to a stage",
     inSteps,
   ),
   ...each(
@@ -100,47 +100,51 @@ const atTop: Readonly<Record<string, KeyHint>> = {
     "scripts belong to a step",
     inSteps,
   ),
-  ...each("artifacts outputs", "what a step makes belongs to the step", "Write `outputs` in a build step."),
+  ...each(
+    "artifacts outputs",
+    "outputs belong to the step that makes them",
+    "Write `outputs` in a build step.",
+  ),
   ...each("secrets", "secrets belong to the step that uses them", "Write `secrets: [NAME]` in that step."),
   ...each(
     "name",
-    "a pipeline has its name from its registration",
-    "Remove it; `shipinator pipeline add` and `pipeline rename` give the name.",
+    "the name of a pipeline comes from its registration",
+    "Remove it. Set the name with `shipinator pipeline add` or `shipinator pipeline rename`.",
   ),
   ...each("version", "the file has no version", "Remove it."),
   ...each(
     "include extends templates",
-    "files cannot include others yet",
-    "Put shared parts under a key such as `x-shared:` with a YAML anchor (`&name`), and use them by `*name`.",
+    "files cannot include other files yet",
+    "Put shared parts under a key such as `x-shared:` with a YAML anchor (`&name`), and use them with `*name`.",
   ),
 };
 
-/** In every mapping that has no such key. */
-const everywhere: Readonly<Record<string, KeyHint>> = {
+/** Advice for every mapping that has no such key. */
+const everywhere: Readonly<Record<string, KeyAdvice>> = {
   ...each(
     "when if only except rules",
     "conditions do not exist yet: every step runs",
-    'Remove it, and test in the script: `if [ "$SHIPINATOR_BRANCH" = main ]; then …; fi`.',
+    'Remove it, and use a condition in the script: `if [ "$SHIPINATOR_BRANCH" = main ]; then …; fi`.',
   ),
   ...each(
     "on trigger triggers schedule cron",
-    "the file names no triggers",
-    "Remove it; start runs with `shipinator trigger`, from a scheduler or a hook of the repository.",
+    "a pipeline file has no triggers",
+    "Remove it. Start runs with `shipinator trigger` from a scheduler or a hook of the repository.",
   ),
   ...each(
     "needs depends_on dependencies requires after",
-    "the order is the file's: build, test, deploy, and in each the steps from top to bottom",
-    "Remove it and put the steps in order; `parallel: true` runs adjacent ones together.",
+    "stages run in the order build, test, deploy, and steps from top to bottom",
+    "Remove it and put the steps in order. `parallel: true` runs adjacent steps together.",
   ),
   ...each(
     "services",
     "services do not exist yet",
-    "Remove it, and start the service in a step with `&`; it runs until the stage is over.",
+    "Remove it, and start the service in a step with `&`. It runs until the stage ends.",
   ),
   ...each(
     "cache caches",
     "caches do not exist yet",
-    "Remove it; what one stage makes for the next are `outputs`.",
+    "Remove it. Use `outputs` to pass files to later stages.",
   ),
   ...each(
     "matrix strategy",
@@ -149,17 +153,17 @@ const everywhere: Readonly<Record<string, KeyHint>> = {
   ),
   ...each(
     "uses with plugins settings",
-    "actions and plugins do not exist here",
-    "Write what it does as shell commands in `run`; the files are checked out already.",
+    "actions and plugins are not supported",
+    "Write shell commands in `run` instead. The files are already checked out.",
   ),
   ...each(
     "runs-on runs_on agent agents pool tags labels platform node executor",
-    "steps run where the server's setting `executor` says",
+    "the server's setting `executor` decides where steps run",
     "Remove it.",
   ),
   ...each(
     "stage",
-    "a step belongs to the stage that it stands in",
+    "a step belongs to the stage above it",
     "Remove it, and put the step below `build:` or `test:`.",
   ),
   ...each(
@@ -170,13 +174,13 @@ const everywhere: Readonly<Record<string, KeyHint>> = {
   ...each("environment variables", "variables are called env", "Write `env:`.", "env"),
   ...each(
     "working-directory working_directory workdir cwd dir",
-    "a step begins in the root of the checkout",
+    "a step starts in the root of the checkout",
     "Write `cd DIRECTORY` as the first line of `run`.",
   ),
   ...each(
     "continue-on-error continue_on_error allow_failure ignore_errors failure",
     "a step that fails fails its stage",
-    "Remove it, and write `COMMAND || true` in the script where a failure does not matter.",
+    "Remove it, and write `COMMAND || true` in the script to ignore a failure.",
   ),
   ...each(
     "timeout-minutes timeout_minutes timeout_in_minutes",
@@ -184,5 +188,5 @@ const everywhere: Readonly<Record<string, KeyHint>> = {
     "Write `timeout: 10m`.",
   ),
   ...each("container", "the image is called image", "Write `image:`.", "image"),
-  ...each("volumes", "volumes do not exist here", "Remove it; a step has its checkout and its TMPDIR."),
+  ...each("volumes", "volumes are not supported", "Remove it. A step has its checkout and its TMPDIR."),
 };

@@ -1,8 +1,8 @@
-/** The JSON Schema of `.shipinator.yaml`, for editors. It says less than the parser, and never the contrary. */
+/** The JSON Schema of `.shipinator.yaml` for editors. It checks less than the parser and never contradicts it. */
 import { z } from "zod";
 import { extensionPrefix, pipelineSchema } from "./schema.ts";
 
-/** Draft 7, which editors' YAML support understands best. */
+/** Creates the schema as draft 7, which editors support best for YAML. */
 export function pipelineJsonSchema(): Record<string, unknown> {
   const { $schema, ...rest } = z.toJSONSchema(pipelineSchema(), { io: "input", target: "draft-7" });
   return {
@@ -12,7 +12,7 @@ export function pipelineJsonSchema(): Record<string, unknown> {
     description: "The .shipinator.yaml of a repository: its build, test and deploy.",
     ...rest,
     patternProperties: {
-      [`^${extensionPrefix}`]: { description: "Ignored: a place for YAML anchors." },
+      [`^${extensionPrefix}`]: { description: "Ignored. Use it for YAML anchors." },
     },
     anyOf: ["build", "test", "deploy"].map((stage) => ({ required: [stage] })),
   };

@@ -1,4 +1,4 @@
-/** From an input without faults to the form that is stored: defaults applied, names made, times in seconds. */
+/** Converts a valid input to its stored form: applies defaults, creates names, converts times to seconds. */
 import {
   type CloneConfig,
   cleanArtifactPath,
@@ -106,7 +106,7 @@ function output(
   ref: string | undefined,
 ): OutputConfig {
   return {
-    // The rules have refused an output of which no name can be made.
+    // The rules reject an output from which no name can be derived.
     name: name ?? defaultOutputName(path ?? null, ref ?? null) ?? type,
     type,
     path: path === undefined ? null : cleanArtifactPath(path),
@@ -114,7 +114,7 @@ function output(
   };
 }
 
-/** The group of each step: its own, or one made for adjacent steps that say `parallel: true`. */
+/** The group of each step: its own, or one for adjacent steps with `parallel: true`. */
 function groupNames(steps: StageSteps): readonly (string | null)[] {
   const taken = new Set(steps.flatMap((step) => step.parallel_group ?? []));
   let count = 0;

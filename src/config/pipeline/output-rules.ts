@@ -1,4 +1,4 @@
-/** Rules over outputs and test artifacts: what they are called, where they are, and that their names differ. */
+/** Rules for outputs and test artifacts: their names, paths and image references. */
 import { artifactPathFault, cleanArtifactPath } from "../../domain/index.ts";
 import { quoted, type Span } from "../yaml/faults.ts";
 import { entriesAt, itemsAt, keySpanAt, nodeAt, textAt, type YamlNode, type YamlPath } from "../yaml/tree.ts";
@@ -7,14 +7,14 @@ import { isOutputName, maxPathLength } from "./schema.ts";
 import { label } from "./shape.ts";
 
 export interface DeclaredOutput {
-  /** Null where it has none that can be used; a fault says so. */
+  /** Null when it has no valid name, which is reported as a fault. */
   readonly name: string | null;
   readonly type: string | null;
   readonly stage: "build" | "test";
   readonly at: Span;
 }
 
-/** `[host[:port]/]path[:tag][@digest]`, after the variables are filled in. */
+/** `[host[:port]/]path[:tag][@digest]` with the variables filled in. */
 const imageReference =
   /^(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d+)?\/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?$/;
 const maxReferenceLength = 1024;
@@ -53,32 +53,32 @@ function checkOutput(
   const source = pathNode ?? refNode;
   const name = defaultOutputName(file ?? null, ref ?? null);
   if (name === null && source !== undefined && (file ?? ref) !== undefined)
-    context.faults.add(source, `no name can be made of ${quoted(file ?? ref ?? "")}`, {
+    context.faults.add(source, `No name can be derived from ${quoted(file ?? ref ?? "")}.`, {
       remedy: "Give the output a `name`.",
     });
   return { name, type, stage, at: source ?? node };
 }
 
-/** Exactly one of path and ref, and ref only of an image. */
+/** Requires exactly one of path and ref, and allows ref only for an image. */
 function checkSource(context: RuleContext, node: YamlNode, type: string | null, path: YamlPath): void {
   const entries = entriesAt(node);
   const hasPath = entries.has("path");
   const hasRef = entries.has("ref");
   if (hasRef && type !== "oci_image" && type !== null)
-    context.faults.add(keySpanAt(node, ["ref"]), `only an oci_image can have a ref, not a ${type}`, {
-      remedy: "Write the `path` where the step leaves it.",
+    context.faults.add(keySpanAt(node, ["ref"]), `Only an oci_image can have a ref, not a ${type}.`, {
+      remedy: "Write the `path` of the file that the step creates.",
     });
   else if (hasPath && hasRef)
     context.faults.add(
       keySpanAt(node, ["ref"]),
-      `${label(path)} has both a path and a ref, and only one can be taken`,
+      `${label(path)} has both a path and a ref, and only one is allowed.`,
       {
-        remedy: "Keep `ref` for an image in a registry, `path` for an archive in the workspace.",
+        remedy: "Keep `ref` for an image in a registry, or `path` for an archive in the workspace.",
       },
     );
   else if (!hasPath && !hasRef) {
     const sources = type === "oci_image" || type === null ? "neither a path nor a ref" : "no path";
-    context.faults.add(node, `${label(path)} has ${sources}, so nothing can be kept`);
+    context.faults.add(node, `${label(path)} has ${sources}.`);
   }
 }
 
@@ -86,25 +86,25 @@ function checkPath(context: RuleContext, node: YamlNode, value: string, path: Ya
   if (value.length > maxPathLength) {
     context.faults.add(
       node,
-      `${label(path)} has ${value.length} characters, and at most ${maxPathLength} are allowed`,
+      `${label(path)} has ${value.length} characters, and at most ${maxPathLength} are allowed.`,
     );
     return;
   }
   const filled = checkTemplate(context, node, value);
   const fault = filled === null ? null : artifactPathFault(filled);
-  if (fault !== null) context.faults.add(node, `${label(path)} ${fault}`);
+  if (fault !== null) context.faults.add(node, `${label(path)} ${fault}.`);
 }
 
 function checkReference(context: RuleContext, node: YamlNode, value: string, path: YamlPath): void {
   const filled = checkTemplate(context, node, value);
   if (filled === null) return;
   if (value.length > maxReferenceLength || !imageReference.test(filled))
-    context.faults.add(node, `${label(path)} is not an image reference: ${quoted(value)}`, {
-      remedy: 'Write it like "registry.example/team/app:{{ .commit }}"; the repository is in lower case.',
+    context.faults.add(node, `${label(path)} is not an image reference: ${quoted(value)}.`, {
+      remedy: 'Write it like "registry.example/team/app:{{ .commit }}", with the repository in lower case.',
     });
 }
 
-/** The name of an output that gives none itself, or null where its path or ref makes no good one. */
+/** Derives the name of an unnamed output from its path or ref, or returns null when that is not a valid name. */
 export function defaultOutputName(path: string | null, ref: string | null): string | null {
   const source =
     path === null ? repositoryName(ref ?? "") : (cleanArtifactPath(path).split("/").at(-1) ?? "");
@@ -126,7 +126,7 @@ function checkUnique(context: RuleContext, declared: readonly DeclaredOutput[]):
     else
       context.faults.add(
         at,
-        `two outputs are called ${quoted(name)}; the first stands in line ${lineOf(context, earlier)}`,
+        `Two outputs are called ${quoted(name)}. The first is in line ${lineOf(context, earlier)}.`,
         {
           remedy: "Give one of them another `name`.",
         },

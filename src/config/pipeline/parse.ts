@@ -1,12 +1,12 @@
-/** The way to the language's rules, which are loaded with the first file that is to be checked. */
+/** Loads the rules of the pipeline file with the first file that is checked. */
 import type { ParsedPipeline, ParseOptions } from "./file.ts";
 
-/** The name that many other systems accept for such a file, and that is not read here. */
-export const misspelledName = ".shipinator.yml";
+/** A file name that other systems accept, and Shipinator does not read. */
+export const misspelledFileName = ".shipinator.yml";
 
 /**
- * See `parsePipelineFile`. The rules with their library take 80 ms to load, a quarter of the start of a command that
- * opens the database, and most commands check no file.
+ * Parses a file as `parsePipelineFile` does. The rules and their library take 80 ms to load, a quarter of the startup of a
+ * command that opens the database, and most commands check no file.
  */
 export async function parsePipeline(
   input: string | Uint8Array,

@@ -1,6 +1,6 @@
 /**
- * What the rules look at: the tree itself and not the typed input, so that a fault of shape in one step does not hide
- * what is wrong elsewhere. A rule passes over what has not the right type: the shape has said that already.
+ * Input of the rules: the tree instead of the typed input, so that an invalid shape in one step does not hide faults
+ * elsewhere. A rule ignores values of the wrong type, which the shape check reports.
  */
 import { parseTemplate, templateVariableNames } from "../../domain/index.ts";
 import { type Faults, quoted, type Span } from "../yaml/faults.ts";
@@ -13,7 +13,7 @@ export interface RuleContext {
   readonly text: string;
   readonly lines: Lines;
   readonly faults: Faults;
-  /** Deploy targets that may be named. */
+  /** Known deploy targets. */
   readonly targets: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export interface StepPlace {
   readonly index: number;
   readonly path: YamlPath;
   readonly node: YamlNode;
-  /** As written, or the place where it has none. */
+  /** Name of the step, or its number when it has none. */
   readonly title: string;
 }
 
@@ -43,8 +43,8 @@ export function lineOf(context: RuleContext, { start }: Span): number {
 }
 
 /**
- * Checks a field that may hold template variables.
- * @returns the text with `x` for every variable, for checks of what surrounds them; null where a template is faulty.
+ * Checks a field that may contain template variables.
+ * @returns the text with `x` for each variable, so that the rest can be checked; null when a template is invalid
  */
 export function checkTemplate(context: RuleContext, node: YamlNode, value: string): string | null {
   const { parts, faults } = parseTemplate(value);
@@ -53,14 +53,14 @@ export function checkTemplate(context: RuleContext, node: YamlNode, value: strin
   let from = node.start;
   for (const { kind, source, name } of faults) {
     const found = from < node.end ? context.text.slice(from, node.end).indexOf(source) : -1;
-    // Where quoting or folding makes the source differ from the value, the value's place stands for this and the rest.
+    // When quoting or folding makes the source differ from the value, the whole value is marked.
     const at = found === -1 ? node : { start: from + found, end: from + found + source.length };
     from = at.end;
-    const known = `Known variables: ${templateVariableNames.join(", ")}. Other uses of "{{" belong in a script.`;
+    const known = `Known variables: ${templateVariableNames.join(", ")}. Use "{{" for other purposes only in a script.`;
     if (kind === "unclosed")
-      context.faults.add(at, 'the template variable that begins with "{{" is not closed by "}}"');
+      context.faults.add(at, 'The template variable that begins with "{{" is not closed by "}}".');
     else
-      context.faults.add(at, `unknown template variable ${quoted(name)}`, {
+      context.faults.add(at, `Unknown template variable ${quoted(name)}.`, {
         suggestion: nearest(name, templateVariableNames),
         remedy: name.startsWith("secrets.") ? secretRemedy(name.slice("secrets.".length)) : known,
       });
@@ -69,9 +69,9 @@ export function checkTemplate(context: RuleContext, node: YamlNode, value: strin
 }
 
 const secretRemedy = (name: string) =>
-  `Write \`secrets: [${name}]\` in the step; the script reads it as $${name}.`;
+  `Write \`secrets: [${name}]\` in the step, and $${name} in the script.`;
 
-/** Checks a field that may hold template variables, where it has text. */
+/** Checks a text field that may contain template variables. */
 export function checkTemplateAt(context: RuleContext, path: YamlPath): string | null {
   const node = nodeAt(context.root, path);
   const value = textAt(node);

@@ -1,12 +1,12 @@
 /**
- * The shape of `.shipinator.yaml`, as it is written: zod for the check, and the source of the JSON Schema for editors.
- * What a shape cannot say (names that must differ, what a deploy refers to) is in the `*-rules.ts` files.
+ * The zod schema of `.shipinator.yaml`, also the source of the JSON Schema for editors. Rules that a schema cannot express
+ * (unique names, references of a deploy) are in the `*-rules.ts` files.
  */
 import { z } from "zod";
 import { outputTypes, retryableReasons, testArtifactTypes } from "../../domain/index.ts";
 import { durationPattern } from "../server/units.ts";
 
-/** Keys at the top of the file that begin so are ignored. */
+/** Prefix of keys at the top of the file that are ignored. */
 export const extensionPrefix = "x-";
 export const maxPathLength = 1024;
 export const maxRetries = 10;
@@ -26,19 +26,17 @@ export const maxOutputNameLength = 128;
 export const isOutputName = (text: string): boolean =>
   namePattern.test(text) && text.length <= maxOutputNameLength;
 
-/** Made when first asked for: loading this room shall not cost what only a pipeline file needs. */
-function buildSchema() {
+/** Fields that steps, defaults and a deploy share. */
+function fieldSchemas() {
   const stepName = name(64).describe("The step's name, unique in its stage.");
   const script = z
     .string()
     .regex(/\S/, { error: "is empty, so there is nothing to run" })
-    .describe(
-      "A shell script; `sh -e` runs it unless `shell` says otherwise. Template variables are not filled in here.",
-    );
+    .describe("A shell script. `sh -e` runs it unless `shell` is set. Template variables are not filled in.");
   const image = z
     .string()
     .regex(/^[^\s-]\S*$/, { error: "must be the name of an image, without blanks" })
-    .describe("The container image to run in, where the executor has containers.");
+    .describe("The container image to run in, when the executor uses containers.");
   const shellRule = { error: 'must be a command such as "bash -e", or a list of its words' };
   const shell = z
     .union(
@@ -51,7 +49,7 @@ function buildSchema() {
   };
   const timeout = z
     .union([z.int(timeoutRule), z.string().regex(durationPattern, timeoutRule)], timeoutRule)
-    .describe("How long it may run, from 1 second to 24 hours: 90s, 10m, 1h30m, or seconds. Default: 1h.");
+    .describe("Time limit from 1 second to 24 hours: 90s, 10m, 1h30m, or seconds. Default: 1h.");
   const env = z
     .record(
       z.string().regex(environmentNamePattern, {
@@ -62,10 +60,6 @@ function buildSchema() {
       }),
     )
     .describe("Environment variables. Template variables such as {{ .commit }} are filled in.");
-  const depthRule = { error: 'must be a whole number from 1 on, or "full"' };
-  const depth = z
-    .union([z.int(depthRule).min(1, depthRule), z.literal("full", depthRule)], depthRule)
-    .describe("Commits of each line of history that the checkout has, or full. Default: full.");
   const retryCount = z
     .int({ error: "must be a whole number" })
     .min(0, { error: "must not be negative" })
@@ -78,9 +72,9 @@ function buildSchema() {
           max: retryCount.describe("Further attempts after the first."),
           on: z
             .array(z.enum(retryableReasons))
-            .min(1, { error: "names no reason, so nothing would be retried" })
+            .min(1, { error: "must name at least one reason" })
             .optional()
-            .describe("The failure reasons that are worth another attempt. Default: all of these."),
+            .describe("The failure reasons for another attempt. Default: all of these."),
         }),
       ],
       { error: "must be a number of further attempts, or a mapping of max and on" },
@@ -89,28 +83,36 @@ function buildSchema() {
   const secrets = z
     .array(z.string().regex(environmentNamePattern, { error: "must be a name such as REGISTRY_PASSWORD" }))
     .describe(
-      "Names of the project's secrets; each comes as a variable of its name, and is masked in the log.",
+      "Names of the project's secrets. Each becomes a variable of its name and is masked in the log.",
     );
+  return { stepName, script, image, shell, timeout, env, retry, secrets };
+}
+
+type Fields = ReturnType<typeof fieldSchemas>;
+
+function stepSchemas({ stepName, script, image, shell, timeout, env, retry, secrets }: Fields) {
   const path = z
     .string()
     .describe(
-      "Relative to the workspace: a file, a directory or a glob. More than one file becomes one tar.",
+      "A file, a directory or a glob, relative to the workspace. More than one file becomes one tar.",
     );
   const outputName = name(maxOutputNameLength)
     .optional()
     .describe("Unique in the file. Default: the last part of `path`, or the repository part of `ref`.");
 
   const output = z.strictObject({
-    type: z.enum(outputTypes).describe("What it is."),
+    type: z.enum(outputTypes).describe("Type of the output."),
     name: outputName,
     path: path.optional(),
     ref: z
       .string()
       .optional()
-      .describe("Of an oci_image: what the step pushed, such as registry.example/app:{{ .commit }}."),
+      .describe(
+        "Reference of an oci_image that the step pushed, such as registry.example/app:{{ .commit }}.",
+      ),
   });
   const testArtifact = z.strictObject({
-    type: z.enum(testArtifactTypes).describe("What it is."),
+    type: z.enum(testArtifactTypes).describe("Type of the artifact."),
     name: outputName,
     path,
   });
@@ -123,17 +125,37 @@ function buildSchema() {
     timeout: timeout.optional(),
     retry: retry.optional(),
     secrets: secrets.optional(),
-    parallel: z.boolean().optional().describe("Run together with the adjacent steps that say so too."),
-    parallel_group: name(64).optional().describe("Run together with the adjacent steps of the same group."),
+    parallel: z.boolean().optional().describe("Run at the same time as the adjacent steps that also set it."),
+    parallel_group: name(64)
+      .optional()
+      .describe("Run at the same time as the adjacent steps of the same group."),
   };
   const buildStep = z.strictObject({
     ...common,
-    outputs: z.array(output).optional().describe("What the step makes, kept as artifacts for later stages."),
+    outputs: z
+      .array(output)
+      .optional()
+      .describe("Outputs of the step, stored as artifacts for later stages."),
   });
   const testStep = z.strictObject({
     ...common,
-    artifacts: z.array(testArtifact).optional().describe("What is kept, whether the step passed or not."),
+    artifacts: z
+      .array(testArtifact)
+      .optional()
+      .describe("Artifacts to store, whether the step passes or fails."),
   });
+  return { buildStep, testStep };
+}
+
+/** Builds the schema on first use, because other commands do not need it. */
+function buildSchema() {
+  const fields = fieldSchemas();
+  const { script, image, shell, timeout, env, retry, secrets } = fields;
+  const { buildStep, testStep } = stepSchemas(fields);
+  const depthRule = { error: 'must be a whole number from 1 on, or "full"' };
+  const depth = z
+    .union([z.int(depthRule).min(1, depthRule), z.literal("full", depthRule)], depthRule)
+    .describe("Commits of each line of history that the checkout has, or full. Default: full.");
   const noSteps = { error: "is empty; a stage needs at least one step" };
 
   return z.strictObject({
@@ -146,38 +168,38 @@ function buildSchema() {
         retry: retry.optional(),
       })
       .optional()
-      .describe(
-        "What holds for every step that does not say otherwise; `env` is merged. A deploy takes no retry.",
-      ),
+      .describe("Defaults for every step. `env` is merged. A deploy has no retry."),
     submodules: z.boolean().optional().describe("Fetch Git submodules at checkout. Default: false."),
-    lfs: z.boolean().optional().describe("Fetch the files that Git LFS keeps at checkout. Default: false."),
+    lfs: z.boolean().optional().describe("Fetch Git LFS files at checkout. Default: false."),
     clone: z
       .strictObject({
         depth: depth.optional(),
         tags: z
           .boolean()
           .optional()
-          .describe("Whether the checkout has the tags that point into its history. Default: true."),
+          .describe("Fetch the tags that point into the history of the checkout. Default: true."),
       })
       .optional()
-      .describe("How much of the commit's history the checkout has."),
+      .describe("Part of the commit's history in the checkout."),
     build: z
       .strictObject({ steps: z.array(buildStep).min(1, noSteps) })
       .optional()
-      .describe("Makes the artifacts."),
+      .describe("Builds the artifacts."),
     test: z
       .strictObject({ steps: z.array(testStep).min(1, noSteps) })
       .optional()
-      .describe("Runs in a fresh checkout with the artifacts of the build restored."),
+      .describe("Tests a fresh checkout with the artifacts of the build."),
     deploy: z
       .strictObject({
         artifact: z.string().optional().describe("An output's name, or a type that exactly one output has."),
-        target: z.string().optional().describe("Where to deploy. Default: local."),
+        target: z.string().optional().describe("The deploy target. Default: local."),
         namespace: z.string().optional().describe("The Kubernetes namespace. Default: default."),
         release: z.string().optional().describe("The Helm release. Default: the pipeline's name."),
         run: script
           .optional()
-          .describe("A script that finds the artifacts at $SHIPINATOR_ARTIFACTS_DIR/<name>, and no source."),
+          .describe(
+            "A script. The artifacts are at $SHIPINATOR_ARTIFACTS_DIR/<name>; the source is not checked out.",
+          ),
         shell: shell.optional(),
         image: image.optional(),
         env: env.optional(),
@@ -185,7 +207,7 @@ function buildSchema() {
         secrets: secrets.optional(),
       })
       .optional()
-      .describe("Brings an artifact to a target; never repeated without a person asking."),
+      .describe("Deploys an artifact to a target. It is never retried automatically."),
   });
 }
 

@@ -1,26 +1,25 @@
-/** Checks a tree against the shape of the pipeline file and puts what zod says into sentences with a place. */
+/** Checks a tree against the schema of the pipeline file and turns zod issues into sentences with a place. */
 import type { z } from "zod";
 import { type Faults, quoted } from "../yaml/faults.ts";
 import { nearest } from "../yaml/nearest.ts";
 import { keySpanAt, nodeAt, plainValue, spanAt, type YamlNode, type YamlPath } from "../yaml/tree.ts";
-import { keyHint } from "./foreign-keys.ts";
+import { adviceFor } from "./foreign-keys.ts";
 import { extensionPrefix, type PipelineInput, pipelineSchema } from "./schema.ts";
 
-/** A key at the top that is ignored by design: a home for YAML anchors. */
 const isExtension = (key: string): boolean => key.startsWith(extensionPrefix);
 
 type Issue = z.core.$ZodIssue;
 type RawIssue = z.core.$ZodRawIssue;
 
-/** The input in its types, or null where it has faults. */
+/** Returns the typed input, or null when it has faults. */
 export function checkShape(root: YamlNode, faults: Faults): PipelineInput | null {
   if (root.kind !== "map") {
-    faults.add(root, "the file must be a mapping with at least one of build, test and deploy");
+    faults.add(root, "The file must be a mapping with at least one of build, test and deploy.");
     return null;
   }
   const entries = [...root.entries].filter(([key]) => !isExtension(key));
   const known = plainValue({ ...root, entries: new Map(entries) });
-  // Compiling the schema costs more than one file's check.
+  // Compiling the schema takes longer than checking one file.
   const result = pipelineSchema().safeParse(known, { error: describe, jitless: true });
   if (result.success) return result.data;
   const issues = flatten(result.error.issues, []);
@@ -30,7 +29,7 @@ export function checkShape(root: YamlNode, faults: Faults): PipelineInput | null
   return null;
 }
 
-/** Descends into the branch of a union that the value was meant for. */
+/** Replaces an issue of a union with those of its matching branch. */
 function flatten(issues: readonly Issue[], prefix: YamlPath): Issue[] {
   return issues.flatMap((issue) => {
     const path = [...prefix, ...issue.path];
@@ -50,19 +49,19 @@ function report(issue: Issue, root: YamlNode, faults: Faults): void {
     case "invalid_key":
       faults.add(
         keySpanAt(root, path),
-        `the name ${quoted(String(path.at(-1)))} in ${label(path.slice(0, -1))} ${firstMessage(issue)}`,
+        `The name ${quoted(String(path.at(-1)))} in ${label(path.slice(0, -1))} ${firstMessage(issue)}.`,
       );
       return;
     case "invalid_value": {
       const given = plainText(root, path);
       const known = issue.values.map(String);
-      faults.add(spanAt(root, path), `${label(path)} ${issue.message}`, {
+      faults.add(spanAt(root, path), `${label(path)} ${issue.message}.`, {
         suggestion: given === null ? null : nearest(given, known),
       });
       return;
     }
     default:
-      faults.add(spanAt(root, path), `${label(path)} ${issue.message}`, { remedy: remedyFor(issue, root) });
+      faults.add(spanAt(root, path), `${label(path)} ${issue.message}.`, { remedy: remedyFor(issue, root) });
   }
 }
 
@@ -70,7 +69,7 @@ function firstMessage(issue: Extract<Issue, { code: "invalid_key" }>): string {
   return issue.issues[0]?.message ?? issue.message;
 }
 
-/** The predicate of the sentence that begins with the field; a schema's own words go before these. */
+/** Creates the predicate of a sentence that begins with the field. Messages of the schema itself take precedence. */
 function describe(issue: RawIssue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -81,7 +80,7 @@ function describe(issue: RawIssue): string {
       if (issue.input === undefined) return "is missing";
       return `must be ${oneOf(issue.values.map(String))}${typeof issue.input === "string" ? `, not ${quoted(issue.input)}` : ""}`;
     default:
-      return "has a value that does not fit";
+      return "has an invalid value";
   }
 }
 
@@ -107,10 +106,10 @@ export function oneOf(words: readonly string[]): string {
   return words.length < 2 ? (words[0] ?? "nothing") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
-/** `build.steps[0].run`, or "the file". */
+/** `build.steps[0].run`, or "The file". */
 export function label(path: YamlPath): string {
   const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("");
-  return text === "" ? "the file" : text.replace(/^\./, "");
+  return text === "" ? "The file" : text.replace(/^\./, "");
 }
 
 function plainText(root: YamlNode, path: YamlPath): string | null {
@@ -122,14 +121,13 @@ function remedyFor(issue: Issue, root: YamlNode): string | null {
   if (issue.code !== "invalid_type") return null;
   if (nodeAt(root, issue.path) === undefined) return null;
   const source = plainText(root, issue.path);
-  if (issue.expected === "string" && source)
-    return `Write ${quoted(source)} in quotes if it is meant as text.`;
+  if (issue.expected === "string" && source) return `Write ${quoted(source)} in quotes to make it text.`;
   if (issue.expected === "string" && issue.path.at(-1) === "run") return "Write the lines below `run: |`.";
   if (issue.expected === "array" && source) return `Write it as a list: [${source.slice(0, 80)}].`;
   return null;
 }
 
-/** @returns the fields that were probably meant: that they are missing need not be said as well. */
+/** @returns the intended fields, which are then not reported as missing */
 function reportUnknownKeys(issue: Issue, root: YamlNode, faults: Faults): readonly string[] {
   if (issue.code !== "unrecognized_keys") return [];
   const path = issue.path;
@@ -137,24 +135,24 @@ function reportUnknownKeys(issue: Issue, root: YamlNode, faults: Faults): readon
   const place = path.length === 0 ? "at the top of the file" : `in ${label(path)}`;
   return issue.keys.flatMap((key) => {
     const at = keySpanAt(root, [...path, key]);
-    const message = `unknown key ${quoted(key)} ${place}`;
-    const hint = keyHint(context(path), key, known);
-    if (hint !== undefined) {
-      faults.add(at, `${message}: ${hint.fact}`, { remedy: hint.remedy });
-      return hint.meant === undefined ? [] : [label([...path, hint.meant])];
+    const message = `Unknown key ${quoted(key)} ${place}`;
+    const advice = adviceFor(context(path), key, known);
+    if (advice !== undefined) {
+      faults.add(at, `${message}: ${advice.fact}.`, { remedy: advice.remedy });
+      return advice.meant === undefined ? [] : [label([...path, advice.meant])];
     }
     const suggestion = nearest(key, known);
-    faults.add(at, message, { suggestion, remedy: `Known here: ${known.join(", ")}.` });
+    faults.add(at, `${message}.`, { suggestion, remedy: `Known here: ${known.join(", ")}.` });
     return suggestion === null ? [] : [label([...path, suggestion])];
   });
 }
 
-/** Which mapping a path leads to, whatever its index. */
+/** The keys of a path without indexes: `build.steps`. */
 function context(path: YamlPath): string {
   return path.filter((part) => typeof part !== "number").join(".");
 }
 
-/** The keys of the mapping at a path, read from the schema itself. */
+/** The keys of the mapping at a path, from the schema. */
 function knownKeys(path: YamlPath): readonly string[] {
   let at: z.core.$ZodType | undefined = pipelineSchema();
   for (const part of path) at = inner(at, part);

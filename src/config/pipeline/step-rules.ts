@@ -1,4 +1,4 @@
-/** Rules over steps: names, groups, and the fields that steps, defaults and a deploy have in common. */
+/** Rules for steps: names, groups, and the fields that steps, defaults and a deploy share. */
 import { retryableReasons } from "../../domain/index.ts";
 import { parseDuration } from "../server/units.ts";
 import { quoted, type Span } from "../yaml/faults.ts";
@@ -18,14 +18,17 @@ export const maxSteps = 5000;
 export const minTimeoutSeconds = 1;
 export const maxTimeoutSeconds = 24 * 3600;
 
-/** Linux gives one argument or variable (`NAME=value`) at most 32 pages, the closing NUL included. */
+/** Linux limits an argument or variable (`NAME=value`) to 32 pages with the final NUL. */
 const maxVariableBytes = 128 * 1024 - 1;
 
 export function checkSteps(context: RuleContext): void {
   const steps = stepStages.flatMap((stage) => stepsOf(context.root, stage));
   const extra = steps[maxSteps];
   if (extra !== undefined)
-    context.faults.add(extra.node, `the file has ${steps.length} steps, and at most ${maxSteps} are allowed`);
+    context.faults.add(
+      extra.node,
+      `The file has ${steps.length} steps, and at most ${maxSteps} are allowed.`,
+    );
   for (const stage of stepStages) {
     const ofStage = stepsOf(context.root, stage);
     checkNames(context, ofStage);
@@ -46,7 +49,7 @@ function checkNames(context: RuleContext, steps: readonly StepPlace[]): void {
     else
       context.faults.add(
         at,
-        `two steps of ${stage} are called ${quoted(name)}; the first stands in line ${lineOf(context, earlier)}`,
+        `Two steps of ${stage} are called ${quoted(name)}. The first is in line ${lineOf(context, earlier)}.`,
         { remedy: "Give one of them another name." },
       );
   }
@@ -60,9 +63,9 @@ function checkGroups(context: RuleContext, steps: readonly StepPlace[]): void {
     if (groupNode !== undefined && nodeAt(node, ["parallel"]) !== undefined) {
       context.faults.add(
         keySpanAt(node, ["parallel"]),
-        "`parallel` and `parallel_group` contradict each other",
+        "`parallel` and `parallel_group` exclude each other.",
         {
-          remedy: "Write only `parallel_group`: it says all.",
+          remedy: "Write only `parallel_group`.",
         },
       );
     }
@@ -72,17 +75,13 @@ function checkGroups(context: RuleContext, steps: readonly StepPlace[]): void {
     const between = before === undefined || before === index - 1 ? undefined : steps[before + 1];
     if (between === undefined) continue;
     const where = `step ${quoted(between.title)} in line ${lineOf(context, between.node)}`;
-    context.faults.add(
-      groupNode,
-      `the parallel group ${quoted(group)} is torn apart: ${where} stands between its steps`,
-      {
-        remedy: "Put the steps of the group next to each other.",
-      },
-    );
+    context.faults.add(groupNode, `The parallel group ${quoted(group)} is interrupted by ${where}.`, {
+      remedy: "Put the steps of the group next to each other.",
+    });
   }
 }
 
-/** What a step, the defaults and the deploy may all say. */
+/** Checks the fields that a step, the defaults and the deploy share. */
 export function checkCommon(context: RuleContext, path: YamlPath): void {
   const holder = nodeAt(context.root, path);
   if (holder?.kind !== "map") return;
@@ -101,14 +100,14 @@ function checkTimeout(context: RuleContext, holder: YamlNode, path: YamlPath): v
   if (seconds === null || seconds < minTimeoutSeconds || seconds > maxTimeoutSeconds)
     context.faults.add(
       node,
-      `${label([...path, "timeout"])} must be between 1 second and 24 hours, not ${quoted(node.source)}`,
+      `${label([...path, "timeout"])} must be between 1 second and 24 hours, not ${quoted(node.source)}.`,
     );
 }
 
 function checkEnvironment(context: RuleContext, holder: YamlNode): void {
   for (const [name, { key, value }] of entriesAt(holder, "env")) {
     if (name === "CI" || name.startsWith("SHIPINATOR_"))
-      context.faults.add(key, `the variable ${quoted(name)} is set by Shipinator and cannot be given`, {
+      context.faults.add(key, `The variable ${quoted(name)} is set by Shipinator and cannot be overridden.`, {
         remedy: "Choose another name.",
       });
     if (value.kind !== "scalar" || value.value === null) continue;
@@ -116,7 +115,7 @@ function checkEnvironment(context: RuleContext, holder: YamlNode): void {
     if (referencesIn(text).includes(name))
       context.faults.add(
         value,
-        `the variable ${quoted(name)} would hold the characters $${name}, because no variables are expanded in \`env\``,
+        `The variable ${quoted(name)} would contain the characters $${name}, because variables are not expanded in \`env\`.`,
         {
           remedy: `Remove it, and write \`export ${name}=…\` as the first line of \`run\`, where the shell expands it.`,
         },
@@ -124,21 +123,21 @@ function checkEnvironment(context: RuleContext, holder: YamlNode): void {
     if (Buffer.byteLength(name) + 1 + Buffer.byteLength(text) > maxVariableBytes)
       context.faults.add(
         value,
-        `the variable ${quoted(name)} has ${Buffer.byteLength(text)} bytes, and the kernel gives a process at most ${maxVariableBytes} for NAME=value`,
+        `The variable ${quoted(name)} has ${Buffer.byteLength(text)} bytes, and the kernel allows at most ${maxVariableBytes} for NAME=value.`,
         { remedy: "Put the text into a file of the repository, or into `run`." },
       );
     checkTemplate(context, value, text);
   }
 }
 
-/** Names in `$NAME` and `${NAME}`, as a shell would read them. */
+/** Finds the names in `$NAME` and `${NAME}` as a shell does. */
 export function referencesIn(text: string): readonly string[] {
   return [...text.matchAll(/\$(?:\{([A-Za-z_][A-Za-z0-9_]*)[^}]*\}|([A-Za-z_][A-Za-z0-9_]*))/g)].map(
     ([, braced, bare]) => braced ?? bare ?? "",
   );
 }
 
-/** A secret comes as a variable of its name. */
+/** Checks the names of secrets, which become variables. */
 function checkSecrets(context: RuleContext, holder: YamlNode): void {
   const variables = new Set([...entriesAt(holder, "env")].map(([name]) => name));
   const seen = new Set<string>();
@@ -148,16 +147,16 @@ function checkSecrets(context: RuleContext, holder: YamlNode): void {
     if (name === "CI" || name.startsWith("SHIPINATOR_"))
       context.faults.add(
         node,
-        `the variable ${quoted(name)} is set by Shipinator, so no secret has its name`,
+        `The variable ${quoted(name)} is set by Shipinator, so no secret can have this name.`,
       );
     else if (variables.has(name))
-      context.faults.add(node, `${quoted(name)} is in \`env\` too, and one variable cannot be both`);
-    else if (seen.has(name)) context.faults.add(node, `the secret ${quoted(name)} is named twice`);
+      context.faults.add(node, `${quoted(name)} is also in \`env\`, and a variable cannot have two values.`);
+    else if (seen.has(name)) context.faults.add(node, `The secret ${quoted(name)} is named twice.`);
     seen.add(name);
   }
 }
 
-/** The value of a variable: numbers and booleans as they are written, so that 1.10 stays 1.10. */
+/** The value of a variable. Numbers and booleans keep their text in the file, so that 1.10 stays 1.10. */
 export function variableText(node: YamlNode | undefined): string {
   if (node?.kind !== "scalar") return "";
   return typeof node.value === "string" ? node.value : node.source;
@@ -168,7 +167,7 @@ function checkReasons(context: RuleContext, holder: YamlNode): void {
   for (const node of itemsAt(holder, "retry", "on")) {
     const reason = textAt(node);
     if (reason === undefined || !retryableReasons.some((known) => known === reason)) continue;
-    if (seen.has(reason)) context.faults.add(node, `the reason ${quoted(reason)} is named twice`);
+    if (seen.has(reason)) context.faults.add(node, `The reason ${quoted(reason)} is named twice.`);
     seen.add(reason);
   }
 }

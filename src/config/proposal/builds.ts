@@ -1,4 +1,4 @@
-/** What is not one language's: make, images, charts. */
+/** Proposals for make, images and charts. */
 import { type Proposal, type ProposedStep, type RepositoryFiles, safeName } from "./proposal.ts";
 
 const makefiles = ["GNUmakefile", "makefile", "Makefile"];
@@ -15,19 +15,19 @@ export function proposeMake(files: RepositoryFiles): Proposal | null {
     build: [
       {
         name: "make",
-        comment: "Declare what it makes under `outputs`, so that later stages find it.",
+        comment: "Declare the files that it makes under `outputs` to pass them to later stages.",
         run: [build === undefined ? "make" : `make ${build}`],
       },
     ],
     test: test === undefined ? [] : [{ name: test, run: [`make ${test}`] }],
-    later: [],
+    suggestions: [],
   };
 }
 
-/** Names before a single colon at the start of a line; variables and patterns are left out. */
+/** Finds names before a colon at the start of a line. Variables and patterns are left out. */
 function makeTargets(content: string): ReadonlySet<string> {
   const targets = new Set<string>();
-  // What ends in `:=`, `::=` or `:::=` gives a variable its value.
+  // `:=`, `::=` and `:::=` assign a variable.
   for (const match of content.matchAll(/^([A-Za-z0-9_.-][A-Za-z0-9_. -]*):{1,2}(?![:=])/gm))
     for (const target of (match[1] ?? "").split(" ")) targets.add(target);
   return targets;
@@ -55,29 +55,29 @@ export function proposeChart(files: RepositoryFiles): Proposal | null {
     if (name === null) return [];
     const step = {
       name: charts.length === 1 ? "chart" : `chart-${name}`.slice(0, 64),
-      comment: "The chart's directory is packaged as it is here.",
+      comment: "Packages the directory of the chart.",
       run: [`test -f ${path}`],
     };
     const output = { type: "helm_chart", name: charts.length === 1 ? "chart" : name } as const;
     if (directory !== ".") return { ...step, outputs: [{ ...output, path: directory }] };
-    // The root cannot be an output: it holds everything else as well.
+    // The root cannot be an output, because it contains everything else.
     const parts = chartParts.filter((part) => [...files.keys()].some((file) => file.split("/")[0] === part));
     return {
       ...step,
-      comment: "The parts of the chart; what else lies beside them stays out of the package.",
+      comment: "Copies the files of the chart without the rest of the repository.",
       run: [`mkdir -p out/${name}`, `cp -R ${parts.join(" ")} out/${name}/`],
       outputs: [{ ...output, path: `out/${name}` }],
     };
   });
   const [first] = steps;
-  if (first === undefined || hasRepeats(steps)) return null;
+  if (first === undefined || hasDuplicates(steps)) return null;
   const name = first.outputs?.[0]?.name ?? "";
   return {
     kind: "chart",
     source: charts.join(", "),
     build: steps,
     test: [],
-    later: [
+    suggestions: [
       [
         "With a cluster in the kubeconfig, this installs or upgrades the chart:",
         "deploy:",
@@ -88,12 +88,12 @@ export function proposeChart(files: RepositoryFiles): Proposal | null {
   };
 }
 
-function hasRepeats(steps: readonly ProposedStep[]): boolean {
+function hasDuplicates(steps: readonly ProposedStep[]): boolean {
   const names = steps.map((step) => step.outputs?.[0]?.name);
   return new Set(names).size < names.length;
 }
 
-/** Alone it is the project; beside something else it is left to a person, because docker may not be there. */
+/** Proposes the image as a step when it is the whole project, else as a comment, because docker may not be available. */
 export function proposeImage(files: RepositoryFiles, { alone }: { alone: boolean }): Proposal | null {
   if (!files.has("Dockerfile")) return null;
   const run = ["docker build --tag app:local .", "docker save --output image.tar app:local"];
@@ -103,15 +103,15 @@ export function proposeImage(files: RepositoryFiles, { alone }: { alone: boolean
       source: "Dockerfile",
       build: [{ name: "image", run, outputs: [{ type: "oci_image", name: "image", path: "image.tar" }] }],
       test: [],
-      later: [],
+      suggestions: [],
     };
   const lines = [
-    "Where docker is at hand, this step of the build keeps the image of the Dockerfile:",
+    "If docker is available, this build step stores the image of the Dockerfile:",
     "    - name: image",
     "      run: |",
     ...run.map((line) => `        ${line}`),
     "      outputs:",
     "        - { type: oci_image, name: image, path: image.tar }",
   ];
-  return { kind: "image", source: "Dockerfile", build: [], test: [], later: [lines] };
+  return { kind: "image", source: "Dockerfile", build: [], test: [], suggestions: [lines] };
 }

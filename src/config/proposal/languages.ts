@@ -1,11 +1,11 @@
-/** Go modules, Rust crates and Python projects. */
+/** Proposals for Go modules, Rust crates and Python projects. */
 import { type Proposal, type ProposedStep, type RepositoryFiles, safeName } from "./proposal.ts";
 
 export function proposeGo(files: RepositoryFiles): Proposal | null {
   const content = files.get("go.mod");
   if (content === undefined) return null;
   const module = /^[ \t]*module\s+"?([^\s"]+)"?/m.exec(content ?? "")?.[1];
-  // A closing /v2 is the module's major version and not its name.
+  // A final /v2 is the major version of the module and not part of its name.
   const name = safeName(
     module
       ?.replace(/\/v\d+$/, "")
@@ -41,7 +41,7 @@ export function proposeGo(files: RepositoryFiles): Proposal | null {
         outputs: [{ type: "coverage", name: "coverage.out", path: "coverage.out" }],
       },
     ],
-    later: [],
+    suggestions: [],
   };
 }
 
@@ -63,7 +63,7 @@ export function proposeCargo(files: RepositoryFiles): Proposal | null {
       },
     ],
     test: [{ name: "unit", run: [`cargo test${locked}`] }],
-    later: [],
+    suggestions: [],
   };
 }
 
@@ -75,7 +75,7 @@ export function proposePython(files: RepositoryFiles): Proposal | null {
   const name = safeName(tomlValue(text, "project", "name")) ?? "package";
   const test = pythonTest(files, text) ?? {
     name: "compile",
-    comment: "Only that every file is Python; replace it by the project's tests.",
+    comment: "Checks only the syntax. Replace it with the tests of the project.",
     run: ["python3 -m compileall -q ."],
   };
   return {
@@ -91,17 +91,17 @@ export function proposePython(files: RepositoryFiles): Proposal | null {
         ]
       : [],
     test: [test],
-    later: [],
+    suggestions: [],
   };
 }
 
 const environment = "python3 -m venv .venv";
 const hasBuildSystem = (text: string): boolean => /^[ \t]*\[build-system\]/m.test(text);
 
-/** Null where no tests are seen: both runners fail, or pass over nothing, where they find none. */
+/** Returns null when there are no tests, because both runners fail or do nothing then. */
 function pythonTest(files: RepositoryFiles, text: string): ProposedStep | null {
   const paths = [...files.keys()];
-  // Their names stand in a script, so those with blanks or worse are not taken.
+  // The names become part of a script, so unusual characters are excluded.
   const found = paths.filter((path) => /^(?:\w[\w.-]*\/)*(?:test_[\w.-]*|\w[\w.-]*_test)\.py$/.test(path));
   const [first] = found;
   if (first === undefined) return null;
@@ -119,7 +119,7 @@ function pythonTest(files: RepositoryFiles, text: string): ProposedStep | null {
   };
 }
 
-/** From the root unittest goes into packages alone, and looks for `test_*.py`. */
+/** Options for unittest, which from the root searches only packages, and only for `test_*.py`. */
 function discovery(files: RepositoryFiles, first: string, found: readonly string[]): string {
   const directory = first.split("/").slice(0, -1).join("/");
   const start = directory === "" || files.has(`${directory}/__init__.py`) ? "" : ` -s ${directory}`;
@@ -127,7 +127,7 @@ function discovery(files: RepositoryFiles, first: string, found: readonly string
   return `${start}${usual ? "" : " -p '*_test.py'"}`;
 }
 
-/** A text value of a TOML table; enough for a name, and null-safe for everything else. */
+/** Reads a text value of a TOML table. It supports only what a name needs. */
 function tomlValue(text: string, table: string, key: string): string | undefined {
   let current = "";
   for (const line of text.split(/\r?\n/)) {

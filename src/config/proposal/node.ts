@@ -1,4 +1,4 @@
-/** A Node package: the package manager of its lockfile, and those of its scripts that exist. */
+/** Proposal for a Node package: the package manager of its lockfile, and its scripts. */
 import { type Proposal, type ProposedStep, type RepositoryFiles, safeName } from "./proposal.ts";
 
 interface Manager {
@@ -16,7 +16,7 @@ const managers: readonly Manager[] = [
   { name: "npm", lockfile: "package-lock.json", install: "npm ci" },
 ];
 
-/** What npm writes into a new package: it fails, and tests nothing. */
+/** The test script that npm writes into a new package. It always fails. */
 const placeholderTest = /no test specified/;
 const checkScripts = ["lint", "typecheck", "type-check", "check"];
 
@@ -30,7 +30,7 @@ export function proposeNode(files: RepositoryFiles): Proposal | null {
     ? [
         {
           name: "install",
-          comment: "Each stage has a checkout of its own, so each installs.",
+          comment: "Each stage has its own checkout, so each one installs.",
           run: [manager?.install ?? "npm install"],
         },
       ]
@@ -38,12 +38,12 @@ export function proposeNode(files: RepositoryFiles): Proposal | null {
   const run = (script: string) => `${manager?.name ?? "npm"} run ${script}`;
   const build: ProposedStep[] = [];
   if (manifest.scripts.has("build")) build.push({ name: "build", run: [run("build")] });
-  if (manifest.packs !== null)
+  if (manifest.packageName !== null)
     build.push({
       name: "pack",
       comment: "The package as it would be published.",
       run: ["npm pack"],
-      outputs: [{ type: "binary", name: manifest.packs, path: "*.tgz" }],
+      outputs: [{ type: "binary", name: manifest.packageName, path: "*.tgz" }],
     });
   const test: ProposedStep[] = checkScripts
     .filter((name) => manifest.scripts.has(name))
@@ -53,7 +53,7 @@ export function proposeNode(files: RepositoryFiles): Proposal | null {
   if (build.length === 0 && test.length === 0)
     build.push({
       name: "look",
-      comment: "package.json has no script that builds or tests; replace this by what does.",
+      comment: "package.json has no script to build or test. Replace this step.",
       run: ["node --version"],
     });
   return {
@@ -61,15 +61,15 @@ export function proposeNode(files: RepositoryFiles): Proposal | null {
     source: "package.json",
     build: build.length === 0 ? [] : [...install, ...build],
     test: test.length === 0 ? [] : [...install, ...test],
-    later: [],
+    suggestions: [],
   };
 }
 
 interface Manifest {
   readonly scripts: ReadonlyMap<string, string>;
   readonly hasDependencies: boolean;
-  /** Name of the artifact that `npm pack` makes, null for a private or nameless package. */
-  readonly packs: string | null;
+  /** Name of the artifact of `npm pack`, or null for a private or unnamed package. */
+  readonly packageName: string | null;
 }
 
 function readManifest(content: string): Manifest {
@@ -85,7 +85,7 @@ function readManifest(content: string): Manifest {
   return {
     scripts,
     hasDependencies: Object.keys(dependencies).length > 0,
-    packs: publishable ? name : null,
+    packageName: publishable ? name : null,
   };
 }
 
@@ -93,7 +93,7 @@ function parseObject(content: string): Record<string, unknown> {
   try {
     return objectOf(JSON.parse(content));
   } catch {
-    // A broken package.json is not this command's to report: it proposes what it can read.
+    // A broken package.json is ignored, because the proposal uses only what it can read.
     return {};
   }
 }

@@ -1,29 +1,29 @@
-/** What a look at one kind of project proposes for the starting file. */
+/** Types and helpers of the proposals for the initial pipeline file. */
 import type { ArtifactType } from "../../domain/index.ts";
 
 export interface ProposedStep {
   readonly name: string;
-  /** One line, without the `#`. */
+  /** One line without the `#`. */
   readonly comment?: string;
   readonly run: readonly string[];
   readonly outputs?: readonly { readonly type: ArtifactType; readonly name: string; readonly path: string }[];
 }
 
-/** Files of the repository by path from its root, `/` between parts: the content, or null where only presence is known. */
+/** Files of the repository by path from its root, separated by `/`: the content, or null when it was not read. */
 export type RepositoryFiles = ReadonlyMap<string, string | null>;
 
 export interface Proposal {
-  /** One word that may begin a name. */
+  /** One word that can begin a name. */
   readonly kind: string;
-  /** The file it was made of. */
+  /** The file on which it is based. */
   readonly source: string;
   readonly build: readonly ProposedStep[];
   readonly test: readonly ProposedStep[];
-  /** Blocks of lines that are written as comments: what needs a decision, or a tool that may not be there. */
-  readonly later: readonly (readonly string[])[];
+  /** Blocks of lines that are written as comments, because they need a decision or an optional tool. */
+  readonly suggestions: readonly (readonly string[])[];
 }
 
-/** A YAML scalar: plain where that is certainly safe, else in double quotes, which JSON's are too. */
+/** Writes a YAML scalar, plain when that is safe, else in double quotes as in JSON. */
 export function quotedYaml(text: string): string {
   const plain =
     /^[A-Za-z_./][A-Za-z0-9_./=@$ -]*$/.test(text) &&
@@ -31,7 +31,7 @@ export function quotedYaml(text: string): string {
   return plain ? text : JSON.stringify(text);
 }
 
-/** A name out of a project's file as it may stand in ours, or null. */
+/** Returns the name if it is valid in a pipeline file, else null. */
 export function safeName(text: string | undefined): string | null {
   return text !== undefined && /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text) ? text : null;
 }

@@ -1,21 +1,20 @@
-/** The starting `.shipinator.yaml` of `init`: looks at what the repository is made of and writes what would run. */
-
+/** Proposes the initial `.shipinator.yaml` for a repository from its files. */
 import { proposeChart, proposeImage, proposeMake } from "./builds.ts";
 import { proposeCargo, proposeGo, proposePython } from "./languages.ts";
 import { proposeNode } from "./node.ts";
 import { type Proposal, type ProposedStep, quotedYaml, type RepositoryFiles } from "./proposal.ts";
 
 export interface ProposedFile {
-  /** The file's text; it parses without problems. */
+  /** The text of a valid pipeline file. */
   readonly text: string;
-  /** What it was made of, as one sentence. */
+  /** The files on which it is based, as one sentence. */
   readonly reason: string;
 }
 
 const languages = [proposeNode, proposeGo, proposeCargo, proposePython];
 
-/** File names whose content `proposePipelineFile` reads; of all others it needs the presence alone. */
-export const filesThatMatter: readonly string[] = [
+/** File names whose content `proposePipelineFile` reads. Of other files it needs only the path. */
+export const relevantFiles: readonly string[] = [
   "package.json",
   "go.mod",
   "Cargo.toml",
@@ -36,16 +35,16 @@ export function proposePipelineFile(files: RepositoryFiles): ProposedFile {
   if (found.length === 0)
     return {
       text: write([fallback]),
-      reason: "Nothing that is known here was found, so the file has one step to begin with.",
+      reason: "No known project type was found, so the file has one example step.",
     };
   const sources = found.map((proposal) => proposal.source);
-  return { text: write(distinct(found)), reason: `Made of ${sources.join(", ")}.` };
+  return { text: write(withUniqueNames(found)), reason: `Based on ${sources.join(", ")}.` };
 }
 
-/** Where two kinds of project propose one name, the later one gets its kind before it. */
-function distinct(proposals: readonly Proposal[]): readonly Proposal[] {
+/** Makes names unique: a repeated name gets the kind of its project as a prefix. */
+function withUniqueNames(proposals: readonly Proposal[]): readonly Proposal[] {
   const taken = new Set<string>();
-  const take = (kind: string, scope: string, name: string): string => {
+  const uniqueName = (kind: string, scope: string, name: string): string => {
     const free = taken.has(`${scope} ${name}`) ? `${kind}-${name}`.slice(0, 64) : name;
     taken.add(`${scope} ${free}`);
     return free;
@@ -53,10 +52,12 @@ function distinct(proposals: readonly Proposal[]): readonly Proposal[] {
   return proposals.map((proposal) => {
     const rename = (stage: string) => (step: ProposedStep) => ({
       ...step,
-      name: take(proposal.kind, stage, step.name),
+      name: uniqueName(proposal.kind, stage, step.name),
       outputs:
-        step.outputs?.map((output) => ({ ...output, name: take(proposal.kind, "output", output.name) })) ??
-        [],
+        step.outputs?.map((output) => ({
+          ...output,
+          name: uniqueName(proposal.kind, "output", output.name),
+        })) ?? [],
     });
     return {
       ...proposal,
@@ -72,22 +73,22 @@ const fallback: Proposal = {
   build: [
     {
       name: "hello",
-      comment: "Replace this by what builds the project.",
+      comment: "Replace this with the commands that build the project.",
       run: ["echo 'Hello from Shipinator'", "ls"],
     },
   ],
   test: [],
-  later: [],
+  suggestions: [],
 };
 
-const head = `# Shipinator runs build, test and deploy, in this order. Check the file with: shipinator validate
-# Each stage begins in a fresh checkout, with the outputs of the build restored.
+const header = `# Shipinator runs build, test and deploy, in this order. Check the file with: shipinator validate
+# Each stage starts in a fresh checkout with the outputs of the build.
 `;
 
 const deployHint = `
 # deploy:
 #   artifact: NAME        # an output of the build
-#   run: |                # a script that finds it at $SHIPINATOR_ARTIFACTS_DIR/NAME, and no source
+#   run: |                # a script; the artifact is at $SHIPINATOR_ARTIFACTS_DIR/NAME
 #     install -D "$SHIPINATOR_ARTIFACTS_DIR/NAME" "$HOME/bin/NAME"
 `;
 
@@ -97,10 +98,10 @@ function write(proposals: readonly Proposal[]): string {
     if (steps.length === 0) return "";
     return `\n${stage}:\n  steps:\n${steps.map((step) => writeStep(step, stage)).join("\n")}`;
   });
-  const later = proposals.flatMap((proposal) => proposal.later);
+  const later = proposals.flatMap((proposal) => proposal.suggestions);
   const comments = later.map((block) => `\n${block.map((line) => `# ${line}`.trimEnd()).join("\n")}\n`);
   const hasDeploy = later.some((block) => block.includes("deploy:"));
-  return [head, ...stages, ...comments, hasDeploy ? "" : deployHint].join("");
+  return [header, ...stages, ...comments, hasDeploy ? "" : deployHint].join("");
 }
 
 function writeStep(step: ProposedStep, stage: "build" | "test"): string {

@@ -1,13 +1,13 @@
-/** The server's configuration: a YAML file, `SHIPINATOR_*` over it, defaults below. */
+/** The server's configuration. `SHIPINATOR_*` variables override the YAML file, which overrides the defaults. */
 import { join } from "node:path";
 import { defaultDataDirectory, type LogLevel, Problem } from "../../kernel/index.ts";
 import type { ListenAddress } from "./readers.ts";
 import { Secret } from "./secret.ts";
 import { type Setting, settings } from "./settings.ts";
-import { type FileSettings, fromEnvironment, type Given, type SourceProblem } from "./sources.ts";
+import { type FileSettings, fromEnvironment, type SettingValue, type SourceProblem } from "./sources.ts";
 
 export interface DatabaseConfig {
-  /** A host, or a directory with a socket. */
+  /** A host, or a directory that contains a socket. */
   readonly host: string;
   readonly port: number;
   readonly user: string;
@@ -23,25 +23,25 @@ export interface ServerConfig {
   readonly dataDir: string;
   /** Absolute. */
   readonly artifactPath: string;
-  /** Of one that is uploaded. */
+  /** Maximum size of an uploaded artifact. */
   readonly artifactMaxBytes: number;
   readonly listenAddress: ListenAddress;
   readonly tls: {
-    /** Absolute paths of PEM files; null: no TLS here. */
+    /** Absolute paths of PEM files, or null for no TLS. */
     readonly files: { readonly certificate: string; readonly key: string } | null;
     readonly proxy: boolean;
   };
   readonly executor: "local" | "remote";
   readonly parallelLimit: number;
-  /** Null: nothing was said, so nothing is logged. */
+  /** Null when not configured, which disables logging. */
   readonly logLevel: LogLevel | null;
   readonly local: {
     readonly slots: number;
-    /** Null: the program's own account, and nobody has said that it may be root's. */
+    /** Null for the program's own account. Root must be named explicitly. */
     readonly user: string | null;
-    /** A step's `image`, which is not used here. */
+    /** Handling of a step's `image`, which the local executor does not use. */
     readonly image: "ignore" | "refuse";
-    /** In its place: accounts of which each project has one to itself. Empty: none. */
+    /** A pool of accounts in place of `user`; each project has one to itself. Empty when unused. */
     readonly users: readonly string[];
     readonly home: "project" | "shared";
     readonly minFreeBytes: number;
@@ -49,36 +49,36 @@ export interface ServerConfig {
     readonly graceSeconds: number;
   };
   readonly remote: {
-    /** Program and arguments; null only where the executor is another. */
+    /** Program and arguments. Null only with another executor. */
     readonly launch: readonly string[] | null;
-    /** Null: where the server listens. */
+    /** Null for the listen address. */
     readonly url: string | null;
     readonly slots: number;
     readonly pendingSeconds: number;
     readonly silenceSeconds: number;
   };
-  /** Null: everything is kept. */
+  /** Null to keep everything. */
   readonly retention: { readonly days: number | null };
-  /** Null: nothing is sent. */
+  /** Null to send nothing. */
   readonly telemetry: { readonly otlpEndpoint: string | null };
-  /** Null: it is in a file of the data directory. */
+  /** Null when it is in a file of the data directory. */
   readonly callbacks: { readonly key: Secret | null };
   readonly embedded: { readonly user: string | null };
-  /** Null: the embedded Postgres. */
+  /** Null for the embedded Postgres. */
   readonly db: DatabaseConfig | null;
   readonly git: { readonly allowFileUrls: boolean };
-  /** Null: they are in a file of the data directory. */
+  /** Null when they are in a file of the data directory. */
   readonly secrets: { readonly keys: readonly Secret[] | null };
   /** `plainHttp`: `host[:port]` of registries without TLS. */
   readonly registry: { readonly plainHttp: readonly string[] };
 }
 
-/** What the defaults depend on. */
+/** Facts about the machine that the defaults depend on. */
 export interface Machine {
   readonly home: string | null;
   readonly uid: number;
   readonly cores: number;
-  /** Absolute; a relative path in a variable is relative to it, one in the file to the file's directory. */
+  /** Absolute. Relative paths in variables are relative to it, those in the file to the file's directory. */
   readonly cwd: string;
 }
 
@@ -89,25 +89,25 @@ export interface ServerConfigInput {
 }
 
 /**
- * @throws Problem server_config_invalid, all that is wrong in one: `details` is a list of `{source, message, suggestion}`,
- * `source` being `file:line:column` or the variable. No value of a secret is in it.
+ * @throws Problem server_config_invalid, one for all faults. `details` is a list of `{source, message, suggestion}`, where
+ * `source` is `file:line:column` or the variable. It contains no value of a secret.
  */
 export function loadServerConfig({ file, environment, machine }: ServerConfigInput): ServerConfig {
   const problems: SourceProblem[] = [...(file?.problems ?? [])];
-  const ofFile = file?.given ?? new Map<string, Given>();
-  const ofVariables = fromEnvironment(environment, machine.cwd, problems);
+  const fileValues = file?.values ?? new Map<string, SettingValue>();
+  const environmentValues = fromEnvironment(environment, machine.cwd, problems);
 
-  /** The variable's value, else the file's; both are checked. */
+  /** The variable's value, else the file's. Both are checked. */
   function read<T>(setting: Setting<T>): T | undefined {
     let found: T | undefined;
-    for (const given of [ofFile.get(setting.key), ofVariables.get(setting.key)]) {
+    for (const given of [fileValues.get(setting.key), environmentValues.get(setting.key)]) {
       if (given === undefined) continue;
       const result = setting.read(given.text, given.base);
       if (result.ok) found = result.value;
       else
         problems.push({
           source: given.source,
-          message: `${setting.key} ${result.message}`,
+          message: `${setting.key} ${result.message}.`,
           suggestion: result.suggestion,
         });
     }
@@ -123,7 +123,10 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
     artifactMaxBytes: read(settings.artifactMaxSize) ?? 16 * 2 ** 30,
     listenAddress: read(settings.listenAddress) ?? { host: "127.0.0.1", port: 8080 },
-    tls: { files: tlsFiles(read, [ofVariables, ofFile], problems), proxy: read(settings.tlsProxy) ?? false },
+    tls: {
+      files: tlsFiles(read, [environmentValues, fileValues], problems),
+      proxy: read(settings.tlsProxy) ?? false,
+    },
     executor,
     parallelLimit: read(settings.parallelLimit) ?? (executor === "remote" ? remoteSlots : localSlots),
     logLevel: read(settings.logLevel) ?? null,
@@ -150,37 +153,46 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
     },
     callbacks: { key: read(settings.callbacksKey) ?? null },
     embedded: { user: read(settings.embeddedUser) ?? null },
-    db: database(read, [ofFile, ofVariables], problems),
+    db: database(read, [fileValues, environmentValues], problems),
     git: { allowFileUrls: read(settings.gitAllowFileUrls) ?? false },
     secrets: { keys: read(settings.secretsKeys) ?? null },
     registry: { plainHttp: read(settings.registryPlainHttp) ?? [] },
   };
-  const said = ofVariables.get(settings.executor.key) ?? ofFile.get(settings.executor.key);
-  if (config.executor === "remote" && config.remote.launch === null && said !== undefined)
+  checkCombinations(config, [environmentValues, fileValues], problems);
+  if (problems.length > 0) throw combineProblems(problems);
+  return config;
+}
+
+type Sources = readonly ReadonlyMap<string, SettingValue>[];
+
+const firstOf = (sources: Sources, { key }: Pick<Setting<unknown>, "key">): SettingValue | undefined =>
+  sources.flatMap((source) => source.get(key) ?? [])[0];
+
+function checkCombinations(
+  { executor, remote, local }: ServerConfig,
+  sources: Sources,
+  problems: SourceProblem[],
+) {
+  const chosen = firstOf(sources, settings.executor);
+  if (executor === "remote" && remote.launch === null && chosen !== undefined)
     problems.push({
-      source: said.source,
-      message: "executor remote needs remote.launch: a program that starts executors",
+      source: chosen.source,
+      message: "The remote executor needs remote.launch, a program that starts executors.",
       suggestion: null,
     });
-  const pool = ofVariables.get(settings.localUsers.key) ?? ofFile.get(settings.localUsers.key);
-  if (config.local.user !== null && pool !== undefined)
+  const pool = firstOf(sources, settings.localUsers);
+  if (local.user !== null && pool !== undefined)
     problems.push({
       source: pool.source,
       message:
-        "local.users and local.user exclude each other: steps run as one account or as those of a pool",
+        "local.users and local.user exclude each other. Steps run as one account or as the accounts of a pool.",
       suggestion: null,
     });
-  if (problems.length > 0) throw problemOf(problems);
-  return config;
 }
 
 type Reader = <T>(setting: Setting<T>) => T | undefined;
 
-function database(
-  read: Reader,
-  sources: readonly ReadonlyMap<string, Given>[],
-  problems: SourceProblem[],
-): DatabaseConfig | null {
+function database(read: Reader, sources: Sources, problems: SourceProblem[]): DatabaseConfig | null {
   const host = read(settings.dbHost);
   const config = {
     host: host ?? "",
@@ -197,31 +209,27 @@ function database(
       if (key.startsWith("db."))
         problems.push({
           source: given.source,
-          message: `${key} has no meaning without db.host: the embedded Postgres has its own`,
+          message: `${key} needs db.host. The embedded Postgres has its own settings.`,
           suggestion: null,
         });
   return null;
 }
 
-function tlsFiles(
-  read: Reader,
-  sources: readonly ReadonlyMap<string, Given>[],
-  problems: SourceProblem[],
-): ServerConfig["tls"]["files"] {
+function tlsFiles(read: Reader, sources: Sources, problems: SourceProblem[]): ServerConfig["tls"]["files"] {
   const [certificate, key] = [read(settings.tlsCertificate), read(settings.tlsKey)];
   if (certificate !== undefined && key !== undefined) return { certificate, key };
-  const given = ({ key: name }: Setting<string>) => sources.flatMap((source) => source.get(name) ?? [])[0];
-  const [ofCertificate, ofKey] = [given(settings.tlsCertificate), given(settings.tlsKey)];
-  // One that is there and wrong has been told already; it is not missing.
-  const [alone, absent] =
-    ofKey === undefined ? [ofCertificate, settings.tlsKey] : [ofKey, settings.tlsCertificate];
-  if (alone !== undefined && given(absent) === undefined) {
-    const name = absent === settings.tlsKey ? settings.tlsCertificate.key : settings.tlsKey.key;
-    problems.push({
-      source: alone.source,
-      message: `${name} needs ${absent.key} beside it`,
-      suggestion: null,
-    });
+  // A value that is present but invalid is reported by `read`, so only a missing one is reported here.
+  for (const [present, missing] of [
+    [settings.tlsCertificate, settings.tlsKey],
+    [settings.tlsKey, settings.tlsCertificate],
+  ] as const) {
+    const value = firstOf(sources, present);
+    if (value !== undefined && firstOf(sources, missing) === undefined)
+      problems.push({
+        source: value.source,
+        message: `${present.key} also needs ${missing.key}.`,
+        suggestion: null,
+      });
   }
   return null;
 }
@@ -235,28 +243,28 @@ function defaultDataDir(
   if (found !== null) return found;
   problems.push({
     source: "SHIPINATOR_DATA_DIR",
-    message: "is needed, because there is no home directory to keep anything in",
+    message: "The data directory must be set, because there is no home directory.",
     suggestion: null,
   });
   return "/";
 }
 
-function problemOf(all: readonly SourceProblem[]): Problem {
-  // Of several at one place the first is told: the others follow from it.
+function combineProblems(all: readonly SourceProblem[]): Problem {
+  // Only the first problem at a place is reported, because the others follow from it.
   const problems = all.filter(
     ({ source }, index) => all.findIndex((other) => other.source === source) === index,
   );
   const lines = problems.map(({ source, message, suggestion }) => {
-    const meant = suggestion === null ? "" : `; did you mean ${suggestion}?`;
-    return `${source}: ${message}${meant}`;
+    const question = suggestion === null ? "" : ` Did you mean ${suggestion}?`;
+    return `${source}: ${message}${question}`;
   });
   const [first = ""] = lines;
   const message =
     lines.length === 1
       ? first
-      : `${lines.length} settings are wrong:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+      : `${lines.length} settings are invalid:\n${lines.map((line) => `  ${line}`).join("\n")}`;
   return new Problem("server_config_invalid", message, {
-    remedy: "Correct or remove them; nothing was started.",
+    remedy: "Correct or remove them. Nothing was started.",
     details: problems,
     ...(problems[0] === undefined ? {} : { place: problems[0].source }),
   });

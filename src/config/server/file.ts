@@ -7,7 +7,7 @@ import { locate } from "../yaml/render-problems.ts";
 import { decodeSource } from "../yaml/source-text.ts";
 import { entriesAt, type MapEntry, type YamlNode } from "../yaml/tree.ts";
 import { settings } from "./settings.ts";
-import type { FileSettings, Given, SourceProblem } from "./sources.ts";
+import type { FileSettings, SettingValue, SourceProblem } from "./sources.ts";
 
 export interface ServerFile {
   /** Absolute. */
@@ -17,13 +17,13 @@ export interface ServerFile {
 
 const all: readonly (typeof settings)[keyof typeof settings][] = Object.values(settings);
 
-/** A file without any content sets nothing. */
+/** Reads the settings of a file. A file without content sets nothing. */
 export function readServerFile(file: ServerFile): FileSettings {
-  const given = new Map<string, Given>();
+  const values = new Map<string, SettingValue>();
   const problems: SourceProblem[] = [];
   const { text, fault } = decodeSource(file.text);
   const yaml = fault === null ? readYaml(text) : null;
-  if (fault === null && /^(?:\s|#.*|---)*$/.test(text)) return { given, problems };
+  if (fault === null && /^(?:\s|#.*|---)*$/.test(text)) return { values, problems };
   const place = (start: number): string => {
     const [at] = locate(file.path, text, [
       { start, end: start + 1, message: "", suggestion: null, remedy: null },
@@ -33,18 +33,18 @@ export function readServerFile(file: ServerFile): FileSettings {
   for (const { start, message, suggestion } of fault === null ? (yaml?.faults.list() ?? []) : [fault])
     problems.push({ source: place(start), message, suggestion });
   const root = yaml?.root;
-  if (root === null || root === undefined) return { given, problems };
+  if (root === null || root === undefined) return { values, problems };
   if (root.kind !== "map") {
     problems.push({
       source: place(root.start),
-      message: "the file must be a mapping of settings",
+      message: "The file must be a mapping of settings.",
       suggestion: null,
     });
-    return { given, problems };
+    return { values, problems };
   }
   const base = dirname(file.path);
   visit(root, "");
-  return { given, problems };
+  return { values, problems };
 
   function visit(node: YamlNode, prefix: string): void {
     for (const [name, entry] of entriesAt(node))
@@ -55,18 +55,19 @@ export function readServerFile(file: ServerFile): FileSettings {
     const setting = all.find((one) => one.key === key);
     if (setting !== undefined) {
       const read = scalarText(value, setting.form);
-      if (read.kind === "text") given.set(key, { text: read.text, source: place(value.start), base });
-      else problems.push({ source: place(value.start), message: `${key} ${read.message}`, suggestion: null });
+      if (read.kind === "text") values.set(key, { text: read.text, source: place(value.start), base });
+      else
+        problems.push({ source: place(value.start), message: `${key} ${read.message}.`, suggestion: null });
     } else if (all.some((one) => one.key.startsWith(`${key}.`))) {
       if (value.kind === "map") visit(value, key);
       else
-        problems.push({ source: place(value.start), message: `${key} must be a mapping`, suggestion: null });
+        problems.push({ source: place(value.start), message: `${key} must be a mapping.`, suggestion: null });
     } else {
-      const holder = key.split(".").slice(0, -1).join(".");
-      const known = siblings(holder);
+      const parent = key.split(".").slice(0, -1).join(".");
+      const known = siblings(parent);
       problems.push({
         source: place(at.start),
-        message: `unknown key ${quoted(key)}; known here: ${known.join(", ")}`,
+        message: `Unknown key ${quoted(key)}. Known here: ${known.join(", ")}.`,
         suggestion: nearest(key.split(".").at(-1) ?? key, known),
       });
     }
@@ -76,27 +77,27 @@ export function readServerFile(file: ServerFile): FileSettings {
 function scalarText(
   node: YamlNode,
   form: "scalar" | "list",
-): { kind: "text"; text: string } | { kind: "wrong"; message: string } {
+): { kind: "text"; text: string } | { kind: "invalid"; message: string } {
   if (form === "list" && node.kind === "list") {
     const texts = node.items.flatMap((item) =>
       item.kind === "scalar" && item.value !== null ? [String(item.value)] : [],
     );
     return texts.length === node.items.length && texts.length > 0
       ? { kind: "text", text: texts.join(",") }
-      : { kind: "wrong", message: "must be a list of texts" };
+      : { kind: "invalid", message: "must be a list of texts" };
   }
   if (node.kind !== "scalar")
     return {
-      kind: "wrong",
+      kind: "invalid",
       message: `must be a single value, not a ${node.kind === "list" ? "list" : "mapping"}`,
     };
-  if (node.value === null) return { kind: "wrong", message: "is empty" };
+  if (node.value === null) return { kind: "invalid", message: "is empty" };
   return { kind: "text", text: typeof node.value === "string" ? node.value : node.source };
 }
 
-/** The names that may stand in the mapping of that key. */
-function siblings(holder: string): readonly string[] {
-  const prefix = holder === "" ? "" : `${holder}.`;
+/** The names that the mapping at this key may contain. */
+function siblings(parent: string): readonly string[] {
+  const prefix = parent === "" ? "" : `${parent}.`;
   const names = all
     .filter(({ key }) => key.startsWith(prefix))
     .map(({ key }) => key.slice(prefix.length).split(".")[0] ?? "");

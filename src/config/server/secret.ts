@@ -1,4 +1,4 @@
-/** A value that is never shown: not by a message, not by JSON, not by a log, not by an inspection. */
+/** A value that messages, JSON, logs and inspection never show. */
 const hidden = "[secret]";
 
 export class Secret {
@@ -8,7 +8,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself, for the one who needs it. */
+  /** Returns the value itself. */
   reveal(): string {
     return this.#value;
   }

@@ -1,10 +1,11 @@
-/** The table of the server's settings: key, how its text is read, default, meaning. The variable's name follows. */
+/** The table of the server's settings: key, reader, default and meaning. The name of the variable derives from the key. */
 import {
   account,
   accountList,
   anyText,
   callbackKey,
   callbackUrl,
+  choice,
   commandLine,
   databaseHost,
   duration,
@@ -14,22 +15,21 @@ import {
   integer,
   keyring,
   listenAddress,
-  oneOf,
   path,
-  type Read,
+  type ReadResult,
   secret,
   size,
   stepAccount,
 } from "./readers.ts";
 
 export interface Setting<T> {
-  /** Dotted, as in the file. */
+  /** Dotted path in the file. */
   readonly key: string;
-  /** Lists may be written as such in the file, and with commas in the variable. */
+  /** A list is a YAML list in the file, and separated by commas in the variable. */
   readonly form: "scalar" | "list";
-  /** @param base directory that a relative path is relative to. */
-  read(text: string, base: string): Read<T>;
-  /** In words for the documentation. */
+  /** @param base directory to which a relative path is relative */
+  read(text: string, base: string): ReadResult<T>;
+  /** Default in words for the documentation. */
   readonly fallback: string;
   readonly meaning: string;
 }
@@ -49,7 +49,7 @@ export const settings = {
     "data_dir",
     path,
     "$XDG_DATA_HOME/shipinator, else ~/.local/share/shipinator; for root /var/lib/shipinator",
-    "Directory of everything that is kept: database, mirrors, logs, artifacts.",
+    "Directory for the database, mirrors, logs and artifacts.",
   ),
   artifactPath: define(
     "artifact_path",
@@ -61,140 +61,150 @@ export const settings = {
     "artifact_max_size",
     size,
     "16GiB",
-    "Largest output that an executor elsewhere may upload.",
+    "Maximum size of an output that a remote executor may upload.",
   ),
-  listenAddress: define("listen_address", listenAddress, "127.0.0.1:8080", "Where the server listens."),
+  listenAddress: define(
+    "listen_address",
+    listenAddress,
+    "127.0.0.1:8080",
+    "Address on which the server listens.",
+  ),
   tlsCertificate: define(
     "tls.certificate",
     path,
     "none",
-    "File of the server's certificate and its chain, PEM; read again when it changes.",
+    "PEM file with the server's certificate and its chain. A change is loaded without a restart.",
   ),
-  tlsKey: define("tls.key", path, "none", "File of its private key, PEM; read again when it changes."),
+  tlsKey: define(
+    "tls.key",
+    path,
+    "none",
+    "PEM file with the private key of the certificate. A change is loaded without a restart.",
+  ),
   tlsProxy: define(
     "tls.proxy",
     flag,
     "false",
-    "Says that a proxy before the server does TLS, so that it may listen beyond loopback without. Who asks is then told by the last address in `X-Forwarded-For`, which the proxy must set.",
+    "Set to true when a proxy in front of the server terminates TLS. The server may then listen beyond loopback without TLS. The client is the last address in `X-Forwarded-For`, which the proxy must set.",
   ),
-  executor: define("executor", executor, "local", "What carries out steps."),
+  executor: define("executor", executor, "local", "Executor that runs the steps."),
   parallelLimit: define(
     "parallel_limit",
     integer(1, 1000),
-    "as many as the executor has slots",
-    "How many steps of one run may run at the same time.",
+    "the executor's number of slots",
+    "Maximum number of steps of one run that run at the same time.",
   ),
   logLevel: define(
     "log_level",
-    oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+    choice(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
     "none",
-    "What the program's own log says, on standard error; without it there is none.",
+    "Level of the program's own log on standard error. A server logs `info` by default, other commands nothing.",
   ),
   localSlots: define(
     "local.slots",
     integer(1, 1000),
     "number of cores",
-    "How many steps run here at the same time, of all runs together.",
+    "Maximum number of steps of all runs that run on this machine at the same time.",
   ),
   localUser: define(
     "local.user",
     stepAccount,
     "the program's own",
-    "Account that steps run as; another one than the program's own takes root. `serve` as root needs it: an account, or `root` as a word that it is known.",
+    "Account under which steps run. Only root can use another account than its own. `serve` as root requires this setting: an account, or `root` to run steps as root.",
   ),
   localImage: define(
     "local.image",
-    oneOf(["ignore", "refuse"]),
+    choice(["ignore", "refuse"]),
     "ignore",
-    "What becomes of a step that names an `image`, which the local executor does not use: it runs without and the run says so, or it is refused.",
+    "Handling of a step with an `image`, which the local executor does not use: `ignore` runs it without the image and adds a note to the run, `refuse` fails the run.",
   ),
   localUsers: define(
     "local.users",
     accountList,
     "none",
-    "Accounts in place of `local.user`: each project has one to itself while its jobs run, and waits while all are occupied. Nothing else may run under them.",
+    "Pool of accounts in place of `local.user`. Each project has one to itself while its jobs run, and waits while all are occupied. Nothing else may run under these accounts.",
     "list",
   ),
   localHome: define(
     "local.home",
-    oneOf(["project", "shared"]),
+    choice(["project", "shared"]),
     "project",
-    "HOME of a server's steps: one for each project, or the one of the account that they run as.",
+    "HOME of a server's steps: one per project, or that of the account under which they run.",
   ),
   localMinFreeBytes: define(
     "local.min_free_bytes",
     size,
     "256MiB",
-    "With less free space no step is started and no artifact is taken.",
+    "Minimum free disk space. With less, no step starts and no artifact is stored.",
   ),
   localLogCap: define(
     "local.log_cap",
     size,
     "64MiB",
-    "Bytes of a step's log that are stored; the rest is counted.",
+    "Maximum size of a step's stored log. The rest is dropped and counted.",
   ),
   localGrace: define("local.grace", duration(0, 3600), "10s", "Time between SIGTERM and SIGKILL."),
   embeddedUser: define(
     "embedded.user",
     account,
-    "for root postgres, else nobody",
+    "`postgres` if it exists, else `nobody`",
     "Account of the embedded Postgres when the server runs as root.",
   ),
   secretsKeys: define(
     "secrets.keys",
     keyring,
     "a file in the data directory, made at first use",
-    "Keys of stored secrets, 32 bytes in base64 each: the first one seals, all of them open; never shown.",
+    "Keys for stored secrets, 32 bytes in base64 each. The first one encrypts, all of them decrypt. Never shown.",
     "list",
   ),
   callbacksKey: define(
     "callbacks.key",
     callbackKey,
     "a file in the data directory, made at first use",
-    "Key of the tokens that executors elsewhere report with, 32 bytes in base64; the same on all servers of one database; never shown.",
+    "Key for the tokens of remote executors, 32 bytes in base64. All servers of one database need the same key. Never shown.",
   ),
   remoteLaunch: define(
     "remote.launch",
     commandLine,
     "none",
-    "Program and arguments that start an executor elsewhere; called with `launch` or `release` and a line of JSON.",
+    "Program and arguments that start a remote executor. It is called with `launch` or `release` and a line of JSON.",
     "list",
   ),
   remoteUrl: define(
     "remote.url",
     callbackUrl,
-    "where the server listens",
-    "Address under which executors elsewhere reach this server.",
+    "the listen address",
+    "Address under which remote executors reach this server.",
   ),
   remoteSlots: define(
     "remote.slots",
     integer(1, 10_000),
     "16",
-    "How many steps run elsewhere at the same time, of this server's runs.",
+    "Maximum number of steps of this server's runs that run remotely at the same time.",
   ),
   remotePending: define(
     "remote.pending",
     duration(1, 86_400),
     "10m",
-    "Time in which an executor must come for what it was started for.",
+    "Maximum time between the start of a remote executor and its first request.",
   ),
   remoteSilence: define(
     "remote.silence",
     duration(1, 86_400),
     "2m",
-    "An executor that reports nothing for so long is lost.",
+    "Time without a report after which a remote executor counts as lost.",
   ),
   retentionDays: define(
     "retention.days",
     integer(1, 36_500),
     "none: everything is kept",
-    "A server forgets runs that ended so many days ago, with their logs and artifacts; what was deployed stays.",
+    "Number of days after which a server deletes ended runs with their logs and artifacts. Deployed artifacts stay.",
   ),
   otlpEndpoint: define(
     "telemetry.otlp_endpoint",
     callbackUrl,
     "OTEL_EXPORTER_OTLP_ENDPOINT, else none",
-    "Address of an OpenTelemetry collector (OTLP over HTTP); a server sends each run that has ended as a trace.",
+    "Address of an OpenTelemetry collector (OTLP over HTTP). A server sends each ended run as a trace.",
   ),
   dbHost: define(
     "db.host",
@@ -202,33 +212,33 @@ export const settings = {
     "none: the embedded Postgres",
     "Host of an external Postgres, or the directory of its socket.",
   ),
-  dbPort: define("db.port", integer(1, 65535), "5432", "Its port."),
-  dbUser: define("db.user", anyText, "shipinator", "Its account."),
-  dbPassword: define("db.password", secret, "empty", "The account's password; never shown."),
-  dbName: define("db.name", anyText, "shipinator", "Its database."),
+  dbPort: define("db.port", integer(1, 65535), "5432", "Port of the database server."),
+  dbUser: define("db.user", anyText, "shipinator", "Account in the database server."),
+  dbPassword: define("db.password", secret, "empty", "Password of the account. Never shown."),
+  dbName: define("db.name", anyText, "shipinator", "Name of the database."),
   dbSslMode: define(
     "db.ssl_mode",
-    oneOf(["disable", "require", "verify-full"]),
+    choice(["disable", "require", "verify-full"]),
     "disable",
-    "require encrypts; verify-full also checks certificate and host name.",
+    "`require` encrypts. `verify-full` also checks the certificate and the host name.",
   ),
   dbSslRootCertificate: define(
     "db.ssl_root_certificate",
     path,
     "the system's",
-    "File of PEM certificates to trust for verify-full.",
+    "PEM file with the certificates to trust for `verify-full`.",
   ),
   gitAllowFileUrls: define(
     "git.allow_file_urls",
     flag,
     "false",
-    "Accepts file:// addresses and local paths of repositories, from tokens for all projects alone.",
+    "Accept file:// addresses and local paths of repositories, only from tokens that are valid for all projects.",
   ),
   registryPlainHttp: define(
     "registry.plain_http",
     hostList,
     "none",
-    "Registries that speak HTTP without TLS, as host or host:port.",
+    "Registries that use HTTP without TLS, as host or host:port.",
     "list",
   ),
 } as const;

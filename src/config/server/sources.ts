@@ -1,12 +1,12 @@
-/** Where the server's settings come from: a YAML file, and over it the variables. Each value remembers its source. */
+/** Sources of the server's settings: a YAML file and variables, which override it. Each value keeps its source. */
 import { nearest } from "../yaml/nearest.ts";
 import { settings, variableOf } from "./settings.ts";
 
-export interface Given {
+export interface SettingValue {
   readonly text: string;
-  /** `file:line:column` or the variable's name. */
+  /** `file:line:column`, or the variable's name. */
   readonly source: string;
-  /** Directory that a relative path is relative to. */
+  /** Directory to which a relative path is relative. */
   readonly base: string;
 }
 
@@ -16,14 +16,14 @@ export interface SourceProblem {
   readonly suggestion: string | null;
 }
 
-/** What a file sets, by key, and what is wrong with it. */
+/** Values that a file sets, by key, and its faults. */
 export interface FileSettings {
-  readonly given: ReadonlyMap<string, Given>;
+  readonly values: ReadonlyMap<string, SettingValue>;
   readonly problems: readonly SourceProblem[];
 }
 
-/** Set for steps, or for the command itself: a step may run Shipinator, so these are no mistakes. */
-const tolerated: ReadonlySet<string> = new Set(
+/** Variables that Shipinator sets for steps or reads for its commands. A step may run Shipinator, so they are allowed. */
+const otherVariables: ReadonlySet<string> = new Set(
   [
     ...[
       "COMMIT",
@@ -41,30 +41,30 @@ const tolerated: ReadonlySet<string> = new Set(
   ].map((name) => `SHIPINATOR_${name}`),
 );
 
-/** Variables by key. An empty variable counts as not set. */
+/** Reads settings from variables, by key. An empty variable counts as not set. */
 export function fromEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
   cwd: string,
   problems: SourceProblem[],
-): ReadonlyMap<string, Given> {
-  const given = new Map<string, Given>();
+): ReadonlyMap<string, SettingValue> {
+  const values = new Map<string, SettingValue>();
   const byVariable = new Map(Object.values(settings).map((setting) => [variableOf(setting), setting.key]));
   for (const [name, text] of Object.entries(environment)) {
     if (!name.startsWith("SHIPINATOR_") || text === undefined) continue;
     const key = byVariable.get(name);
     if (key !== undefined) {
-      if (text !== "") given.set(key, { text, source: name, base: cwd });
-    } else if (!tolerated.has(name) && !isServiceLink(name, environment))
+      if (text !== "") values.set(key, { text, source: name, base: cwd });
+    } else if (!otherVariables.has(name) && !isServiceLink(name, environment))
       problems.push({
         source: name,
-        message: "is no variable of Shipinator, so it would be ignored",
+        message: "This variable is unknown and would be ignored.",
         suggestion: nearest(name, byVariable.keys()),
       });
   }
-  return given;
+  return values;
 }
 
-/** In a pod, Kubernetes sets variables for every Service of the namespace: `<NAME>_SERVICE_HOST`, `<NAME>_PORT_…`. */
+/** Detects variables that Kubernetes sets in a pod for each Service: `<NAME>_SERVICE_HOST`, `<NAME>_PORT_…`. */
 function isServiceLink(name: string, environment: Readonly<Record<string, string | undefined>>): boolean {
   const match =
     /^(.+?)_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/.exec(

@@ -1,9 +1,9 @@
-/** Durations and sizes as people write them. */
+/** Parsers for durations and sizes. */
 
-/** `30s`, `10m`, `1h30m`, or plain digits, which are seconds. */
+/** `30s`, `10m`, `1h30m`, or digits alone for seconds. */
 export const durationPattern = /^(?:(\d{1,8})|(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?)$/;
 
-/** Seconds, or null where the text is no duration. */
+/** @returns seconds, or null when the text is not a duration */
 export function parseDuration(text: string): number | null {
   const match = durationPattern.exec(text);
   if (match === null) return null;
@@ -24,7 +24,7 @@ const sizeUnits: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
 };
 
-/** Bytes of `64MiB`, `1.5 GiB`, `500MB` or plain digits, or null. */
+/** @returns the bytes of `64MiB`, `1.5 GiB`, `500MB` or digits alone, or null */
 export function parseSize(text: string): number | null {
   const match = /^(\d{1,15}(?:\.\d{1,3})?) ?([kmgt]?i?b|)$/i.exec(text);
   if (match === null) return null;

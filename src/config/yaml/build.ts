@@ -1,13 +1,13 @@
 /**
- * From the parser's nodes to our tree, with the faults of form: keys, tags, anchors and aliases. No message repeats a
- * value, an alias or a tag: a password that begins with `*` or `!` would be among them.
+ * Converts the parser's nodes into a tree and reports invalid keys, tags, anchors and aliases. No message repeats a value,
+ * an alias or a tag, because a password can begin with `*` or `!`.
  */
 import { isAlias, isCollection, isMap, isScalar, isSeq, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
 import { type Faults, quoted, type Span } from "./faults.ts";
 import { Lines } from "./lines.ts";
 import type { ListNode, MapEntry, ScalarNode, YamlNode } from "./tree.ts";
 
-/** A file written by a person comes nowhere near these; a bomb passes them at once. */
+/** Limits that a handwritten file never reaches, and an alias bomb exceeds. */
 const maxAliases = 100;
 const maxExpandedSize = 50_000;
 
@@ -26,13 +26,13 @@ export function buildTree(contents: unknown, text: string, faults: Faults): Yaml
   const build: Build = { text, lines: new Lines(text), faults, anchors: new Map(), aliases: 0 };
   const root = buildNode(build, contents, { start: 0, end: 1 });
   if (root.size > maxExpandedSize)
-    faults.add(root, `the aliases of this file expand it to more than ${maxExpandedSize} values`, {
+    faults.add(root, `The aliases of this file expand to more than ${maxExpandedSize} values.`, {
       remedy: "Write the values out, or use `defaults`.",
     });
   return root.size > maxExpandedSize ? emptyAt(root) : root;
 }
 
-/** `fallback` is where an absent value is shown: its key. */
+/** @param fallback place of an absent value: its key */
 function buildNode(build: Build, node: unknown, fallback: Span): YamlNode {
   if (isAlias(node)) return buildAlias(build, node.source, spanOf(node, fallback));
   const anchor = isScalar(node) || isCollection(node) ? node.anchor : undefined;
@@ -45,7 +45,7 @@ function buildNode(build: Build, node: unknown, fallback: Span): YamlNode {
 function buildValue(build: Build, node: unknown, fallback: Span): YamlNode {
   const span = spanOf(node, fallback);
   if ((isScalar(node) || isCollection(node)) && !plainTags.includes(node.tag))
-    build.faults.add(span, "a tag has no meaning here", {
+    build.faults.add(span, "YAML tags are not supported.", {
       remedy: "Remove the tag.",
     });
   if (isScalar(node)) return buildScalar(build, node, span);
@@ -59,9 +59,9 @@ function buildScalar(build: Build, node: Scalar, span: Span): ScalarNode {
   const at = span.start < span.end ? span : { start: span.start, end: span.start + 1 };
   const { value } = node;
   if (typeof value === "string" && value.includes("\0"))
-    build.faults.add(at, "the value holds a NUL character, which no process can be given");
+    build.faults.add(at, "The value contains a NUL character, which cannot be passed to a process.");
   if (typeof value === "string" && !value.isWellFormed())
-    build.faults.add(at, "the value holds half of a surrogate pair, which is not text and cannot be stored", {
+    build.faults.add(at, "The value contains half of a surrogate pair, which cannot be stored.", {
       remedy: "Write the character itself, or both halves.",
     });
   const plain =
@@ -82,7 +82,7 @@ function buildList(build: Build, node: YAMLSeq, span: Span): ListNode {
 function buildMap(build: Build, node: YAMLMap, span: Span): YamlNode {
   if (build.text.startsWith("{{", span.start)) {
     const at = { start: span.start, end: span.start + 2 };
-    build.faults.add(at, "a value that begins with `{{` is read as a mapping", {
+    build.faults.add(at, "A value that begins with `{{` is read as a mapping.", {
       remedy: "Put the whole value in quotes.",
     });
     return emptyAt(at);
@@ -100,29 +100,29 @@ function buildMap(build: Build, node: YAMLMap, span: Span): YamlNode {
     else
       build.faults.add(
         key,
-        `the key ${quoted(name)} stands here a second time; first in line ${lineOf(build, earlier.key)}`,
+        `The key ${quoted(name)} is repeated. It first appears in line ${lineOf(build, earlier.key)}.`,
       );
   }
   const children = [...entries.values()].map((entry) => entry.value);
-  // A flow mapping begins at its brace, a block mapping at its first key; either way that one place stands for it.
+  // A flow mapping is marked at its brace, a block mapping at its first key.
   const at = build.text[span.start] === "{" ? { start: span.start, end: span.start + 1 } : (first ?? span);
   return { kind: "map", entries, size: sum(children), start: at.start, end: Math.max(at.end, at.start + 1) };
 }
 
-/** The key's text, or null (and a fault) where it is none that may stand in these files. */
+/** Returns the key's text, or adds a fault and returns null when the key is not allowed. */
 function keyName(build: Build, key: unknown, at: Span): string | null {
   if (!isScalar(key) || typeof key.value !== "string") {
-    build.faults.add(at, "this key is not text", { remedy: "Put the key in quotes if it is meant as text." });
+    build.faults.add(at, "This key is not text.", { remedy: "Put the key in quotes to make it text." });
     return null;
   }
   if (key.value === "<<") {
-    build.faults.add(at, "merge keys (`<<`) are not part of YAML 1.2 and are not read", {
+    build.faults.add(at, "Merge keys (`<<`) are not part of YAML 1.2 and are not supported.", {
       remedy: "Use `defaults`, or write the keys out.",
     });
     return null;
   }
   if (key.value === "__proto__") {
-    build.faults.add(at, "the key `__proto__` is not allowed");
+    build.faults.add(at, "The key `__proto__` is not allowed.");
     return null;
   }
   return key.value;
@@ -133,13 +133,13 @@ function buildAlias(build: Build, name: string, at: Span): YamlNode {
   const target = build.anchors.get(name);
   if (build.aliases > maxAliases) {
     if (build.aliases === maxAliases + 1)
-      build.faults.add(at, `the file has more than ${maxAliases} aliases`, {
+      build.faults.add(at, `The file has more than ${maxAliases} aliases.`, {
         remedy: "Write the values out.",
       });
     return emptyAt(at);
   }
-  if (target === undefined) build.faults.add(at, "this alias has no anchor before it");
-  if (target === null) build.faults.add(at, "this alias stands inside what it names");
+  if (target === undefined) build.faults.add(at, "This alias has no anchor before it.");
+  if (target === null) build.faults.add(at, "This alias is inside its own anchor.");
   return target ?? emptyAt(at);
 }
 

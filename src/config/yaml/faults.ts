@@ -1,17 +1,17 @@
-/** Something wrong at a place of a text: what the readers and rules of this room collect. */
+/** A range of a text. */
 export interface Span {
   /** Offset of the first character, in UTF-16 units. */
   readonly start: number;
-  /** Offset behind the last one. */
+  /** Offset after the last character. */
   readonly end: number;
 }
 
 export interface Fault extends Span {
-  /** The fact, as one sentence without a full stop. */
+  /** The fact, as one sentence. */
   readonly message: string;
-  /** What was probably meant. */
+  /** The probable intention. */
   readonly suggestion: string | null;
-  /** What to do about it, as a sentence. */
+  /** The action to take, as an imperative sentence. */
   readonly remedy: string | null;
 }
 
@@ -20,7 +20,7 @@ export interface FaultOptions {
   readonly remedy?: string | null;
 }
 
-/** Collects faults. Of several at one place the first is kept: the others follow from it. */
+/** Collects faults. Only the first fault at a place is kept, because the others follow from it. */
 export class Faults {
   readonly #byStart = new Map<number, Fault>();
 
@@ -30,20 +30,20 @@ export class Faults {
     this.#byStart.set(at.start, { start: at.start, end: at.end, message, suggestion, remedy });
   }
 
-  get any(): boolean {
-    return this.#byStart.size > 0;
+  get isEmpty(): boolean {
+    return this.#byStart.size === 0;
   }
 
-  /** In the order of the text. */
+  /** The faults in the order of the text. */
   list(): readonly Fault[] {
     return [...this.#byStart.values()].sort((one, other) => one.start - other.start);
   }
 }
 
-/** Text of a user as it may stand in a message: quoted, control characters escaped, cut where it is long. */
+/** Quotes a user's text for a message: escapes control characters and cuts long text. */
 export function quoted(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text;
-  // Directional overrides would let a message read otherwise than it is.
+  // Directional overrides would change the reading order of the message.
   return JSON.stringify(shown).replace(
     /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

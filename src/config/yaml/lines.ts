@@ -1,4 +1,4 @@
-/** Offsets of a text to lines and columns, both from 1; columns in UTF-16 units as editors count. */
+/** Converts offsets of a text to lines and columns. Both count from 1, columns in UTF-16 units as in editors. */
 export class Lines {
   readonly #starts: readonly number[];
 

@@ -1,16 +1,14 @@
-/** "Did you mean": the known word nearest to one that is not known. */
-
 const maxLength = 64;
 
-/** The candidate that a slip of the fingers turns into `word`, or null where none is near. */
+/** Finds the candidate that differs from `word` by a typing error, or null when none is similar. */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   if (word.length > maxLength) return null;
-  const wanted = fold(word);
+  const wanted = normalize(word);
   let best: string | null = null;
-  // One slip in three letters; of a short word at most one.
+  // One error per three letters, and one in a short word.
   let limit = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(wanted, fold(candidate));
+    const distance = editDistance(wanted, normalize(candidate));
     if (distance < limit) {
       best = candidate;
       limit = distance;
@@ -19,9 +17,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | nu
   return best;
 }
 
-const fold = (text: string): string => text.toLowerCase().replaceAll("-", "_");
+const normalize = (text: string): string => text.toLowerCase().replaceAll("-", "_");
 
-/** Levenshtein's distance, a swap of neighbours counting as one. */
+/** Levenshtein distance that counts a swap of neighbouring letters as one. */
 function editDistance(one: string, other: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: other.length + 1 }, (_, index) => index);

@@ -1,34 +1,34 @@
-/** Problems of a file as plain text: `path:line:column: message`, the line with a mark below, "did you mean". */
+/** Renders the problems of a file as plain text: `path:line:column: message`, a suggestion, the marked line, the remedy. */
 import type { Fault } from "./faults.ts";
 import { Lines } from "./lines.ts";
 
 export interface PipelineProblem {
-  /** The file. */
+  /** Path of the file. */
   readonly path: string;
   /** From 1. */
   readonly line: number;
-  /** From 1, in UTF-16 units as editors count. */
+  /** From 1, in UTF-16 units as in editors. */
   readonly column: number;
-  /** Behind the last character that is marked, on the same line. */
+  /** Column after the last marked character, on the same line. */
   readonly endColumn: number;
-  /** The fact, without a full stop. */
+  /** The fact, as one sentence. */
   readonly message: string;
-  /** What was probably meant. */
+  /** The probable intention. */
   readonly suggestion: string | null;
-  /** What to do, as a sentence. */
+  /** The action to take, as an imperative sentence. */
   readonly remedy: string | null;
 }
 
 export interface RenderOptions {
-  /** How many problems follow that are not among these; by default none. */
+  /** Number of further problems that are not listed. Default: 0. */
   readonly more?: number;
-  /** Puts colour around a piece of text; by default there is none. */
+  /** Adds colour to a piece of text. Default: no colour. */
   readonly paint?: (style: "place" | "message" | "mark" | "remedy", text: string) => string;
 }
 
 const frameWidth = 100;
 
-/** Offsets to lines and columns; a place that spans lines is marked on its first. */
+/** Converts offsets to lines and columns. A place that spans lines is marked on its first line. */
 export function locate(path: string, text: string, faults: readonly Fault[]): readonly PipelineProblem[] {
   const lines = new Lines(text);
   return faults.map(({ start, end, message, suggestion, remedy }) => {
@@ -39,7 +39,7 @@ export function locate(path: string, text: string, faults: readonly Fault[]): re
   });
 }
 
-/** @param text the file's text, for the frames; empty where it could not be decoded. */
+/** @param text the file's text, for the frames; empty when it cannot be decoded */
 export function renderPipelineProblems(
   problems: readonly PipelineProblem[],
   text: string,
@@ -48,9 +48,9 @@ export function renderPipelineProblems(
   const paint = options.paint ?? ((_style, plain) => plain);
   const lines = text.replace(/^\uFEFF/, "").split("\n");
   const blocks = problems.map((problem) => {
-    const meant = problem.suggestion === null ? "" : `; did you mean "${problem.suggestion}"?`;
+    const question = problem.suggestion === null ? "" : ` Did you mean "${problem.suggestion}"?`;
     const place = `${visible(problem.path)}:${problem.line}:${problem.column}:`;
-    const head = `${paint("place", place)} ${paint("message", problem.message + meant)}`;
+    const head = `${paint("place", place)} ${paint("message", problem.message + question)}`;
     const remedy = problem.remedy === null ? [] : [`  ${paint("remedy", problem.remedy)}`];
     return [head, ...frame(problem, lines, paint), ...remedy].join("\n");
   });
@@ -65,7 +65,7 @@ function frame(problem: PipelineProblem, lines: readonly string[], paint: Paint)
   const source = lines[problem.line - 1]?.replace(/\r$/, "");
   if (source === undefined || source.trim() === "") return [];
   const gutter = String(problem.line).length;
-  // A line longer than the frame is cut around the place.
+  // A line that is longer than the frame is cut around the place.
   const from = problem.column > frameWidth - 20 ? problem.column - 40 : 0;
   const before = from === 0 ? (lines[problem.line - 2]?.replace(/\r$/, "") ?? "") : "";
   const shown = visible(source.slice(from, from + frameWidth));
@@ -82,7 +82,7 @@ function frame(problem: PipelineProblem, lines: readonly string[], paint: Paint)
   ];
 }
 
-/** Control characters as one visible character each: a file must not be able to drive the terminal. */
+/** Replaces each control character with a visible one, so that a file cannot control the terminal. */
 function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => {
     const code = character.charCodeAt(0);

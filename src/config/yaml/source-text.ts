@@ -1,12 +1,12 @@
-/** From a file's bytes to text: too large, binary and wrongly encoded files are told from merely wrong ones. */
+/** Decodes the bytes of a file, and rejects files that are too large, binary or wrongly encoded. */
 import { isUtf8 } from "node:buffer";
 import type { Fault } from "./faults.ts";
 
-/** A larger file is not read; the text of one that a person writes is a hundredth of it. */
+/** Maximum size of a file, a hundred times what people write. */
 export const maxFileBytes = 256 * 1024;
 
 export interface SourceText {
-  /** What could be decoded, without a byte order mark: the place of a fault is shown in it. */
+  /** The decoded text without a byte order mark, in which the place of a fault is shown. */
   readonly text: string;
   readonly fault: Fault | null;
 }
@@ -19,33 +19,33 @@ export function decodeSource(input: string | Uint8Array): SourceText {
       ? Buffer.from(input)
       : Buffer.from(input.buffer, input.byteOffset, input.length);
   if (all.length > maxFileBytes)
-    return refuse(
+    return reject(
       "",
       0,
-      // Who hands it over stops reading there, so its size is not known.
-      `the file has more than ${maxFileBytes} bytes (256 KiB), and so large a one is not read`,
+      // The caller stops reading at the limit, so the size is unknown.
+      `The file has more than ${maxFileBytes} bytes (256 KiB), which is the maximum.`,
       "Move long scripts into files of the repository and call them.",
     );
-  if (isUtf16(all)) return refuse("", 0, "the file is encoded as UTF-16", "Save it as UTF-8.");
+  if (isUtf16(all)) return reject("", 0, "The file is encoded as UTF-16.", "Save it as UTF-8.");
   const marked = all.subarray(0, byteOrderMark.length).equals(byteOrderMark);
   const bytes = marked ? all.subarray(byteOrderMark.length) : all;
   const text = bytes.toString("utf8");
   const zero = text.indexOf("\0");
   if (zero !== -1)
-    return refuse(
+    return reject(
       text,
       zero,
-      "the file holds a NUL byte, so it is binary and not YAML",
-      "Look whether this is the file you meant.",
+      "The file contains a NUL byte, so it is binary and not YAML.",
+      "Check whether this is the intended file.",
     );
   if (isUtf8(bytes)) return { text, fault: null };
   const { index, offset } = firstBadCharacter(text, bytes);
   const hex = (bytes[offset] ?? 0).toString(16).padStart(2, "0");
   const place = offset + all.length - bytes.length;
-  return refuse(text, index, `the byte 0x${hex} at offset ${place} is not UTF-8`, "Save the file as UTF-8.");
+  return reject(text, index, `The byte 0x${hex} at offset ${place} is not UTF-8.`, "Save the file as UTF-8.");
 }
 
-function refuse(text: string, start: number, message: string, remedy: string): SourceText {
+function reject(text: string, start: number, message: string, remedy: string): SourceText {
   return { text, fault: { start, end: start + 1, message, suggestion: null, remedy } };
 }
 
@@ -55,8 +55,8 @@ function isUtf16(bytes: Buffer): boolean {
 }
 
 /**
- * The first replacement character of the lossy text that the bytes do not hold themselves. Everything before it was
- * decoded without loss, so its length in bytes is the offset.
+ * Finds the first replacement character that is not in the bytes. The text before it was decoded without loss, so the
+ * length of that text in bytes is the offset.
  */
 function firstBadCharacter(lossy: string, bytes: Buffer): { index: number; offset: number } {
   const real = Buffer.from("\uFFFD");

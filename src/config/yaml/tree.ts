@@ -1,15 +1,15 @@
-/** A YAML document as plain data that remembers where each key and value stands. */
+/** A YAML document as plain data, with the place of each key and value. */
 import type { Span } from "./faults.ts";
 
 interface Node extends Span {
-  /** Values in it, itself included, aliases expanded. */
+  /** Number of values in it, including itself, with aliases expanded. */
   readonly size: number;
 }
 
 export interface ScalarNode extends Node {
   readonly kind: "scalar";
   readonly value: string | number | boolean | null;
-  /** As it is written, without quotes: `1.10` stays so. */
+  /** The text in the file without quotes: `1.10` stays `1.10`. */
   readonly source: string;
 }
 
@@ -31,7 +31,7 @@ export interface MapEntry {
 export type YamlNode = ScalarNode | ListNode | MapNode;
 export type YamlPath = readonly PropertyKey[];
 
-/** The value at a path, or undefined where there is none. */
+/** The value at a path, or undefined. */
 export function nodeAt(node: YamlNode | undefined, path: YamlPath): YamlNode | undefined {
   let found = node;
   for (const part of path) {
@@ -42,7 +42,7 @@ export function nodeAt(node: YamlNode | undefined, path: YamlPath): YamlNode | u
   return found;
 }
 
-/** Where the value at a path stands; for what is not there, what it should have been in. */
+/** The place of the value at a path; for an absent value, the place of its nearest parent. */
 export function spanAt(root: YamlNode, path: YamlPath): Span {
   for (let length = path.length; length > 0; length -= 1) {
     const found = nodeAt(root, path.slice(0, length));
@@ -51,14 +51,14 @@ export function spanAt(root: YamlNode, path: YamlPath): Span {
   return root;
 }
 
-/** Where the key at the end of a path stands. */
+/** The place of the key at the end of a path. */
 export function keySpanAt(root: YamlNode, path: YamlPath): Span {
   const holder = nodeAt(root, path.slice(0, -1));
   const entry = holder?.kind === "map" ? holder.entries.get(String(path.at(-1))) : undefined;
   return entry?.key ?? spanAt(root, path);
 }
 
-/** The text at a path; undefined where there is none or something else than text. */
+/** The text at a path, or undefined when there is no text. */
 export function textAt(node: YamlNode | undefined, ...path: YamlPath): string | undefined {
   const found = nodeAt(node, path);
   return found?.kind === "scalar" && typeof found.value === "string" ? found.value : undefined;
@@ -74,7 +74,7 @@ export function entriesAt(node: YamlNode | undefined, ...path: YamlPath): Readon
   return found?.kind === "map" ? found.entries : new Map();
 }
 
-/** The plain value, for a schema to look at. Objects have no prototype; the reader let no `__proto__` in. */
+/** Converts a tree to plain values for a schema. Objects have no prototype, and the reader rejects `__proto__`. */
 export function plainValue(node: YamlNode): unknown {
   if (node.kind === "scalar") return node.value;
   if (node.kind === "list") return node.items.map(plainValue);

@@ -1,5 +1,5 @@
 /** From a tree to the jobs and steps of a run: its pipeline file, the stages that were asked for, their plans. */
-import { misspelledName, parsePipeline, renderPipelineProblems } from "../../config/index.ts";
+import { misspelledFileName, parsePipeline, renderPipelineProblems } from "../../config/index.ts";
 import type { Inator, JobType, PipelineConfig, TemplateVariables } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { NewJob, RunIdentity } from "../../store/index.ts";
@@ -30,11 +30,11 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
 
 async function noPipelineFile(deps: Pick<OperationsDeps, "source">, source: ResolvedSource) {
   const at = { repositoryId: source.mirror, tree: source.tree };
-  if ((await deps.source.readFile(at, misspelledName, maxFileBytes + 1)) !== null)
+  if ((await deps.source.readFile(at, misspelledFileName, maxFileBytes + 1)) !== null)
     return new Problem(
       "config_invalid",
-      `${source.place} has ${misspelledName}, and the pipeline file is called ${pipelineFileName}`,
-      { remedy: `rename it: git mv ${misspelledName} ${pipelineFileName}` },
+      `${source.place} has ${misspelledFileName}, and the pipeline file is called ${pipelineFileName}`,
+      { remedy: `rename it: git mv ${misspelledFileName} ${pipelineFileName}` },
     );
   return new Problem(
     "config_invalid",

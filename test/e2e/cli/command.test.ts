@@ -89,7 +89,7 @@ describe("the shipinator command", () => {
     for (const path of many) await writeFile(path, "");
     await symlink("loop", join(directory, "loop"));
     await writeFile(join(directory, "package.json"), '{ "scripts": { "test": "node --test" } }');
-    expect((await shipinator(["init"])).stdout).toContain("Made of package.json.");
+    expect((await shipinator(["init"])).stdout).toContain("Based on package.json.");
   });
 
   it("ends quietly when its reader has gone", async () => {

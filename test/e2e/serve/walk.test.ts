@@ -184,7 +184,7 @@ describe("a server in five minutes", () => {
     expect(run).toMatchObject({ status: "pending", phase: "submitted", jobs: [] });
     const over = await ended(server, run.id);
     expect(over).toMatchObject({ status: "failed", failure_reason: "config_invalid", jobs: [] });
-    expect(over.failure_message).toContain('unknown key "tests"');
+    expect(over.failure_message).toContain('Unknown key "tests"');
     const gone = await server.post<RunDetail>("/v1/pipelines/app/runs", { ref: "no-such-branch" });
     expect(await ended(server, gone.id)).toMatchObject({
       status: "failed",

@@ -165,7 +165,7 @@ describe("validate", () => {
   it("shows each problem with its place, and counts them", async () => {
     const { code, stdout, stderr } = await execute(["validate"], { ".shipinator.yaml": bad });
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^\.shipinator\.yaml:4:7: unknown key "rum".*did you mean "run"\?/);
+    expect(stderr).toMatch(/^\.shipinator\.yaml:4:7: Unknown key "rum".*Did you mean "run"\?/);
     expect(stderr).toMatch(/\n\n1 problem in \.shipinator\.yaml\n$/);
   });
 
@@ -212,7 +212,7 @@ describe("init", () => {
     const { code, stdout, files } = await execute(["init"], { "package.json": manifest });
     expect(code).toBe(0);
     expect(stdout).toBe(`✓ wrote .shipinator.yaml
-Made of package.json.
+Based on package.json.
 
 Next:
   shipinator validate   after you have looked it over

@@ -31,35 +31,35 @@ describe("outputs", () => {
   });
 
   it.each([
-    ["type: binary", "6:11: build.steps[0].outputs[0] has no path, so nothing can be kept"],
-    [
-      "type: oci_image",
-      "6:11: build.steps[0].outputs[0] has neither a path nor a ref, so nothing can be kept",
-    ],
+    ["type: binary", "6:11: build.steps[0].outputs[0] has no path."],
+    ["type: oci_image", "6:11: build.steps[0].outputs[0] has neither a path nor a ref."],
     [
       "type: oci_image, path: a, ref: r/a",
-      "6:39: build.steps[0].outputs[0] has both a path and a ref, and only one can be taken",
+      "6:39: build.steps[0].outputs[0] has both a path and a ref, and only one is allowed.",
     ],
-    ["type: helm_chart, ref: r/a", "6:31: only an oci_image can have a ref, not a helm_chart"],
+    ["type: helm_chart, ref: r/a", "6:31: Only an oci_image can have a ref, not a helm_chart."],
     [
       "type: oci_image, ref: 'R/App'",
-      '6:35: build.steps[0].outputs[0].ref is not an image reference: "R/App"',
+      '6:35: build.steps[0].outputs[0].ref is not an image reference: "R/App".',
     ],
-    ["type: oci_image, ref: 'a b'", '6:35: build.steps[0].outputs[0].ref is not an image reference: "a b"'],
-    ["type: oci_image, ref: '-a/b'", '6:35: build.steps[0].outputs[0].ref is not an image reference: "-a/b"'],
+    ["type: oci_image, ref: 'a b'", '6:35: build.steps[0].outputs[0].ref is not an image reference: "a b".'],
+    [
+      "type: oci_image, ref: '-a/b'",
+      '6:35: build.steps[0].outputs[0].ref is not an image reference: "-a/b".',
+    ],
     [
       "type: tarball, path: a",
-      '6:19: build.steps[0].outputs[0].type must be binary, oci_image, helm_chart or manifest, not "tarball"',
+      '6:19: build.steps[0].outputs[0].type must be binary, oci_image, helm_chart or manifest, not "tarball".',
     ],
     [
       "type: coverage, path: a",
-      '6:19: build.steps[0].outputs[0].type must be binary, oci_image, helm_chart or manifest, not "coverage"',
+      '6:19: build.steps[0].outputs[0].type must be binary, oci_image, helm_chart or manifest, not "coverage".',
     ],
-    ["type: binary, path: a, pth: b", '6:36: unknown key "pth" in build.steps[0].outputs[0] [path]'],
-    ["path: a", "6:11: build.steps[0].outputs[0].type is missing"],
+    ["type: binary, path: a, pth: b", '6:36: Unknown key "pth" in build.steps[0].outputs[0]. [path]'],
+    ["path: a", "6:11: build.steps[0].outputs[0].type is missing."],
     [
       "type: binary, name: 'a b', path: a",
-      '6:33: build.steps[0].outputs[0].name must be 1 to 128 characters of A-Z, a-z, 0-9, ".", "_" and "-", the first a letter or digit',
+      '6:33: build.steps[0].outputs[0].name must be 1 to 128 characters of A-Z, a-z, 0-9, ".", "_" and "-", the first a letter or digit.',
     ],
   ])("refuses { %s }", (fields, message) => {
     expect(refuse(output(fields))[0]).toBe(message);
@@ -83,12 +83,12 @@ describe("outputs", () => {
     ["type: binary, path: 'bin/{{ .commit }}'", "bin/{{ .commit }}"],
     ["type: oci_image, ref: 'r/{{ .pipeline }}:x'", "r/{{ .pipeline }}:x"],
   ])("cannot name { %s }", (fields, source) => {
-    expect(refuseOnce(output(fields))).toContain(`no name can be made of ${JSON.stringify(source)}`);
+    expect(refuseOnce(output(fields))).toContain(`No name can be derived from ${JSON.stringify(source)}`);
   });
 
   it("refuses two of one name in the file, derived or given, in different stages", () => {
     const text = `${output("type: binary, path: bin/app")}test:\n  steps:\n    - { name: t, run: x, artifacts: [{ type: coverage, name: app, path: c }] }\n`;
-    expect(refuseOnce(text)).toBe('9:62: two outputs are called "app"; the first stands in line 6');
+    expect(refuseOnce(text)).toBe('9:62: Two outputs are called "app". The first is in line 6.');
   });
 
   it("wants a path for what a test keeps", () => {
@@ -111,65 +111,57 @@ describe("deploy", () => {
     [
       "what nobody builds",
       built(chart, "artifact: wbe"),
-      '6:21: the deploy names the artifact "wbe", and no step of the build makes it [web]',
+      '6:21: The deploy names the artifact "wbe", and no build step makes it. [web]',
     ],
-    ["a type no output has", built(chart, "artifact: manifest"), "6:21: no output has the type manifest"],
+    ["a type no output has", built(chart, "artifact: manifest"), "6:21: No output has the type manifest."],
     [
       "an ambiguous type",
       built(`${chart}, { type: helm_chart, name: api, path: charts/a }`, "artifact: helm_chart"),
-      '6:21: "helm_chart" is the type of 2 outputs: web (line 5), api (line 5)',
+      '6:21: "helm_chart" is the type of 2 outputs: web (line 5), api (line 5).',
     ],
     [
       "a binary without a script",
       built(app, "artifact: app"),
-      "6:21: how to deploy a thing of type binary is not known, and the deploy has no script",
+      "6:21: An artifact of type binary needs a deploy script.",
     ],
     [
       "an image without a script",
       built("{ type: oci_image, ref: r/app }", "artifact: oci_image"),
-      "6:21: how to deploy a thing of type oci_image is not known, and the deploy has no script",
+      "6:21: An artifact of type oci_image needs a deploy script.",
     ],
-    [
-      "nothing at all",
-      "deploy: { namespace: a }\n",
-      "1:1: the deploy has neither an artifact nor a script, so there is nothing to do",
-    ],
+    ["nothing at all", "deploy: { namespace: a }\n", "1:1: The deploy has neither an artifact nor a script."],
     [
       "an artifact without a build",
       "deploy: { artifact: web }\n",
-      '1:21: the deploy names the artifact "web", and no step of the build makes it',
+      '1:21: The deploy names the artifact "web", and no build step makes it.',
     ],
-    [
-      "an unknown target",
-      "deploy: { run: x, target: prod }\n",
-      '1:27: the deploy target "prod" is not known',
-    ],
+    ["an unknown target", "deploy: { run: x, target: prod }\n", '1:27: The deploy target "prod" is unknown.'],
     [
       "a bad namespace",
       "deploy: { run: x, namespace: Foo_Bar }\n",
-      '1:30: deploy.namespace must be at most 63 lower-case letters, digits and "-", a letter or digit at both ends, not "Foo_Bar"',
+      '1:30: deploy.namespace must be at most 63 lower-case letters, digits and "-", a letter or digit at both ends, not "Foo_Bar".',
     ],
     [
       "a bad release",
       "deploy: { run: x, release: -a }\n",
-      '1:28: deploy.release must be at most 53 lower-case letters, digits and "-", a letter or digit at both ends, not "-a"',
+      '1:28: deploy.release must be at most 53 lower-case letters, digits and "-", a letter or digit at both ends, not "-a".',
     ],
     [
       "a shell for nothing",
       built(chart, "artifact: web, shell: bash"),
-      "6:26: `shell` has no meaning in a deploy without `run`",
+      "6:26: `shell` has no effect in a deploy without `run`.",
     ],
     [
       "a reserved variable",
       "deploy: { run: x, env: { CI: y } }\n",
-      '1:26: the variable "CI" is set by Shipinator and cannot be given',
+      '1:26: The variable "CI" is set by Shipinator and cannot be overridden.',
     ],
     [
       "a timeout too long",
       "deploy: { run: x, timeout: 2000m }\n",
-      '1:28: deploy.timeout must be between 1 second and 24 hours, not "2000m"',
+      '1:28: deploy.timeout must be between 1 second and 24 hours, not "2000m".',
     ],
-    ["a secret twice", "deploy: { run: x, secrets: [A, A] }\n", '1:32: the secret "A" is named twice'],
+    ["a secret twice", "deploy: { run: x, secrets: [A, A] }\n", '1:32: The secret "A" is named twice.'],
   ])("refuses %s", (_what, text, message) => {
     expect(refuseOnce(text)).toBe(message);
   });
@@ -177,15 +169,15 @@ describe("deploy", () => {
   it("refuses what a test keeps", () => {
     const text =
       "test: { steps: [{ name: t, run: x, artifacts: [{ type: coverage, path: c }] }] }\ndeploy: { artifact: c, run: x }\n";
-    expect(refuseOnce(text)).toContain('"c" is kept by a test');
+    expect(refuseOnce(text)).toContain('"c" is an artifact of a test');
     expect(refuse(text.replace("artifact: c,", "artifact: coverage,"))[0]).toContain(
-      '"coverage" is kept by a test',
+      '"coverage" is an artifact of a test',
     );
   });
 
   it("does not blame the deploy where an output has no usable name", () => {
     expect(refuse(built("{ type: helm_chart, path: 'charts/*' }", "artifact: web"))).toEqual([
-      '5:43: no name can be made of "charts/*"',
+      '5:43: No name can be derived from "charts/*".',
     ]);
   });
 

@@ -1,27 +1,27 @@
 /** Keys of other systems are errors that say what to write instead, or that it does not exist yet. */
 import { describe, expect, it } from "vitest";
 import { parsePipelineFile } from "../../../src/config/pipeline/file.ts";
-import { keyHint } from "../../../src/config/pipeline/foreign-keys.ts";
+import { adviceFor } from "../../../src/config/pipeline/foreign-keys.ts";
 import { accept, refuse, refuseOnce, step } from "./support.ts";
 
 const whole = "build: { steps: [{ name: a, run: b }] }\n";
 
 /** Fact and remedy of the one problem about `key`. */
-function hintOf(text: string, key: string): string {
+function adviceOf(text: string, key: string): string {
   const parsed = parsePipelineFile(text, "f");
   if (parsed.ok) throw new Error("expected problems, but the file was accepted");
-  const [found] = parsed.problems.filter(({ message }) => message.startsWith(`unknown key "${key}"`));
+  const [found] = parsed.problems.filter(({ message }) => message.startsWith(`Unknown key "${key}"`));
   if (found === undefined) throw new Error(`no problem about ${key}`);
   expect(found.suggestion).toBeNull();
-  return `${found.message}. ${found.remedy}`;
+  return `${found.message} ${found.remedy}`;
 }
 
 describe("at the top of the file", () => {
   it.each([
-    ["when", /conditions do not exist yet.*test in the script/],
+    ["when", /conditions do not exist yet.*in the script/],
     ["rules", /conditions do not exist yet/],
     ["only", /conditions do not exist yet/],
-    ["needs", /order is the file's.*parallel: true/],
+    ["needs", /in the order build, test, deploy.*parallel: true/],
     ["services", /services do not exist yet.*with `&`/],
     ["cache", /caches do not exist yet/],
     ["matrix", /matrices do not exist yet.*step for each variant/],
@@ -29,19 +29,19 @@ describe("at the top of the file", () => {
     ["script", /scripts belong to a step.*Write `build:` or `test:`/],
     ["before_script", /scripts belong to a step/],
     ["commands", /scripts belong to a step/],
-    ["on", /names no triggers.*shipinator trigger/],
-    ["jobs", /build, test and deploy stand at the top.*Write `build:`/],
+    ["on", /has no triggers.*shipinator trigger/],
+    ["jobs", /build, test and deploy are at the top.*Write `build:`/],
     ["steps", /steps belong to a stage/],
     ["pipeline", /steps belong to a stage/],
     ["tasks", /steps belong to a stage/],
     ["image", /belongs in the defaults.*`defaults:` with `image:`/],
     ["variables", /belong in the defaults.*`env:`/],
     ["runs-on", /server's setting `executor`/],
-    ["uses", /actions and plugins do not exist here.*shell commands/],
-    ["include", /cannot include others yet.*x-shared/],
-    ["name", /name from its registration/],
+    ["uses", /actions and plugins are not supported.*shell commands/],
+    ["include", /cannot include other files yet.*x-shared/],
+    ["name", /comes from its registration/],
   ])("%s", (key, said) => {
-    expect(hintOf(`${whole}${key}: [x]\n`, key)).toMatch(said);
+    expect(adviceOf(`${whole}${key}: [x]\n`, key)).toMatch(said);
   });
 });
 
@@ -49,22 +49,22 @@ describe("in a step", () => {
   it.each([
     ["when", /conditions do not exist yet/],
     ["if", /conditions do not exist yet/],
-    ["needs", /order is the file's/],
-    ["depends_on", /order is the file's/],
+    ["needs", /in the order build, test, deploy/],
+    ["depends_on", /in the order build, test, deploy/],
     ["services", /services do not exist yet/],
     ["cache", /caches do not exist yet/],
     ["matrix", /matrices do not exist yet/],
-    ["uses", /actions and plugins do not exist here/],
+    ["uses", /actions and plugins are not supported/],
     ["runs-on", /server's setting `executor`/],
-    ["stage", /stage that it stands in/],
+    ["stage", /belongs to the stage above it/],
     ["before_script", /one script/],
     ["environment", /variables are called env/],
     ["working-directory", /first line of `run`/],
     ["allow_failure", /\|\| true/],
     ["timeout-minutes", /called timeout/],
   ])("%s", (key, said) => {
-    expect(hintOf(step(`${key}: [x]`), key)).toMatch(said);
-    expect(hintOf(step(`${key}: [x]`).replace("build:", "test:"), key)).toMatch(said);
+    expect(adviceOf(step(`${key}: [x]`), key)).toMatch(said);
+    expect(adviceOf(step(`${key}: [x]`).replace("build:", "test:"), key)).toMatch(said);
   });
 
   it("whose script has another name is told that, and nothing that follows from it", () => {
@@ -80,16 +80,16 @@ it("a stage with a script is told that steps have one", () => {
 });
 
 it("the environment of a deploy is its target", () => {
-  expect(hintOf("deploy: { run: x, environment: production }\n", "environment")).toContain("target");
+  expect(adviceOf("deploy: { run: x, environment: production }\n", "environment")).toContain("target");
 });
 
 it("the reasons of a retry are called on", () => {
-  expect(hintOf(step("retry: { max: 1, when: [evicted] }"), "when")).toContain("called on");
+  expect(adviceOf(step("retry: { max: 1, when: [evicted] }"), "when")).toContain("called on");
 });
 
-it("a key that nobody is known to mean has no hint", () => {
+it("a key that nobody is known to mean has no advice", () => {
   for (const key of ["frobnicate", "constructor", "__proto__", "toString"])
-    expect(keyHint("", key, []) ?? keyHint("build.steps", key, [])).toBeUndefined();
+    expect(adviceFor("", key, []) ?? adviceFor("build.steps", key, [])).toBeUndefined();
 });
 
 describe("an expression of another CI system", () => {
@@ -98,11 +98,11 @@ describe("an expression of another CI system", () => {
   it.each([
     [
       `echo ${expression("secrets.TOKEN")}`,
-      `The script of step a holds ${expression("secrets.TOKEN")}, which nothing fills in. Write \`secrets: [TOKEN]\` in the step, and $TOKEN in the script.`,
+      `The script of step a contains ${expression("secrets.TOKEN")}, which is not expanded. Write \`secrets: [TOKEN]\` in the step, and $TOKEN in the script.`,
     ],
     [
       `echo ${expression("github.sha")}`,
-      `The script of step a holds ${expression("github.sha")}, which nothing fills in. The script reads variables such as $SHIPINATOR_COMMIT.`,
+      `The script of step a contains ${expression("github.sha")}, which is not expanded. Use variables such as $SHIPINATOR_COMMIT.`,
     ],
   ])("in a script is a note: %s", (run, note) => {
     expect(accept(`build: { steps: [{ name: a, run: '${run}' }] }\n`).notes).toEqual([note]);
@@ -118,8 +118,8 @@ describe("an expression of another CI system", () => {
       ok: false,
       problems: [
         {
-          message: 'unknown template variable "secrets.TOKEN"',
-          remedy: "Write `secrets: [TOKEN]` in the step; the script reads it as $TOKEN.",
+          message: 'Unknown template variable "secrets.TOKEN".',
+          remedy: "Write `secrets: [TOKEN]` in the step, and $TOKEN in the script.",
         },
       ],
     });
@@ -143,13 +143,13 @@ test: { steps: [*lint] }
   });
 
   it("are unknown anywhere else", () => {
-    expect(refuseOnce(step("x-note: 1"))).toContain('unknown key "x-note" in build.steps[0]');
-    expect(refuseOnce(`x: 1\n${whole}`)).toContain('unknown key "x" at the top of the file');
+    expect(refuseOnce(step("x-note: 1"))).toContain('Unknown key "x-note" in build.steps[0]');
+    expect(refuseOnce(`x: 1\n${whole}`)).toContain('Unknown key "x" at the top of the file');
   });
 
   it("do not make a pipeline", () => {
     expect(refuse("x-a: 1\n")).toEqual([
-      "1:1: the file has none of build, test and deploy, so there is nothing to run",
+      "1:1: The file has none of build, test and deploy, so there is nothing to run.",
     ]);
   });
 });
@@ -167,7 +167,7 @@ describe("a variable in the value of a variable", () => {
         ok: false,
         problems: [
           {
-            message: `the variable "${name}" would hold the characters $${name}, because no variables are expanded in \`env\``,
+            message: `The variable "${name}" would contain the characters $${name}, because variables are not expanded in \`env\`.`,
             remedy: expect.stringContaining(`export ${name}=`),
           },
         ],
@@ -178,7 +178,7 @@ describe("a variable in the value of a variable", () => {
   it("that is another is a note, once", () => {
     const text = 'defaults: { env: { CACHE: "$HOME/c", PRICE: 5$, RE: "^a$", LOW: $x } }\n';
     expect(accept(`${text}build: { steps: [{ name: a, run: b }, { name: c, run: d }] }\n`).notes).toEqual([
-      "The variable CACHE holds the characters $HOME: no variables are expanded in env. Set it in run where it should be expanded.",
+      "The variable CACHE contains the characters $HOME, because variables are not expanded in env. Set it in run to expand it.",
     ]);
   });
 });

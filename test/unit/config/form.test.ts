@@ -11,7 +11,7 @@ describe("bytes that are no text", () => {
     const fill = (size: number) => `${whole}#${"x".repeat(size - whole.length - 1)}`;
     expect(accept(fill(256 * 1024)).config.build?.steps).toHaveLength(1);
     expect(refuseOnce(fill(256 * 1024 + 1))).toBe(
-      "1:1: the file has more than 262144 bytes (256 KiB), and so large a one is not read",
+      "1:1: The file has more than 262144 bytes (256 KiB), which is the maximum.",
     );
   });
 
@@ -21,61 +21,65 @@ describe("bytes that are no text", () => {
 
   it("names the place of a byte that is not UTF-8", () => {
     expect(refuseOnce(bytes("# é\nbuild: x", [0xff], "\n"))).toBe(
-      "2:9: the byte 0xff at offset 13 is not UTF-8",
+      "2:9: The byte 0xff at offset 13 is not UTF-8.",
     );
   });
 
   it("is not misled by a real replacement character or a byte order mark before it", () => {
     expect(refuseOnce(bytes("\uFEFFa\uFFFD", [0xe9, 0x20]))).toBe(
-      "1:3: the byte 0xe9 at offset 7 is not UTF-8",
+      "1:3: The byte 0xe9 at offset 7 is not UTF-8.",
     );
   });
 
   it("finds a sequence that ends in the middle, and a surrogate", () => {
-    expect(refuseOnce(bytes("ab", [0xe2, 0x82]))).toContain("1:3: the byte 0xe2 at offset 2");
-    expect(refuseOnce(bytes("ab\n", [0xed, 0xa0, 0x80]))).toContain("2:1: the byte 0xed at offset 3");
+    expect(refuseOnce(bytes("ab", [0xe2, 0x82]))).toContain("1:3: The byte 0xe2 at offset 2");
+    expect(refuseOnce(bytes("ab\n", [0xed, 0xa0, 0x80]))).toContain("2:1: The byte 0xed at offset 3");
   });
 
   it("calls a NUL byte binary", () => {
     expect(refuseOnce(bytes("a: b\nc", [0], "d"))).toBe(
-      "2:2: the file holds a NUL byte, so it is binary and not YAML",
+      "2:2: The file contains a NUL byte, so it is binary and not YAML.",
     );
   });
 
   it("calls UTF-16 by its name", () => {
-    expect(refuseOnce(Buffer.from("\uFEFFa: b", "utf16le"))).toBe("1:1: the file is encoded as UTF-16");
+    expect(refuseOnce(Buffer.from("\uFEFFa: b", "utf16le"))).toBe("1:1: The file is encoded as UTF-16.");
   });
 
   it("takes a byte order mark and Windows' line ends", () => {
     expect(accept(`\uFEFF${whole}`).digest).toBe(accept(whole.replaceAll("\n", "\r\n")).digest);
-    expect(refuseOnce("\uFEFFbuild:\r\n  stepz: 1\r\n")).toContain("2:3: unknown key");
+    expect(refuseOnce("\uFEFFbuild:\r\n  stepz: 1\r\n")).toContain("2:3: Unknown key");
   });
 });
 
 describe("text that is no YAML document of ours", () => {
   it.each([
-    ["an empty file", "", "1:1: the file is empty"],
-    ["a file of comments", "# nothing\n", "1:1: the file is empty"],
-    ["a text", "hello\n", "1:1: the file must be a mapping with at least one of build, test and deploy"],
-    ["a list", "- a\n", "1:1: the file must be a mapping with at least one of build, test and deploy"],
+    ["an empty file", "", "1:1: The file is empty."],
+    ["a file of comments", "# nothing\n", "1:1: The file is empty."],
+    ["a text", "hello\n", "1:1: The file must be a mapping with at least one of build, test and deploy."],
+    ["a list", "- a\n", "1:1: The file must be a mapping with at least one of build, test and deploy."],
     [
       "a tab in the indentation",
       "build:\n\tsteps: 1\n",
-      "2:1: a tab in the indentation, where YAML allows only spaces",
+      "2:1: The indentation contains a tab, and YAML allows only spaces.",
     ],
     [
       "a second document",
       `${whole}---\n${whole}`,
-      "3:1: a second document begins here, and the file may hold only one",
+      "3:1: The file contains a second document, and only one is allowed.",
     ],
-    ["another YAML", `%YAML 1.1\n---\n${whole}`, "1:1: the file asks for YAML 1.1, and only 1.2 is read"],
-    ["an open quote", "a: 'x\n", "1:5: this is not YAML: missing closing 'quote"],
+    [
+      "another YAML",
+      `%YAML 1.1\n---\n${whole}`,
+      "1:1: The file requires YAML 1.1, and only 1.2 is supported.",
+    ],
+    ["an open quote", "a: 'x\n", "1:5: The file is not valid YAML: Missing closing 'quote."],
     [
       "two colons",
       "a:\n  b: c: d\n",
-      "2:6: a value on this line holds a second `: `, which would begin a nested mapping",
+      "2:6: A value on this line contains a second `: `, which begins a nested mapping.",
     ],
-    ["a bare template", "build: {{ .x }}\n", "1:8: a value that begins with `{{` is read as a mapping"],
+    ["a bare template", "build: {{ .x }}\n", "1:8: A value that begins with `{{` is read as a mapping."],
   ])("refuses %s", (_what, text, message) => {
     expect(refuseOnce(text)).toBe(message);
   });
@@ -87,37 +91,37 @@ describe("text that is no YAML document of ours", () => {
 
   it("tells every tab, and nothing of what follows from them", () => {
     expect(refuse("build:\n  steps:\n\t- name: a\n\t  run: b\n")).toEqual([
-      "3:1: a tab in the indentation, where YAML allows only spaces",
-      "4:1: a tab in the indentation, where YAML allows only spaces",
+      "3:1: The indentation contains a tab, and YAML allows only spaces.",
+      "4:1: The indentation contains a tab, and YAML allows only spaces.",
     ]);
   });
 
   it("tells the form's faults together with the shape's", () => {
     expect(refuse(`${whole}x: &a { b: 1 }\ny: { <<: *a }\n1: 2\nx: 3\n`)).toEqual([
-      '2:1: unknown key "x" at the top of the file',
-      '3:1: unknown key "y" at the top of the file',
-      "3:6: merge keys (`<<`) are not part of YAML 1.2 and are not read",
-      "4:1: this key is not text",
-      '5:1: the key "x" stands here a second time; first in line 2',
+      '2:1: Unknown key "x" at the top of the file.',
+      '3:1: Unknown key "y" at the top of the file.',
+      "3:6: Merge keys (`<<`) are not part of YAML 1.2 and are not supported.",
+      "4:1: This key is not text.",
+      '5:1: The key "x" is repeated. It first appears in line 2.',
     ]);
   });
 
   it("refuses tags, and takes !!str", () => {
     expect(refuse("build: !x { steps: [{ name: a, run: b }] }\n")).toEqual([
-      "1:11: a tag has no meaning here",
+      "1:11: YAML tags are not supported.",
     ]);
     expect(refuse("build: { steps: [{ name: a, run: !!binary aGk= }] }\n")[0]).toContain(
-      "a tag has no meaning",
+      "YAML tags are not supported",
     );
     expect(accept("build: { steps: [{ name: !!str 1, run: b }] }\n").config.build?.steps[0]?.name).toBe("1");
   });
 
   it("refuses keys that would reach a prototype, and takes harmless names of its members", () => {
     expect(refuse(`__proto__: { polluted: 1 }\n${whole}`)).toEqual([
-      "1:1: the key `__proto__` is not allowed",
+      "1:1: The key `__proto__` is not allowed.",
     ]);
     expect(refuse(`constructor: 1\n${whole}`)).toEqual([
-      '1:1: unknown key "constructor" at the top of the file',
+      '1:1: Unknown key "constructor" at the top of the file.',
     ]);
     const env = accept("build: { steps: [{ name: a, run: b, env: { constructor: x, toString: y } }] }\n");
     expect(env.config.build?.steps[0]?.env).toEqual({ constructor: "x", toString: "y" });
@@ -126,14 +130,14 @@ describe("text that is no YAML document of ours", () => {
 
   it("refuses a NUL that an escape makes", () => {
     expect(refuseOnce('build: { steps: [{ name: a, run: "a\\0b" }] }\n')).toBe(
-      "1:34: the value holds a NUL character, which no process can be given",
+      "1:34: The value contains a NUL character, which cannot be passed to a process.",
     );
   });
 
   it("refuses half of a surrogate pair that an escape makes, and takes both", () => {
     const file = (sequence: string) => `build: { steps: [{ name: a, run: "echo ${sequence}" }] }\n`;
     expect(refuseOnce(file("\\ud83d"))).toBe(
-      "1:34: the value holds half of a surrogate pair, which is not text and cannot be stored",
+      "1:34: The value contains half of a surrogate pair, which cannot be stored.",
     );
     expect(accept(file("\\U0001F600")).config.build?.steps[0]?.run).toBe("echo 😀");
   });
@@ -154,15 +158,15 @@ describe("aliases", () => {
       return `${name}: &${name} [${Array(9).fill(inner).join(", ")}]\n`;
     });
     expect(refuseOnce(lines.join(""))).toBe(
-      "1:1: the aliases of this file expand it to more than 50000 values",
+      "1:1: The aliases of this file expand to more than 50000 values.",
     );
   });
 
   it("refuses more than a hundred, one before its anchor, and one inside itself", () => {
     const many = refuse(`${whole}x: &x 1\ny: [${Array(101).fill("*x").join(",")}]\n`);
-    expect(many.at(-1)).toBe("3:305: the file has more than 100 aliases");
-    expect(refuse(`${whole}x: *y\n`)).toContain("2:4: this alias has no anchor before it");
-    expect(refuse(`${whole}x: &x [*x]\n`)).toContain("2:8: this alias stands inside what it names");
+    expect(many.at(-1)).toBe("3:305: The file has more than 100 aliases.");
+    expect(refuse(`${whole}x: *y\n`)).toContain("2:4: This alias has no anchor before it.");
+    expect(refuse(`${whole}x: &x [*x]\n`)).toContain("2:8: This alias is inside its own anchor.");
   });
 });
 
@@ -174,7 +178,7 @@ describe("hostile sizes", { timeout: 30_000 }, () => {
     ["question marks", "? ".repeat(100_000)],
     ["indentation", Array.from({ length: 500 }, (_, index) => `${" ".repeat(index)}-\n`).join("")],
   ])("refuses nesting by %s", (_what, text) => {
-    expect(refuse(text).some((line) => line.endsWith("the nesting is more than 64 levels deep"))).toBe(true);
+    expect(refuse(text).some((line) => line.endsWith("The nesting is more than 64 levels deep."))).toBe(true);
   });
 
   it.each([
@@ -189,7 +193,7 @@ describe("hostile sizes", { timeout: 30_000 }, () => {
     const text = `${"\n".repeat(100_000)}a: 1\n${"a: 1\n".repeat(5_000)}`;
     const found = refuse(text);
     expect(found).toHaveLength(100);
-    expect(found.at(-1)).toMatch(/^100100:1: the key "a" stands here a second time; first in line 100001$/);
+    expect(found.at(-1)).toMatch(/^100100:1: The key "a" is repeated\. It first appears in line 100001\.$/);
     const parsed = parsePipelineFile(text, "f");
     expect(parsed.ok || parsed.more).toBe(4_901);
   });

@@ -3,78 +3,82 @@ import { accept, output, refuse, refuseOnce, step } from "./support.ts";
 
 describe("shape", () => {
   it.each([
-    ["a mistyped stage", "biuld: { steps: [] }\n", '1:1: unknown key "biuld" at the top of the file [build]'],
+    [
+      "a mistyped stage",
+      "biuld: { steps: [] }\n",
+      '1:1: Unknown key "biuld" at the top of the file. [build]',
+    ],
     [
       "no stage",
       "submodules: true\n",
-      "1:1: the file has none of build, test and deploy, so there is nothing to run",
+      "1:1: The file has none of build, test and deploy, so there is nothing to run.",
     ],
-    ["an empty stage", "build:\n", "1:1: build is empty"],
-    ["no steps", "build: { steps: [] }\n", "1:17: build.steps is empty; a stage needs at least one step"],
-    ["steps missing", "test: {}\n", "1:7: test.steps is missing"],
-    ["a list for a stage", "build: [a]\n", "1:8: build must be a mapping, not a list"],
-    ["a name missing", "build: { steps: [{ run: b }] }\n", "1:18: build.steps[0].name is missing"],
+    ["an empty stage", "build:\n", "1:1: build is empty."],
+    ["no steps", "build: { steps: [] }\n", "1:17: build.steps is empty; a stage needs at least one step."],
+    ["steps missing", "test: {}\n", "1:7: test.steps is missing."],
+    ["a list for a stage", "build: [a]\n", "1:8: build must be a mapping, not a list."],
+    ["a name missing", "build: { steps: [{ run: b }] }\n", "1:18: build.steps[0].name is missing."],
     [
       "a name that is a number",
       "build: { steps: [{ name: 1, run: b }] }\n",
-      "1:26: build.steps[0].name must be text, not the number 1",
+      "1:26: build.steps[0].name must be text, not the number 1.",
     ],
     [
       "an empty script",
       'build: { steps: [{ name: a, run: " " }] }\n',
-      "1:34: build.steps[0].run is empty, so there is nothing to run",
+      "1:34: build.steps[0].run is empty, so there is nothing to run.",
     ],
     [
       "a script as a list",
       "build: { steps: [{ name: a, run: [b] }] }\n",
-      "1:34: build.steps[0].run must be text, not a list",
+      "1:34: build.steps[0].run must be text, not a list.",
     ],
     [
       "a wrong boolean",
       step("parallel: yes"),
-      '5:17: build.steps[0].parallel must be true or false, not the text "yes"',
+      '5:17: build.steps[0].parallel must be true or false, not the text "yes".',
     ],
-    ["an unknown key", step("timout: 3"), '5:7: unknown key "timout" in build.steps[0] [timeout]'],
+    ["an unknown key", step("timout: 3"), '5:7: Unknown key "timout" in build.steps[0]. [timeout]'],
     [
-      "an unknown key in a retry",
+      "an Unknown key in a retry",
       step("retry: { max: 1, when: [] }"),
-      '5:24: unknown key "when" in build.steps[0].retry: the reasons for another attempt are called on',
+      '5:24: Unknown key "when" in build.steps[0].retry: the reasons for another attempt are called on.',
     ],
     [
       "an unknown reason",
       step("retry: { max: 1, on: [timedout] }"),
-      '5:29: build.steps[0].retry.on[0] must be script_failed, timed_out, out_of_memory, evicted, node_lost, image_pull_failed, unschedulable, start_failed or executor_lost, not "timedout" [timed_out]',
+      '5:29: build.steps[0].retry.on[0] must be script_failed, timed_out, out_of_memory, evicted, node_lost, image_pull_failed, unschedulable, start_failed or executor_lost, not "timedout". [timed_out]',
     ],
     [
       "a reason twice",
       step("retry: { max: 1, on: [evicted, evicted] }"),
-      '5:38: the reason "evicted" is named twice',
+      '5:38: The reason "evicted" is named twice.',
     ],
-    ["too many retries", step("retry: 11"), "5:14: build.steps[0].retry must be at most 10"],
+    ["too many retries", step("retry: 11"), "5:14: build.steps[0].retry must be at most 10."],
     [
       "a retry of text",
       step("retry: often"),
-      "5:14: build.steps[0].retry must be a number of further attempts, or a mapping of max and on",
+      "5:14: build.steps[0].retry must be a number of further attempts, or a mapping of max and on.",
     ],
     [
       "a retry for nothing",
       step("retry: { max: 1, on: [] }"),
-      "5:28: build.steps[0].retry.on names no reason, so nothing would be retried",
+      "5:28: build.steps[0].retry.on must name at least one reason.",
     ],
     [
       "a wrong shell",
       step("shell: 3"),
-      '5:14: build.steps[0].shell must be a command such as "bash -e", or a list of its words',
+      '5:14: build.steps[0].shell must be a command such as "bash -e", or a list of its words.',
     ],
     [
       "an image with blanks",
       step('image: "a b"'),
-      "5:14: build.steps[0].image must be the name of an image, without blanks",
+      "5:14: build.steps[0].image must be the name of an image, without blanks.",
     ],
     [
       "submodules as text",
       "submodules: often\nbuild: { steps: [{ name: a, run: b }] }\n",
-      '1:13: submodules must be true or false, not the text "often"',
+      '1:13: submodules must be true or false, not the text "often".',
     ],
   ])("refuses %s", (_what, text, message) => {
     expect(refuseOnce(text)).toBe(message);
@@ -82,13 +86,13 @@ describe("shape", () => {
 
   it("does not also call missing what is only misspelt", () => {
     expect(refuse("build: { steps: [{ nam: a, rnu: b }] }\n")).toEqual([
-      '1:20: unknown key "nam" in build.steps[0] [name]',
-      '1:28: unknown key "rnu" in build.steps[0] [run]',
+      '1:20: Unknown key "nam" in build.steps[0]. [name]',
+      '1:28: Unknown key "rnu" in build.steps[0]. [run]',
     ]);
   });
 
   it.each([
-    ["deploy: { run: x, retry: 1 }\n", "a deploy is never repeated without a person asking"],
+    ["deploy: { run: x, retry: 1 }\n", "a deploy is never retried automatically"],
     ["deploy: { steps: [] }\n", "a deploy is one step"],
     ["build: { steps: [{ name: a, run: b, artifacts: [] }] }\n", "a build step makes outputs"],
     ["test: { steps: [{ name: a, run: b, outputs: [] }] }\n", "a test step keeps artifacts"],
@@ -120,7 +124,7 @@ describe("steps", () => {
   it("refuses two of one name in a stage, and takes them in two stages", () => {
     const two = "{ steps: [{ name: a, run: b },\n  { name: a, run: c }] }\n";
     expect(refuseOnce(`build: ${two}`)).toBe(
-      '2:11: two steps of build are called "a"; the first stands in line 1',
+      '2:11: Two steps of build are called "a". The first is in line 1.',
     );
     expect(
       accept("build: { steps: [{ name: a, run: b }] }\ntest: { steps: [{ name: a, run: b }] }\n").notes,
@@ -133,7 +137,7 @@ describe("steps", () => {
     const file = (tests: number) =>
       `build:\n  steps:\n${steps(4000, "b")}test:\n  steps:\n${steps(tests, "t")}`;
     expect(accept(file(1000)).config.test?.steps).toHaveLength(1000);
-    expect(refuseOnce(file(1001))).toBe("5005:7: the file has 5001 steps, and at most 5000 are allowed");
+    expect(refuseOnce(file(1001))).toBe("5005:7: The file has 5001 steps, and at most 5000 are allowed.");
   });
 
   it("refuses a group torn apart", () => {
@@ -143,14 +147,12 @@ describe("steps", () => {
     - { name: b, run: x }
     - { name: c, run: x, parallel_group: g }
 `;
-    expect(refuseOnce(text)).toBe(
-      '5:42: the parallel group "g" is torn apart: step "b" in line 4 stands between its steps',
-    );
+    expect(refuseOnce(text)).toBe('5:42: The parallel group "g" is interrupted by step "b" in line 4.');
   });
 
   it.each(["true", "false"])("refuses parallel: %s beside a group", (value) => {
     expect(refuseOnce(step(`parallel_group: g\nparallel: ${value}`))).toBe(
-      "6:7: `parallel` and `parallel_group` contradict each other",
+      "6:7: `parallel` and `parallel_group` exclude each other.",
     );
   });
 
@@ -160,8 +162,8 @@ describe("steps", () => {
       "OTHER",
     ]);
     expect(refuseOnce(step("secrets: [not-a-name]"))).toContain("must be a name such as REGISTRY_PASSWORD");
-    expect(refuseOnce(step("secrets: [TOKEN, TOKEN]"))).toContain('the secret "TOKEN" is named twice');
-    expect(refuseOnce(step("env: { TOKEN: x }\nsecrets: [TOKEN]"))).toContain('"TOKEN" is in `env` too');
+    expect(refuseOnce(step("secrets: [TOKEN, TOKEN]"))).toContain('The secret "TOKEN" is named twice');
+    expect(refuseOnce(step("env: { TOKEN: x }\nsecrets: [TOKEN]"))).toContain('"TOKEN" is also in `env`');
     expect(refuseOnce(step("secrets: [SHIPINATOR_COMMIT]"))).toContain("is set by Shipinator");
     expect(accept(step("secrets: []")).config.build?.steps[0]?.secrets).toEqual([]);
   });
@@ -176,14 +178,14 @@ describe("environment", () => {
 
   it.each(["CI", "SHIPINATOR_COMMIT", "SHIPINATOR_"])("keeps %s for itself", (name) => {
     expect(refuseOnce(step(`env: { ${name}: x }`))).toBe(
-      `5:14: the variable "${name}" is set by Shipinator and cannot be given`,
+      `5:14: The variable "${name}" is set by Shipinator and cannot be overridden.`,
     );
-    expect(refuseOnce(`defaults: { env: { ${name}: x } }\n${step("")}`)).toContain("1:20: the variable");
+    expect(refuseOnce(`defaults: { env: { ${name}: x } }\n${step("")}`)).toContain("1:20: The variable");
   });
 
   it("refuses an empty value and a list", () => {
     expect(refuseOnce(step("env:\n  A:"))).toContain(
-      '6:9: build.steps[0].env.A must be text, a number or a boolean (for an empty one write "")',
+      '6:9: build.steps[0].env.A must be text, a number or a boolean (for an empty one write "").',
     );
     expect(refuseOnce(step("env: { A: [x] }"))).toContain("must be text, a number or a boolean");
   });
@@ -191,9 +193,7 @@ describe("environment", () => {
   it("refuses what the kernel would not pass on, to the byte", () => {
     const env = (bytes: number) => step(`env: { AB: "${"x".repeat(bytes)}" }`);
     expect(accept(env(131_071 - 3)).config.build?.steps[0]?.env.AB).toHaveLength(131_068);
-    expect(refuseOnce(env(131_071 - 2))).toContain(
-      "the kernel gives a process at most 131071 for NAME=value",
-    );
+    expect(refuseOnce(env(131_071 - 2))).toContain("the kernel allows at most 131071 for NAME=value");
     expect(refuseOnce(step(`env: { A: "${"é".repeat(65_535)}" }`))).toContain("131070 bytes");
   });
 
@@ -214,15 +214,15 @@ describe("template variables", () => {
     ["a namespace", 'deploy: { run: x, namespace: "n-{{ comit }}" }\n', "1:33"],
     ["a release", 'deploy: { run: x, release: "{{comit}}" }\n', "1:29"],
   ])("refuses an unknown one in %s", (_what, text, place) => {
-    expect(refuseOnce(text)).toBe(`${place}: unknown template variable "comit" [commit]`);
+    expect(refuseOnce(text)).toBe(`${place}: Unknown template variable "comit". [commit]`);
   });
 
   it("finds each of several, in a block too", () => {
     const text = step("env:\n  A: |\n    one {{ .x }}\n    two {{ .y }} {{ .commit\n");
     expect(refuse(text)).toEqual([
-      '7:15: unknown template variable "x"',
-      '8:15: unknown template variable "y"',
-      '8:24: the template variable that begins with "{{" is not closed by "}}"',
+      '7:15: Unknown template variable "x".',
+      '8:15: Unknown template variable "y".',
+      '8:24: The template variable that begins with "{{" is not closed by "}}".',
     ]);
   });
 

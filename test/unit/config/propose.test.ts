@@ -199,7 +199,7 @@ describe("the starting file", () => {
       "chart",
     ]);
     expect(reason).toBe(
-      "Made of package.json, go.mod, Cargo.toml, pyproject.toml, charts/web/Chart.yaml, Dockerfile.",
+      "Based on package.json, go.mod, Cargo.toml, pyproject.toml, charts/web/Chart.yaml, Dockerfile.",
     );
   });
 

@@ -12,17 +12,17 @@ function render(text: string, paint?: Parameters<typeof renderPipelineProblems>[
 describe("problems as text", () => {
   it("shows place, sentence, suggestion, frame and remedy", () => {
     expect(render("build:\n  stepz: []\n  steps:\n    - { name: a, run: 1 }\n")).toBe(
-      `ci/.shipinator.yaml:2:3: unknown key "stepz" in build; did you mean "steps"?
+      `ci/.shipinator.yaml:2:3: Unknown key "stepz" in build. Did you mean "steps"?
   1 | build:
   2 |   stepz: []
     |   ^^^^^
   Known here: steps.
 
-ci/.shipinator.yaml:4:23: build.steps[0].run must be text, not the number 1
+ci/.shipinator.yaml:4:23: build.steps[0].run must be text, not the number 1.
   3 |   steps:
   4 |     - { name: a, run: 1 }
     |                       ^
-  Write "1" in quotes if it is meant as text.`,
+  Write "1" in quotes to make it text.`,
     );
   });
 

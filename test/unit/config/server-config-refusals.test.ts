@@ -9,16 +9,16 @@ describe("refusals", () => {
     const found = problem({ SHIPINATOR_LISTEN_ADDRESS: "8080", SHIPINATOR_DB_POTR: "1" }, text);
     expect(found.code).toBe("server_config_invalid");
     expect(found.exitCode).toBe(2);
-    expect(found.message.split("\n")[0]).toBe("8 settings are wrong:");
+    expect(found.message.split("\n")[0]).toBe("8 settings are invalid:");
     for (const line of [
-      '/etc/shipinator.yaml:2:3: unknown key "db.hst"; known here: host, port, user, password, name, ssl_mode, ssl_root_certificate; did you mean host?',
+      '/etc/shipinator.yaml:2:3: Unknown key "db.hst". Known here: host, port, user, password, name, ssl_mode, ssl_root_certificate. Did you mean host?',
       '/etc/shipinator.yaml:3:9: db.port must be a whole number from 1 to 65535, not "y"',
       "/etc/shipinator.yaml:4:8: local must be a mapping",
-      '/etc/shipinator.yaml:5:1: unknown key "locl"',
-      "/etc/shipinator.yaml:6:11: executor is kubernetes, which is not carried out yet; the executors are local and remote",
+      '/etc/shipinator.yaml:5:1: Unknown key "locl"',
+      "/etc/shipinator.yaml:6:11: executor is kubernetes, which is not supported yet. The executors are local and remote",
       "/etc/shipinator.yaml:7:1: log_level is empty",
       'SHIPINATOR_LISTEN_ADDRESS: listen_address must be host:port such as "127.0.0.1:8080" or "[::1]:8080", not "8080"',
-      "SHIPINATOR_DB_POTR: is no variable of Shipinator, so it would be ignored; did you mean SHIPINATOR_DB_PORT?",
+      "SHIPINATOR_DB_POTR: This variable is unknown and would be ignored. Did you mean SHIPINATOR_DB_PORT?",
     ])
       expect(found.message).toContain(`  ${line}`);
     expect(found.details).toHaveLength(8);
@@ -57,20 +57,18 @@ describe("refusals", () => {
 
   it("names the source of half a TLS, once", () => {
     expect(problem({}, "tls: { certificate: c.pem }\n").message).toBe(
-      "/etc/shipinator.yaml:1:21: tls.certificate needs tls.key beside it",
+      "/etc/shipinator.yaml:1:21: tls.certificate also needs tls.key.",
     );
     expect(problem({ SHIPINATOR_TLS_KEY: "k.pem" }).message).toBe(
-      "SHIPINATOR_TLS_KEY: tls.key needs tls.certificate beside it",
+      "SHIPINATOR_TLS_KEY: tls.key also needs tls.certificate.",
     );
     expect(problem({}, 'tls: { certificate: c.pem, key: "~/k.pem" }\n').message).toBe(
-      '/etc/shipinator.yaml:1:33: tls.key must be a path, and "~" is not expanded here',
+      '/etc/shipinator.yaml:1:33: tls.key must be a path, and "~" is not expanded.',
     );
   });
 
   it("does not ignore a database without a host", () => {
-    expect(problem({ SHIPINATOR_DB_PORT: "5432" }).message).toContain(
-      "db.port has no meaning without db.host",
-    );
+    expect(problem({ SHIPINATOR_DB_PORT: "5432" }).message).toContain("db.port needs db.host.");
   });
 
   it("checks what a variable covers as well", () => {
@@ -81,12 +79,12 @@ describe("refusals", () => {
 
   it("tells a file that is no mapping, no YAML and no text", () => {
     expect(problem({}, "- a\n").message).toBe(
-      "/etc/shipinator.yaml:1:1: the file must be a mapping of settings",
+      "/etc/shipinator.yaml:1:1: The file must be a mapping of settings.",
     );
-    expect(problem({}, "a: 'x\n").message).toContain("/etc/shipinator.yaml:1:5: this is not YAML");
+    expect(problem({}, "a: 'x\n").message).toContain("/etc/shipinator.yaml:1:5: The file is not valid YAML");
     expect(problem({}, "a\0").message).toContain("binary");
     expect(problem({}, "data_dir: /a\ndata_dir: /b\n").message).toContain(
-      ':2:1: the key "data_dir" stands here a second time',
+      ':2:1: The key "data_dir" is repeated',
     );
     expect(problem({}, "data_dir: [a]\n").message).toContain("must be a single value, not a list");
     expect(problem({}, "registry: { plain_http: [] }\n").message).toContain("must be a list of texts");

@@ -45,7 +45,9 @@ describe("defaults", () => {
       dataDir: "/d",
       artifactPath: "/d/artifacts",
     });
-    expect(problem({}, undefined, { home: null }).message).toContain("SHIPINATOR_DATA_DIR: is needed");
+    expect(problem({}, undefined, { home: null }).message).toContain(
+      "SHIPINATOR_DATA_DIR: The data directory must be set",
+    );
   });
 });
 
@@ -134,7 +136,7 @@ registry: { plain_http: ["a:5000", b] }
       remote: { launch: ["start", "a"] },
     });
     expect(problem({ SHIPINATOR_EXECUTOR: "remote" }).message).toContain(
-      "SHIPINATOR_EXECUTOR: executor remote needs remote.launch",
+      "SHIPINATOR_EXECUTOR: The remote executor needs remote.launch",
     );
   });
 
@@ -174,7 +176,7 @@ registry: { plain_http: ["a:5000", b] }
     for (const { key, variable, meaning, default: fallback } of describeServerConfig()) {
       expect(variable).toBe(`SHIPINATOR_${key.toUpperCase().replace(".", "_")}`);
       expect(`${meaning}${fallback}`).not.toBe("");
-      expect(problem({ [`${variable}X`]: "1" }).message).toContain(`did you mean ${variable}?`);
+      expect(problem({ [`${variable}X`]: "1" }).message).toContain(`Did you mean ${variable}?`);
     }
   });
 });
@@ -220,7 +222,7 @@ describe("variables that are no settings", () => {
       "SHIPINATOR_LOCAL_USERS: local.users and local.user exclude each other",
     );
     expect(problem({ SHIPINATOR_LOCAL_USERS: "ci-1,root" }).message).toContain('other than root, not "root"');
-    expect(problem({ SHIPINATOR_PORT: "80" }).message).toContain("SHIPINATOR_PORT: is no variable");
+    expect(problem({ SHIPINATOR_PORT: "80" }).message).toContain("SHIPINATOR_PORT: This variable is unknown");
     expect(problem({ SHIPINATOR_DB_HOST: "h", SHIPINATOR_DB_PORT: "tcp://10.0.0.1:5432" }).message).toContain(
       "enableServiceLinks: false",
     );
