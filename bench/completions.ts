@@ -94,7 +94,7 @@ async function accept({ store, owner }: OpenDatabase) {
     {
       pipelineId: pipeline.id,
       executorType: "fake",
-      trigger: "manual",
+      trigger: { kind: "manual", actor: "bench", delivery: null },
       gitRef: null,
       gitSha: null,
       tree: "0".repeat(40),

@@ -35,6 +35,11 @@ const filters: Readonly<Record<string, RunFilter>> = {
   "pipeline and ref": { pipeline: "p0/app", ref: "main" },
   "pipeline and rare ref": { pipeline: "p0/app", ref: "rare" },
   "pipeline and absent ref": { pipeline: "p0/app", ref: "absent" },
+  "pipeline and cause": { pipeline: "p0/app", cause: "push" },
+  "rare pipeline and cause": { pipeline: "rare/app", cause: "cron" },
+  "pipeline and absent cause": { pipeline: "p0/app", cause: "tag" },
+  "project and cause": { project: "p0", cause: "push" },
+  "project and absent cause": { project: "p0", cause: "tag" },
   "commit of one run": { sha: sha(1) },
   "absent commit": { sha: "f".repeat(40) },
   "project and commit": { project: "p0", sha: sha(120) },
@@ -90,10 +95,10 @@ async function seeded(count: number): Promise<Workbench> {
   });
   await database.execute("alter table pipeline_runs disable trigger user");
   await database.execute(`
-    insert into pipeline_runs (id, pipeline_id, project_id, number, git_ref, git_sha, tree, branch, status, phase, trigger,
+    insert into pipeline_runs (id, pipeline_id, project_id, number, git_ref, git_sha, tree, branch, status, phase, cause_kind, cause_actor,
       executor_type, failure_reason, seq, created_at, started_at, finished_at)
     select gen_random_uuid(), pipeline.id, repository.project_id, n, 'refs/heads/' || ref, lpad(to_hex(n), 40, '0'),
-      repeat('0', 40), ref, status, 'submitted', 'manual', 'local',
+      repeat('0', 40), ref, status, 'submitted', case when n <= 150 then 'cron' when n % 7 = 0 then 'push' else 'manual' end, 'ada', 'local',
       case status when 'failed' then 'script_failed' when 'canceled' then 'canceled' end, 3, at, at, at
     from generate_series(1, ${count}) n
     cross join lateral (select

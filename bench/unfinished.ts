@@ -39,11 +39,11 @@ export async function seedUnfinished(
     );
     await many(
       `insert into pipeline_runs (id, pipeline_id, project_id, number, git_ref, git_sha, tree, branch, status, phase,
-         trigger, executor_type, config_digest, owner_node, owner_epoch, seq, started_at)
+         cause_kind, cause_actor, executor_type, config_digest, owner_node, owner_epoch, seq, started_at)
        select s.run, p.id, o.project_id, 1000 + s.n, r.git_ref, i.git_sha, i.tree, r.branch,
          case when s.kind = 'unresolved' then 'pending' else 'running' end,
          case when s.kind = 'unresolved' then 'submitted' else 'building' end,
-         r.trigger, r.executor_type, i.config_digest, $1::uuid, 1, 10, case when s.kind <> 'unresolved' then now() end
+         r.cause_kind, r.cause_actor, r.executor_type, i.config_digest, $1::uuid, 1, 10, case when s.kind <> 'unresolved' then now() end
        from seeded s
        join pipelines p on p.name = case when s.kind = 'unresolved' then $3::text else $2::text end
        join repositories o on o.id = p.repository_id

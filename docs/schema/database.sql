@@ -327,7 +327,7 @@ table pipeline_runs with (fillfactor=80)
   tag text
   status run_status not null default 'pending'::text
   phase run_phase not null default 'submitted'::text
-  trigger trigger_type not null
+  cause_kind cause_kind not null
   requested_stages job_type[]
   executor_type text not null
   config_digest sha256_hex
@@ -344,6 +344,8 @@ table pipeline_runs with (fillfactor=80)
   finished_at timestamp with time zone
   project_id uuid not null
   adopted_stages job_type[] not null default '{}'::job_type[]
+  cause_actor text not null
+  cause_delivery text
   constraint pipeline_runs_config_digest_fkey FOREIGN KEY (config_digest) REFERENCES pipeline_configs(digest)
   constraint pipeline_runs_owner_node_fkey FOREIGN KEY (owner_node) REFERENCES nodes(id)
   constraint pipeline_runs_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)
@@ -363,8 +365,10 @@ END AND ((owner_node IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at
   CREATE INDEX pipeline_runs_config_digest ON public.pipeline_runs USING btree (config_digest)
   CREATE INDEX pipeline_runs_list ON public.pipeline_runs USING btree (created_at, id)
   CREATE INDEX pipeline_runs_list_of_pipeline ON public.pipeline_runs USING btree (pipeline_id, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_pipeline_cause ON public.pipeline_runs USING btree (pipeline_id, cause_kind, created_at, id)
   CREATE INDEX pipeline_runs_list_of_pipeline_status ON public.pipeline_runs USING btree (pipeline_id, status, created_at, id)
   CREATE INDEX pipeline_runs_list_of_project ON public.pipeline_runs USING btree (project_id, created_at, id)
+  CREATE INDEX pipeline_runs_list_of_project_cause ON public.pipeline_runs USING btree (project_id, cause_kind, created_at, id)
   CREATE INDEX pipeline_runs_list_of_project_status ON public.pipeline_runs USING btree (project_id, status, created_at, id)
   CREATE INDEX pipeline_runs_list_of_ref ON public.pipeline_runs USING btree (pipeline_id, git_ref, created_at, id)
   CREATE INDEX pipeline_runs_list_of_sha ON public.pipeline_runs USING btree (git_sha, created_at, id) WHERE (git_sha IS NOT NULL)
@@ -383,7 +387,7 @@ table pipelines
   id uuid not null
   repository_id uuid not null
   name text not null
-  trigger_type trigger_type not null
+  trigger_type cause_kind not null
   next_number integer not null default 1
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
@@ -393,6 +397,7 @@ table pipelines
   constraint pipelines_pkey PRIMARY KEY (id)
   constraint pipelines_repository_id_fkey FOREIGN KEY (repository_id) REFERENCES repositories(id)
   constraint pipelines_repository_id_name_key UNIQUE (repository_id, name)
+  constraint pipelines_trigger_type CHECK (((trigger_type)::text <> ALL (ARRAY['retry'::text, 'api'::text])))
   CREATE INDEX pipelines_list ON public.pipelines USING btree (created_at, id)
   CREATE TRIGGER pipelines_archived BEFORE UPDATE ON public.pipelines FOR EACH ROW WHEN ((old.archived_at IS NOT NULL)) EXECUTE FUNCTION refuse_change('a removed pipeline never changes')
 
@@ -524,6 +529,7 @@ table transitions_default partition of transitions DEFAULT
   CREATE TRIGGER transitions_keep BEFORE DELETE ON public.transitions_default FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
 
 domain artifact_type as text CHECK ((VALUE = ANY (ARRAY['binary'::text, 'oci_image'::text, 'helm_chart'::text, 'manifest'::text, 'coverage'::text, 'test_report'::text])))
+domain cause_kind as text CHECK ((VALUE = ANY (ARRAY['manual'::text, 'push'::text, 'pull_request'::text, 'tag'::text, 'cron'::text, 'retry'::text, 'api'::text])))
 domain execution_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'lost'::text])))
 domain failure_reason as text CHECK ((VALUE = ANY (ARRAY['script_failed'::text, 'timed_out'::text, 'out_of_memory'::text, 'evicted'::text, 'node_lost'::text, 'image_pull_failed'::text, 'unschedulable'::text, 'start_failed'::text, 'executor_lost'::text, 'artifact_missing'::text, 'artifact_corrupt'::text, 'source_unavailable'::text, 'config_invalid'::text, 'deploy_unknown'::text, 'canceled'::text, 'internal'::text])))
 domain job_type as text CHECK ((VALUE = ANY (ARRAY['build'::text, 'test'::text, 'deploy'::text])))
@@ -534,7 +540,6 @@ domain sha256_hex as text CHECK ((VALUE ~ '^[0-9a-f]{64}$'::text))
 domain stage_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'skipped'::text])))
 domain token_scope as text CHECK ((VALUE = ANY (ARRAY['read'::text, 'trigger'::text, 'admin'::text])))
 domain transition_entity as text CHECK ((VALUE = ANY (ARRAY['run'::text, 'phase'::text, 'job'::text, 'step'::text, 'execution'::text])))
-domain trigger_type as text CHECK ((VALUE = ANY (ARRAY['pr'::text, 'push'::text, 'manual'::text, 'cron'::text])))
 
 function apply_run_changes(p_run uuid, p_node uuid, p_epoch integer, p_seq integer, p_cause text, p jsonb) returns integer language plpgsql set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off
 

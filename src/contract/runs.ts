@@ -1,6 +1,6 @@
 /** Runs with their jobs, steps, executions, artifacts and transitions. */
 import { z } from "zod";
-import { artifactTypes, jobTypes, runPhases, statesOf, triggerTypes } from "../domain/index.ts";
+import { artifactTypes, causeKinds, jobTypes, runPhases, statesOf } from "../domain/index.ts";
 import {
   count,
   givenId,
@@ -32,7 +32,15 @@ const runFields = {
   subpath: nullableText,
   status: runStatus,
   phase,
-  trigger: z.enum(triggerTypes),
+  cause: z.object({
+    kind: z.enum(causeKinds),
+    actor: text.meta({
+      description: "A token's name, the account at the server's terminal, or a forge's user.",
+    }),
+    delivery: nullableText.meta({
+      description: "The forge's id of the event; null where no forge sent one.",
+    }),
+  }),
   failure_reason: reason,
   failure_message: nullableText,
   cancel_requested_at: nullableTime,
@@ -191,6 +199,7 @@ export const runFilter = pageQuery.extend({
   status: runStatus.optional(),
   ref: givenName.optional(),
   sha: z.string().max(64).optional(),
+  cause: z.enum(causeKinds).optional(),
   since: z.string().max(64).meta({ format: "date-time" }).optional(),
 });
 /** `ref` is exact: as recorded (`refs/heads/main`), or its short name. `since` is RFC 3339: accepted at or after. */
@@ -202,6 +211,10 @@ export const newRun = z.strictObject({
   sha: z.string().max(64).nullable().optional(),
   only: z.array(stage).min(1).max(3).nullable().optional(),
   validate_now: z.boolean().optional(),
+  cause: z
+    .enum(["manual", "api"])
+    .optional()
+    .meta({ description: "`manual` where a person asks; `api` when absent." }),
 });
 export type NewRun = Wire<typeof newRun>;
 

@@ -61,6 +61,8 @@ export interface TriggerRequest extends GivenId {
   readonly only: readonly JobType[] | null;
   /** Login name, recorded. */
   readonly by: string;
+  /** Absent: `api` for a token, `manual` at the server's own terminal. */
+  readonly cause?: "manual" | "api" | undefined;
 }
 
 export interface RunAccepted {

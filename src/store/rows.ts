@@ -2,6 +2,7 @@
 import type {
   ArtifactMetadata,
   ArtifactType,
+  CauseKind,
   DeploymentOutcome,
   ExecutionState,
   FailureReason,
@@ -129,7 +130,9 @@ export interface RunRow {
   readonly tag: string | null;
   readonly status: RunState;
   readonly phase: RunPhase;
-  readonly trigger: TriggerType;
+  readonly cause_kind: CauseKind;
+  readonly cause_actor: string;
+  readonly cause_delivery: string | null;
   readonly requested_stages: readonly JobType[] | null;
   /** Taken over of the run that it repeats, and not run again. */
   readonly adopted_stages: readonly JobType[];

@@ -146,8 +146,8 @@ describe("pipelines", () => {
     ).rejects.toMatchObject(taken);
     const { id } = await local.pipelines.create({ repository_id: team.repository, name: fresh("n") });
     await expect(local.pipelines.update(id, { name: "web" })).rejects.toMatchObject(taken);
-    const changed = await local.pipelines.update(id, { trigger_type: "pr" });
-    expect(changed).toMatchObject({ trigger_type: "pr" });
+    const changed = await local.pipelines.update(id, { trigger_type: "pull_request" });
+    expect(changed).toMatchObject({ trigger_type: "pull_request" });
     expect(changed.updated_at > changed.created_at).toBe(true);
   });
 

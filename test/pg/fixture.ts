@@ -41,7 +41,7 @@ export async function createFixture(): Promise<Fixture> {
   const newRun: NewRun = {
     pipelineId: pipeline.id,
     executorType: "fake",
-    trigger: "manual",
+    trigger: { kind: "manual", actor: "ada", delivery: null },
     gitRef: "refs/heads/main",
     gitSha: "a".repeat(40),
     tree: "b".repeat(40),

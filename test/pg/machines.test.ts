@@ -134,7 +134,7 @@ const uniqueAgain: Record<string, string> = {
 };
 
 const insertable: Record<string, string> = {
-  run: "id, pipeline_id, number, status, trigger, executor_type, started_at, finished_at, failure_reason",
+  run: "id, pipeline_id, number, status, cause_kind, cause_actor, executor_type, started_at, finished_at, failure_reason",
   job: "id, pipeline_run_id, job_type, name, status, attempt, started_at, finished_at, failure_reason",
   step: "id, job_id, name, execution_order, plan, status, started_at, finished_at",
   execution:

@@ -10,10 +10,10 @@ beforeAll(async () => {
   const { database } = fixture;
   await database.execute("alter table pipeline_runs disable trigger user");
   await database.execute(
-    `insert into pipeline_runs (id, pipeline_id, project_id, number, git_ref, git_sha, status, trigger, executor_type, seq,
+    `insert into pipeline_runs (id, pipeline_id, project_id, number, git_ref, git_sha, status, cause_kind, cause_actor, executor_type, seq,
        created_at, started_at, finished_at)
      select gen_random_uuid(), $1::uuid, repository.project_id, n, 'refs/heads/topic-' || n % 50, lpad(to_hex(n % 5000), 40, '0'),
-       'success', 'manual', 'local', 3, at, at, at
+       'success', 'manual', 'ada', 'local', 3, at, at, at
      from generate_series(1, 20000) n
      cross join lateral (select timestamptz '2026-01-01' + n * interval '1 second' as at) made
      join pipelines pipeline on pipeline.id = $1::uuid
@@ -50,6 +50,7 @@ it.each([
     "pipeline_runs_list_of_pipeline_status",
     { status: "canceled" },
   ],
+  ["a pipeline and a cause", "pipeline_runs_list_of_pipeline_cause", { cause: "cron" }],
 ] as const)("of %s", async (_, index, filter) => {
   const plan = await planOf({ pipelineId: fixture.newRun.pipelineId, ...filter });
   expect(plan).toContain(`Backward using ${index} on pipeline_runs`);

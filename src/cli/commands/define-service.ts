@@ -1,12 +1,13 @@
 /** The commands that a team's server is used with: names, arguments, options, help. */
 import { type Command, Option } from "commander";
 import type { Scope } from "../../domain/index.ts";
-import { scopes } from "../../domain/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
 import { definePipelineChanges, defineProjects } from "./define-catalog.ts";
 import type { Shared } from "./define-deployments.ts";
 import { defineSecrets } from "./define-secrets.ts";
 import { PIPELINE_HELP, RUN_HELP } from "./help-words.ts";
+
+const scopes = ["read", "trigger", "admin"] as const satisfies readonly Scope[];
 
 export function defineService(program: Command, choose: Choose, shared: Shared): void {
   const withServer = (command: Command) =>

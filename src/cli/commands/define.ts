@@ -1,13 +1,13 @@
 /** The tree of commands: names, arguments, options, help. Each command's code is loaded when it is asked for. */
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import type { RunState } from "../../domain/index.ts";
+import type { CauseKind, RunState } from "../../domain/index.ts";
 import { type CommandContext, type OutputFormat, outputFormats } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import type { Shell } from "./completion.ts";
 import { defineBackups } from "./define-backups.ts";
 import { defineDeployments } from "./define-deployments.ts";
 import { defineService } from "./define-service.ts";
-import { RUN_HELP } from "./help-words.ts";
+import { causeKinds, RUN_HELP } from "./help-words.ts";
 
 /** Options that every command takes. */
 export interface SharedOptions {
@@ -35,6 +35,7 @@ const runStatuses = [
 interface ListOptions extends SharedOptions {
   readonly limit: number;
   readonly status?: RunState;
+  readonly cause?: CauseKind;
   readonly project?: string;
   readonly pipeline?: string;
   readonly branch?: string;
@@ -181,6 +182,9 @@ function defineQueries(program: Command, choose: Choose): void {
     .addOption(
       new Option("--status <status>", "only runs in this state").choices(runStatuses).argParser(parseStatus),
     )
+    .addOption(
+      new Option("--cause <kind>", "only runs of a pipeline or project with this cause").choices(causeKinds),
+    )
     .option("--project <name>", "only runs of this project")
     .option("--pipeline <pipeline>", "only runs of this pipeline: [PROJECT/]PIPELINE")
     .option("--branch <branch>", "only runs of this branch of the pipeline, or of a ref: refs/tags/v1")
@@ -195,12 +199,13 @@ function defineQueries(program: Command, choose: Choose): void {
         const {
           limit,
           status = null,
+          cause = null,
           project = null,
           pipeline = null,
           branch = null,
           since = null,
         } = options;
-        return await listCommand(context, { limit, status, project, pipeline, branch, since });
+        return await listCommand(context, { limit, status, cause, project, pipeline, branch, since });
       }),
     );
   program

@@ -1,5 +1,5 @@
 /** `shipinator list`: the newest runs on this data directory. */
-import type { RunState } from "../../domain/index.ts";
+import type { CauseKind, RunState } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { RunFilter, RunSummary } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
@@ -14,6 +14,7 @@ export interface ListArguments {
   readonly limit: number;
   readonly status: RunState | null;
   readonly project: string | null;
+  readonly cause: CauseKind | null;
   /** `[PROJECT/]PIPELINE`. */
   readonly pipeline: string | null;
   readonly branch: string | null;
@@ -50,12 +51,21 @@ export async function listCommand(context: CommandContext, args: ListArguments):
   });
 }
 
-function filterOf({ status, project, pipeline, branch, since }: ListArguments, now: Date): RunFilter {
+function filterOf({ status, cause, project, pipeline, branch, since }: ListArguments, now: Date): RunFilter {
   if (branch !== null && (pipeline === null || status !== null))
     throw new Problem("usage", "--branch goes with --pipeline, and not together with --status", {
       remedy: "Name one pipeline with --pipeline, and leave --status out.",
     });
+  if (cause !== null && ((pipeline === null && project === null) || status !== null || branch !== null))
+    throw new Problem(
+      "usage",
+      "--cause goes with --pipeline or --project, and not with --status or --branch.",
+      {
+        remedy: "Name one pipeline with --pipeline or one project with --project, and leave the others out.",
+      },
+    );
   return {
+    ...(cause === null ? {} : { cause }),
     ...(status === null ? {} : { status }),
     ...(project === null ? {} : { project }),
     ...(pipeline === null ? {} : { pipeline }),
@@ -80,6 +90,7 @@ function renderRuns({ deps, out, style }: CommandContext, runs: readonly RunSumm
       narrow: "left out",
       text: ({ git_sha, dirty }) => (git_sha === null ? "-" : `${git_sha.slice(0, 7)}${dirty ? "+" : ""}`),
     },
+    { header: "CAUSE", narrow: "left out", text: ({ cause }) => cause.kind },
     { header: "STARTED", text: ({ created_at }) => (out.isTTY ? formatAge(created_at, now) : created_at) },
     { header: "TOOK", align: "right", text: (run) => took(run, now) },
     { header: "REASON", narrow: "left out", text: ({ failure_reason }) => failure_reason ?? "" },

@@ -5,7 +5,7 @@ import { runWords } from "../printed.ts";
 import { withReader } from "../session.ts";
 import { renderSummary } from "../summary.ts";
 import { formatAge } from "../terminal/format.ts";
-import { runHead } from "../watch/step-line.ts";
+import { runCause, runHead } from "../watch/step-line.ts";
 
 export async function statusCommand(context: CommandContext, which: string): Promise<number> {
   const { deps, out, style } = context;
@@ -19,7 +19,7 @@ export async function statusCommand(context: CommandContext, which: string): Pro
     const now = deps.clock.now();
     const reference = await runWords(context, session, run);
     const created = out.isTTY ? formatAge(run.created_at, now) : run.created_at;
-    out.write(`${runHead(run, style)}, ${created}\nid ${run.id}\n\n`);
+    out.write(`${runHead(run, style)}, ${created}\nid ${run.id}\ncause ${runCause(run)}\n\n`);
     out.write(await renderSummary({ run, client, reference, style, now }));
     return EXIT.done;
   });

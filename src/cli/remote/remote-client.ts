@@ -5,6 +5,7 @@ import type {
   Client,
   LogChunk,
   LogTime,
+  NewRun,
   PipelineClient,
   ProjectClient,
   RegistryClient,
@@ -155,7 +156,7 @@ async function trigger(
   if (source.kind !== "pipeline") return await notHere("running a directory or an address");
   const { pipeline, ref, sha, validate } = source;
   const path = `/v1/pipelines/${encodeURIComponent(pipeline)}/runs`;
-  const body = { ref, sha, only, validate_now: validate === "now" };
+  const body = { ref, sha, only, validate_now: validate === "now", cause: "manual" } satisfies NewRun;
   return { run: await json<RunDetail>("POST", path, body, signal), notes: [] };
 }
 

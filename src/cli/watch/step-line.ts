@@ -83,6 +83,11 @@ export function runSource(run: Source): string {
   return parts.join(", ");
 }
 
+/** `manual by ada`. */
+export function runCause({ cause }: Pick<RunSummary, "cause">): string {
+  return `${cause.kind} by ${sanitizeName(cause.actor)}`;
+}
+
 type Source = Pick<RunDetail, "git_ref" | "git_sha" | "dirty" | "subpath" | "jobs">;
 
 /** `run 12 of hello (main, commit 1a2b3c4)`. */

@@ -37,7 +37,7 @@ export function presentRun(run: RunRow): RunSummary {
     subpath: run.subpath,
     status: run.status,
     phase: run.phase,
-    trigger: run.trigger,
+    cause: { kind: run.cause_kind, actor: run.cause_actor, delivery: run.cause_delivery },
     failure_reason: run.failure_reason,
     failure_message: run.failure_message,
     cancel_requested_at: iso(run.cancel_requested_at),

@@ -30,7 +30,7 @@ export async function retry(
     ...(request.id === undefined ? {} : { id: givenId<RunId>(request.id) }),
     pipelineId: run.pipeline_id,
     executorType: deps.executor.type,
-    trigger: "manual",
+    trigger: { kind: "retry", actor: request.by, delivery: null },
     retriedFrom: run.id,
     owner,
     cause: `retry by ${request.by}`,

@@ -8,11 +8,11 @@ import { notThere } from "../catalog/catalog.ts";
 import { findAnyPipeline } from "./find.ts";
 
 const served =
-  "pipeline or project, each also with status; pipeline with ref; status; sha; and since with any";
+  "pipeline or project, each also with status or cause; pipeline with ref; status; sha; and since with any";
 
 /** @throws Problem usage: a combination without an index, a time that is none; not_found: project or pipeline */
 export async function runListFilter(store: Store, caller: Caller, filter: RunFilter): Promise<RunListFilter> {
-  const { status, ref, sha, since } = filter;
+  const { status, ref, sha, since, cause } = filter;
   const scope = await scopeOf(store, caller, filter);
   const bySha = sha !== undefined;
   if (!bySha && ref !== undefined && (scope.pipelineId === undefined || status !== undefined))
@@ -24,8 +24,16 @@ export async function runListFilter(store: Store, caller: Caller, filter: RunFil
         remedy: `What is served: ${served}.`,
       },
     );
+  const scoped = scope.pipelineId !== undefined || scope.projectId !== undefined;
+  if (cause !== undefined && (!scoped || status !== undefined || ref !== undefined || bySha))
+    throw new Problem(
+      "usage",
+      "Runs are listed by cause for one pipeline or project only, and not together with a status, ref or sha.",
+      { place: "cause", remedy: `What is served: ${served}.` },
+    );
   return {
     ...scope,
+    ...(cause === undefined ? {} : { cause }),
     ...(status === undefined ? {} : { status }),
     ...(ref === undefined ? {} : { ref: fullRef(ref) }),
     ...(sha === undefined ? {} : { sha }),

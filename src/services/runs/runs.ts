@@ -73,7 +73,8 @@ export function runOperations(context: CallerContext): RunOperations {
   return {
     trigger: (request, signal) =>
       guard(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (tell) => {
-        const asking = { caller, request: { ...request, by: who(request.by) }, tell };
+        const kind = request.cause ?? (caller.tokenId === null ? "manual" : "api");
+        const asking = { caller, request, cause: { kind, actor: who(request.by), delivery: null }, tell };
         const { runId, notes, unresolved } = await accept(deps, asking, signal);
         if (unresolved !== null) {
           await carry(runId);

@@ -3,7 +3,7 @@
  * before that is a Problem and makes no run. Of a registered pipeline: at once, and resolved afterwards by whoever
  * carries it. The tree is in the mirror before a run has steps, so every job sees one tree.
  */
-import type { StepPlan } from "../../domain/index.ts";
+import type { StepPlan, TriggerCause } from "../../domain/index.ts";
 import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../../kernel/index.ts";
 import { checkRef, isCommitId } from "../../source/index.ts";
 import type { RunRow, SubmittedRun } from "../../store/index.ts";
@@ -33,6 +33,7 @@ interface Accepted {
 export interface Asking {
   readonly caller: Caller;
   readonly request: TriggerRequest;
+  readonly cause: TriggerCause;
   /** Told what the run is, before it is made where that is written down together with it. */
   readonly tell: Tell;
 }
@@ -51,7 +52,7 @@ interface PipelineRequest extends Asking {
 
 async function acceptPipeline(
   deps: OperationsDeps,
-  { caller, request, tell, asked }: PipelineRequest,
+  { caller, request, cause, tell, asked }: PipelineRequest,
   signal: AbortSignal,
 ): Promise<Accepted> {
   const { store } = await deps.database();
@@ -67,9 +68,16 @@ async function acceptPipeline(
     const named = pipelineSourceOf(pipeline.name, pipeline);
     const source = await resolvePipelineSource(deps, named, { ref, sha }, signal);
     const { project_id: project, id: pipelineId } = pipeline;
-    return await acceptResolved(deps, { request, tell, source, project, pipelineId: async () => pipelineId });
+    return await acceptResolved(deps, {
+      request,
+      cause,
+      tell,
+      source,
+      project,
+      pipelineId: async () => pipelineId,
+    });
   }
-  const run = await newRun(deps, request, pipeline.id);
+  const run = await newRun(deps, { ...request, cause }, pipeline.id);
   tell({ project: pipeline.project_id, entity: run.id });
   const { written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha }, tell.done());
   return { runId: run.id, notes: [], unresolved: written };
@@ -83,7 +91,7 @@ interface ResolvedRequest extends Omit<Asking, "caller"> {
 
 async function acceptResolved(
   deps: OperationsDeps,
-  { request, tell, source, project, pipelineId }: ResolvedRequest,
+  { request, cause, tell, source, project, pipelineId }: ResolvedRequest,
 ): Promise<Accepted> {
   const [{ config, notes }, pointers] = await Promise.all([
     readPipelineFile(deps, source),
@@ -91,7 +99,7 @@ async function acceptResolved(
   ]);
   const stages = requestedStages(config, request.only);
   const { store } = await deps.database();
-  const run = await newRun(deps, request, await pipelineId());
+  const run = await newRun(deps, { ...request, cause }, await pipelineId());
   const planned: StepPlan[] = [];
   tell({ project, entity: run.id });
   await store.runs.accept(
@@ -130,7 +138,7 @@ async function acceptResolved(
 
 async function newRun(
   deps: OperationsDeps,
-  { id, only, by }: TriggerRequest,
+  { id, only, cause }: Pick<TriggerRequest, "id" | "only"> & Pick<Asking, "cause">,
   pipelineId: PipelineId,
 ): Promise<Omit<SubmittedRun, "gitRef" | "gitSha"> & { readonly id: RunId }> {
   const { owner } = await deps.database();
@@ -138,11 +146,11 @@ async function newRun(
     id: id === undefined ? newId<RunId>() : givenId<RunId>(id),
     pipelineId,
     executorType: deps.executor.type,
-    trigger: "manual",
+    trigger: cause,
     requestedStages: only,
     retriedFrom: null,
     owner,
-    cause: `trigger by ${by}`,
+    cause: `trigger by ${cause.actor}`,
   };
 }
 

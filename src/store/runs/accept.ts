@@ -1,6 +1,6 @@
 /** Accepts a run: its number, itself, its configuration, jobs and steps, and the first of its history, all or nothing. */
 import { createHash } from "node:crypto";
-import type { JobType, PipelineConfig, TriggerType } from "../../domain/index.ts";
+import type { JobType, PipelineConfig, TriggerCause } from "../../domain/index.ts";
 import { errorCode, newId, type PipelineId, type RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database, Queryable } from "../db/database.ts";
@@ -15,7 +15,7 @@ export interface NewRun {
   readonly id?: RunId;
   readonly pipelineId: PipelineId;
   readonly executorType: string;
-  readonly trigger: TriggerType;
+  readonly trigger: TriggerCause;
   readonly gitRef: string | null;
   /** Null without git. */
   readonly gitSha: string | null;
@@ -70,22 +70,22 @@ returning p.next_number - 1 as number`;
 const insertSql = `
 with config as (
   insert into pipeline_configs (digest, config)
-  select $13::text, $14::jsonb
-  where $13::text is not null
+  select $15::text, $16::jsonb
+  where $15::text is not null
   on conflict (digest) do nothing
 ),
 run as (
-  insert into pipeline_runs (id, pipeline_id, number, executor_type, trigger, git_ref, git_sha, tree, subpath, dirty,
+  insert into pipeline_runs (id, pipeline_id, number, executor_type, cause_kind, cause_actor, cause_delivery, git_ref, git_sha, tree, subpath, dirty,
     branch, tag, config_digest, requested_stages, retried_from, owner_node, owner_epoch, seq, adopted_stages)
-  values ($1::uuid, $2::uuid, $3::integer, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean,
-    $11::text, $12::text, $13::text, $15::text[], $16::uuid, $17::uuid, $18::integer,
-    2 + jsonb_array_length($19::jsonb), $21::text[])
+  values ($1::uuid, $2::uuid, $3::integer, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::boolean,
+    $13::text, $14::text, $15::text, $17::text[], $18::uuid, $19::uuid, $20::integer,
+    2 + jsonb_array_length($21::jsonb), $23::text[])
   returning id, seq
 ),
-${newJobsSql("$19")},
+${newJobsSql("$21")},
 history as (
   insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
-  select $1::uuid, h.seq, h.entity, h.id, null, h.state, $20::text, h.evidence
+  select $1::uuid, h.seq, h.entity, h.id, null, h.state, $22::text, h.evidence
   from (
     select 1 as seq, 'run' as entity, $1::uuid as id, 'pending' as state,
       jsonb_build_object('number', $3::integer) as evidence
@@ -130,7 +130,9 @@ export async function acceptRun(
         run.pipelineId,
         number,
         run.executorType,
-        run.trigger,
+        run.trigger.kind,
+        storableText(run.trigger.actor),
+        run.trigger.delivery,
         run.gitRef,
         run.gitSha,
         run.tree,

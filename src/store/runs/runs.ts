@@ -2,7 +2,7 @@
  * Runs. The orchestrator is the only writer: `frontier` and `apply` are its hot path. Every write compares and sets the
  * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
  */
-import type { ChangeSet, RunState, Snapshot } from "../../domain/index.ts";
+import type { CauseKind, ChangeSet, RunState, Snapshot } from "../../domain/index.ts";
 import type { PipelineId, ProjectId, RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import { namedSql, namedValues, type PipelineReading } from "../catalog/pipelines.ts";
@@ -40,6 +40,7 @@ export interface RunListFilter {
   /** Full name, as recorded. */
   readonly ref?: string;
   readonly sha?: string;
+  readonly cause?: CauseKind;
   /** Accepted then or later. */
   readonly since?: Date;
 }
@@ -146,6 +147,7 @@ export function createRunStore(database: Database): RunStore {
       add("row.status = ?::text", filter.status);
       add("row.git_ref = ?::text", filter.ref);
       add("row.git_sha = ?::text", filter.sha);
+      add("row.cause_kind = ?::text", filter.cause);
       add("row.created_at >= ?::timestamptz", filter.since);
       return readPage<RunRow>(database, { columns: runColumns, from: runTables, where, values }, page);
     },

@@ -1,5 +1,5 @@
 /** Accepts runs that are resolved later: number, row and first transitions in one statement. */
-import type { JobType, TriggerType } from "../../domain/index.ts";
+import type { JobType, TriggerCause } from "../../domain/index.ts";
 import { errorCode, newId, type PipelineId, type RunId } from "../../kernel/index.ts";
 import { auditSql, type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database } from "../db/database.ts";
@@ -15,7 +15,7 @@ export interface SubmittedRun {
   readonly id?: RunId;
   readonly pipelineId: PipelineId;
   readonly executorType: string;
-  readonly trigger: TriggerType;
+  readonly trigger: TriggerCause;
   /** What is to be resolved. Null: the default branch. */
   readonly gitRef: string | null;
   /** Null: what the ref names when it is resolved. */
@@ -39,23 +39,23 @@ with numbered as (
   returning p.next_number - 1 as number
 ),
 run as (
-  insert into pipeline_runs (id, pipeline_id, number, executor_type, trigger, git_ref, git_sha, requested_stages,
+  insert into pipeline_runs (id, pipeline_id, number, executor_type, cause_kind, cause_actor, cause_delivery, git_ref, git_sha, requested_stages,
     retried_from, owner_node, owner_epoch, seq)
-  select $1::uuid, $2::uuid, n.number, $3::text, $4::text, $5::text, $6::text, $7::text[], $8::uuid, $9::uuid,
-    $10::integer, 2
+  select $1::uuid, $2::uuid, n.number, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text[], $10::uuid, $11::uuid,
+    $12::integer, 2
   from numbered n
   returning *
 ),
 history as (
   insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
-  select r.id, h.seq, h.entity, r.id, null, h.state, $11::text, h.evidence
+  select r.id, h.seq, h.entity, r.id, null, h.state, $13::text, h.evidence
   from run r
   cross join lateral (
     values (1, 'run', 'pending', jsonb_build_object('number', r.number)), (2, 'phase', 'submitted', null)
   ) h (seq, entity, state, evidence)
 ),
 audited as (
-  ${auditSql("run r", "$12::jsonb", "$12::jsonb is not null")}
+  ${auditSql("run r", "$14::jsonb", "$14::jsonb is not null")}
 )
 select ${runColumns} from ${runTables.replace("pipeline_runs row", "run row")}`;
 
@@ -84,7 +84,9 @@ export async function submitRun(
         id,
         run.pipelineId,
         run.executorType,
-        run.trigger,
+        run.trigger.kind,
+        storableText(run.trigger.actor),
+        run.trigger.delivery,
         run.gitRef,
         run.gitSha,
         run.requestedStages,

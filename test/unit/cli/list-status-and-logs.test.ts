@@ -12,8 +12,8 @@ describe("list", () => {
     const { code, stdout, stderr } = await execute(["list"]);
     expect(stderr).toBe("");
     expect(stdout).toBe(
-      "RUN  STATUS  PIPELINE  REF   COMMIT   STARTED                   TOOK  REASON\n" +
-        " 12  failed  hello     main  1a2b3c4  2026-03-01T12:00:00.000Z  0.0s  script_failed\n",
+      "RUN  STATUS  PIPELINE  REF   COMMIT   CAUSE   STARTED                   TOOK  REASON\n" +
+        " 12  failed  hello     main  1a2b3c4  manual  2026-03-01T12:00:00.000Z  0.0s  script_failed\n",
     );
     expect(code).toBe(0);
   });

@@ -28,7 +28,7 @@ export function runRoutes(app: App): void {
       tags,
       summary: "List runs, newest first",
       description:
-        "By pipeline or project, each also with status; by pipeline and ref; by status; by sha; each also with since. Other combinations are refused.",
+        "By pipeline or project, each also with status or cause; by pipeline and ref; by status; by sha; each also with since. Other combinations are refused.",
       operationId: "listRuns",
       querystring: runFilter,
       response: answers({ 200: pageOf(runSummary) }),

@@ -54,7 +54,7 @@ export class FakeRun {
       subpath: null,
       status: "pending",
       phase: "submitted",
-      trigger: "manual",
+      cause: { kind: "manual", actor: "ada", delivery: null },
       failure_reason: null,
       failure_message: null,
       cancel_requested_at: null,
