@@ -91,7 +91,7 @@ export async function runOnce({ app }: Workbench, directory: string): Promise<Ru
   const ended = Promise.withResolvers<number>();
   let runId: RunId | null = null;
   let last = 0;
-  const off = orchestrator.onChange((changed) => {
+  const off = orchestrator.onRecorded((_changes, changed) => {
     if (runId === null || changed === runId) last = performance.now();
   });
   const { run } = await app.client.trigger(

@@ -140,6 +140,7 @@ table execution_reports
   CREATE INDEX execution_reports_job_id_idx ON public.execution_reports USING btree (job_id, job_attempt)
   CREATE INDEX execution_reports_run_id_idx ON public.execution_reports USING btree (run_id)
   CREATE INDEX execution_reports_unsealed_idx ON public.execution_reports USING btree (COALESCE(reported_at, closed_at)) WHERE ((sealed_at IS NULL) AND ((reported_at IS NOT NULL) OR (closed_at IS NOT NULL)))
+  CREATE TRIGGER execution_reports_notify AFTER UPDATE ON public.execution_reports FOR EACH ROW EXECUTE FUNCTION notify_execution_reported()
   CREATE TRIGGER guard_execution_report BEFORE UPDATE ON public.execution_reports FOR EACH ROW EXECUTE FUNCTION guard_execution_report()
 
 table execution_uploads
@@ -496,8 +497,8 @@ table tokens
   CREATE INDEX tokens_list ON public.tokens USING btree (created_at, id)
   CREATE UNIQUE INDEX tokens_one_of_file ON public.tokens USING btree (file) WHERE ((file IS NOT NULL) AND (revoked_at IS NULL))
   CREATE INDEX tokens_project_id ON public.tokens USING btree (project_id) WHERE (project_id IS NOT NULL)
-  CREATE TRIGGER tokens_changed AFTER DELETE OR UPDATE ON public.tokens FOR EACH ROW EXECUTE FUNCTION tell_token_changed()
   CREATE TRIGGER tokens_guard BEFORE UPDATE ON public.tokens FOR EACH ROW EXECUTE FUNCTION guard_token()
+  CREATE TRIGGER tokens_notify AFTER DELETE OR UPDATE ON public.tokens FOR EACH ROW EXECUTE FUNCTION notify_token_changed()
 
 table transitions partition by RANGE (at)
   run_id uuid not null
@@ -962,6 +963,22 @@ function new_id() returns uuid language sql
       52, 1), 53, 1),
     'hex')::uuid
 
+function notify_execution_reported() returns trigger language plpgsql
+
+begin
+  if (new.claimed_by, new.begun_at, new.reported_at) is distinct from (old.claimed_by, old.begun_at, old.reported_at) then
+    perform pg_notify('shipinator_changes', 'execution ' || new.execution_id);
+  end if;
+  return null;
+end
+
+function notify_token_changed() returns trigger language plpgsql
+
+begin
+  perform pg_notify('shipinator_changes', 'token ' || old.id);
+  return null;
+end
+
 function purge_runs(p_before timestamp with time zone, p_limit integer) returns TABLE(kind text, id uuid, backend text, path text) language plpgsql set shipinator.purging=on
 
 -- The one function that deletes history: at most p_limit final runs that ended before p_before, the oldest first, with
@@ -1035,12 +1052,4 @@ begin
       using errcode = 'SH001', table = tg_table_name, constraint = tg_name;
   end if;
   return new;
-end
-
-function tell_token_changed() returns trigger language plpgsql
-
-begin
-  -- However it is revoked or removed, every process that remembers it hears of it with the commit.
-  perform pg_notify('shipinator_tokens', old.id::text);
-  return null;
 end

@@ -10,9 +10,9 @@ import { type Clock, type LogForm, type Logger, systemClock } from "../kernel/in
 import { createLogStore, type LogStore } from "../logs/index.ts";
 import { createOrchestrator } from "../orchestrator/index.ts";
 import {
-  type Authentication,
+  type Authenticator,
+  createAuthenticator,
   createExecutionTokens,
-  createReportHints,
   createResolver,
   createSecretKeys,
   findStepAccount,
@@ -21,8 +21,6 @@ import {
   makeDataDirectory,
   type OpenDatabase,
   type OperationsDeps,
-  openAuthentication,
-  type ReportHints,
   readSettings,
   refuseDatabaseOwner,
   type SecretKeys,
@@ -31,7 +29,7 @@ import {
   tidy,
 } from "../services/index.ts";
 import { createSource, type Source, type UrlPolicy } from "../source/index.ts";
-import { createStore, migrate, openDatabase, reportChannel } from "../store/index.ts";
+import { createChangeFeed, createStore, migrate, openDatabase } from "../store/index.ts";
 import { connect } from "./database.ts";
 import { type Executors, openExecutors } from "./executors.ts";
 import { cloneCredentials, openRegistry } from "./logins.ts";
@@ -82,8 +80,7 @@ interface Parts {
   readonly urlPolicy: UrlPolicy;
   readonly logs: LogStore;
   readonly secretKeys: SecretKeys;
-  readonly authentication: Authentication;
-  readonly hints: ReportHints;
+  readonly authenticator: Authenticator;
   readonly accounts: readonly StepAccount[];
   readonly stack: AsyncDisposableStack;
 }
@@ -144,8 +141,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
   });
   let opened: Promise<OpenDatabase> | undefined;
   const executionTokens = createExecutionTokens(config.dataDir, config.callbacks.key?.reveal() ?? null);
-  const hints = createReportHints();
-  const authentication = openAuthentication({ database: () => open(), clock, log });
+  const authenticator = createAuthenticator({ tokens: async () => (await open()).store.tokens, clock });
   const parts: Parts = {
     options,
     config,
@@ -155,8 +151,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     urlPolicy,
     logs,
     secretKeys,
-    authentication,
-    hints,
+    authenticator,
     accounts: [account ?? [], accounts].flat(),
     stack,
   };
@@ -175,7 +170,6 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     logs,
     secretKeys,
     tokens: executionTokens,
-    hints,
     clock,
     log,
   });
@@ -194,7 +188,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     logs,
     executor,
     inators,
-    authenticator: authentication,
+    authenticator,
     refusal: () => executor.refusal(),
     graceSeconds: config.local.graceSeconds,
     urlPolicy,
@@ -203,7 +197,6 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     isAlive: (node) => isAlive(node, options.mode),
     secretKeys,
     executionTokens,
-    hints,
     logCapBytes: config.local.logCapBytes,
     artifactMaxBytes: config.artifactMaxBytes,
     retentionDays: config.retention.days,
@@ -247,8 +240,8 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     throw explain(error);
   });
   const store = createStore(database);
-  if (options.mode === "serve")
-    stack.use(parts.authentication.listen(settings, { [reportChannel]: parts.hints.hear }));
+  const changes = stack.use(createChangeFeed({ settings, clock, log }));
+  if (options.mode === "serve") parts.authenticator.follow(changes);
   const { pid } = options.host;
   const membership = stack.use(
     await joinNodes({
@@ -290,6 +283,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     }),
   );
   if (options.mode !== "read") {
+    changes.subscribe({ run: orchestrator.notify });
     // A server starts it when it owns what was left running.
     if (options.mode === "run") orchestrator.start();
     const tidying = tidy({
@@ -302,5 +296,5 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     stack.defer(() => tidying);
   }
   const leaveForAWhile = () => membership.leaveForAWhile();
-  return { store, orchestrator, artifacts, owner, connection: settings, leaveForAWhile };
+  return { store, orchestrator, changes, artifacts, owner, connection: settings, leaveForAWhile };
 }

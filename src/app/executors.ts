@@ -2,16 +2,16 @@
 import { createExecutorByType, type Executor } from "../executor/index.ts";
 import type { LocalExecutor } from "../executor/local/index.ts";
 import { createCommandLauncher, createRemoteExecutor, type Launcher } from "../executor/remote/index.ts";
-import { Problem } from "../kernel/index.ts";
-import type { ExecutionTokens, ReportHints } from "../services/index.ts";
+import { type ExecutionId, Problem } from "../kernel/index.ts";
+import type { ExecutionTokens, OpenDatabase } from "../services/index.ts";
 import { type LocalExecutorParts, openLocalExecutor } from "./local-executor.ts";
 
 export interface ExecutorsParts extends LocalExecutorParts {
   readonly mode: "run" | "read" | "serve";
+  readonly database: () => Promise<OpenDatabase>;
   /** What programs that start executors get of the environment. */
   readonly launchEnvironment: Readonly<Record<string, string>>;
   readonly tokens: ExecutionTokens;
-  readonly hints: ReportHints;
 }
 
 export interface Executors {
@@ -29,7 +29,7 @@ const launchMs = 60_000;
 
 /** Without a server nobody could report: a person's `run` is carried out here. */
 export function openExecutors(parts: ExecutorsParts): Executors {
-  const { config, mode, database, hints, clock, log } = parts;
+  const { config, mode, database, clock, log } = parts;
   let url: string | null = null;
   // Callbacks come to a server, and to no other process: its presence begins when it listens.
   let reachableSince = mode === "serve" ? null : clock.monotonic();
@@ -38,7 +38,10 @@ export function openExecutors(parts: ExecutorsParts): Executors {
     reports: async () => (await database()).store.reports,
     launcher: launcherOf(parts, () => config.remote.url ?? url),
     logSize: (id) => parts.logs.size(id),
-    watch: hints.watch,
+    // Callbacks come to servers alone.
+    watch: (signal, listener) => {
+      if (mode === "serve") void watchReports(database, signal, listener);
+    },
     refusal: () => local.refusal(),
     reachableSince: () => reachableSince,
     silenceMs: config.remote.silenceSeconds * 1_000,
@@ -62,6 +65,16 @@ export function openExecutors(parts: ExecutorsParts): Executors {
       reachableSince = clock.monotonic();
     },
   };
+}
+
+async function watchReports(
+  database: () => Promise<OpenDatabase>,
+  signal: AbortSignal,
+  listener: (id: ExecutionId) => void,
+): Promise<void> {
+  const opened = await database().catch(() => null);
+  if (opened === null || signal.aborted) return;
+  signal.addEventListener("abort", opened.changes.subscribe({ execution: listener }), { once: true });
 }
 
 function launcherOf(

@@ -16,7 +16,7 @@ import {
   plan,
   type Snapshot,
 } from "../domain/index.ts";
-import { type ExecutionId, errorMessage, type RunId } from "../kernel/index.ts";
+import type { ExecutionId, RunId } from "../kernel/index.ts";
 import type { RunStanding } from "../store/index.ts";
 import type { Attempts } from "./attempts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -37,6 +37,8 @@ export interface Advance {
   /** Leaves the run alone: nothing in memory is about it any more. */
   release(runId: RunId): void;
   modeOf(runId: RunId): PlanMode | undefined;
+  /** Whether the run is this process's, which has neither read nor written that seq of it. */
+  hasMoved(runId: RunId, seq: number): boolean;
   carriesAny(): boolean;
   /**
    * The runs that are carried and at which a look may find something, by where the database has them: all but those that
@@ -49,6 +51,8 @@ export interface Advance {
 
 interface Carried {
   mode: PlanMode;
+  /** The highest that was read or written here. */
+  seq: number;
   /** In the care of `attempts`, or queued. */
   readonly executions: Set<ExecutionId>;
   /** The release that it wants and another run's deploy holds. */
@@ -64,7 +68,6 @@ interface Parts {
   readonly dispatcher: Dispatcher;
   readonly resolving: Resolving;
   readonly workspaces: Workspaces;
-  readonly changed: (runId: RunId, seq: number) => void;
   readonly recorded: (changes: ChangeSet, runId: RunId) => void;
   /** Another run's turn has come. */
   readonly again: (runId: RunId) => void;
@@ -86,7 +89,8 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       const endedBefore = deploysEnded;
       const [snapshot, refusal] = await Promise.all([store.runs.frontier(runId), dispatcher.refusal()]);
       if (carried.get(runId) !== run || stopping.aborted) return;
-      if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId, snapshot?.run.seq ?? 0);
+      if (snapshot === null || isFinalRun(snapshot.run.status)) return over(runId);
+      run.seq = Math.max(run.seq, snapshot.run.seq);
       takeIntoCare(run, snapshot);
       const wanted = run.waitsFor;
       run.waitsFor = snapshot.deployBlock?.outcome === "active" ? releaseOf(snapshot) : null;
@@ -157,7 +161,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     if (decision.changes.newExecutions.length > 0) run.turn = null;
     for (const { executionId } of evidence.settled) drop(run, executionId);
     perform(snapshot, decision);
-    tell(snapshot.run.id, applied.seq);
+    run.seq = applied.seq;
     parts.recorded(decision.changes, snapshot.run.id);
     if (decision.changes.executions.some((change) => change.outcome !== null)) wakeWaiting(snapshot);
     if (decision.intents.some((intent) => intent.kind === "finished")) {
@@ -229,18 +233,9 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     return false;
   }
 
-  function over(runId: RunId, seq: number): void {
+  function over(runId: RunId): void {
     workspaces.closeEnded(runId, undefined);
     release(runId);
-    tell(runId, seq);
-  }
-
-  function tell(runId: RunId, seq: number): void {
-    try {
-      parts.changed(runId, seq);
-    } catch (error) {
-      log.error({ pipeline_run_id: runId, error: errorMessage(error) }, "a listener for changes threw");
-    }
   }
 
   function enqueue(run: Carried, subject: Subject): void {
@@ -274,6 +269,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
       if (run === undefined)
         carried.set(runId, {
           mode,
+          seq: 0,
           executions: new Set(claimed),
           waitsFor: null,
           turn: null,
@@ -286,6 +282,7 @@ export function createAdvance(deps: OrchestratorDeps, parts: Parts): Advance {
     },
     release,
     modeOf: (runId) => carried.get(runId)?.mode,
+    hasMoved: (runId, seq) => (carried.get(runId)?.seq ?? seq) < seq,
     carriesAny: () => carried.size > 0,
     due: (standings) => dueRuns(carried, standings),
     executionsOf: (runId) => [...(carried.get(runId)?.executions ?? [])],

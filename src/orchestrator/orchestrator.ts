@@ -21,7 +21,6 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
   const { log } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const listeners = new Set<(runId: RunId, seq: number) => void>();
   const recorders = new Set<(changes: ChangeSet, runId: RunId) => void>();
   const workspaces = createWorkspaces(deps, signal);
   const dispatcher = createDispatcher(deps, (subject) => attempts.start(subject));
@@ -43,9 +42,6 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     dispatcher,
     workspaces,
     stopping: signal,
-    changed(runId, seq) {
-      for (const listener of listeners) listener(runId, seq);
-    },
     recorded(changes, runId) {
       for (const recorder of recorders) recorder(changes, runId);
     },
@@ -96,6 +92,12 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     }
   }
 
+  async function notify(runId: RunId, seq: number): Promise<void> {
+    // A pass that is under way may have written this seq itself.
+    await passes.idle([runId]);
+    if (advance.hasMoved(runId, seq)) await advanceOrTell(runId);
+  }
+
   async function carry(runId: RunId): Promise<void> {
     advance.take(runId, "carry");
     await passes.request(runId);
@@ -135,11 +137,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     record,
     advance: (runId) => passes.request(runId),
     waitsForAccount: (id) => attempts.waits(id),
+    notify: (runId, seq) => void notify(runId, seq),
     resolveError: (runId) => resolving.lastError(runId),
-    onChange(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
     onRecorded(listener) {
       recorders.add(listener);
       return () => recorders.delete(listener);

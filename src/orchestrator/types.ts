@@ -71,10 +71,10 @@ export interface Orchestrator extends AsyncDisposable {
   advance(runId: RunId): Promise<void>;
   /** True while the attempt, which this process carries, waits for its project to get an account of `local.users`. */
   waitsForAccount(id: ExecutionId): boolean;
+  /** Looks at an owned run that has moved to a seq which this process has neither read nor written. */
+  notify(runId: RunId, seq: number): void;
   /** Why the run could not be resolved when that was last tried here; null: it was not tried, or did not fail. */
   resolveError(runId: RunId): string | null;
-  /** Calls back after each change of a run that this process made, with the run's new seq. Must not throw. */
-  onChange(listener: (runId: RunId, seq: number) => void): () => void;
   /** Calls back with what each advance of this process has recorded of a run. Must not throw. */
   onRecorded(listener: (changes: ChangeSet, runId: RunId) => void): () => void;
   /**

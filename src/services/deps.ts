@@ -6,15 +6,15 @@ import type { Clock, Logger } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
-import type { ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
+import type { ChangeFeed, ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
 import type { Authenticator } from "./auth/authenticate.ts";
 import type { ExecutionTokens } from "./auth/execution-token.ts";
-import type { ReportHints } from "./callbacks/notifications.ts";
 import type { SecretKeys } from "./secrets/keys.ts";
 
 export interface OpenDatabase {
   readonly store: Store;
   readonly orchestrator: Orchestrator;
+  readonly changes: ChangeFeed;
   readonly artifacts: ArtifactStore;
   /** This process's row in `nodes`. */
   readonly owner: Owner;
@@ -49,7 +49,6 @@ export interface OperationsDeps {
   readonly secretKeys: SecretKeys;
   /** Of what is carried out elsewhere. */
   readonly executionTokens: Pick<ExecutionTokens, "read">;
-  readonly hints: Pick<ReportHints, "tell">;
   /** Bytes of a step's log that are kept. */
   readonly logCapBytes: number;
   /** Of an output that is uploaded. */

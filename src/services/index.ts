@@ -1,7 +1,7 @@
 export type * from "../contract/index.ts";
 export { type AdminTokenFile, ensureAdminToken, readAdminToken } from "./auth/admin-token.ts";
 export { stepAllowList } from "./auth/allow-list.ts";
-export { type Authentication, openAuthentication } from "./auth/authentication.ts";
+export { type Authenticator, createAuthenticator } from "./auth/authenticate.ts";
 export { type Caller, localCaller } from "./auth/caller.ts";
 export { createExecutionTokens, type ExecutionTokens } from "./auth/execution-token.ts";
 export type { IdempotencyKey, KeptAnswers } from "./auth/idempotency.ts";
@@ -10,7 +10,6 @@ export { type Operation, type OperationNeeds, operationNeeds } from "./auth/scop
 export { type RestoredFiles, type RestoreRequest, restoreFiles } from "./backup/restore.ts";
 export { type BackupRequest, type BackupSummary, makeBackup, type NewBackup } from "./backup/write.ts";
 export type { CallbackClient, Download, UploadRequest } from "./callbacks/client.ts";
-export { createReportHints, type ReportHints } from "./callbacks/notifications.ts";
 export type * from "./client.ts";
 export { makeDataDirectory, restoreMark } from "./data-directory.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";

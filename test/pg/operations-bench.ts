@@ -20,16 +20,16 @@ import { createOrchestrator } from "../../src/orchestrator/index.ts";
 import {
   type Caller,
   type Client,
+  createAuthenticator,
   createExecutionTokens,
   createOperations,
-  createReportHints,
   createSecretKeys,
   localCaller,
   type Operations,
   type OperationsDeps,
-  openAuthentication,
 } from "../../src/services/index.ts";
 import { createSource, type UrlPolicy } from "../../src/source/index.ts";
+import { createChangeFeed } from "../../src/store/index.ts";
 import { jobOf, specOf } from "../unit/executor/specs.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
@@ -101,6 +101,7 @@ export async function createOperationsBench(
       resolve: () => Promise.reject(new Problem("source_unavailable", "nothing is resolved here")),
     },
   });
+  const changes = createChangeFeed({ ...parts, settings: fixture.database.settings });
   const source = createSource({
     ...parts,
     directory: join(directory, "mirrors"),
@@ -111,6 +112,7 @@ export async function createOperationsBench(
   const database = async () => ({
     store,
     orchestrator,
+    changes,
     artifacts,
     owner,
     connection: fixture.database.settings,
@@ -135,11 +137,10 @@ export async function createOperationsBench(
     isAlive: () => true,
     secretKeys: createSecretKeys(directory, null),
     executionTokens,
-    hints: createReportHints(),
     logCapBytes: 1024,
     artifactMaxBytes: 1_000_000,
     retentionDays: null,
-    authenticator: openAuthentication({ ...parts, database }),
+    authenticator: createAuthenticator({ ...parts, tokens: async () => store.tokens }),
   };
   const operations = createOperations(deps, () => start.missing);
   const local = operations.as(localCaller("ada"));
@@ -197,6 +198,7 @@ export async function createOperationsBench(
     async [Symbol.asyncDispose]() {
       await orchestrator.stop();
       await source[Symbol.asyncDispose]();
+      await changes[Symbol.asyncDispose]();
       await fixture[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true, force: true });
     },

@@ -122,9 +122,11 @@ describe("an owner", () => {
     await advance(fixture, over, { owner, ends: { "step-0": "succeeded" } });
     const [execution] = await store.executions.ofRun(running);
     expect(await store.runs.takeOverMany({ ...owner, epoch: 7 }, heir, 10)).toEqual([]);
-    expect(await store.runs.takeOverMany(owner, heir, 1)).toEqual([{ id: waiting, claimed: [] }]);
+    expect(await store.runs.takeOverMany(owner, heir, 1)).toEqual([
+      { id: waiting, seq: expect.any(Number), claimed: [] },
+    ]);
     expect(await store.runs.takeOverMany(owner, heir, 10)).toEqual([
-      { id: running, claimed: [execution?.id] },
+      { id: running, seq: expect.any(Number), claimed: [execution?.id] },
     ]);
     expect(await store.runs.takeOverMany(owner, heir, 10)).toEqual([]);
     expect((await store.runs.unfinished(heir)).map(({ id }) => id)).toEqual([waiting, running]);
@@ -133,7 +135,9 @@ describe("an owner", () => {
     await advance(fixture, running, { owner: heir, ends: { "step-0": "succeeded" } });
     const nobody = await make(owner);
     await store.runs.leave(nobody, owner);
-    expect(await store.runs.takeOverMany(null, heir, 10)).toEqual([{ id: nobody, claimed: [] }]);
+    expect(await store.runs.takeOverMany(null, heir, 10)).toEqual([
+      { id: nobody, seq: expect.any(Number), claimed: [] },
+    ]);
   });
 
   it("sees its unfinished runs and what is live in them", async () => {

@@ -1,13 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { newId, Problem, silentLogger, systemClock, type TokenId } from "../../src/kernel/index.ts";
 import {
-  type Authentication,
+  type Authenticator,
   type Client,
+  createAuthenticator,
   type GivenId,
   type NewToken,
-  openAuthentication,
 } from "../../src/services/index.ts";
-import type { Listener, Store } from "../../src/store/index.ts";
+import { type ChangeFeed, createChangeFeed } from "../../src/store/index.ts";
 import { tryOut } from "./fixture.ts";
 import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
 
@@ -191,39 +191,33 @@ describe("an admin of one project", () => {
 
 describe("a server that remembers tokens", () => {
   /** Two servers on one database; looks are counted. */
-  let servers: { authentication: Authentication; listener: Listener; looks: () => number }[];
+  let servers: { authenticator: Authenticator; changes: ChangeFeed; looks: () => number }[];
   beforeEach(async () => {
     servers = [openServer(), openServer()];
-    await expect.poll(() => servers.every(({ listener }) => listener.isUp())).toBe(true);
+    await expect.poll(() => servers.every(({ changes }) => changes.isUp())).toBe(true);
   });
   afterEach(async () => {
-    for (const { listener } of servers) await listener.stop();
+    for (const { changes } of servers) await changes[Symbol.asyncDispose]();
   });
 
   function openServer() {
     let looks = 0;
     const { store, database } = bench.fixture;
-    const counted: Store = {
-      ...store,
-      tokens: {
-        ...store.tokens,
-        match(hash) {
-          looks += 1;
-          return store.tokens.match(hash);
-        },
+    const parts = { clock: systemClock, log: silentLogger };
+    const tokens = {
+      match(hash: Buffer) {
+        looks += 1;
+        return store.tokens.match(hash);
       },
     };
-    const parts = { clock: systemClock, log: silentLogger };
-    const authentication = openAuthentication({ ...parts, database: async () => ({ store: counted }) });
-    return {
-      authentication,
-      listener: authentication.listen(database.settings, {}),
-      looks: () => looks,
-    };
+    const authenticator = createAuthenticator({ ...parts, tokens: async () => tokens });
+    const changes = createChangeFeed({ ...parts, settings: database.settings });
+    authenticator.follow(changes);
+    return { authenticator, changes, looks: () => looks };
   }
 
   const allEnter = (token: string) =>
-    Promise.all(servers.map(({ authentication }) => authentication.authenticate(token)));
+    Promise.all(servers.map(({ authenticator }) => authenticator.authenticate(token)));
 
   it("asks the database once for many requests", async () => {
     const { token } = await make();
@@ -245,8 +239,8 @@ describe("a server that remembers tokens", () => {
     await allEnter(token);
     await end(id, project);
     // The word of it travels for a moment, but far less than the second for which a token is remembered.
-    for (const { authentication } of servers) {
-      const entered = () => authentication.authenticate(token).then(() => "let in", Problem.from);
+    for (const { authenticator } of servers) {
+      const entered = () => authenticator.authenticate(token).then(() => "let in", Problem.from);
       await expect.poll(entered, { timeout: 300, interval: 5 }).toMatchObject({ code: "unauthorized" });
     }
   });
@@ -260,12 +254,12 @@ describe("a server that remembers tokens", () => {
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and application_name = 'shipinator listener'`,
     );
-    await expect.poll(() => server.listener.isUp()).toBe(false);
+    await expect.poll(() => server.changes.isUp()).toBe(false);
     const before = server.looks();
-    await server.authentication.authenticate(token);
-    await server.authentication.authenticate(token);
+    await server.authenticator.authenticate(token);
+    await server.authenticator.authenticate(token);
     expect(server.looks()).toBe(before + 2);
-    await expect.poll(() => server.listener.isUp(), { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => server.changes.isUp(), { timeout: 5_000 }).toBe(true);
   });
 
   it("asks nothing of the database when nothing happens", async () => {
@@ -273,6 +267,6 @@ describe("a server that remembers tokens", () => {
       `select query from pg_stat_activity
        where datname = current_database() and application_name = 'shipinator listener'`,
     );
-    expect(listening.map(({ query }) => query)).toEqual(Array(2).fill('listen "shipinator_tokens"'));
+    expect(listening.map(({ query }) => query)).toEqual(Array(2).fill("listen shipinator_changes"));
   });
 });

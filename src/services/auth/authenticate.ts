@@ -6,23 +6,19 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { type Clock, Problem } from "../../kernel/index.ts";
-import type { TokenMatch, TokenStore } from "../../store/index.ts";
+import type { ChangeFeed, TokenMatch, TokenStore } from "../../store/index.ts";
 import type { Caller } from "./caller.ts";
 import { hashSecret, isSecret } from "./token-secret.ts";
 
 export interface Authenticator {
   /** @throws Problem unauthorized, in the same words for what is malformed, unknown, expired or revoked */
   authenticate(secret: string, requestId?: string | null): Promise<Caller>;
-  /** What the listening connection hears: a token was revoked or removed. */
-  forget(id: string): void;
-  /** All of them: there was a gap in what was heard. */
-  forgetAll(): void;
+  /** Caches tokens from now on, while the feed is up: revoked ones are dropped when it says so, all of them on a gap. */
+  follow(changes: Pick<ChangeFeed, "subscribe" | "isUp">): void;
 }
 
 export interface AuthenticatorDeps {
   readonly tokens: () => Promise<Pick<TokenStore, "match">>;
-  /** Whether every revocation is heard of. Without it, nothing is remembered. */
-  readonly hears: () => boolean;
   readonly clock: Pick<Clock, "monotonic">;
 }
 
@@ -36,7 +32,8 @@ const rememberedMs = 1_000;
 /** Then all is forgotten: what is remembered longer than its second takes up no more room than this. */
 const mostRemembered = 1_000;
 
-export function createAuthenticator({ tokens, hears, clock }: AuthenticatorDeps): Authenticator {
+export function createAuthenticator({ tokens, clock }: AuthenticatorDeps): Authenticator {
+  let hears = () => false;
   const known = new Map<string, Remembered>();
   // Moves with every revocation heard, so that what was read before one is not remembered after it.
   let heard = 0;
@@ -71,13 +68,18 @@ export function createAuthenticator({ tokens, hears, clock }: AuthenticatorDeps)
       const { id, name, scope, project_id } = recall(hash) ?? (await look(hash));
       return { name, scope, project: project_id, tokenId: id, requestId };
     },
-    forget(id) {
-      heard += 1;
-      for (const [key, { token }] of known) if (token.id === id) known.delete(key);
-    },
-    forgetAll() {
-      heard += 1;
-      known.clear();
+    follow(changes) {
+      hears = changes.isUp;
+      changes.subscribe({
+        token(id) {
+          heard += 1;
+          for (const [key, { token }] of known) if (token.id === id) known.delete(key);
+        },
+        gap() {
+          heard += 1;
+          known.clear();
+        },
+      });
     },
   };
 }

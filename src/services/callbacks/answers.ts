@@ -2,7 +2,7 @@
 
 import type { ClaimedExecution, ClaimedInput, StopOrder } from "../../contract/index.ts";
 import type { SourceSpec } from "../../domain/index.ts";
-import { type ExecutionId, type Logger, Problem } from "../../kernel/index.ts";
+import { type Logger, Problem } from "../../kernel/index.ts";
 import type { LogStore } from "../../logs/index.ts";
 import type { ReportRow } from "../../store/index.ts";
 import type { OpenDatabase } from "../deps.ts";
@@ -17,8 +17,6 @@ export interface CallbackDeps {
   readonly source: { archive(spec: SourceSpec, signal?: AbortSignal): AsyncIterable<Uint8Array> };
   readonly secretKeys: SecretKeys;
   readonly masks: CompiledMasks;
-  /** Hears, in this process, of every execution that a callback has changed. */
-  readonly hints: { tell(id: ExecutionId): void };
   readonly log: Logger;
 }
 

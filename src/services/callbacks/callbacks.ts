@@ -1,6 +1,6 @@
 /**
  * What an executor elsewhere may say of its attempt, and is given for it. Each word is written down before it is answered,
- * and the orchestrator is told; a word that comes again gets the first answer.
+ * which notifies the orchestrator; a word that comes again gets the first answer.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type ArtifactId, newId, Problem } from "../../kernel/index.ts";
@@ -35,16 +35,6 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
     return row;
   }
 
-  async function tell(row: ReportRow): Promise<void> {
-    deps.hints.tell(id);
-    const { store, owner } = await deps.database();
-    if (row.owner_node === owner.node) return;
-    // The sweep of whoever carries the run finds it without.
-    await store.reports.notify(id).catch((error: unknown) => {
-      deps.log.warn({ execution_id: id, err: error }, "another server was not told of a callback");
-    });
-  }
-
   async function secretsOf({ spec }: ReportRow): Promise<Readonly<Record<string, string>>> {
     const { store } = await deps.database();
     // Only its own: an executor gives a step what it gets, and the run's other secrets are not for this one.
@@ -54,7 +44,7 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
   /** What cannot be given to the executor is the end of the attempt, which has not begun. */
   async function failStart(by: string, problem: Problem): Promise<never> {
     const { store } = await deps.database();
-    const row = await store.reports.finish(id, by, {
+    await store.reports.finish(id, by, {
       status: "failed",
       exit_code: null,
       reason: "start_failed",
@@ -64,7 +54,6 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
       log_sha256: null,
       artifacts: [],
     });
-    if (row !== null) await tell(row);
     throw new Problem("conflict", `execution ${id} cannot start: ${problem.message}`);
   }
 
@@ -83,7 +72,6 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
         if (problem.code !== "executor_failed") throw error;
         return await failStart(by, problem);
       }
-      await tell(row);
       deps.log.info({ execution_id: id, executor: by }, "an executor has claimed an attempt");
       return claimedExecution(deps, row, secrets);
     },
@@ -92,7 +80,6 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
       const before = await current();
       const row = await store.reports.begin(id, by);
       if (row?.begun_at == null) throw refusalOf((await store.reports.get(id)) ?? before, by);
-      await tell(row);
       return { begun_at: row.begun_at.toISOString() };
     },
     async heartbeat(by) {
@@ -120,7 +107,6 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
         );
       }
       const acknowledged = await log.settle(now, report);
-      if (row !== null) await tell(row);
       return { acknowledged, log_offset: await log.received(now) };
     },
     async appendLog(by, offset, bytes) {

@@ -10,8 +10,7 @@ import type {
   FinalStatus,
   StopCause,
 } from "../../domain/index.ts";
-import type { ArtifactId, ExecutionId, JobId, NodeId, RunId } from "../../kernel/index.ts";
-import { reportChannel } from "../db/channels.ts";
+import type { ArtifactId, ExecutionId, JobId, RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import { storableText } from "../db/text.ts";
 
@@ -19,8 +18,6 @@ export interface ReportRow {
   readonly execution_id: ExecutionId;
   readonly attempt: number;
   readonly run_id: RunId;
-  /** Who carries the run, and is to hear of changes. */
-  readonly owner_node: NodeId | null;
   readonly spec: ExecutionSpec;
   readonly submitted_at: Date;
   readonly launched_at: Date | null;
@@ -88,15 +85,12 @@ export interface ReportStore {
   evidence(
     id: ExecutionId,
   ): Promise<readonly { readonly said_by: string | null; readonly report: unknown }[]>;
-  /** Tells every process that listens. */
-  notify(id: ExecutionId): Promise<void>;
 }
 
 const columns = `row.execution_id, row.attempt, row.run_id, row.spec, row.submitted_at, row.launched_at,
   row.claimed_by, row.claimed_at, row.begun_at, row.heard_at, row.stop_cause, row.stop_grace_seconds, row.final_status,
   row.report, row.reported_at, row.closed_reason, row.closed_at, row.sealed_at, row.log_complete,
   (select m.received from masked_logs m where m.execution_id = row.execution_id) as log_received,
-  (select r.owner_node from pipeline_runs r where r.id = row.run_id) as owner_node,
   extract(epoch from now() - row.submitted_at)::float8 * 1000 as age_ms,
   extract(epoch from now() - coalesce(row.heard_at, row.submitted_at))::float8 * 1000 as silent_ms,
   extract(epoch from now() - coalesce(row.reported_at, row.closed_at))::float8 * 1000 as ended_ms`;
@@ -271,8 +265,5 @@ export function createReportStore(database: Database): ReportStore {
         "select e.said_by, e.report from execution_evidence e where e.execution_id = $1::uuid order by e.id",
         [id],
       ),
-    async notify(id) {
-      await database.query("select pg_notify($1::text, $2::text)", [reportChannel, id]);
-    },
   };
 }

@@ -20,20 +20,24 @@ recalled as (
 )
 insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
 select a.id, a.seq, 'run', a.id, a.status, a.status, 'cancel_requested', jsonb_build_object('by', $2::text)
-from asked a`;
+from asked a
+returning seq`;
+
+/** `seq`: the run's from now on, where the request was recorded. */
+export interface CancelAnswer {
+  readonly answer: "requested" | "already" | "final";
+  readonly seq: number | null;
+}
 
 /** @throws Problem not_found */
-export async function requestCancel(
-  database: Queryable,
-  id: RunId,
-  by: string,
-): Promise<"requested" | "already" | "final"> {
-  if ((await database.execute(cancelSql, [id, storableText(by)])) === 1) return "requested";
+export async function requestCancel(database: Queryable, id: RunId, by: string): Promise<CancelAnswer> {
+  const [requested] = await database.query<{ seq: number }>(cancelSql, [id, storableText(by)]);
+  if (requested !== undefined) return { answer: "requested", seq: requested.seq };
   const rows = await database.query<{ status: RunState }>(
     "select r.status from pipeline_runs r where r.id = $1::uuid",
     [id],
   );
   const run = rows[0];
   if (run === undefined) throw new Problem("not_found", `There is no run ${id}.`);
-  return isFinalRun(run.status) ? "final" : "already";
+  return { answer: isFinalRun(run.status) ? "final" : "already", seq: null };
 }

@@ -12,6 +12,7 @@ export interface RunStanding {
 
 export interface TakenRun {
   readonly id: RunId;
+  readonly seq: number;
   /** Its executions that were claimed and have not ended. */
   readonly claimed: readonly ExecutionId[];
 }
@@ -34,16 +35,18 @@ moved as (
 insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
 select t.id, t.seq, 'run', t.id, t.status, t.status, 'taken_over',
   jsonb_build_object('from', $2::uuid, 'fromEpoch', $3::integer, 'to', $4::uuid, 'toEpoch', $5::integer)
-from taken t`;
+from taken t
+returning seq`;
 
+/** @returns the run's seq; null: it is not `from`'s, or is final */
 export async function takeOver(
   database: Queryable,
   id: RunId,
   from: Owner | null,
   to: Owner,
-): Promise<boolean> {
+): Promise<number | null> {
   const values = [id, from?.node ?? null, from?.epoch ?? null, to.node, to.epoch];
-  return (await database.execute(takeOverSql, values)) === 1;
+  return (await database.query<{ seq: number }>(takeOverSql, values))[0]?.seq ?? null;
 }
 
 // The live executions keep their node: they were handed out, and only who takes the run over may deal with them.
@@ -58,10 +61,12 @@ with left_alone as (
 insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
 select l.id, l.seq, 'run', l.id, l.status, l.status, 'left',
   jsonb_build_object('by', $2::uuid, 'epoch', $3::integer)
-from left_alone l`;
+from left_alone l
+returning seq`;
 
-export async function leaveRun(database: Queryable, id: RunId, owner: Owner): Promise<boolean> {
-  return (await database.execute(leaveSql, [id, owner.node, owner.epoch])) === 1;
+/** @returns the run's seq; null: it is not the owner's, or is final */
+export async function leaveRun(database: Queryable, id: RunId, owner: Owner): Promise<number | null> {
+  return (await database.query<{ seq: number }>(leaveSql, [id, owner.node, owner.epoch]))[0]?.seq ?? null;
 }
 
 const unfinished = "r.status in ('pending', 'running')";
@@ -121,9 +126,9 @@ told as (
     jsonb_build_object('from', $1::uuid, 'fromEpoch', $2::integer, 'to', $3::uuid, 'toEpoch', $4::integer)
   from taken t
 )
-select t.id as run, null::uuid as execution from taken t
+select t.id as run, t.seq, null::uuid as execution from taken t
 union all
-select m.pipeline_run_id, m.id from moved m where m.node is not null`;
+select m.pipeline_run_id, null::integer, m.id from moved m where m.node is not null`;
 
 /** Takes over up to `limit` unfinished runs of one owner, the oldest first; empty: it has no more. */
 export async function takeOverMany(
@@ -133,14 +138,15 @@ export async function takeOverMany(
   limit: number,
 ): Promise<readonly TakenRun[]> {
   const values = [from?.node ?? null, from?.epoch ?? null, to.node, to.epoch, limit];
-  const rows = await database.query<{ run: RunId; execution: ExecutionId | null }>(takeOverManySql, values);
-  const taken = new Map<RunId, ExecutionId[]>();
-  for (const { run, execution } of rows) {
-    const claimed = taken.get(run) ?? [];
-    if (execution !== null) claimed.push(execution);
-    taken.set(run, claimed);
-  }
-  return [...taken].map(([id, claimed]) => ({ id, claimed }));
+  const rows = await database.query<{ run: RunId; seq: number | null; execution: ExecutionId | null }>(
+    takeOverManySql,
+    values,
+  );
+  const claimed = Map.groupBy(rows, ({ run }) => run);
+  return rows.flatMap(({ run: id, seq }) => {
+    if (seq === null) return [];
+    return [{ id, seq, claimed: (claimed.get(id) ?? []).flatMap(({ execution }) => execution ?? []) }];
+  });
 }
 
 // Two lists instead of a join or an `exists`, which statistics from before a burst turn into one scan for each run. The

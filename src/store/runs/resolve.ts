@@ -48,7 +48,7 @@ history as (
   ) h
   where exists (select from run)
 )
-select from run r`;
+select r.seq from run r`;
 
 export interface UnresolvedRun {
   readonly run: RunRow;
@@ -76,7 +76,7 @@ export async function readUnresolved(
 }
 
 /**
- * @returns false when the run has moved on since `expectedSeq` or belongs to another owner: read it again
+ * @returns the run's seq; null when the run has moved on since `expectedSeq` or belongs to another owner: read it again
  * @throws Problem config_invalid (no job, a job without steps, text that cannot be stored)
  */
 export async function resolveRun(
@@ -85,12 +85,12 @@ export async function resolveRun(
   owner: Owner,
   expectedSeq: number,
   resolved: ResolvedRun,
-): Promise<boolean> {
+): Promise<number | null> {
   const { gitRef, gitSha, tree, branch, tag, config, jobs } = resolved;
   for (const [place, text] of Object.entries({ git_ref: gitRef, branch, tag }))
     if (text !== null) refuseUnstorable(text, place);
   refuseEmpty(jobs);
-  const rows = await database.query(
+  const rows = await database.query<{ seq: number }>(
     resolveSql,
     [
       id,
@@ -108,5 +108,5 @@ export async function resolveRun(
     ],
     { name: "runs.resolve" },
   );
-  return rows.length > 0;
+  return rows[0]?.seq ?? null;
 }

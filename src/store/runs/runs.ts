@@ -6,9 +6,10 @@ import type { CauseKind, ChangeSet, RunState, Snapshot } from "../../domain/inde
 import type { PipelineId, ProjectId, RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import { namedSql, namedValues, type PipelineReading } from "../catalog/pipelines.ts";
-import type { Database, QueryOptions } from "../db/database.ts";
+import type { Database, Queryable, QueryOptions } from "../db/database.ts";
 import { type Page, type PageRequest, readPage } from "../db/page.ts";
 import { candidateLimit, idRange } from "../db/prefix.ts";
+import { createRunNotifier } from "../db/run-notifier.ts";
 import type { RunRow } from "../rows.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
@@ -107,23 +108,49 @@ export interface RunStore {
 }
 
 export function createRunStore(database: Database): RunStore {
+  const notify = createRunNotifier(database);
+  /** @returns whether there was a change */
+  const notified = (id: RunId, seq: number | null): boolean => {
+    if (seq !== null) notify(id, seq);
+    return seq !== null;
+  };
   const select = (tail: string, values: readonly unknown[], options?: QueryOptions) =>
     database.query<RunRow>(`select ${runColumns} from ${runTables} ${tail}`, values, options);
   return {
-    accept: (run, plan, audit) => acceptRun(database, run, plan, audit),
-    submit: (run, audit) => submitRun(database, run, audit),
+    async accept(run, plan, audit) {
+      const accepted = await acceptRun(database, run, plan, audit);
+      notify(accepted.id, accepted.seq);
+      return accepted;
+    },
+    async submit(run, audit) {
+      const submitted = await submitRun(database, run, audit);
+      if (submitted.written !== null) notify(submitted.id, submitted.written.seq);
+      return submitted;
+    },
     acceptedBefore: (run) => acceptedBefore(database, run),
     unresolved: (id, owner) => readUnresolved(database, id, owner),
-    resolve: (id, owner, expectedSeq, resolved) => resolveRun(database, id, owner, expectedSeq, resolved),
+    resolve: async (id, owner, expectedSeq, resolved) =>
+      notified(id, await resolveRun(database, id, owner, expectedSeq, resolved)),
     frontier: (id) => readFrontier(database, id),
-    apply: (id, owner, expectedSeq, changes, context) =>
-      applyChanges(database, id, owner, expectedSeq, changes, context),
-    requestCancel: (id, by, audit) =>
-      withAudit(database, audit, (queryable) => requestCancel(queryable, id, by)),
-    takeOver: (id, from, to) => takeOver(database, id, from, to),
-    takeOverMany: (from, to, limit) => takeOverMany(database, from, to, limit),
+    async apply(id, owner, expectedSeq, changes, context) {
+      const applied = await applyChanges(database, id, owner, expectedSeq, changes, context);
+      notified(id, applied?.seq ?? null);
+      return applied;
+    },
+    async requestCancel(id, by, audit) {
+      const change = (queryable: Queryable) => requestCancel(queryable, id, by);
+      const { answer, seq } = await withAudit(database, audit, change);
+      notified(id, seq);
+      return answer;
+    },
+    takeOver: async (id, from, to) => notified(id, await takeOver(database, id, from, to)),
+    async takeOverMany(from, to, limit) {
+      const taken = await takeOverMany(database, from, to, limit);
+      for (const { id, seq } of taken) notify(id, seq);
+      return taken;
+    },
     owners: () => readOwners(database),
-    leave: (id, owner) => leaveRun(database, id, owner),
+    leave: async (id, owner) => notified(id, await leaveRun(database, id, owner)),
     unfinished: (owner) =>
       select(
         `where row.status in ('pending', 'running')

@@ -13,9 +13,8 @@ export interface TransitionPage {
 
 export interface TransitionStore {
   /**
-   * The next piece after that seq, at most 500 rows and about 64 KiB. Whoever asks for the same piece while it is being
-   * read shares the next reading, and full pieces, which never change, are kept for a while: a crowd of followers costs
-   * what a few do.
+   * The next piece after that seq, at most 500 rows and about 64 KiB. Followers that ask for the same
+   * piece while it is being read share the next reading.
    */
   page(runId: RunId, seq: number): Promise<TransitionPage>;
   /** Transitions with a higher seq, in order, 1 to 1,000 (default 50); seq has no gaps. */
@@ -26,8 +25,6 @@ export interface TransitionStore {
 
 const pageRows = 500;
 const pageBytes = 65_536;
-/** Full pages that are kept: at most some MiB. */
-const maxKept = 64;
 
 // seq has no gaps, so the first row is the next one, and it is given however large it is.
 const pageSql = `
@@ -47,7 +44,6 @@ where bytes <= ${pageBytes} or seq = $2::integer + 1
 order by seq`;
 
 export function createTransitionStore(database: Database): TransitionStore {
-  const kept = new Map<string, TransitionPage>();
   const reading = createCoalescer(async (key: string): Promise<TransitionPage> => {
     const [runId, seq]: readonly [RunId, number] = JSON.parse(key);
     const found = await database.query<TransitionRow & { found?: number }>(pageSql, [runId, seq], {
@@ -55,19 +51,10 @@ export function createTransitionStore(database: Database): TransitionStore {
     });
     const all = found[0]?.found ?? 0;
     for (const row of found) delete row.found;
-    const page = { rows: found, end: all === pageRows || found.length < all ? "full" : "so_far" } as const;
-    if (page.end === "full") {
-      kept.set(key, page);
-      const [oldest] = kept.keys();
-      if (kept.size > maxKept && oldest !== undefined) kept.delete(oldest);
-    }
-    return page;
+    return { rows: found, end: all === pageRows || found.length < all ? "full" : "so_far" };
   });
   return {
-    async page(runId, seq) {
-      const key = JSON.stringify([runId, seq]);
-      return kept.get(key) ?? (await reading.request(key));
-    },
+    page: (runId, seq) => reading.request(JSON.stringify([runId, seq])),
     after: (runId, seq, limit) =>
       database.query<TransitionRow>(
         `select t.run_id, t.seq, t.entity, t.entity_id, t.from_state, t.to_state, t.cause, t.evidence, t.at

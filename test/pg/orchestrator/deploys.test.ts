@@ -56,7 +56,7 @@ describe("a deploy to a release", () => {
     const carrying = process.orchestrator.carry(second);
     await look.reached;
     const over = Promise.withResolvers<void>();
-    process.orchestrator.onChange((runId) => {
+    process.orchestrator.onRecorded((_changes, runId) => {
       if (runId === first) over.resolve();
     });
     process.executor.finish("first");

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { brandId, type TokenId } from "../../../src/kernel/index.ts";
 import { createAuthenticator } from "../../../src/services/auth/authenticate.ts";
 import { hashSecret, newSecret } from "../../../src/services/auth/token-secret.ts";
-import type { TokenMatch } from "../../../src/store/index.ts";
+import type { ChangeSubscriber, TokenMatch } from "../../../src/store/index.ts";
 
 function createScene() {
   const secret = newSecret();
@@ -35,10 +35,17 @@ function createScene() {
         return answer;
       },
     }),
-    hears: () => scene.hears,
     clock: { monotonic: () => scene.now },
   });
-  return { scene, authenticator, match, enter: () => authenticator.authenticate(secret) };
+  let changes: ChangeSubscriber = {};
+  authenticator.follow({
+    isUp: () => scene.hears,
+    subscribe(subscriber) {
+      changes = subscriber;
+      return () => undefined;
+    },
+  });
+  return { scene, authenticator, changes, match, enter: () => authenticator.authenticate(secret) };
 }
 
 const refused = { code: "unauthorized" };
@@ -67,23 +74,23 @@ describe("a token that was let in", () => {
   });
 
   it("is forgotten when it is heard of, and another is not", async () => {
-    const { scene, authenticator, enter, match } = createScene();
+    const { scene, changes, enter, match } = createScene();
     await enter();
-    authenticator.forget("00000000-0000-7000-8000-000000000002");
+    changes.token?.("00000000-0000-7000-8000-000000000002");
     await enter();
     expect(scene.looks).toBe(1);
     scene.answer = { ...match, revoked: true };
-    authenticator.forget(scene.id);
+    changes.token?.(scene.id);
     await expect(enter()).rejects.toMatchObject(refused);
   });
 
   it("is not remembered when it was revoked while it was looked up", async () => {
-    const { scene, authenticator, enter, match } = createScene();
+    const { scene, changes, enter, match } = createScene();
     const gate = Promise.withResolvers<void>();
     scene.gate = gate.promise;
     const early = enter();
     await new Promise((resolve) => setImmediate(resolve));
-    authenticator.forget(scene.id);
+    changes.token?.(scene.id);
     gate.resolve();
     await early;
     scene.answer = { ...match, revoked: true };
@@ -91,14 +98,14 @@ describe("a token that was let in", () => {
   });
 
   it("is not remembered while nothing is heard, nor from before", async () => {
-    const { scene, authenticator, enter, match } = createScene();
+    const { scene, changes, enter, match } = createScene();
     await enter();
     scene.hears = false;
     await enter();
     await enter();
     expect(scene.looks).toBe(3);
     scene.hears = true;
-    authenticator.forgetAll();
+    changes.gap?.();
     scene.answer = { ...match, revoked: true };
     await expect(enter()).rejects.toMatchObject(refused);
   });
