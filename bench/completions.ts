@@ -46,7 +46,8 @@ async function slowestRead(parts: OpenDatabase, when: "meanwhile" | "alone"): Pr
     log: silentLogger,
   });
   orchestrator.start();
-  await orchestrator.carry(id);
+  orchestrator.own([{ id }]);
+  await orchestrator.enqueue(id);
   while (executor.world.begins.size < count) await systemClock.sleep(5);
   const other = await store.runs.latest();
   if (other === null) throw new Error("there is no run to read");

@@ -241,6 +241,7 @@ CASE
     ELSE ((status)::text <> ALL (ARRAY['pending'::text, 'skipped'::text]))
 END))
   CREATE INDEX job_steps_frontier ON public.job_steps USING btree (job_id, status, execution_order)
+  CREATE INDEX job_steps_pending_deploys ON public.job_steps USING btree ("left"((plan #>> '{deploy,release}'::text[]), 100), created_at) WHERE (deploys AND ((status)::text = 'pending'::text))
   CREATE TRIGGER job_steps_guard BEFORE INSERT OR UPDATE ON public.job_steps FOR EACH ROW EXECUTE FUNCTION guard_step()
   CREATE TRIGGER job_steps_keep BEFORE DELETE ON public.job_steps FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
   CREATE TRIGGER job_steps_no_truncate BEFORE TRUNCATE ON public.job_steps FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')

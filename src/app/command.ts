@@ -7,7 +7,7 @@ import {
   createOperations,
   localCaller,
   type OpenDatabase,
-  recordAbandoned,
+  observeAbandoned,
 } from "../services/index.ts";
 import { type AppOptions, compose, settingsOf } from "./compose.ts";
 
@@ -25,7 +25,7 @@ export async function openApp(options: AppOptions): Promise<App> {
   const { deps, open, letGo, close } = compose(options, config, openLog(options, config));
   // In `run` Postgres starts while the source is read; whoever needs it first hears of a failure.
   if (options.mode === "run") open().catch(() => undefined);
-  if (options.mode === "read") await closeOnFailure(recordAbandoned(deps, letGo), close);
+  if (options.mode === "read") await closeOnFailure(observeAbandoned(deps, letGo), close);
   return {
     client: createOperations(deps).as(localCaller(options.login())),
     dataDir: config.dataDir,

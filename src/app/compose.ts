@@ -11,22 +11,22 @@ import { createLogStore, type LogStore } from "../logs/index.ts";
 import { createOrchestrator } from "../orchestrator/index.ts";
 import {
   type Authenticator,
+  cleanUp,
   createAuthenticator,
   createExecutionTokens,
   createResolver,
   createSecretKeys,
   findStepAccount,
   findStepAccounts,
-  joinNodes,
   makeDataDirectory,
   type OpenDatabase,
   type OperationsDeps,
   readSettings,
   refuseDatabaseOwner,
+  registerInstance,
   type SecretKeys,
   type StepAccount,
   stepAllowList,
-  tidy,
 } from "../services/index.ts";
 import { createSource, type Source, type UrlPolicy } from "../source/index.ts";
 import { createChangeFeed, createStore, migrate, openDatabase } from "../store/index.ts";
@@ -244,7 +244,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
   if (options.mode === "serve") parts.authenticator.follow(changes);
   const { pid } = options.host;
   const membership = stack.use(
-    await joinNodes({
+    await registerInstance({
       nodes: store.nodes,
       identity: { ...thisMachine(), host: hostname(), pid, pidStartTime: startTimeOf(pid) ?? "unknown" },
       dataDirectory: config.dataDir,
@@ -286,7 +286,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     changes.subscribe({ run: orchestrator.notify });
     // A server starts it when it owns what was left running.
     if (options.mode === "run") orchestrator.start();
-    const tidying = tidy({
+    const tidying = cleanUp({
       store,
       artifacts,
       sweepWorkspaces: (isOver) => local.sweep(isOver),
@@ -295,6 +295,6 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     });
     stack.defer(() => tidying);
   }
-  const leaveForAWhile = () => membership.leaveForAWhile();
-  return { store, orchestrator, changes, artifacts, owner, connection: settings, leaveForAWhile };
+  const announceRestart = () => membership.announceRestart();
+  return { store, orchestrator, changes, artifacts, owner, connection: settings, announceRestart };
 }

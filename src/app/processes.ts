@@ -1,7 +1,7 @@
 /** Which processes on a data directory are still there. */
 import { readProcess, thisMachine } from "../executor/local/index.ts";
 import { systemClock } from "../kernel/index.ts";
-import { isNodeAlive } from "../services/index.ts";
+import { isInstanceAlive } from "../services/index.ts";
 import type { NodeRow } from "../store/index.ts";
 
 /**
@@ -12,7 +12,7 @@ export function isAlive(node: NodeRow, mode: "run" | "read" | "serve"): boolean 
   const now = systemClock.now();
   if (mode !== "serve" && node.ended_at === null && node.away_until !== null && node.away_until > now)
     return true;
-  return isNodeAlive(node, thisMachine(), startTimeOf, now);
+  return isInstanceAlive(node, thisMachine(), startTimeOf, now);
 }
 
 /** @returns null when there is no such process, or only its remains */

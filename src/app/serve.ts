@@ -7,7 +7,7 @@ import type { ServerConfig } from "../config/index.ts";
 import { isFinalRun } from "../domain/index.ts";
 import { createIdleMemory, createLogger, errorMessage, type Logger, Problem } from "../kernel/index.ts";
 import {
-  createCaretaker,
+  createMaintenance,
   createOperations,
   ensureAdminToken,
   localCaller,
@@ -57,12 +57,12 @@ export async function startServer(options: ServeOptions): Promise<Server> {
 
 async function start(composition: Composition, options: ServeOptions): Promise<Server> {
   const { config, deps, accounts, log, clock } = composition;
-  const { store, owner, leaveForAWhile } = await composition.open();
+  const { store, owner, announceRestart } = await composition.open();
   const tokenFile = join(config.dataDir, adminTokenFile);
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
-  const caretaker = createCaretaker(deps);
-  await caretaker.prepare();
-  const operations = createOperations(deps, caretaker.missing);
+  const maintenance = createMaintenance(deps);
+  await maintenance.prepare();
+  const operations = createOperations(deps, maintenance.missing);
   const socket = socketOf(config.dataDir, log);
   const api = await startApi({
     address: config.listenAddress,
@@ -86,7 +86,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   writeFileSync(found, announcement, { mode: 0o600 });
   log.info({ url: api.url, data_directory: config.dataDir }, "listening");
   // Runs are carried once it is known where executors elsewhere report to; requests need not wait for that.
-  caretaker.start();
+  maintenance.start();
   stack.move();
 
   async function stop(): Promise<void> {
@@ -94,8 +94,8 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     forgetAnnouncement(found, announcement, socket);
     // Not ready from here on, also where the database is away and the next question takes its time.
     const drained = stopApi(api);
-    if (await mayGoOn()) leaveForAWhile();
-    await Promise.all([caretaker[Symbol.asyncDispose](), memory.stop()]);
+    if (await mayGoOn()) announceRestart();
+    await Promise.all([maintenance[Symbol.asyncDispose](), memory.stop()]);
     await drained;
     await traces?.[Symbol.asyncDispose]();
     await composition.close();
@@ -105,7 +105,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   /** Whether somebody is to come back for what runs. */
   async function mayGoOn(): Promise<boolean> {
     try {
-      return (await store.runs.standings(owner)).length > 0;
+      return (await store.runs.positions(owner)).length > 0;
     } catch {
       return true;
     }

@@ -31,10 +31,10 @@ export {
   type TemplatePart,
 } from "./model/template.ts";
 export * from "./model/vocabulary.ts";
-export { maxInPlaceAttempts, type PlanMode, plan } from "./planner/planner.ts";
-export type * from "./planner/snapshot.ts";
+export { maxInPlaceAttempts, plan } from "./planner/planner.ts";
+export type * from "./planner/run-snapshot.ts";
 export { buildinator } from "./stages/build/buildinator.ts";
 export { deployinator, releaseName } from "./stages/deploy/deployinator.ts";
-export type { Inator, PlanContext, Settlement, Verdict } from "./stages/stage.ts";
+export type { Evaluation, Inator, PlanContext, Result } from "./stages/stage.ts";
 export { testinator } from "./stages/test/testinator.ts";
 export { unusedImage } from "./stages/unused-image.ts";

@@ -1,4 +1,4 @@
-export type { RegistryClient } from "./collect.ts";
+export type { RegistryClient } from "./executions/collect-outputs.ts";
 export { createOrchestrator } from "./orchestrator.ts";
-export { resolveDeadlineMs } from "./resolving.ts";
-export type { Orchestrator, OrchestratorDeps, Resolver } from "./types.ts";
+export { resolveDeadlineMs } from "./reconcile/source-resolution.ts";
+export type { Orchestrator, OrchestratorDeps, SourceResolver } from "./types.ts";

@@ -1,147 +1,127 @@
 /**
- * Composes the parts: `advance` decides and saves, `attempts` and `workspaces` do, `dispatcher` says who may start, and
- * the coalescer lets one advance of a run happen at a time. The sweep is the guarantee behind every hint that may be
- * lost and every advance that failed.
+ * Composes the parts: `reconcile` decides and saves, `executions` and `workspaces` do, `scheduling` says which execution
+ * may start. The resync is the guarantee behind every notification that may be lost.
  */
 import type { ChangeSet } from "../domain/index.ts";
-import { createCoalescer, createLoop, errorMessage, type RunId } from "../kernel/index.ts";
-import { createAdvance } from "./advance.ts";
-import { createAttempts } from "./attempts.ts";
-import { createDispatcher } from "./dispatcher.ts";
-import { createResolving } from "./resolving.ts";
+import { createLoop, errorMessage, type RunId } from "../kernel/index.ts";
+import { createAttempts } from "./executions/attempts.ts";
+import { createReconcileQueue } from "./reconcile/queue.ts";
+import { createReconciler } from "./reconcile/reconciler.ts";
+import { createSourceResolution } from "./reconcile/source-resolution.ts";
+import { createTrackedRuns } from "./reconcile/tracked-runs.ts";
+import { createDispatcher } from "./scheduling/dispatcher.ts";
 import type { Orchestrator, OrchestratorDeps } from "./types.ts";
-import { createWorkspaces } from "./workspaces.ts";
+import { createWorkspaces } from "./workspaces/workspaces.ts";
 
-const sweepMs = 15_000;
+const resyncMs = 15_000;
 
-/** Runs that are looked at at the same time after a take-over. */
-const togetherAtMost = 250;
+/** Maximum number of runs that a resync reconciles at the same time. */
+const maxTogether = 250;
 
 export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
-  const { log } = deps;
+  const { log, clock, store, owner } = deps;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const recorders = new Set<(changes: ChangeSet, runId: RunId) => void>();
+  const recordListeners = new Set<(changes: ChangeSet, runId: RunId) => void>();
+  const runs = createTrackedRuns();
+  const queue = createReconcileQueue<RunId>({
+    clock,
+    retryMs: resyncMs,
+    stopping: signal,
+    reconcile: (runId) => reconciler.reconcile(runId),
+    onError: (runId, error) =>
+      log.error({ pipeline_run_id: runId, error: errorMessage(error) }, "A reconcile failed and is retried."),
+  });
+  const enqueue = (runId: RunId) => void queue.enqueue(runId);
   const workspaces = createWorkspaces(deps, signal);
   const dispatcher = createDispatcher(deps, (subject) => attempts.start(subject));
   const attempts = createAttempts(
     deps,
     workspaces,
     {
-      changed: (runId) => void advanceOrTell(runId),
-      ended: (id) => dispatcher.give(id),
-      reoccupy: (id, free) => dispatcher.reoccupy(id, free),
-      modeOf: (runId) => advance.modeOf(runId),
+      changed: enqueue,
+      ended: (id) => dispatcher.release(id),
+      reacquire: (id, free) => dispatcher.reacquire(id, free),
+      modeOf: (runId) => runs.get(runId)?.mode,
     },
     signal,
   );
-  const resolving = createResolving(deps, (runId) => void advanceOrTell(runId), signal);
-  const advance = createAdvance(deps, {
+  const resolution = createSourceResolution(deps, { enqueue, enqueueAfter: queue.enqueueAfter }, signal);
+  const reconciler = createReconciler(deps, {
+    runs,
     attempts,
-    resolving,
+    resolution,
     dispatcher,
     workspaces,
     stopping: signal,
     recorded(changes, runId) {
-      for (const recorder of recorders) recorder(changes, runId);
+      for (const listener of recordListeners) listener(changes, runId);
     },
-    again: (runId) => void advanceOrTell(runId),
+    enqueue,
   });
-  const passes = createCoalescer<RunId>((runId) => advance.pass(runId));
-  const sweeper = createLoop({
-    clock: deps.clock,
-    everyMs: sweepMs,
-    onError: (error) =>
-      log.error({ error: errorMessage(error) }, "the sweep failed; the next one tries again"),
+  const resyncs = createLoop({
+    clock,
+    everyMs: resyncMs,
+    onError: (error) => log.error({ error: errorMessage(error) }, "The resync failed and is repeated."),
     async runOnce() {
-      workspaces.tend();
+      workspaces.retryClosing();
       attempts.relist();
-      if (advance.carriesAny()) await sweep();
+      if (runs.size > 0) await resync();
     },
   });
 
-  async function sweep(): Promise<void> {
-    const standings = await deps.store.runs.standings(deps.owner);
-    // The answer that told of it was lost.
-    for (const { id } of standings) if (advance.modeOf(id) === undefined) advance.take(id, "carry");
-    await reconcile(advance.due(standings), signal);
-  }
-
-  async function reconcile(
-    runIds: readonly RunId[],
-    until: AbortSignal,
-    done?: (count: number) => void,
-  ): Promise<void> {
-    for (let from = 0; from < runIds.length && !until.aborted && !signal.aborted; from += togetherAtMost) {
-      const chunk = runIds.slice(from, from + togetherAtMost);
-      await Promise.all(chunk.map(advanceOrTell));
-      done?.(from + chunk.length);
-    }
-  }
-
-  /** Evidence stays in care until it is recorded, so a failed advance loses nothing. */
-  async function advanceOrTell(runId: RunId): Promise<void> {
-    if (signal.aborted) return;
-    try {
-      await passes.request(runId);
-    } catch (error) {
-      log.error(
-        { pipeline_run_id: runId, error: errorMessage(error) },
-        "an advance failed; the sweep tries again",
-      );
-    }
+  async function resync(): Promise<void> {
+    const positions = await store.runs.positions(owner);
+    // The reply that would have confirmed the ownership was lost.
+    for (const { id } of positions) if (runs.get(id) === undefined) runs.track(id, "own");
+    const runnable = runs.runnable(positions);
+    for (let from = 0; from < runnable.length && !signal.aborted; from += maxTogether)
+      await Promise.all(runnable.slice(from, from + maxTogether).map(queue.enqueue));
   }
 
   async function notify(runId: RunId, seq: number): Promise<void> {
-    // A pass that is under way may have written this seq itself.
-    await passes.idle([runId]);
-    if (advance.hasMoved(runId, seq)) await advanceOrTell(runId);
+    // A running reconcile may have written this seq itself.
+    await queue.idle([runId]);
+    if ((runs.get(runId)?.seq ?? seq) < seq) await queue.enqueue(runId);
   }
 
-  async function carry(runId: RunId): Promise<void> {
-    advance.take(runId, "carry");
-    await passes.request(runId);
-  }
-
-  async function record(runId: RunId): Promise<void> {
-    advance.take(runId, "record");
-    try {
-      await passes.request(runId);
-      await attempts.idle(advance.executionsOf(runId));
-      await passes.request(runId);
-    } finally {
-      if (advance.modeOf(runId) === "record") advance.release(runId);
-    }
+  async function observe(runId: RunId): Promise<void> {
+    const run = runs.track(runId, "observe");
+    await queue.enqueue(runId);
+    await attempts.idle(run.executions);
+    await queue.enqueue(runId);
+    if (runs.get(runId)?.mode === "observe") reconciler.untrack(runId);
   }
 
   async function stop(): Promise<void> {
     stopping.abort();
-    await Promise.all([sweeper.stop(), dispatcher.stop()]);
-    await passes.idle();
+    await Promise.all([resyncs.stop(), dispatcher.stop()]);
+    await queue.idle();
     await attempts.idle();
-    await Promise.all([workspaces.idle(), resolving.idle()]);
+    await Promise.all([workspaces.idle(), resolution.idle()]);
   }
 
   let stopped: Promise<void> | undefined;
   const orchestrator: Orchestrator = {
     start() {
-      sweeper.start();
+      resyncs.start();
       dispatcher.start();
     },
-    own(runs) {
-      for (const { id, claimed } of runs) advance.take(id, "carry", claimed);
+    own(owned) {
+      for (const { id, claimed = [] } of owned) {
+        for (const execution of claimed) dispatcher.occupy(execution);
+        runs.track(id, "own", claimed);
+      }
     },
-    reconcile,
-    sweep,
-    carry,
-    record,
-    advance: (runId) => passes.request(runId),
-    waitsForAccount: (id) => attempts.waits(id),
+    enqueue: queue.enqueue,
     notify: (runId, seq) => void notify(runId, seq),
-    resolveError: (runId) => resolving.lastError(runId),
+    resync,
+    observe,
+    waitsForAccount: (id) => attempts.isWaiting(id),
+    resolveError: (runId) => resolution.lastError(runId),
     onRecorded(listener) {
-      recorders.add(listener);
-      return () => recorders.delete(listener);
+      recordListeners.add(listener);
+      return () => recordListeners.delete(listener);
     },
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => orchestrator.stop(),

@@ -19,7 +19,7 @@ export interface OpenDatabase {
   /** This process's row in `nodes`. */
   readonly owner: Owner;
   /** Closing announces a planned absence: what runs goes on, and is left to the server that comes after this one. */
-  leaveForAWhile(): void;
+  announceRestart(): void;
   /** Where the database is: for what measures beside us. */
   readonly connection: ConnectionSettings;
 }

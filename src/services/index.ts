@@ -13,10 +13,15 @@ export type { CallbackClient, Download, UploadRequest } from "./callbacks/client
 export type * from "./client.ts";
 export { makeDataDirectory, restoreMark } from "./data-directory.ts";
 export type { OpenDatabase, OperationsDeps } from "./deps.ts";
-export { type Caretaker, createCaretaker } from "./maintenance/caretaker.ts";
-export { tidy } from "./maintenance/cleanup.ts";
-export { isNodeAlive, joinNodes, type Membership, type ProcessIdentity } from "./maintenance/membership.ts";
-export { recordAbandoned } from "./maintenance/recovery.ts";
+export { cleanUp } from "./maintenance/cleanup.ts";
+export {
+  type InstanceRegistration,
+  isInstanceAlive,
+  type ProcessIdentity,
+  registerInstance,
+} from "./maintenance/instance.ts";
+export { createMaintenance, type Maintenance } from "./maintenance/maintenance.ts";
+export { observeAbandoned } from "./maintenance/recovery.ts";
 export { excerptLines, excerptOf, gapLine } from "./runs/excerpt.ts";
 export { createResolver } from "./runs/resolver.ts";
 export { openCloneCredential, openRegistryLogin } from "./secrets/credentials.ts";

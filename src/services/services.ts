@@ -20,7 +20,7 @@ import { projectOperations } from "./catalog/projects.ts";
 import { registryOperations } from "./catalog/registries.ts";
 import type { Client } from "./client.ts";
 import type { OperationsDeps } from "./deps.ts";
-import { abandonedRuns, takeOver } from "./maintenance/recovery.ts";
+import { abandonedRuns, takeOwnership } from "./maintenance/recovery.ts";
 import { deploymentOperations } from "./runs/deployments.ts";
 import { presentRun } from "./runs/present.ts";
 import { runOperations } from "./runs/runs.ts";
@@ -118,9 +118,11 @@ function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
     abandoned: () => guard("local.run", async () => (await abandonedRuns(deps)).map(presentRun)),
     resume: (runId) =>
       guard("local.run", async () => {
-        await takeOver(deps, brandId<RunId>(runId));
+        const id = brandId<RunId>(runId);
+        await takeOwnership(deps, id);
         const { orchestrator } = await deps.database();
-        await orchestrator.carry(brandId<RunId>(runId));
+        orchestrator.own([{ id }]);
+        await orchestrator.enqueue(id);
       }),
   };
 }

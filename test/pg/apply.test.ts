@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ChangeSet, plan, type Snapshot } from "../../src/domain/index.ts";
+import type { ChangeSet, RunSnapshot } from "../../src/domain/index.ts";
 import {
   type ArtifactId,
   type ExecutionId,
@@ -8,15 +8,16 @@ import {
   type RunId,
   type StepId,
 } from "../../src/kernel/index.ts";
+import { planRun } from "../support/plan.ts";
 import {
   advance,
   artifact,
+  completed,
   createFixture,
   type Fixture,
   finish,
-  frontier,
   registerNode,
-  settled,
+  runSnapshot,
   stepPlan,
   steps,
 } from "./fixture.ts";
@@ -52,8 +53,8 @@ async function everything(runId: RunId) {
   return { summary, transitions, deployments: await fixture.store.deployments.ofRun(runId) };
 }
 
-function changesOf(snapshot: Snapshot, ends = {}): ChangeSet {
-  const { changes } = plan(snapshot, { settled: settled(snapshot, { ends }), begun: [] });
+function changesOf(snapshot: RunSnapshot, ends = {}): ChangeSet {
+  const { changes } = planRun(snapshot, { completed: completed(snapshot, { ends }), begun: [] });
   if (changes === null) throw new Error("nothing to change");
   return changes;
 }
@@ -92,10 +93,10 @@ describe("apply", () => {
   it("takes begun_at from the evidence and every other time from the database", async () => {
     const id = await accept(1);
     await advance(fixture, id);
-    const snapshot = await frontier(fixture.store, id);
+    const snapshot = await runSnapshot(fixture.store, id);
     const begunAt = new Date("2001-02-03T04:05:06.789Z");
     const execution = snapshot.executions[0]?.id ?? newId<ExecutionId>();
-    const { changes } = plan(snapshot, { settled: [], begun: [{ executionId: execution, begunAt }] });
+    const { changes } = planRun(snapshot, { completed: [], begun: [{ executionId: execution, begunAt }] });
     await apply(id, snapshot.run.seq, changes ?? nothing);
     const row = await fixture.store.executions.get(execution);
     expect(row).toMatchObject({ status: "running", begun_at: begunAt, completed_at: null });
@@ -110,7 +111,7 @@ describe("apply", () => {
 
   it("lets one of two concurrent advances win", async () => {
     const id = await accept();
-    const snapshot = await frontier(fixture.store, id);
+    const snapshot = await runSnapshot(fixture.store, id);
     const results = await Promise.all(
       Array.from({ length: 8 }, () => apply(id, snapshot.run.seq, changesOf(snapshot))),
     );
@@ -120,7 +121,7 @@ describe("apply", () => {
 
   it("changes nothing for a passed seq, another node, a passed epoch, an unknown run", async () => {
     const id = await accept();
-    const snapshot = await frontier(fixture.store, id);
+    const snapshot = await runSnapshot(fixture.store, id);
     const changes = changesOf(snapshot);
     const before = await everything(id);
     const { owner } = fixture;
@@ -136,8 +137,8 @@ describe("apply", () => {
     const other = await accept();
     await advance(fixture, id);
     await advance(fixture, other);
-    const snapshot = await frontier(fixture.store, id);
-    const foreign = await frontier(fixture.store, other);
+    const snapshot = await runSnapshot(fixture.store, id);
+    const foreign = await runSnapshot(fixture.store, other);
     const good = changesOf(snapshot, { "step-0": "succeeded" });
     const foreignStep = foreign.steps[0]?.id ?? newId<StepId>();
     const foreignExecution = foreign.executions[0]?.id ?? newId<ExecutionId>();
@@ -268,7 +269,7 @@ describe("apply", () => {
       ["a", "pending", 0],
       ["b", "pending", 1],
     ]);
-    expect((await frontier(store, id)).steps.map(({ name, attempts }) => [name, attempts])).toEqual([
+    expect((await runSnapshot(store, id)).steps.map(({ name, attempts }) => [name, attempts])).toEqual([
       ["a", 0],
     ]);
     await finish(fixture, id);
@@ -284,7 +285,7 @@ describe("apply", () => {
       [1, "lost", null],
       [2, "pending", null],
     ]);
-    const [step] = (await frontier(fixture.store, id)).steps;
+    const [step] = (await runSnapshot(fixture.store, id)).steps;
     expect(step).toMatchObject({ status: "running", attempts: 2 });
   });
 

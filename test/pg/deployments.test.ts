@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DeployPlan } from "../../src/domain/index.ts";
 import { type DeploymentId, newId, type RunId } from "../../src/kernel/index.ts";
+import { planRun } from "../support/plan.ts";
 import {
   advance,
   createFixture,
   type End,
   type Fixture,
   finish,
-  frontier,
+  runSnapshot,
   stepPlan,
   tryOut,
 } from "./fixture.ts";
@@ -109,33 +110,35 @@ describe("a deployment", () => {
     ];
     await advance(fixture, first);
     const { id: deploymentId } = await only(first);
-    expect((await frontier(fixture.store, second)).deployBlock).toEqual({ deploymentId, outcome: "active" });
-    expect((await frontier(fixture.store, first)).deployBlock).toBe(null);
+    expect((await runSnapshot(fixture.store, second)).deployBlock).toEqual({
+      deploymentId,
+      outcome: "active",
+    });
+    expect((await runSnapshot(fixture.store, first)).deployBlock).toBe(null);
     expect(await advance(fixture, second)).toBe(false);
     await finish(fixture, elsewhere);
     await finish(fixture, free);
     await finish(fixture, first);
-    expect((await frontier(fixture.store, second)).deployBlock).toBe(null);
+    expect((await runSnapshot(fixture.store, second)).deployBlock).toBe(null);
     await finish(fixture, second);
     expect(await only(second)).toMatchObject({ outcome: "succeeded" });
   });
 
   it("goes to one of two runs that start at once; the other reads again", async () => {
     const { store, owner } = fixture;
-    const { plan } = await import("../../src/domain/index.ts");
     const name = release();
     const ids = [await built(deploy(name)), await built(deploy(name))];
-    const snapshots = await Promise.all(ids.map((id) => frontier(store, id)));
+    const snapshots = await Promise.all(ids.map((id) => runSnapshot(store, id)));
     const results = await Promise.all(
       snapshots.map((snapshot) => {
-        const { changes } = plan(snapshot, { settled: [], begun: [] });
+        const { changes } = planRun(snapshot, { completed: [], begun: [] });
         if (changes === null) throw new Error("nothing to start");
         return store.runs.apply(snapshot.run.id, owner, snapshot.run.seq, changes, { cause: "test" });
       }),
     );
     expect(results.filter((result) => result !== null)).toHaveLength(1);
     const loser = ids[results.indexOf(null)] ?? newId<RunId>();
-    const again = await frontier(store, loser);
+    const again = await runSnapshot(store, loser);
     expect(again).toMatchObject({
       run: { seq: snapshots[results.indexOf(null)]?.run.seq },
       deployBlock: { outcome: "active" },
@@ -149,7 +152,7 @@ describe("a deployment", () => {
     await advance(fixture, first);
     await advance(fixture, first, { ends: { deploy: "lost" } });
     const { id } = await only(first);
-    expect((await frontier(store, second)).deployBlock).toEqual({ deploymentId: id, outcome: "unknown" });
+    expect((await runSnapshot(store, second)).deployBlock).toEqual({ deploymentId: id, outcome: "unknown" });
     const answers = await Promise.all([
       store.deployments.resolve(id, "succeeded", "ann"),
       store.deployments.resolve(id, "failed", "bob"),
@@ -157,7 +160,7 @@ describe("a deployment", () => {
     expect(answers.filter((answer) => answer !== null)).toHaveLength(1);
     const row = await store.deployments.get(id);
     expect(row).toEqual(answers.find((answer) => answer !== null));
-    expect((await frontier(store, second)).deployBlock).toBe(null);
+    expect((await runSnapshot(store, second)).deployBlock).toBe(null);
     expect(await store.deployments.resolve(id, "failed", "cid")).toBe(null);
     expect(await store.deployments.resolve(newId<DeploymentId>(), "failed", "cid")).toBe(null);
     const back = await tryOut(fixture.database, [

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/index.ts";
-import { accept, advance, createFixture, type Fixture, frontier, registerNode, steps } from "./fixture.ts";
+import { planRun } from "../support/plan.ts";
+import { accept, advance, createFixture, type Fixture, registerNode, runSnapshot, steps } from "./fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -15,9 +16,8 @@ describe("claiming", () => {
     const { id } = await fixture.store.runs.accept({ ...fixture.newRun, owner }, () => [
       { type: "build", steps: group },
     ]);
-    const snapshot = await frontier(fixture.store, id);
-    const { plan } = await import("../../src/domain/index.ts");
-    const { changes } = plan(snapshot, { settled: [], begun: [] });
+    const snapshot = await runSnapshot(fixture.store, id);
+    const { changes } = planRun(snapshot, { completed: [], begun: [] });
     if (changes === null) throw new Error("nothing to start");
     await fixture.store.runs.apply(id, owner, snapshot.run.seq, changes, {
       cause: "test",
@@ -55,7 +55,7 @@ describe("claiming", () => {
     const { store } = fixture;
     const { owner, id } = await waiting(3);
     const heir = await registerNode(store);
-    expect(await store.runs.takeOver(id, owner, heir)).toBe(true);
+    expect(await store.runs.takeOwnership(id, owner, heir)).toBe(true);
     expect(await store.executions.claim(owner, 100)).toEqual([]);
     expect(await store.executions.claim(heir, 100)).toHaveLength(2);
   });

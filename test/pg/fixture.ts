@@ -1,7 +1,8 @@
 /** What the store's tests stand on: a database of their own, a pipeline, a node, and short ways to make and move runs. */
-import { plan, type Snapshot, type StepPlan } from "../../src/domain/index.ts";
+import type { RunSnapshot, StepPlan } from "../../src/domain/index.ts";
 import { type ArtifactId, newId, type RunId } from "../../src/kernel/index.ts";
 import { createStore, type Database, type NewRun, type Owner, type Store } from "../../src/store/index.ts";
+import { planRun } from "../support/plan.ts";
 import { createTestDatabase } from "../support/postgres-database.ts";
 
 export interface Fixture extends AsyncDisposable {
@@ -109,8 +110,8 @@ export const accept = (fixture: Fixture, count = 1) =>
   fixture.store.runs.accept(fixture.newRun, () => [{ type: "build", steps: steps(count) }]);
 
 /** The snapshot of a run that exists. */
-export async function frontier(store: Store, runId: RunId): Promise<Snapshot> {
-  const snapshot = await store.runs.frontier(runId);
+export async function runSnapshot(store: Store, runId: RunId): Promise<RunSnapshot> {
+  const snapshot = await store.runs.snapshot(runId);
   if (snapshot === null) throw new Error(`no run ${runId}`);
   return snapshot;
 }
@@ -136,9 +137,11 @@ export async function advance(
 ): Promise<boolean> {
   const { store } = fixture;
   const owner = options.owner ?? fixture.owner;
-  const snapshot = await frontier(store, runId);
-  const evidence = { settled: settled(snapshot, options), begun: [] };
-  const { changes } = plan(snapshot, evidence, "carry", options.parallelLimit);
+  const snapshot = await runSnapshot(store, runId);
+  const evidence = { completed: completed(snapshot, options), begun: [] };
+  const { changes } = planRun(snapshot, evidence, {
+    parallelLimit: options.parallelLimit ?? Number.POSITIVE_INFINITY,
+  });
   if (changes === null) return false;
   const applied = await store.runs.apply(runId, owner, snapshot.run.seq, changes, {
     cause: "test",
@@ -151,14 +154,14 @@ export async function advance(
 /** Ends every execution that starts, and advances until nothing more changes. */
 export async function finish(fixture: Fixture, runId: RunId, end: End = "succeeded"): Promise<void> {
   for (;;) {
-    const snapshot = await frontier(fixture.store, runId);
+    const snapshot = await runSnapshot(fixture.store, runId);
     const ends = Object.fromEntries(snapshot.steps.map((step) => [step.name, end]));
     if (!(await advance(fixture, runId, { ends }))) return;
   }
 }
 
-export function settled(
-  snapshot: Snapshot,
+export function completed(
+  snapshot: RunSnapshot,
   { ends = {}, artifacts = {}, digestOf, began = "began" }: AdvanceOptions,
 ) {
   return snapshot.executions.flatMap((execution) => {
@@ -169,7 +172,7 @@ export function settled(
     return [
       {
         executionId: execution.id,
-        verdict:
+        result:
           end === "succeeded"
             ? ({ state: "succeeded" } as const)
             : ({ state: end, reason, message: `${step.name} ended` } as const),

@@ -7,7 +7,7 @@ import { type ExecutionId, Problem, silentLogger, systemClock } from "../../src/
 import { createLogStore, type LogStore } from "../../src/logs/index.ts";
 import { type FollowDeps, followLog } from "../../src/services/runs/follow.ts";
 import { type ChangeFeed, createChangeFeed } from "../../src/store/index.ts";
-import { accept, advance, createFixture, type Fixture, frontier } from "./fixture.ts";
+import { accept, advance, createFixture, type Fixture, runSnapshot } from "./fixture.ts";
 
 let fixture: Fixture;
 let directory: string;
@@ -39,7 +39,7 @@ beforeEach(async () => {
   execution = found.id;
   finish = async () => {
     while (await advance(fixture, id, { ends: { "step-0": "succeeded" } }));
-    expect((await frontier(fixture.store, id)).run.status).toBe("success");
+    expect((await runSnapshot(fixture.store, id)).run.status).toBe("success");
   };
   await logs.append(execution, 0, Buffer.from("first "));
 });

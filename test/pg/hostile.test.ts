@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { plan } from "../../src/domain/index.ts";
-import { advance, createFixture, type Fixture, frontier, settled, stepPlan } from "./fixture.ts";
+import { planRun } from "../support/plan.ts";
+import { advance, completed, createFixture, type Fixture, runSnapshot, stepPlan } from "./fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -42,7 +42,7 @@ describe("text that a person wrote", () => {
     "",
   ])("is kept as it is: %j", async (text) => {
     const { id } = await accept(text);
-    expect((await frontier(fixture.store, id)).steps[0]?.plan.command).toBe(text);
+    expect((await runSnapshot(fixture.store, id)).steps[0]?.plan.command).toBe(text);
   });
 
   it("is kept as it is, whatever it is", async () => {
@@ -51,7 +51,7 @@ describe("text that a person wrote", () => {
         fc.string({ unit: "binary" }).filter((text) => !text.includes("\0") && text.isWellFormed()),
         async (text) => {
           const { id } = await accept(text);
-          expect((await frontier(fixture.store, id)).steps[0]?.plan.command).toBe(text);
+          expect((await runSnapshot(fixture.store, id)).steps[0]?.plan.command).toBe(text);
         },
       ),
       { numRuns: 25 },
@@ -61,7 +61,7 @@ describe("text that a person wrote", () => {
   it("may be a script of a megabyte", async () => {
     const script = "echo 'a line'\n".repeat(80_000);
     const { id } = await accept(script);
-    expect((await frontier(fixture.store, id)).steps[0]?.plan.command).toBe(script);
+    expect((await runSnapshot(fixture.store, id)).steps[0]?.plan.command).toBe(script);
     await advance(fixture, id);
     await advance(fixture, id, { ends: { a: "succeeded" } });
     expect(await fixture.store.runs.get(id)).toMatchObject({ status: "success" });
@@ -78,12 +78,12 @@ describe("text that a program reported", () => {
     const { store, owner } = fixture;
     const { id } = await accept("true");
     await advance(fixture, id);
-    const snapshot = await frontier(store, id);
-    const evidence = settled(snapshot, { ends: { a: "failed" } }).map((one) => ({
+    const snapshot = await runSnapshot(store, id);
+    const evidence = completed(snapshot, { ends: { a: "failed" } }).map((one) => ({
       ...one,
-      verdict: { state: "failed", reason: "script_failed", message: "a\0b \ud800 c" } as const,
+      result: { state: "failed", reason: "script_failed", message: "a\0b \ud800 c" } as const,
     }));
-    const { changes } = plan(snapshot, { settled: evidence, begun: [] });
+    const { changes } = planRun(snapshot, { completed: evidence, begun: [] });
     if (changes === null) throw new Error("nothing to change");
     expect(await store.runs.apply(id, owner, snapshot.run.seq, changes, { cause: "c\0d" })).not.toBe(null);
     const [execution] = await store.executions.ofRun(id);

@@ -116,7 +116,7 @@ export async function createOperationsBench(
     artifacts,
     owner,
     connection: fixture.database.settings,
-    leaveForAWhile: () => {},
+    announceRestart: () => {},
   });
   const executionTokens = createExecutionTokens(directory, null);
   const logs = createLogStore({ ...parts, base: join(directory, "logs"), capBytes: 1024 });

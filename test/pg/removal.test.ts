@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type PipelineId, Problem, silentLogger, systemClock } from "../../src/kernel/index.ts";
 import type { Caller, Client } from "../../src/services/index.ts";
-import { forgetOldRuns } from "../../src/services/maintenance/retention.ts";
+import { expireRuns } from "../../src/services/maintenance/retention.ts";
 import { advance, stepPlan } from "./fixture.ts";
 import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
 
@@ -66,7 +66,7 @@ const pipelinesOf = async () =>
 async function purgeAfter(days: number): Promise<void> {
   const { store } = bench.fixture;
   const now = () => new Date(Date.now() + days * 86_400_000);
-  await forgetOldRuns(
+  await expireRuns(
     {
       database: async () => ({ store, artifacts: bench.artifacts }),
       logs: bench.logs,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
-import { forgetOldRuns, type RetentionDeps } from "../../src/services/maintenance/retention.ts";
+import { expireRuns, type RetentionDeps } from "../../src/services/maintenance/retention.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -51,12 +51,12 @@ it("forgets runs that ended before, with their bytes, in batches; without a sett
     [89, 90],
   ] as const) {
     const { deps, removed } = depsAfter(days, retention);
-    await forgetOldRuns(deps, never);
+    await expireRuns(deps, never);
     expect(removed).toEqual([]);
   }
   const stuck = runs[3]?.artifact ?? "";
   const { deps, removed } = depsAfter(91, 90, [stuck]);
-  await forgetOldRuns(deps, never);
+  await expireRuns(deps, never);
   const bytes = runs.flatMap(({ artifact, execution }) => [artifact, execution]);
   expect(new Set(removed)).toEqual(new Set(bytes.filter((id) => id !== stuck)));
   expect(await fixture.store.discards.list(10, null)).toEqual([{ kind: "artifact", id: stuck }]);
@@ -70,10 +70,10 @@ it("removes later what could not be removed, or was not when the process died, a
   const waiting = (await fixture.store.discards.list(10, null)).map(({ id }) => id);
   expect(waiting).toEqual(expect.arrayContaining([run.artifact, run.execution]));
   const { deps, removed } = depsAfter(0, null, [run.execution ?? ""]);
-  await forgetOldRuns(deps, never);
+  await expireRuns(deps, never);
   expect(new Set(removed)).toEqual(new Set(waiting.filter((id) => id !== run.execution)));
   const next = depsAfter(0, null);
-  await forgetOldRuns(next.deps, never);
+  await expireRuns(next.deps, never);
   expect(next.removed).toEqual([run.execution]);
   expect(await fixture.store.discards.list(10, null)).toEqual([]);
 });

@@ -131,7 +131,7 @@ describe("a retry", () => {
       const made = await again(await row(id), what);
       expect(made).toMatchObject({ git_ref: "main", git_sha: null, tree: null, config_digest: null });
       expect(made).toMatchObject({ requested_stages: ["build"], retried_from: id, status: "pending" });
-      expect((await store.runs.frontier(made.id))?.run.resolved).toBe(false);
+      expect((await store.runs.snapshot(made.id))?.run.resolved).toBe(false);
     }
   });
 });

@@ -7,8 +7,8 @@ import {
   createFixture,
   type Fixture,
   finish,
-  frontier,
   registerNode,
+  runSnapshot,
   steps,
 } from "./fixture.ts";
 
@@ -40,7 +40,7 @@ describe("a request to cancel", () => {
   it("makes an advance that was planned before it come to nothing", async () => {
     const { store, owner } = fixture;
     const { id } = await accept(fixture);
-    const { run, steps: shown } = await frontier(store, id);
+    const { run, steps: shown } = await runSnapshot(store, id);
     await store.runs.requestCancel(id, "ann");
     const steps = shown.map((step) => ({ id: step.id, from: "pending", to: "running" }) as const);
     const changes = {
@@ -78,7 +78,7 @@ describe("an owner", () => {
     const { id } = await accept(fixture);
     await advance(fixture, id);
     const others = await Promise.all([registerNode(store), registerNode(store)]);
-    const taken = await Promise.all(others.map((other) => store.runs.takeOver(id, owner, other)));
+    const taken = await Promise.all(others.map((other) => store.runs.takeOwnership(id, owner, other)));
     expect(taken.sort()).toEqual([false, true]);
     const run = await store.runs.get(id);
     const winner = others.find(({ node }) => node === run?.owner_node);
@@ -87,7 +87,7 @@ describe("an owner", () => {
     expect(execution).toMatchObject({ node: winner?.node, epoch: winner?.epoch });
     await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
     await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: winner ?? owner });
-    expect(await store.runs.takeOver(id, winner ?? owner, owner)).toBe(false);
+    expect(await store.runs.takeOwnership(id, winner ?? owner, owner)).toBe(false);
   });
 
   it("leaves a run with what is live in it, once, and not one of somebody else", async () => {
@@ -95,16 +95,16 @@ describe("an owner", () => {
     const { id } = await accept(fixture);
     await advance(fixture, id);
     const heir = await registerNode(store);
-    expect(await store.runs.leave(id, heir)).toBe(false);
-    expect(await store.runs.leave(id, owner)).toBe(true);
-    expect(await store.runs.leave(id, owner)).toBe(false);
+    expect(await store.runs.disown(id, heir)).toBe(false);
+    expect(await store.runs.disown(id, owner)).toBe(true);
+    expect(await store.runs.disown(id, owner)).toBe(false);
     expect(await store.runs.get(id)).toMatchObject({ owner_node: null, owner_epoch: null });
     expect(await store.executions.ofRun(id)).toMatchObject([{ node: owner.node, epoch: owner.epoch }]);
     await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
-    expect(await store.runs.takeOver(id, null, heir)).toBe(true);
+    expect(await store.runs.takeOwnership(id, null, heir)).toBe(true);
     expect(await store.executions.ofRun(id)).toMatchObject([{ node: heir.node, epoch: heir.epoch }]);
     await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: heir });
-    expect(await store.runs.leave(id, heir)).toBe(false);
+    expect(await store.runs.disown(id, heir)).toBe(false);
   });
 
   it("loses all its runs to one that takes them over in batches, with what it had claimed", async () => {
@@ -121,21 +121,21 @@ describe("an owner", () => {
     for (const id of [running, over]) await advance(fixture, id, { owner });
     await advance(fixture, over, { owner, ends: { "step-0": "succeeded" } });
     const [execution] = await store.executions.ofRun(running);
-    expect(await store.runs.takeOverMany({ ...owner, epoch: 7 }, heir, 10)).toEqual([]);
-    expect(await store.runs.takeOverMany(owner, heir, 1)).toEqual([
+    expect(await store.runs.takeOwnershipOfMany({ ...owner, epoch: 7 }, heir, 10)).toEqual([]);
+    expect(await store.runs.takeOwnershipOfMany(owner, heir, 1)).toEqual([
       { id: waiting, seq: expect.any(Number), claimed: [] },
     ]);
-    expect(await store.runs.takeOverMany(owner, heir, 10)).toEqual([
+    expect(await store.runs.takeOwnershipOfMany(owner, heir, 10)).toEqual([
       { id: running, seq: expect.any(Number), claimed: [execution?.id] },
     ]);
-    expect(await store.runs.takeOverMany(owner, heir, 10)).toEqual([]);
+    expect(await store.runs.takeOwnershipOfMany(owner, heir, 10)).toEqual([]);
     expect((await store.runs.unfinished(heir)).map(({ id }) => id)).toEqual([waiting, running]);
     expect(await store.executions.ofRun(running)).toMatchObject([{ node: heir.node, epoch: heir.epoch }]);
     await expect(advance(fixture, running, { owner, ends: { "step-0": "succeeded" } })).rejects.toThrow();
     await advance(fixture, running, { owner: heir, ends: { "step-0": "succeeded" } });
     const nobody = await make(owner);
-    await store.runs.leave(nobody, owner);
-    expect(await store.runs.takeOverMany(null, heir, 10)).toEqual([
+    await store.runs.disown(nobody, owner);
+    expect(await store.runs.takeOwnershipOfMany(null, heir, 10)).toEqual([
       { id: nobody, seq: expect.any(Number), claimed: [] },
     ]);
   });
@@ -155,9 +155,9 @@ describe("an owner", () => {
     expect(await store.runs.unfinished(null)).toEqual([]);
     expect(await store.runs.owners()).toContainEqual(owner);
     // What an advance starts it claims, as here: where it waits for a slot, nothing is claimed.
-    const standings = (await store.runs.standings(owner)).toSorted((a, b) => a.id.localeCompare(b.id));
+    const standings = (await store.runs.positions(owner)).toSorted((a, b) => a.id.localeCompare(b.id));
     expect(standings).toEqual(unfinished.map(({ id, seq }) => ({ id, seq, claimed: id === ids[1] })));
-    expect(await store.runs.standings({ ...owner, epoch: owner.epoch + 1 })).toEqual([]);
+    expect(await store.runs.positions({ ...owner, epoch: owner.epoch + 1 })).toEqual([]);
     const live = await store.executions.live(owner.node);
     expect(live).toMatchObject([
       { runId: ids[1], jobType: "build", jobAttempt: 1, attempt: 1, executorType: "fake" },

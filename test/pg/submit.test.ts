@@ -38,7 +38,7 @@ describe("submit", () => {
       { seq: 1, entity: "run", from_state: null, to_state: "pending", cause: "trigger" },
       { seq: 2, entity: "phase", from_state: null, to_state: "submitted", cause: "trigger" },
     ]);
-    expect((await store.runs.frontier(id))?.run).toMatchObject({ resolved: false, status: "pending" });
+    expect((await store.runs.snapshot(id))?.run).toMatchObject({ resolved: false, status: "pending" });
   });
 
   it("gives numbers without gaps or doubles to whoever asks at the same time", async () => {

@@ -1,6 +1,6 @@
 /** Why a run is where it is: read by few statements, and told in few causes, however many steps it has. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { advance, frontier, stepPlan } from "./fixture.ts";
+import { advance, runSnapshot, stepPlan } from "./fixture.ts";
 import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
 
 let bench: OperationsBench;
@@ -15,7 +15,7 @@ async function runOf(count: number, parallelLimit = count): Promise<string> {
   const run = await fixture.store.runs.accept({ ...fixture.newRun, config: null }, () => [
     { type: "build", steps: group },
   ]);
-  while ((await frontier(fixture.store, run.id)).executions.length < parallelLimit)
+  while ((await runSnapshot(fixture.store, run.id)).executions.length < parallelLimit)
     if (!(await advance(fixture, run.id, { parallelLimit }))) break;
   return run.id;
 }

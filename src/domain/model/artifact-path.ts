@@ -1,6 +1,6 @@
-/** Where an output may be: checked when the file is read, and again by whoever fills a variable into a path. */
+/** The rules for paths of outputs: checked when the file is read, and again when a variable is filled into a path. */
 
-/** Why a path cannot name an output inside the workspace, as a predicate, or null where it can. */
+/** Returns the fault of a path that cannot name an output inside the workspace, as a predicate; null: it can. */
 export function artifactPathFault(path: string): string | null {
   if (path.trim() === "") return "is empty";
   if (/\p{Cc}/u.test(path)) return "holds a newline or another control character";
@@ -11,7 +11,7 @@ export function artifactPathFault(path: string): string | null {
   return null;
 }
 
-/** Without `../`, doubled and closing slashes; `.` is the workspace itself. */
+/** Removes `./` and doubled and closing slashes; `.` is the workspace itself. */
 export function cleanArtifactPath(path: string): string {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   return parts.length === 0 ? "." : parts.join("/");

@@ -1,4 +1,4 @@
-/** What an executor is asked to do and what it answers. Stored as jsonb, so plain data only. */
+/** The requests to an executor and its replies. Stored as jsonb, so plain data only. */
 import type {
   ArtifactId,
   ExecutionId,
@@ -25,11 +25,11 @@ export interface OutputSpec {
 export interface InputSpec {
   readonly name: string;
   readonly type: ArtifactType;
-  /** Where the output was declared, relative to the workspace; null for an image by ref. */
+  /** Declared path of the output, relative to the workspace; null for an image by ref. */
   readonly path: string | null;
 }
 
-/** What one step needs, known when its run is resolved; an attempt adds ids and artifacts (`ExecutionSpec`). */
+/** The plan of one step, known when its run is resolved; an attempt adds ids and artifacts (`ExecutionSpec`). */
 export interface StepPlan {
   readonly name: string;
   readonly parallelGroup: string | null;
@@ -67,21 +67,21 @@ export interface InputArtifact extends InputSpec {
   readonly metadata: ArtifactMetadata;
 }
 
-/** What a job attempt needs before its first step. */
+/** The parts of a job attempt that are needed before its first step. */
 export interface JobSpec {
   readonly runId: RunId;
-  /** Absent in specifications that an earlier version wrote. */
+  /** Absent in specifications of an earlier version. */
   readonly projectId?: ProjectId;
   readonly jobId: JobId;
   readonly jobType: JobType;
   readonly attempt: number;
-  /** What the run is carried out by; absent in a question that stands beside the run's jobs. */
+  /** The executor of the run; absent in a probe, which is no job of the run. */
   readonly executorType?: string;
   readonly source: SourceSpec | null;
   readonly inputs: readonly InputArtifact[];
-  /** Names of the secrets of all of the run's steps: each of them may print what another has written down. */
+  /** Names of the secrets of all steps of the run: each step may print what another has written to a file. */
   readonly runSecrets?: readonly string[];
-  /** The steps in order, so that what they need can be made beforehand. */
+  /** The steps in order, so that their files can be made beforehand. */
   readonly steps: readonly {
     readonly stepId: StepId;
     readonly name: string;
@@ -94,18 +94,18 @@ export interface SourceSpec {
   /** Names the mirror (`mirrorName`). */
   readonly repositoryId: string;
   readonly cloneUrl: string;
-  /** The repository whose clone credential git is given; null or absent: what git has by itself. */
+  /** The repository whose clone credential git uses; null or absent: git's own configuration. */
   readonly credential?: RepositoryId | null;
   readonly commit: string | null;
   readonly tree: string;
   readonly submodules: boolean;
-  /** How much history and which tags the checkout shows; null or absent: all of both. */
+  /** History and tags of the checkout; null or absent: all of both. */
   readonly clone?: CloneConfig | null;
   /** Files that Git LFS keeps are fetched; null or absent: they stay pointers. */
   readonly lfs?: boolean | null;
 }
 
-/** One attempt at a step. Identity is (stepId, attempt): a second submit adopts the first. */
+/** One attempt at a step. Identity is (stepId, attempt): a second submit re-attaches to the first. */
 export interface ExecutionSpec extends StepPlan {
   readonly executionId: ExecutionId;
   readonly stepId: StepId;
@@ -113,16 +113,16 @@ export interface ExecutionSpec extends StepPlan {
   readonly job: JobSpec;
 }
 
-/** What an executor knows of an attempt. `unknown`: it has no trace of it. */
+/** An attempt's status at its executor. `unknown`: the executor has no record of it. */
 export type ExecutionStatus =
-  /** `unsubmitted`: it is proven that nobody has submitted it. */
+  /** `unsubmitted`: the executor proves that nobody has submitted it. */
   | { readonly state: "unknown"; readonly unsubmitted?: true }
-  /** `undelivered`: it is written down, and may never have been handed out. */
+  /** `undelivered`: it is recorded, and may never have been started. */
   | { readonly state: "waiting"; readonly undelivered?: true }
   | { readonly state: "begun"; readonly begunAt: Date }
   | { readonly state: "ended"; readonly outcome: Outcome };
 
-/** How an attempt ended. `began` false proves that no user command started. */
+/** The end of an attempt. `began` false proves that no user command started. */
 export interface Outcome {
   readonly began: boolean;
   readonly begunAt: Date | null;
@@ -133,7 +133,7 @@ export interface Outcome {
   readonly reason: FailureReason | null;
   /** One sentence for a person, or null. */
   readonly message: string | null;
-  /** Whether the workspace can carry another attempt; false after user code ran or the workspace vanished. */
+  /** True when the workspace can run another attempt; false after user code ran or the workspace vanished. */
   readonly workspaceWhole: boolean;
   readonly logBytes: number;
   /** Bytes over the cap that were not stored. */
@@ -164,16 +164,16 @@ export type CollectedOutput =
       readonly message: string;
     };
 
-/** How the payload was made and how it is put back. Image: the registry's digest. */
+/** The form of the payload, for restoring it. Image: the registry's digest. */
 export interface ArtifactMetadata {
   /** `file`: the bytes themselves; `tar`: a reproducible tar of `path`; `image_ref`: a JSON note of ref and digest. */
   readonly form: "file" | "tar" | "image_ref";
-  /** Of a file the one path that was found; of a tar the directory that its names are relative to. */
+  /** Path of the one file, or the directory that the names of a tar are relative to. */
   readonly path: string | null;
   /** Permission bits of a file, e.g. 0o755. */
   readonly mode?: number;
   readonly ref?: string;
-  /** `sha256:…` as the registry answered, or as found in the archive. */
+  /** `sha256:…` from the registry or from the archive. */
   readonly imageDigest?: string;
   readonly files?: number;
 }

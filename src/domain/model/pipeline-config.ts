@@ -1,6 +1,6 @@
 /**
- * What `.shipinator.yaml` says after validation, defaults applied: the form that is stored once by digest and that the
- * inators plan from. All times are seconds.
+ * The validated `.shipinator.yaml` with defaults applied. This form is stored once by digest, and the inators plan from
+ * it. All times are seconds.
  */
 import type { RetryableReason } from "./reasons.ts";
 
@@ -77,11 +77,11 @@ export interface PipelineConfig {
   readonly clone?: CloneConfig;
 }
 
-/** What a checkout shows of the commit's history. */
+/** The part of the commit's history that a checkout shows. */
 export interface CloneConfig {
   /** Commits of each line of history, from the run's own on; null: all. */
   readonly depth: number | null;
-  /** With the tags that point into what is shown. */
+  /** True: with the tags that point into that part. */
   readonly tags: boolean;
 }
 

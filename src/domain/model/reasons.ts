@@ -1,4 +1,4 @@
-/** Why something failed: one closed set, the same in database, API, CLI and metric labels. */
+/** Reasons of failures: one closed set, the same in database, API, CLI and metric labels. */
 export const failureReasons = [
   "script_failed",
   "timed_out",

@@ -1,6 +1,6 @@
 /**
  * Template variables: `{{ .commit }}` or `{{ commit }}`, filled in only in declarative fields and never in scripts, so
- * that a branch name can never become shell code. There is no escape: whatever else wants `{{` belongs in a script.
+ * that a branch name can never become shell code. There is no escape: other uses of `{{` belong in a script.
  */
 import { Problem } from "../../kernel/index.ts";
 import { type TemplateVariables, templateVariableNames } from "./pipeline-config.ts";
@@ -9,7 +9,7 @@ export type TemplatePart =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "variable"; readonly name: keyof TemplateVariables };
 
-/** What is wrong with a template: `source` is the faulty piece as it stands, from its `{{` on. */
+/** A fault of a template: `source` is the faulty piece as it stands, from its `{{` on. */
 export interface TemplateFault {
   readonly kind: "unknown_variable" | "unclosed";
   readonly source: string;
@@ -54,14 +54,14 @@ function addText(parts: TemplatePart[], text: string): void {
 }
 
 /**
- * The text with its variables filled in.
+ * Fills in the variables of a text.
  * @throws Problem config_invalid where the template has a fault; a validated pipeline file has none.
  */
 export function fillTemplate(text: string, variables: TemplateVariables): string {
   const { parts, faults } = parseTemplate(text);
   const fault = faults[0];
   if (fault !== undefined)
-    throw new Problem("config_invalid", `${JSON.stringify(fault.source)} is not a template variable`, {
+    throw new Problem("config_invalid", `${JSON.stringify(fault.source)} is not a template variable.`, {
       remedy: `Use one of ${templateVariableNames.join(", ")}.`,
     });
   return parts.map((part) => (part.kind === "text" ? part.text : variables[part.name])).join("");

@@ -1,5 +1,5 @@
-/** A mutable copy of a snapshot that collects the changes made to it, for the planner alone. */
-import { type ExecutionId, type JobId, newId } from "../../kernel/index.ts";
+/** A mutable copy of a run snapshot that collects the changes made to it. Used by the planner only. */
+import type { ExecutionId, JobId } from "../../kernel/index.ts";
 import type { Outcome } from "../model/execution-spec.ts";
 import type { FailureReason } from "../model/reasons.ts";
 import {
@@ -11,6 +11,7 @@ import {
 } from "../model/states.ts";
 import type {
   ChangeSet,
+  CompletedExecution,
   ExecutionChange,
   ExecutionView,
   Intent,
@@ -19,16 +20,16 @@ import type {
   NewArtifact,
   NewExecution,
   NewJobAttempt,
+  PlanIds,
   RunChange,
-  SettledExecution,
-  Snapshot,
+  RunSnapshot,
   StepView,
-} from "./snapshot.ts";
+} from "./run-snapshot.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 export class Draft {
-  readonly run: Mutable<Snapshot["run"]>;
+  readonly run: Mutable<RunSnapshot["run"]>;
   readonly jobs: readonly Mutable<JobView>[];
   readonly steps: readonly Mutable<StepView>[];
   readonly executions: readonly Mutable<ExecutionView>[];
@@ -48,7 +49,10 @@ export class Draft {
   readonly #newJobs: NewJobAttempt[] = [];
   readonly #artifacts: NewArtifact[] = [];
 
-  constructor(snapshot: Snapshot) {
+  readonly #ids: PlanIds;
+
+  constructor(snapshot: RunSnapshot, ids: PlanIds) {
+    this.#ids = ids;
     this.run = { ...snapshot.run };
     this.jobs = snapshot.jobs.map((job) => ({ ...job }));
     this.steps = snapshot.steps.map((step) => ({ ...step }));
@@ -89,24 +93,22 @@ export class Draft {
     this.#extend(execution, "running", null, null, begunAt, null);
   }
 
-  endExecution(execution: Mutable<ExecutionView>, to: ExecutionState, settled: SettledExecution): void {
-    const { outcome, verdict } = settled;
-    const reason = verdict.state === "succeeded" ? null : verdict.reason;
-    const message = verdict.state === "succeeded" ? null : verdict.message;
+  endExecution(execution: Mutable<ExecutionView>, to: ExecutionState, completed: CompletedExecution): void {
+    const { outcome, result } = completed;
+    const reason = result.state === "succeeded" ? null : result.reason;
+    const message = result.state === "succeeded" ? null : result.message;
     this.#extend(execution, to, reason, message, outcome.begunAt, outcome);
-    for (const output of settled.artifacts)
+    for (const output of completed.artifacts)
       this.#artifacts.push({ id: output.artifactId, executionId: execution.id, output });
   }
 
   addExecution(step: Mutable<StepView>): void {
-    const id = newId<ExecutionId>();
     step.attempts += 1;
-    this.#newExecutions.push({ id, stepId: step.id, attempt: step.attempts });
-    this.intents.push({ kind: "submit", executionId: id });
+    this.#newExecutions.push({ id: this.#ids.execution(), stepId: step.id, attempt: step.attempts });
   }
 
   addJobAttempt(job: JobView): void {
-    this.#newJobs.push({ id: newId<JobId>(), previous: job.id, attempt: job.attempt + 1 });
+    this.#newJobs.push({ id: this.#ids.job(), previous: job.id, attempt: job.attempt + 1 });
   }
 
   /** The collected changes, or null when there are none. */

@@ -1,6 +1,6 @@
 /**
- * Decides what a run does next: `plan(snapshot, evidence) → { changes, intents }`. Pure and level-triggered: the same
- * call after a trigger, a report, a timer or a crash. Applying the changes and planning again changes nothing more
+ * Decides what a run does next: `plan(snapshot, evidence, options) → { changes, intents }`. Pure and level-triggered: the
+ * same call after a trigger, a report, a timer or a crash. Applying the changes and planning again changes nothing more
  * until new evidence comes.
  */
 import type { ExecutionId } from "../../kernel/index.ts";
@@ -8,9 +8,17 @@ import type { JobType } from "../model/pipeline-config.ts";
 import type { FailureReason } from "../model/reasons.ts";
 import { isFinalExecution, isFinalRun, isFinalStage, type RunPhase, stageToRun } from "../model/states.ts";
 import { Draft } from "./draft.ts";
-import type { Evidence, FailureView, Plan, SettledExecution, Snapshot } from "./snapshot.ts";
+import type {
+  CompletedExecution,
+  Evidence,
+  FailureView,
+  Plan,
+  PlanMode,
+  PlanOptions,
+  RunSnapshot,
+} from "./run-snapshot.ts";
 
-/** How often a step is started anew in place after attempts of which it is proven that no user command began. */
+/** Maximum number of attempts of a step in place, after attempts that provably began no user command. */
 export const maxInPlaceAttempts = 3;
 
 const phaseAtStart = { build: "building", test: "testing", deploy: "deploying" } as const satisfies Record<
@@ -23,37 +31,28 @@ const phaseAtEnd = { build: "built", test: "tested", deploy: "deployed" } as con
 >;
 
 type Job = Draft["jobs"][number];
-export type PlanMode = "carry" | "record";
 
-/**
- * @param mode `record` writes down what has ended and starts nothing (another command will carry the run on).
- * @param parallelLimit maximum number of the run's steps that run at the same time
- */
-export function plan(
-  snapshot: Snapshot,
-  evidence: Evidence,
-  mode: PlanMode = "carry",
-  parallelLimit = Number.POSITIVE_INFINITY,
-): Plan {
+export function plan(snapshot: RunSnapshot, evidence: Evidence, options: PlanOptions): Plan {
   if (isFinalRun(snapshot.run.status)) return { changes: null, intents: [] };
-  const draft = new Draft(snapshot);
+  const { mode, parallelLimit, ids } = options;
+  const draft = new Draft(snapshot, ids);
   if (!snapshot.run.resolved) {
     planUnresolved(draft, evidence, mode);
     return { changes: draft.changes(), intents: draft.intents };
   }
   recordBegins(draft, evidence);
-  const failure = settleExecutions(draft, evidence) ?? null;
+  const failure = recordEnds(draft, evidence) ?? null;
   const job = draft.jobs.find((candidate) => !isFinalStage(candidate.status));
   if (job === undefined) finishRunFromJobs(draft);
-  else advanceJob(draft, job, { snapshot, failure: snapshot.failure ?? failure, mode, parallelLimit });
+  else planJob(draft, job, { snapshot, failure: snapshot.failure ?? failure, mode, parallelLimit });
   return { changes: draft.changes(), intents: draft.intents };
 }
 
-/** Only who carries runs looks for what this one asks for: it may take minutes, and a network. */
+/** Only the owner resolves a run: it may take minutes and needs a network. */
 function planUnresolved(draft: Draft, { unresolvable }: Evidence, mode: PlanMode): void {
   if (draft.run.cancelRequested) finishRun(draft, "canceled", "canceled", null);
   else if (unresolvable !== undefined) finishRun(draft, "failed", unresolvable.reason, unresolvable.message);
-  else if (mode === "carry") draft.intents.push({ kind: "resolve", runId: draft.run.id });
+  else if (mode === "own") draft.intents.push({ kind: "resolve", runId: draft.run.id });
 }
 
 function recordBegins(draft: Draft, evidence: Evidence): void {
@@ -63,31 +62,31 @@ function recordBegins(draft: Draft, evidence: Evidence): void {
   }
 }
 
-/** Records ended attempts and moves their steps; returns the first failure among them. */
-function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undefined {
-  const settled = new Map<ExecutionId, SettledExecution>(
-    evidence.settled.map((one) => [one.executionId, one]),
+/** Records completed attempts and moves their steps; returns the first failure among them. */
+function recordEnds(draft: Draft, evidence: Evidence): FailureView | undefined {
+  const ends = new Map<ExecutionId, CompletedExecution>(
+    evidence.completed.map((one) => [one.executionId, one]),
   );
   let first: FailureView | undefined;
   for (const execution of draft.executions) {
-    const end = settled.get(execution.id);
+    const end = ends.get(execution.id);
     if (end === undefined || isFinalExecution(execution.status)) continue;
     const step = draft.steps.find((candidate) => candidate.id === execution.stepId);
     if (step === undefined) continue;
-    const { verdict, outcome } = end;
-    if (execution.status === "pending" && (outcome.began || verdict.state === "succeeded"))
+    const { result, outcome } = end;
+    if (execution.status === "pending" && (outcome.began || result.state === "succeeded"))
       draft.beginExecution(execution, outcome.begunAt);
-    draft.endExecution(execution, verdict.state, end);
-    if (verdict.state === "succeeded") draft.moveStep(step, "succeeded");
-    else if (verdict.state === "canceled" || neverWill(draft, end)) draft.moveStep(step, "canceled");
+    draft.endExecution(execution, result.state, end);
+    if (result.state === "succeeded") draft.moveStep(step, "succeeded");
+    else if (result.state === "canceled" || neverWill(draft, end)) draft.moveStep(step, "canceled");
     else if (mayRetryInPlace(end, step)) draft.addExecution(step);
     else {
       draft.moveStep(step, "failed");
       first ??= {
         stepName: step.name,
         parallelGroup: step.parallelGroup,
-        reason: verdict.reason,
-        message: verdict.message,
+        reason: result.reason,
+        message: result.message,
         retry: step.plan.retry,
       };
     }
@@ -95,18 +94,15 @@ function settleExecutions(draft: Draft, evidence: Evidence): FailureView | undef
   return first;
 }
 
-/** Nothing of the user's began, and the request to cancel forbids that it does: the attempt is lost, the step canceled. */
-function neverWill(draft: Draft, { verdict, outcome }: SettledExecution): boolean {
-  return draft.run.cancelRequested && verdict.state === "lost" && !outcome.began;
+/** True for a lost attempt that began nothing in a run to be canceled: the attempt is lost, the step canceled. */
+function neverWill(draft: Draft, { result, outcome }: CompletedExecution): boolean {
+  return draft.run.cancelRequested && result.state === "lost" && !outcome.began;
 }
 
-/**
- * Only a lost attempt of which it is proven that nothing of the user's began, in a whole workspace; never a deploy,
- * which nobody but a person starts anew.
- */
-function mayRetryInPlace({ verdict, outcome }: SettledExecution, step: Draft["steps"][number]): boolean {
+/** True for a lost attempt that provably began nothing, in a whole workspace. Never a deploy: only a person repeats it. */
+function mayRetryInPlace({ result, outcome }: CompletedExecution, step: Draft["steps"][number]): boolean {
   return (
-    verdict.state === "lost" &&
+    result.state === "lost" &&
     !outcome.began &&
     outcome.workspaceWhole &&
     step.plan.deploy === null &&
@@ -115,13 +111,13 @@ function mayRetryInPlace({ verdict, outcome }: SettledExecution, step: Draft["st
 }
 
 interface JobContext {
-  readonly snapshot: Snapshot;
+  readonly snapshot: RunSnapshot;
   readonly failure: FailureView | null;
   readonly mode: PlanMode;
   readonly parallelLimit: number;
 }
 
-function advanceJob(draft: Draft, job: Job, context: JobContext): void {
+function planJob(draft: Draft, job: Job, context: JobContext): void {
   const { snapshot, failure, mode, parallelLimit } = context;
   const canceled = snapshot.anyCanceled || draft.steps.some((step) => step.status === "canceled");
   const isEnding = canceled || draft.run.cancelRequested;
@@ -130,7 +126,7 @@ function advanceJob(draft: Draft, job: Job, context: JobContext): void {
   const begunGroup = running[0]?.parallelGroup ?? failure?.parallelGroup ?? null;
   const groupGoesOn = begunGroup !== null && pending[0]?.parallelGroup === begunGroup && !isEnding;
   if (groupGoesOn) {
-    if (mode === "carry") startSteps(draft, parallelLimit - running.length);
+    if (mode === "own") startSteps(draft, parallelLimit - running.length);
     return;
   }
   if (running.length > 0) {
@@ -144,14 +140,13 @@ function advanceJob(draft: Draft, job: Job, context: JobContext): void {
   if (failure !== null) failJob(draft, job, failure);
   else if (canceled || stopped) cancelJob(draft, job);
   else if (pending.length === 0 && job.status === "running") finishJob(draft, job);
-  else if (mode === "carry") startJob(draft, job, context);
+  else if (mode === "own") startJob(draft, job, context);
 }
 
 /**
- * The next job's steps are outside this frontier: reading them would cost every advance of the run what three in its
- * life need. The advance that follows at once starts them. Nothing can be lost between the two, for a run with a
- * pending job and nothing live is a state like any other: whoever looks next (this process, its sweep, or another one
- * after a crash) decides the same.
+ * The next job's steps are outside this snapshot: reading them would cost every reconcile of the run what three in its
+ * life need. The reconcile that follows at once starts them. Nothing is lost between the two: a run with a pending job
+ * and nothing live is a state like any other, and the next reconcile, in this process or another, decides the same.
  */
 function finishJob(draft: Draft, job: Job): void {
   draft.moveJob(job, "succeeded", null, null);
@@ -166,7 +161,7 @@ function startJob(draft: Draft, job: Job, { snapshot, parallelLimit }: JobContex
   if (job.type === "deploy" && snapshot.deployBlock !== null) {
     if (snapshot.deployBlock.outcome === "active") return;
     const id = snapshot.deployBlock.deploymentId;
-    const message = `the outcome of the earlier deployment ${id} to this release is not known; look at the target, then settle it with: shipinator deployments resolve ${id} --succeeded|--failed`;
+    const message = `the outcome of the earlier deployment ${id} to this release is not known; look at the target, then resolve it with: shipinator deployments resolve ${id} --succeeded|--failed`;
     failJob(draft, job, {
       stepName: "deploy",
       parallelGroup: null,
@@ -184,7 +179,7 @@ function startJob(draft: Draft, job: Job, { snapshot, parallelLimit }: JobContex
 
 /**
  * Starts the next step, or as many of its parallel group as the limit allows; those that are left start as others end,
- * also after a failure among them. A job without steps has none, and the next advance ends it.
+ * also after a failure among them. A job without steps has none, and the next reconcile ends it.
  */
 function startSteps(draft: Draft, limit: number): void {
   const pending = draft.steps.filter((step) => step.status === "pending");

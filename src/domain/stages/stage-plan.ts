@@ -1,4 +1,4 @@
-/** What build and test have in common: steps from the file, and the judgement over an attempt's end. */
+/** Common parts of the stages: steps from the file, and the evaluation of an attempt's end. */
 
 import { Problem } from "../../kernel/index.ts";
 import { artifactPathFault } from "../model/artifact-path.ts";
@@ -10,7 +10,7 @@ import type {
   TemplateVariables,
 } from "../model/pipeline-config.ts";
 import { fillTemplate } from "../model/template.ts";
-import type { PlanContext, Settlement, Verdict } from "./stage.ts";
+import type { Evaluation, PlanContext, Result } from "./stage.ts";
 
 /** The facts of a run that every step finds in its environment; a branch name can never become shell code. */
 export function stepEnvironment(variables: TemplateVariables): Record<string, string> {
@@ -82,7 +82,7 @@ function filledPath(name: string, template: string, variables: TemplateVariables
   return path;
 }
 
-/** What the build stage leaves for later jobs. */
+/** The outputs of the build stage, as inputs of later jobs. */
 export function buildOutputs(config: PipelineConfig, variables: TemplateVariables): InputSpec[] {
   const outputs = config.build?.steps.flatMap((step) => step.outputs) ?? [];
   return outputs.map((output) => {
@@ -92,15 +92,15 @@ export function buildOutputs(config: PipelineConfig, variables: TemplateVariable
 }
 
 /**
- * Success needs exit status 0, the executor's own final report and every declared artifact. An attempt that the
- * executor lost is `lost`; whether it may be started anew in place is the planner's question.
+ * Evaluates an attempt's end. Success needs exit status 0, the executor's own final report and every declared artifact.
+ * An attempt that the executor lost is `lost`; the planner decides whether it is repeated in place.
  */
-export function judge(outcome: Outcome, collected: readonly CollectedOutput[]): Settlement {
+export function evaluate(outcome: Outcome, collected: readonly CollectedOutput[]): Evaluation {
   const artifacts = collected.filter((output) => output.found);
-  return { verdict: verdictOf(outcome, collected), artifacts };
+  return { result: resultOf(outcome, collected), artifacts };
 }
 
-function verdictOf(outcome: Outcome, collected: readonly CollectedOutput[]): Verdict {
+function resultOf(outcome: Outcome, collected: readonly CollectedOutput[]): Result {
   const { reason, exitCode, message } = outcome;
   if (reason === "canceled") return { state: "canceled", reason, message };
   if (reason === "executor_lost" || reason === "node_lost") return { state: "lost", reason, message };

@@ -1,4 +1,4 @@
-/** What makes a stage a stage. Each inator is pure; the orchestrator submits and registers on its behalf. */
+/** The interface of a stage. Each inator is pure; the orchestrator submits and registers on its behalf. */
 import type { ExecutionId } from "../../kernel/index.ts";
 import type { CollectedOutput, Outcome, StepPlan } from "../model/execution-spec.ts";
 import type { JobType, PipelineConfig, TemplateVariables } from "../model/pipeline-config.ts";
@@ -10,8 +10,8 @@ export interface PlanContext {
   readonly graceSeconds: number;
 }
 
-/** A stage's verdict over one attempt. `failed` carries the first true reason. */
-export type Verdict =
+/** The result of one attempt. `failed` carries the first true reason. */
+export type Result =
   | { readonly state: "succeeded" }
   | {
       readonly state: "failed" | "lost" | "canceled";
@@ -19,8 +19,8 @@ export type Verdict =
       readonly message: string | null;
     };
 
-export interface Settlement {
-  readonly verdict: Verdict;
+export interface Evaluation {
+  readonly result: Result;
   /** The outputs to register in the same transaction. */
   readonly artifacts: readonly Extract<CollectedOutput, { found: true }>[];
 }
@@ -29,21 +29,21 @@ export interface Inator {
   readonly jobType: JobType;
   /** The stage's steps in order, template variables filled in; null where the file has no such stage. */
   plan(config: PipelineConfig, context: PlanContext): readonly StepPlan[] | null;
-  /** Whether outputs are to be collected after this outcome, and which. */
+  /** The outputs to collect after this outcome. */
   wanted(plan: StepPlan, outcome: Outcome): StepPlan["outputs"];
   /**
-   * What can still be asked when an attempt's end leaves open what it has done: a step that looks and changes nothing.
-   * It is no step of the run and leaves no rows; asked twice, it answers as well. Null, as without this: nothing.
+   * A step that finds out what an attempt has done whose end leaves it open. It changes nothing, is no step of the run and
+   * leaves no rows; running it twice is harmless. Null: there is nothing to find out.
    */
-  inquire?(plan: StepPlan, executionId: ExecutionId, outcome: Outcome): StepPlan | null;
+  probe?(plan: StepPlan, executionId: ExecutionId, outcome: Outcome): StepPlan | null;
   /**
-   * Exit status, final report and every declared artifact: all three, or a failure with the true reason.
-   * @param answer how the step of `inquire` ended, where there was one
+   * Success needs exit status, final report and every declared artifact; else a failure with the true reason.
+   * @param probed the end of the step of `probe`, where there was one
    */
-  settle(
+  evaluate(
     plan: StepPlan,
     outcome: Outcome,
     collected: readonly CollectedOutput[],
-    answer?: Outcome | null,
-  ): Settlement;
+    probed?: Outcome | null,
+  ): Evaluation;
 }

@@ -4,10 +4,13 @@ import type { Owner, RunRow } from "../../store/index.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { runName } from "../runs/references.ts";
 
-/** Runs that are taken over by one statement. */
+/** Maximum number of runs whose ownership one statement takes. */
 const takenTogether = 1_000;
 
-/** Runs that are not final and whose owner, by the evidence of this machine or of the lease, lives no more. */
+/** Maximum number of runs that are reconciled at the same time. */
+const reconciledTogether = 250;
+
+/** Reads the unfinished runs whose owner is gone, by the evidence of this machine or of the lease. */
 export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunRow[]> {
   const { store } = await deps.database();
   const abandoned: RunRow[] = [];
@@ -17,14 +20,14 @@ export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunR
 }
 
 /**
- * Takes over all that nobody carries, and looks at it afterwards: what was left running occupies its slots before anything
- * new is claimed. What somebody else takes first is theirs. Can be called again after a failure.
- * @param owned called when nothing is left to be taken over
+ * Takes ownership of all abandoned runs, then reconciles them: running executions occupy their slots before anything new
+ * is claimed. Runs that another process takes first are left to it. Can be repeated after a failure.
+ * @param owned called when no abandoned run is left
  */
 export async function recover(
   deps: OperationsDeps,
   signal: AbortSignal,
-  { owned, looked }: { owned?: () => void; looked?: (done: number, all: number) => void } = {},
+  { owned, reconciled }: { owned?: () => void; reconciled?: (done: number, all: number) => void } = {},
 ): Promise<void> {
   const { store, orchestrator, owner: self } = await deps.database();
   const taken: RunId[] = [];
@@ -33,18 +36,22 @@ export async function recover(
     if (!(await isAbandoned(deps, owner))) continue;
     for (;;) {
       if (signal.aborted) return;
-      const runs = await store.runs.takeOverMany(owner, self, takenTogether);
+      const runs = await store.runs.takeOwnershipOfMany(owner, self, takenTogether);
       if (runs.length === 0) break;
       orchestrator.own(runs);
       taken.push(...runs.map(({ id }) => id));
     }
-    // The dead process writes no more: its epoch has passed.
+    // The dead process can no longer write: its epoch has passed.
     if (owner !== null) await store.nodes.end(owner);
   }
   owned?.();
-  if (taken.length > 0) deps.log.info({ runs: taken.length }, "took over runs whose process is gone");
-  await orchestrator.reconcile(taken, signal, (done) => looked?.(done, taken.length));
-  if (owners.some((owner) => owner?.node === self.node)) await orchestrator.sweep();
+  if (taken.length > 0)
+    deps.log.info({ runs: taken.length }, "Took ownership of runs whose process is gone.");
+  for (let from = 0; from < taken.length && !signal.aborted; from += reconciledTogether) {
+    await Promise.all(taken.slice(from, from + reconciledTogether).map(orchestrator.enqueue));
+    reconciled?.(Math.min(from + reconciledTogether, taken.length), taken.length);
+  }
+  if (owners.some((owner) => owner?.node === self.node)) await orchestrator.resync();
 }
 
 async function isAbandoned(deps: OperationsDeps, of: Owner | null): Promise<boolean> {
@@ -53,7 +60,7 @@ async function isAbandoned(deps: OperationsDeps, of: Owner | null): Promise<bool
   return of.node === owner.node ? deps.mode === "read" : await isGone(deps, of);
 }
 
-/** True for a process that ended, was judged dead, or lives no more by the evidence of this machine or of its lease. */
+/** Returns true for a process that ended, was declared dead, or is gone by the evidence of this machine or of its lease. */
 export async function isGone(
   deps: Pick<OperationsDeps, "database" | "isAlive">,
   { node: id, epoch }: Owner,
@@ -62,24 +69,24 @@ export async function isGone(
   return node === null || node.ended_at !== null || node.epoch !== epoch || !deps.isAlive(node);
 }
 
-/** @throws Problem conflict when somebody carries it, or has taken it over first */
-export async function takeOver(deps: OperationsDeps, runId: RunId): Promise<void> {
+/** @throws Problem conflict when another process owns the run, or took it first */
+export async function takeOwnership(deps: OperationsDeps, runId: RunId): Promise<void> {
   const { store, owner } = await deps.database();
   const run = await store.runs.get(runId);
-  if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
+  if (run === null) throw new Problem("not_found", `There is no run ${runId}.`);
   const { owner_node: node, owner_epoch: epoch } = run;
   const from = node === null || epoch === null ? null : { node, epoch };
-  if ((await isAbandoned(deps, from)) && (await store.runs.takeOver(runId, from, owner))) {
-    // The dead process writes no more: its epoch has passed.
+  if ((await isAbandoned(deps, from)) && (await store.runs.takeOwnership(runId, from, owner))) {
+    // The dead process can no longer write: its epoch has passed.
     if (from !== null) await store.nodes.end(from);
     return;
   }
-  throw new Problem("conflict", `Run ${runName(run)} is carried by another process.`, {
+  throw new Problem("conflict", `Run ${runName(run)} is owned by another process.`, {
     remedy: `Follow it with: shipinator logs ${run.id} --follow`,
   });
 }
 
-/** Two commands may find the same run; the one that comes second has nothing to do. */
+/** Returns false when another command has taken the same run first. */
 async function wins(taking: Promise<void>): Promise<boolean> {
   try {
     await taking;
@@ -91,19 +98,19 @@ async function wins(taking: Promise<void>): Promise<boolean> {
 }
 
 /**
- * Writes down what has ended of abandoned runs and starts nothing. The runs are nobody's afterwards: this process may
- * stay for long (`logs --follow`), and who wants to carry them must not wait for that, nor share their steps with it.
- * @param letGo ends the following of what still runs
+ * Records what has ended of abandoned runs and starts nothing, then disowns the runs: this process may stay for long
+ * (`logs --follow`), and the process that owns them next must not wait for it, nor share their steps with it.
+ * @param letGo stops following the steps that still run
  */
-export async function recordAbandoned(deps: OperationsDeps, letGo: () => Promise<void>): Promise<void> {
+export async function observeAbandoned(deps: OperationsDeps, letGo: () => Promise<void>): Promise<void> {
   const { store, orchestrator, owner } = await deps.database();
   const taken: RunId[] = [];
-  for (const { id } of await abandonedRuns(deps)) if (await wins(takeOver(deps, id))) taken.push(id);
+  for (const { id } of await abandonedRuns(deps)) if (await wins(takeOwnership(deps, id))) taken.push(id);
   if (taken.length === 0) return;
   try {
-    for (const id of taken) await orchestrator.record(id);
+    for (const id of taken) await orchestrator.observe(id);
   } finally {
     await letGo();
-    for (const id of taken) await store.runs.leave(id, owner);
+    for (const id of taken) await store.runs.disown(id, owner);
   }
 }

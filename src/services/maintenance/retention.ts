@@ -1,4 +1,4 @@
-/** Forgets runs that ended long ago, where the operator has said how long that is. */
+/** Expires runs that ended longer ago than the operator wants to keep them. */
 import type { ArtifactStore } from "../../artifacts/index.ts";
 import { type Clock, errorMessage, type Logger } from "../../kernel/index.ts";
 import type { LogStore } from "../../logs/index.ts";
@@ -15,21 +15,21 @@ export interface RetentionDeps {
     readonly artifacts: Pick<ArtifactStore, "remove">;
   }>;
   readonly logs: Pick<LogStore, "remove">;
-  /** Null: everything is kept. */
+  /** Null: keep everything. */
   readonly retentionDays: number | null;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 const dayMs = 86_400_000;
-/** Small, so that nobody waits for long behind one. */
+/** Maximum number of runs per transaction: small, so that no other waits long for its locks. */
 const batch = 50;
 
 /**
- * The rows first and then the bytes: what a reader sees is whole. Which bytes are nobody's now is written down with the
- * rows' deletion, so those that cannot be removed, or were not when the process died, are removed by a later turn.
+ * Deletes the rows first and then the bytes, so that readers see whole runs. The deletion records which bytes to remove,
+ * so a later turn removes those that this one could not.
  */
-export async function forgetOldRuns(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
+export async function expireRuns(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
   if (deps.retentionDays !== null) await purge(deps, deps.retentionDays, signal);
   const { store } = await deps.database();
   await store.pipelines.purgeArchived();
@@ -46,7 +46,8 @@ async function purge(deps: RetentionDeps, days: number, signal: AbortSignal): Pr
     runs += purged.length;
     if (purged.length < batch) break;
   }
-  if (runs > 0) deps.log.info({ runs, before: before.toISOString() }, "forgot runs that ended long ago");
+  if (runs > 0)
+    deps.log.info({ runs, before: before.toISOString() }, "Runs that ended long ago were removed.");
 }
 
 async function removeBytes({ database, logs, log }: RetentionDeps, signal: AbortSignal): Promise<void> {
@@ -64,7 +65,7 @@ async function removeBytes({ database, logs, log }: RetentionDeps, signal: Abort
       } catch (error) {
         log.warn(
           { ...discarded, error: errorMessage(error) },
-          "bytes of a forgotten run cannot be removed; the next turn tries again",
+          "Bytes of a removed run cannot be removed and are tried again.",
         );
       }
     }

@@ -1,10 +1,10 @@
 /** What a retry of what failed need not run again. Decides; the transaction that makes the run checks that it is there. */
 import { type JobType, jobTypes, testArtifactTypes } from "../../domain/index.ts";
-import { type Adopted, goneMeanwhile, type RunSummaryRows } from "../../store/index.ts";
+import { goneMeanwhile, type Reused, type RunSummaryRows } from "../../store/index.ts";
 import { runName } from "./references.ts";
 
 export interface Remainder {
-  readonly adopted: Adopted;
+  readonly adopted: Reused;
   /** The stages that have not succeeded, in order. */
   readonly stages: readonly JobType[];
 }

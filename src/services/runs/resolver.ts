@@ -1,12 +1,12 @@
 /** What the orchestrator asks for runs that were accepted unresolved. */
-import type { Resolver } from "../../orchestrator/index.ts";
+import type { SourceResolver } from "../../orchestrator/index.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
 import { pipelineSourceOf, resolvePipelineSource } from "./resolve-source.ts";
 
 export function createResolver(
   deps: Pick<OperationsDeps, "source" | "urlPolicy" | "inators" | "graceSeconds">,
-): Resolver {
+): SourceResolver {
   return {
     async resolve(run, signal) {
       const pipeline = pipelineSourceOf(run.pipeline, run);

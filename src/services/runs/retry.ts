@@ -70,7 +70,7 @@ export async function retry(
       tag: run.tag,
       requestedStages: stages,
       config,
-      adopted,
+      reused: adopted,
     },
     (identity) =>
       planStages(deps, { stages: planned, adopted: adopted.stages }, config, variablesOf(source, identity)),

@@ -58,14 +58,10 @@ export function runOperations(context: CallerContext): RunOperations {
     return found;
   }
 
-  async function carry(runId: RunId): Promise<void> {
+  async function start(id: RunId): Promise<void> {
     const { orchestrator } = await deps.database();
-    orchestrator.carry(runId).catch((error: unknown) => {
-      deps.log.error(
-        { pipeline_run_id: runId, error: Problem.from(error).message },
-        "the first advance failed",
-      );
-    });
+    orchestrator.own([{ id }]);
+    void orchestrator.enqueue(id);
   }
 
   const who = (by: string) => (caller.tokenId === null ? by : caller.name);
@@ -77,11 +73,11 @@ export function runOperations(context: CallerContext): RunOperations {
         const asking = { caller, request, cause: { kind, actor: who(request.by), delivery: null }, tell };
         const { runId, notes, unresolved } = await accept(deps, asking, signal);
         if (unresolved !== null) {
-          await carry(runId);
+          await start(runId);
           return { run: presentNew(unresolved), notes };
         }
         // Together: the run shall not be as old as its answer before anything of it begins.
-        const [run] = await Promise.all([detail(runId), carry(runId)]);
+        const [run] = await Promise.all([detail(runId), start(runId)]);
         return { run, notes };
       }),
     list: ({ limit, cursor, ...filter }) =>
@@ -160,7 +156,7 @@ export function runOperations(context: CallerContext): RunOperations {
         tell({ project: run.project_id, entity: run.id });
         const { store, orchestrator } = await deps.database();
         const answer = await store.runs.requestCancel(run.id, who(by), tell.done());
-        await orchestrator.advance(run.id);
+        await orchestrator.enqueue(run.id);
         return answer;
       }),
     insist: (reference) =>
@@ -171,14 +167,14 @@ export function runOperations(context: CallerContext): RunOperations {
         const rows = await store.runs.summary(run.id);
         if (rows === null) return;
         await killAtOnce(deps.executor, rows);
-        await orchestrator.record(run.id);
+        await orchestrator.observe(run.id);
       }),
     retry: (request) =>
       guard("runs.retry", async (tell) => {
         const run = await visible(request.run);
         tell({ project: run.project_id, entity: run.id });
         const { runId, notes } = await retry(deps, run, { ...request, by: who(request.by) }, tell);
-        await carry(runId);
+        await start(runId);
         return { run: await detail(runId), notes };
       }),
     why: (reference) => guard("runs.why", async () => explain(deps, (await visible(reference)).id)),

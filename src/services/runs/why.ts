@@ -98,7 +98,7 @@ async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly R
 /** Steps of a parallel group that start as others of it end. */
 async function limitCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store } = await deps.database();
-  const steps = (await store.runs.frontier(run.id))?.steps ?? [];
+  const steps = (await store.runs.snapshot(run.id))?.steps ?? [];
   const running = steps.find(({ status, parallelGroup }) => status === "running" && parallelGroup !== null);
   const waiting = steps.filter(
     ({ status, parallelGroup }) => status === "pending" && parallelGroup === running?.parallelGroup,
@@ -187,7 +187,7 @@ function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCau
 /** Nothing is under way: either the next advance is due, or a deploy waits for its release. */
 async function nothingRuns(deps: OperationsDeps, run: RunRow, jobs: readonly JobRow[]): Promise<RunCause> {
   const { store } = await deps.database();
-  const frontier = await store.runs.frontier(run.id);
+  const frontier = await store.runs.snapshot(run.id);
   const block = frontier?.deployBlock ?? null;
   if (block !== null)
     return {

@@ -1,4 +1,4 @@
-/** Accepts a run: its number, itself, its configuration, jobs and steps, and the first of its history, all or nothing. */
+/** Accepts a run: number, row, configuration, jobs, steps and first transitions, all or nothing. */
 import { createHash } from "node:crypto";
 import type { JobType, PipelineConfig, TriggerCause } from "../../domain/index.ts";
 import { errorCode, newId, type PipelineId, type RunId } from "../../kernel/index.ts";
@@ -6,12 +6,12 @@ import { type NewAuditEntry, recordAudit } from "../access/audit.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { refuseUnstorable, storableText, strictJson } from "../db/text.ts";
 import { noPipeline, taken } from "../db/unique.ts";
-import { type Adopted, adopt } from "./adopt.ts";
 import type { Owner } from "./apply.ts";
 import { jobsArgument, makeJobs, type NewJob, newJobsSql, refuseEmpty } from "./new-jobs.ts";
+import { type Reused, reuse } from "./reuse.ts";
 
 export interface NewRun {
-  /** The id that it gets; a fresh one when absent. Accepted twice with one id, it is one run. */
+  /** Default: a new id. Accepted twice with one id, it is one run. */
   readonly id?: RunId;
   readonly pipelineId: PipelineId;
   readonly executorType: string;
@@ -29,15 +29,15 @@ export interface NewRun {
   readonly requestedStages: readonly JobType[] | null;
   readonly config: PipelineConfig | null;
   readonly retriedFrom: RunId | null;
-  /** What is taken over of `retriedFrom`. */
-  readonly adopted?: Adopted;
-  /** Who carries the run. */
+  /** Stages and artifacts of `retriedFrom` that the run reuses. */
+  readonly reused?: Reused;
+  /** The owner of the run. */
   readonly owner: Owner;
   /** Recorded with the first transitions. */
   readonly cause: string;
 }
 
-/** What a plan may depend on and only the database knows. */
+/** The parts of a run that a plan may depend on and only the database knows. */
 export interface RunIdentity {
   readonly id: RunId;
   readonly number: number;
@@ -99,8 +99,8 @@ history as (
 select r.seq from run r`;
 
 /**
- * `plan` is called once, inside the transaction, and must be pure: it gives the jobs, in any order, at most one of a
- * type; none where there is no configuration yet. A Problem that it throws leaves no run and no gap in the numbers.
+ * Calls `plan` once, inside the transaction. It must be pure and return the jobs, in any order, at most one of a type;
+ * none where there is no configuration yet. A Problem that it throws leaves no run and no gap in the numbers.
  * @param audit written with the run, also where the run was accepted under its id before
  * @throws Problem not_found (pipeline), gone (it was removed), config_invalid (text that cannot be stored; no job, or a job without steps,
  *   where there is a configuration)
@@ -148,12 +148,12 @@ export async function acceptRun(
         run.owner.epoch,
         jobsArgument(makeJobs(planned)),
         storableText(run.cause),
-        run.adopted?.stages ?? [],
+        run.reused?.stages ?? [],
       ],
       { name: "runs.accept" },
     );
-    if (run.adopted !== undefined && run.retriedFrom !== null)
-      await adopt(transaction, id, run.retriedFrom, run.adopted);
+    if (run.reused !== undefined && run.retriedFrom !== null)
+      await reuse(transaction, id, run.retriedFrom, run.reused);
     if (audit !== undefined) await recordAudit(transaction, [audit]);
     return { id, number, seq: inserted[0]?.seq ?? 0 };
   });
@@ -182,8 +182,8 @@ async function once(
 type Identified = Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId };
 
 /**
- * The run that was accepted under this id before, where it was asked for alike; null: there is none.
- * @throws Problem conflict: an id that is another pipeline's run is nothing to give away
+ * Returns the run that was accepted with this id for the same request; null: there is none.
+ * @throws Problem conflict: another pipeline's run has the id
  */
 export async function acceptedBefore(
   database: Queryable,

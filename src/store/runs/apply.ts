@@ -1,6 +1,6 @@
 /**
- * Applies one advance of a run: a ChangeSet becomes the flat argument of the database function `apply_run_changes`
- * (migrations/0003), which carries it out in one round trip and one commit, all or nothing.
+ * Applies the changes of one reconcile: a ChangeSet becomes the flat argument of the database function
+ * `apply_run_changes` (migrations/0003): one round trip and one commit, all or nothing.
  */
 import type { ChangeSet, ExecutionChange } from "../../domain/index.ts";
 import {
@@ -14,16 +14,16 @@ import {
 import type { Queryable } from "../db/database.ts";
 import { storableJson, storableText } from "../db/text.ts";
 
-/** The node that writes, at the epoch it knows of itself. */
+/** The instance that writes, at the epoch it knows of itself. */
 export interface Owner {
   readonly node: NodeId;
   readonly epoch: number;
 }
 
 export interface ApplyContext {
-  /** Why, in one word or few: `trigger`, `report`, `sweep`, `recovery`. Recorded with every transition. */
+  /** The cause in a word or two, recorded with every transition. */
   readonly cause: string;
-  /** New executions that the owner starts at once because it has slots free; the others wait to be claimed. */
+  /** New executions that the owner starts at once in free slots; the others wait to be claimed. */
   readonly claim?: readonly ExecutionId[];
 }
 
@@ -38,8 +38,8 @@ interface Move {
 }
 
 /**
- * Gives the run's new seq; null when nothing was changed because the run has moved on since `expectedSeq`, belongs to
- * another node or epoch, or because another run's deployment took the release first: read the frontier and plan again.
+ * Returns the run's new seq; null when nothing was changed because the run has moved on since `expectedSeq`, belongs to
+ * another instance or epoch, or because another run's deployment took the release first: read the run and plan again.
  * @throws Problem internal when a row is not as the change set says, or a move is none of its machine's.
  */
 export async function applyChanges(
@@ -69,15 +69,19 @@ export async function applyChanges(
   } catch (error) {
     if (isReleaseTaken(error)) return null;
     if (refusals.has(errorCode(error) ?? ""))
-      throw new Problem("internal", `An advance of run ${runId} was refused whole: ${errorMessage(error)}.`, {
-        remedy: "Nothing of it was recorded; the next advance reads the run again.",
-        cause: error,
-      });
+      throw new Problem(
+        "internal",
+        `The database refused a change of run ${runId}: ${errorMessage(error)}.`,
+        {
+          remedy: "Nothing was recorded; the next reconcile reads the run again.",
+          cause: error,
+        },
+      );
     throw error;
   }
 }
 
-/** The guards' refusals, the function's own, and constraints: all mean that the change set does not fit the rows. */
+/** Errors of guards, of the function itself and of constraints: the change set does not fit the rows. */
 const refusals = new Set(["SH001", "SH002", "23502", "23503", "23505", "23514"]);
 
 function isReleaseTaken(error: unknown): boolean {

@@ -4,8 +4,8 @@ import { Problem, type RunId } from "../../kernel/index.ts";
 import type { Queryable } from "../db/database.ts";
 import { storableText } from "../db/text.ts";
 
-// Moving seq makes an advance that was planned before the request come to nothing, so nothing new starts after it; an
-// execution that waits for a slot is recalled for the same reason.
+// Moving seq voids a change that was planned before the request, so nothing new starts after it; an execution that waits
+// for a slot is recalled for the same reason.
 const cancelSql = `
 with asked as (
   update pipeline_runs r

@@ -8,7 +8,7 @@ export interface NewJob {
   readonly steps: readonly StepPlan[];
 }
 
-/** `new_jobs` and what is made of it, for a statement whose $1 is the run; `jobs` is the parameter of `jobsArgument`. */
+/** The common table expressions `new_jobs`, `made_jobs` and `made_steps`, for a statement whose $1 is the run; `jobs` is the parameter of `jobsArgument`. */
 export const newJobsSql = (jobs: string) => `new_jobs as (
   select j.id, j.type, j.steps, j.n
   from rows from (jsonb_to_recordset(${jobs}::jsonb) as (id uuid, type text, steps jsonb)) with ordinality
@@ -27,7 +27,7 @@ made_steps as (
   cross join lateral jsonb_array_elements(j.steps) with ordinality as s (value, n)
 )`;
 
-/** A new job as it is written. */
+/** A new job with its ids. */
 export interface MadeJob {
   readonly id: JobId;
   readonly type: JobType;
@@ -44,7 +44,7 @@ export function makeJobs(planned: readonly NewJob[]): readonly MadeJob[] {
 
 export const jobsArgument = (jobs: readonly MadeJob[]): string => strictJson(jobs, "jobs");
 
-/** A resolved run without a job, or a job without a step, could never end: neither has a legal way to success. */
+/** Refuses a resolved run without a job, or a job without a step: neither could ever succeed. */
 export function refuseEmpty(jobs: readonly NewJob[]): void {
   const empty = jobs.find(({ steps }) => steps.length === 0);
   if (jobs.length > 0 && empty === undefined) return;

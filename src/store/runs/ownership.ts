@@ -1,23 +1,23 @@
-/** Ownership of runs: which process carries them, who takes them over, where they stand. A change is recorded and moves seq. */
+/** Ownership of runs: taking and releasing it, and the positions of owned runs. A change of owner is recorded and moves seq. */
 import type { ExecutionId, RunId } from "../../kernel/index.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import type { Owner } from "./apply.ts";
 
-export interface RunStanding {
+export interface RunPosition {
   readonly id: RunId;
   readonly seq: number;
-  /** The owner has claimed something of it that has not ended. */
+  /** True when the owner has claimed an execution of the run that has not ended. */
   readonly claimed: boolean;
 }
 
-export interface TakenRun {
+export interface OwnedRun {
   readonly id: RunId;
   readonly seq: number;
-  /** Its executions that were claimed and have not ended. */
+  /** Claimed executions of the run that have not ended. */
   readonly claimed: readonly ExecutionId[];
 }
 
-const takeOverSql = `
+const takeOwnershipSql = `
 with taken as (
   update pipeline_runs r
   set owner_node = $4::uuid, owner_epoch = $5::integer, seq = r.seq + 1
@@ -38,18 +38,18 @@ select t.id, t.seq, 'run', t.id, t.status, t.status, 'taken_over',
 from taken t
 returning seq`;
 
-/** @returns the run's seq; null: it is not `from`'s, or is final */
-export async function takeOver(
+/** Returns the run's seq; null: `from` does not own it, or it is final. */
+export async function takeOwnership(
   database: Queryable,
   id: RunId,
   from: Owner | null,
   to: Owner,
 ): Promise<number | null> {
   const values = [id, from?.node ?? null, from?.epoch ?? null, to.node, to.epoch];
-  return (await database.query<{ seq: number }>(takeOverSql, values))[0]?.seq ?? null;
+  return (await database.query<{ seq: number }>(takeOwnershipSql, values))[0]?.seq ?? null;
 }
 
-// The live executions keep their node: they were handed out, and only who takes the run over may deal with them.
+// The live executions keep their instance: they were submitted, and only the next owner may handle them.
 const leaveSql = `
 with left_alone as (
   update pipeline_runs r
@@ -64,19 +64,19 @@ select l.id, l.seq, 'run', l.id, l.status, l.status, 'left',
 from left_alone l
 returning seq`;
 
-/** @returns the run's seq; null: it is not the owner's, or is final */
-export async function leaveRun(database: Queryable, id: RunId, owner: Owner): Promise<number | null> {
+/** Returns the run's seq; null: the owner does not own it, or it is final. */
+export async function disownRun(database: Queryable, id: RunId, owner: Owner): Promise<number | null> {
   return (await database.query<{ seq: number }>(leaveSql, [id, owner.node, owner.epoch]))[0]?.seq ?? null;
 }
 
 const unfinished = "r.status in ('pending', 'running')";
 
 // `is not distinct from` leaves the planner one good way, the index of what is unfinished: an index of owners would lead
-// through all that they have ever carried, and statistics from before a burst of runs do not tell the two apart.
+// through all runs that they have ever owned, and statistics from before a burst of runs do not tell the two apart.
 const ownedBy = (node: string, epoch: string) =>
   `r.owner_node is not distinct from ${node} and r.owner_epoch is not distinct from ${epoch}`;
 
-/** Distinct owners of the runs that are not final; null: runs of nobody. */
+/** Reads the distinct owners of the runs that are not final; null: runs without an owner. */
 export async function readOwners(database: Queryable): Promise<readonly (Owner | null)[]> {
   const rows = await database.query<{ node: Owner["node"] | null; epoch: number | null }>(
     `select r.owner_node as node, r.owner_epoch as epoch
@@ -90,7 +90,7 @@ export async function readOwners(database: Queryable): Promise<readonly (Owner |
 }
 
 // Every row is reached by its key: as plain joins these would be planned by guesses about how much is unfinished.
-const takeOverManySql = `
+const takeOwnershipOfManySql = `
 with chosen as materialized (
   select r.id
   from pipeline_runs r
@@ -130,16 +130,16 @@ select t.id as run, t.seq, null::uuid as execution from taken t
 union all
 select m.pipeline_run_id, null::integer, m.id from moved m where m.node is not null`;
 
-/** Takes over up to `limit` unfinished runs of one owner, the oldest first; empty: it has no more. */
-export async function takeOverMany(
+/** Takes ownership of up to `limit` unfinished runs of one owner, the oldest first; empty: it has no more. */
+export async function takeOwnershipOfMany(
   database: Queryable,
   from: Owner | null,
   to: Owner,
   limit: number,
-): Promise<readonly TakenRun[]> {
+): Promise<readonly OwnedRun[]> {
   const values = [from?.node ?? null, from?.epoch ?? null, to.node, to.epoch, limit];
   const rows = await database.query<{ run: RunId; seq: number | null; execution: ExecutionId | null }>(
-    takeOverManySql,
+    takeOwnershipOfManySql,
     values,
   );
   const claimed = Map.groupBy(rows, ({ run }) => run);
@@ -151,7 +151,7 @@ export async function takeOverMany(
 
 // Two lists instead of a join or an `exists`, which statistics from before a burst turn into one scan for each run. The
 // second is read from the index of what is live.
-const standingsSql = `
+const positionsSql = `
 select r.id, r.seq
 from pipeline_runs r
 where ${unfinished} and ${ownedBy("$1::uuid", "$2::integer")}
@@ -160,12 +160,12 @@ select distinct e.pipeline_run_id, null::integer
 from executions e
 where e.node = $1::uuid and e.status in ('pending', 'running')`;
 
-export async function readStandings(
+export async function readPositions(
   database: Database,
   { node, epoch }: Owner,
-): Promise<readonly RunStanding[]> {
-  const rows = await database.query<{ id: RunId; seq: number | null }>(standingsSql, [node, epoch], {
-    name: "runs.standings",
+): Promise<readonly RunPosition[]> {
+  const rows = await database.query<{ id: RunId; seq: number | null }>(positionsSql, [node, epoch], {
+    name: "runs.positions",
   });
   const claimed = new Set(rows.filter(({ seq }) => seq === null).map(({ id }) => id));
   return rows.flatMap(({ id, seq }) => (seq === null ? [] : { id, seq, claimed: claimed.has(id) }));

@@ -3,9 +3,9 @@ import type { ArtifactId, ExecutionId, RunId } from "../../kernel/index.ts";
 import type { Queryable } from "../db/database.ts";
 
 /**
- * One small batch: at most `limit` final runs that ended before `before`, the oldest first. A run with a deployment, or
- * with an artifact whose digest any deployment names, stays. Repeat until none is left. What bytes are to be removed is
- * written down with the deletion, see `DiscardStore`.
+ * Purges one small batch: at most `limit` final runs that ended before `before`, the oldest first. A run with a deployment, or
+ * with an artifact whose digest any deployment names, stays. Repeat until none is left. The deletion
+ * records which bytes to remove, see `DiscardStore`.
  */
 export async function purgeRuns(database: Queryable, before: Date, limit: number): Promise<readonly RunId[]> {
   const rows = await database.query<{ readonly id: RunId }>(
@@ -28,9 +28,9 @@ export type Discarded =
   | { readonly kind: "log"; readonly id: ExecutionId };
 
 export interface DiscardStore {
-  /** At most so many, in the order of kind and id, after this one. */
+  /** Returns at most `limit` entries after this one, in the order of kind and id. */
   list(limit: number, after: Discarded | null): Promise<readonly Discarded[]>;
-  /** Their bytes are gone. */
+  /** Deletes the entries whose bytes are removed. */
   forget(gone: readonly Discarded[]): Promise<void>;
 }
 

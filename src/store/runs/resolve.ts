@@ -1,4 +1,4 @@
-/** Resolves a run that was accepted before anybody had looked at its repository: commit, file, jobs and steps, at once. */
+/** Records the resolution of a run that was accepted before its repository was read: commit, file, jobs and steps. */
 import type { PipelineConfig } from "../../domain/index.ts";
 import type { RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
@@ -19,7 +19,7 @@ export interface ResolvedRun {
   readonly jobs: readonly NewJob[];
 }
 
-// Compared and set on seq, like every advance: a cancel, a takeover or another resolution has moved it.
+// Compared and set on seq, like every change: a cancel, a new owner or another resolution moves it.
 const resolveSql = `
 with config as (
   insert into pipeline_configs (digest, config)
@@ -52,7 +52,7 @@ select r.seq from run r`;
 
 export interface UnresolvedRun {
   readonly run: RunRow;
-  /** Since its accept, by the database's clock. */
+  /** Milliseconds since its accept, by the database's clock. */
   readonly ageMs: number;
 }
 

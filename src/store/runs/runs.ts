@@ -1,8 +1,8 @@
 /**
- * Runs. The orchestrator is the only writer: `frontier` and `apply` are its hot path. Every write compares and sets the
- * run's `seq`, or its owner, or its cancel mark; null or false means that somebody else moved it: read again.
+ * Runs. The orchestrator is the only writer: `snapshot` and `apply` are its hot path. Every write compares and sets the
+ * run's `seq`, or its owner, or its cancel mark; null or false means that another writer moved it: read again.
  */
-import type { CauseKind, ChangeSet, RunState, Snapshot } from "../../domain/index.ts";
+import type { CauseKind, ChangeSet, RunSnapshot, RunState } from "../../domain/index.ts";
 import type { PipelineId, ProjectId, RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import { namedSql, namedValues, type PipelineReading } from "../catalog/pipelines.ts";
@@ -14,20 +14,21 @@ import type { RunRow } from "../rows.ts";
 import { type AcceptedRun, acceptedBefore, acceptRun, type NewRun, type RunIdentity } from "./accept.ts";
 import { type ApplyContext, applyChanges, type Owner } from "./apply.ts";
 import { requestCancel } from "./control.ts";
-import { readFrontier } from "./frontier.ts";
 import type { NewJob } from "./new-jobs.ts";
+import { findNextDeploy, type Release } from "./next-deploy.ts";
 import {
-  leaveRun,
-  type RunStanding,
+  disownRun,
+  type OwnedRun,
+  type RunPosition,
   readOwners,
-  readStandings,
-  type TakenRun,
-  takeOver,
-  takeOverMany,
+  readPositions,
+  takeOwnership,
+  takeOwnershipOfMany,
 } from "./ownership.ts";
 import { purgeRuns } from "./purge.ts";
 import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from "./resolve.ts";
 import { runColumns, runTables } from "./run-columns.ts";
+import { readRunSnapshot } from "./run-snapshot.ts";
 import { type Submitted, type SubmittedRun, submitRun } from "./submit.ts";
 import { type RunSummaryRows, readSummary, readUnusedImages, type UnusedImageRow } from "./summary.ts";
 
@@ -55,17 +56,17 @@ export interface RunStore {
   ): Promise<AcceptedRun>;
   /** Accepts a run that is resolved afterwards; see `submitRun`. */
   submit(run: SubmittedRun, audit?: NewAuditEntry): Promise<Submitted>;
-  /** The run of that id, where it was accepted for this pipeline and as a retry of that run. @throws Problem conflict */
+  /** Returns the run that was accepted with that id for this pipeline and as a retry of that run. @throws Problem conflict */
   acceptedBefore(
     run: Pick<NewRun, "pipelineId" | "retriedFrom"> & { readonly id: RunId },
   ): Promise<AcceptedRun | null>;
-  /** A run that this owner is to resolve; null: it is another's, resolved, or over. */
+  /** Returns a run that this owner is to resolve; null: it has another owner, is resolved or over. */
   unresolved(id: RunId, owner: Owner): Promise<UnresolvedRun | null>;
   /** Records the resolution of a run, all or nothing; see `resolveRun`. */
   resolve(id: RunId, owner: Owner, expectedSeq: number, resolved: ResolvedRun): Promise<boolean>;
-  /** The planner's view, in one round trip; null: no such run. */
-  frontier(id: RunId): Promise<Snapshot | null>;
-  /** Applies one advance in one round trip, all or nothing; see `applyChanges`. */
+  /** Reads the run snapshot in one round trip; null: no such run. */
+  snapshot(id: RunId): Promise<RunSnapshot | null>;
+  /** Applies the changes of one reconcile in one round trip, all or nothing; see `applyChanges`. */
   apply(
     id: RunId,
     owner: Owner,
@@ -75,15 +76,15 @@ export interface RunStore {
   ): Promise<{ readonly seq: number } | null>;
   /** Marks a run that is not final as to be canceled and recalls its unclaimed executions; `already`: it was marked. */
   requestCancel(id: RunId, by: string, audit?: NewAuditEntry): Promise<"requested" | "already" | "final">;
-  /** Gives the run and its live executions to another node; false when it is not `from`'s, or is final. */
-  takeOver(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
-  /** Takes over up to `limit` unfinished runs of one owner (null: of nobody), the oldest first; empty: it has no more. */
-  takeOverMany(from: Owner | null, to: Owner, limit: number): Promise<readonly TakenRun[]>;
-  /** Distinct owners of the runs that are not final; null: runs of nobody. */
+  /** Gives the run and its live executions to another owner; false when `from` does not own it, or it is final. */
+  takeOwnership(id: RunId, from: Owner | null, to: Owner): Promise<boolean>;
+  /** Takes ownership of up to `limit` unfinished runs of one owner (null: without one), the oldest first; empty: no more. */
+  takeOwnershipOfMany(from: Owner | null, to: Owner, limit: number): Promise<readonly OwnedRun[]>;
+  /** Distinct owners of the runs that are not final; null: runs without an owner. */
   owners(): Promise<readonly (Owner | null)[]>;
-  /** Makes it nobody's, so that anybody may take it over; false when it is not the owner's, or is final. */
-  leave(id: RunId, owner: Owner): Promise<boolean>;
-  /** Runs of one owner (null: of nobody) that are not final, oldest first. */
+  /** Releases the ownership, so that any process may take it; false when the owner does not own it, or it is final. */
+  disown(id: RunId, owner: Owner): Promise<boolean>;
+  /** Runs of one owner (null: without one) that are not final, oldest first. */
   unfinished(owner: Owner | null): Promise<readonly RunRow[]>;
   get(id: RunId): Promise<RunRow | null>;
   list(filter?: RunListFilter, page?: PageRequest): Promise<Page<RunRow>>;
@@ -97,13 +98,15 @@ export interface RunStore {
     pipeline?: readonly PipelineReading[] | null,
   ): Promise<readonly RunRow[]>;
   latest(projectId?: ProjectId | null): Promise<RunRow | null>;
-  /** The run with all that belongs to it, as of one moment; null: no such run. */
+  /** The run with its jobs, steps, executions and artifacts, as of one moment; null: no such run. */
   summary(id: RunId): Promise<RunSummaryRows | null>;
   /** Images that steps of the run name and its executor does not use. */
   unusedImages(id: RunId): Promise<readonly UnusedImageRow[]>;
-  /** Where each run stands that the owner carries and that has not ended. */
-  standings(owner: Owner): Promise<readonly RunStanding[]>;
-  /** Deletes at most `limit` final runs that ended before, with all that hangs on them; see `purgeRuns`. */
+  /** Positions of the owner's runs that have not ended. */
+  positions(owner: Owner): Promise<readonly RunPosition[]>;
+  /** The owner's oldest run whose deploy waits for the release; null: none waits. */
+  nextDeploy(owner: Owner, release: Release): Promise<RunId | null>;
+  /** Deletes at most `limit` final runs that ended before, with all their rows; see `purgeRuns`. */
   purge(before: Date, limit: number): Promise<readonly RunId[]>;
 }
 
@@ -131,7 +134,7 @@ export function createRunStore(database: Database): RunStore {
     unresolved: (id, owner) => readUnresolved(database, id, owner),
     resolve: async (id, owner, expectedSeq, resolved) =>
       notified(id, await resolveRun(database, id, owner, expectedSeq, resolved)),
-    frontier: (id) => readFrontier(database, id),
+    snapshot: (id) => readRunSnapshot(database, id),
     async apply(id, owner, expectedSeq, changes, context) {
       const applied = await applyChanges(database, id, owner, expectedSeq, changes, context);
       notified(id, applied?.seq ?? null);
@@ -143,14 +146,14 @@ export function createRunStore(database: Database): RunStore {
       notified(id, seq);
       return answer;
     },
-    takeOver: async (id, from, to) => notified(id, await takeOver(database, id, from, to)),
-    async takeOverMany(from, to, limit) {
-      const taken = await takeOverMany(database, from, to, limit);
+    takeOwnership: async (id, from, to) => notified(id, await takeOwnership(database, id, from, to)),
+    async takeOwnershipOfMany(from, to, limit) {
+      const taken = await takeOwnershipOfMany(database, from, to, limit);
       for (const { id, seq } of taken) notify(id, seq);
       return taken;
     },
     owners: () => readOwners(database),
-    leave: async (id, owner) => notified(id, await leaveRun(database, id, owner)),
+    disown: async (id, owner) => notified(id, await disownRun(database, id, owner)),
     unfinished: (owner) =>
       select(
         `where row.status in ('pending', 'running')
@@ -199,7 +202,8 @@ export function createRunStore(database: Database): RunStore {
       const values = projectId === null ? [] : [projectId];
       return (await select(`${where} order by row.created_at desc, row.id desc limit 1`, values))[0] ?? null;
     },
-    standings: (owner) => readStandings(database, owner),
+    positions: (owner) => readPositions(database, owner),
+    nextDeploy: (owner, release) => findNextDeploy(database, owner, release),
     summary: (id) => readSummary(database, id),
     unusedImages: (id) => readUnusedImages(database, id),
     purge: (before, limit) => purgeRuns(database, before, limit),

@@ -1,10 +1,10 @@
-/** How much there is to do, for whoever watches: counted over what is unfinished alone, whatever the history's length. */
+/** Counts of unfinished work for metrics. Only unfinished rows are read, so the length of the history does not matter. */
 import type { Database } from "../db/database.ts";
 
 export interface Statistics {
   readonly pending_runs: number;
   readonly running_runs: number;
-  /** Executions that wait for a slot, and seconds that the first of them has waited. */
+  /** Executions that wait for a slot, and seconds that the oldest has waited. */
   readonly queued: number;
   readonly oldest_seconds: number;
 }

@@ -11,19 +11,19 @@ import type { Owner } from "./apply.ts";
 import { runColumns, runTables } from "./run-columns.ts";
 
 export interface SubmittedRun {
-  /** The id that it gets; a fresh one when absent. Submitted twice with one id, it is one run. */
+  /** Default: a new id. Submitted twice with one id, it is one run. */
   readonly id?: RunId;
   readonly pipelineId: PipelineId;
   readonly executorType: string;
   readonly trigger: TriggerCause;
-  /** What is to be resolved. Null: the default branch. */
+  /** The ref to resolve. Null: the default branch. */
   readonly gitRef: string | null;
-  /** Null: what the ref names when it is resolved. */
+  /** Null: the commit that the ref names when it is resolved. */
   readonly gitSha: string | null;
   /** Null: every stage that the file has. */
   readonly requestedStages: readonly JobType[] | null;
   readonly retriedFrom: RunId | null;
-  /** Who carries the run. */
+  /** The owner of the run. */
   readonly owner: Owner;
   /** Recorded with the first transitions. */
   readonly cause: string;

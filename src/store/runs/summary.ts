@@ -1,4 +1,4 @@
-/** A run with all that belongs to it, as of one moment: what a client shows. */
+/** A run with its jobs, steps, executions and artifacts, as of one moment, as clients show it. */
 import type { RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import { artifactsOfRunSql } from "../executions/artifacts.ts";
@@ -42,7 +42,7 @@ export const readUnusedImages = (database: Database, id: RunId): Promise<readonl
   database.query<UnusedImageRow>(unusedImagesSql, [id]);
 
 // One statement is one snapshot, so that `run.seq` counts exactly the transitions that the rows show; and one round trip,
-// because it is what everybody who looks at a run asks for.
+// because every reader of a run asks for it.
 const summarySql = `
 select
   (select to_json(one) from (select ${runColumns} from ${runTables} where row.id = $1::uuid) one) as run,

@@ -1,4 +1,4 @@
-/** What happened to a run, in order. Append-only; written by the statements that change the run. */
+/** The history of a run, in order. Append-only; written by the statements that change the run. */
 import { createCoalescer, type RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import { checkedLimit } from "../db/page.ts";

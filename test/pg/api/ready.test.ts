@@ -9,7 +9,7 @@ afterAll(() => service[Symbol.asyncDispose]());
 
 it("is ready when nothing of the start is missing, and says what is", async () => {
   const { start } = service.bench;
-  start.missing = "3 of 9 runs that were taken over have been looked at.";
+  start.missing = "3 of 9 recovered runs have been reconciled.";
   expect(await service.ask("GET", "/readyz")).toMatchObject({
     status: 503,
     json: { code: "unavailable", detail: expect.stringContaining("3 of 9 runs") },

@@ -51,7 +51,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
   async function submit(): Promise<RunId> {
     const asked = { ...bench.fixture.newRun, gitRef: "main", gitSha: null, owner: current.owner };
     const { id } = await store.runs.submit(asked);
-    await current.orchestrator.carry(id);
+    await current.own(id);
     await bench.quiet();
     return id;
   }
@@ -82,11 +82,12 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
         current = heir;
         return;
       }
-      if (!(await store.runs.takeOver(runId, old.owner, heir.owner))) wrong.push("a run was not taken over");
+      if (!(await store.runs.takeOwnership(runId, old.owner, heir.owner)))
+        wrong.push("a run was not taken over");
       await store.nodes.end(old.owner);
       forbidWrites(old);
       if (passes !== null) heir.gate.freezeAfter(passes);
-      heir.orchestrator.carry(runId).catch((error: unknown) => wrong.push(`carry: ${error}`));
+      void heir.own(runId);
       await bench.quiet();
       current = heir;
       if (passes === null) return;
@@ -117,8 +118,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
     if ((await store.runs.requestCancel(runId, "somebody")) !== "requested") return;
     const begins = during === "quiet" ? world.begins.size : null;
     atCancel = { moment, executions: await madeBeforeCancel(store, runId), begins };
-    if (told === "told")
-      current.orchestrator.advance(runId).catch((error: unknown) => wrong.push(`${error}`));
+    if (told === "told") void current.orchestrator.enqueue(runId);
   }
 
   async function act(action: Action): Promise<void> {
@@ -158,7 +158,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
         for (const one of action.moves) move(one);
         if (action.remote !== null) repository.turn(action.remote);
         // What is away is asked again by the sweep, which is to be cut short as well.
-        if (repository.resolution === "pending") await bench.sweep();
+        if (repository.resolution === "pending") await bench.resync();
         await bench.quiet();
         freeze(current);
         if (action.afterwards !== null) repository.turn(action.afterwards);
@@ -166,7 +166,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
         break;
     }
     await bench.quiet();
-    await bench.sweep();
+    await bench.resync();
     await check(action.kind);
   }
 
@@ -198,7 +198,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
     const seq = (await store.runs.get(runId))?.seq;
     for (const it of world.executions.values()) if (it.name in behaviours) hand.hint(it.name);
     for (const zombie of zombies.splice(0)) await thaw(zombie);
-    await bench.sweep();
+    await bench.resync();
     await check("the end");
     if ((await store.runs.get(runId))?.seq !== seq) wrong.push("the run moved after its end");
     wrong.push(...(await replayFaults(store, runId)));
@@ -219,7 +219,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
     const probeId = await bench.begin(current, { build: group });
     if (world.begins.size !== before + slots) wrong.push("slots were lost");
     await store.runs.requestCancel(probeId, "probe");
-    await current.orchestrator.advance(probeId);
+    await current.orchestrator.enqueue(probeId);
     await bench.quiet();
     const { status } = await bench.view(probeId);
     if (status !== "canceled") wrong.push(`the probe ended as ${status}`);

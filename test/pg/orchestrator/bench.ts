@@ -1,6 +1,6 @@
 /** Orchestrators over a real store and the fake executor's world; several on one world play restarts and zombies. */
 
-import type { JobType, Snapshot, StepPlan } from "../../../src/domain/index.ts";
+import type { JobType, RunSnapshot, StepPlan } from "../../../src/domain/index.ts";
 import { buildinator, deployinator, testinator } from "../../../src/domain/index.ts";
 import {
   createFakeExecutor,
@@ -17,7 +17,7 @@ import {
   type OrchestratorDeps,
 } from "../../../src/orchestrator/index.ts";
 import { createStore, type Database, type Owner, type Store } from "../../../src/store/index.ts";
-import { createFixture, type Fixture, frontier, registerNode } from "../fixture.ts";
+import { createFixture, type Fixture, registerNode, runSnapshot } from "../fixture.ts";
 import { createSteeredClock, type SteeredClock } from "./clock.ts";
 import { createGate, type Gate } from "./gate.ts";
 
@@ -27,6 +27,8 @@ export interface Process {
   readonly orchestrator: Orchestrator;
   readonly executor: FakeExecutor;
   readonly gate: Gate;
+  /** Tracks the run as owned and reconciles it. */
+  own(runId: RunId): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,7 +39,7 @@ export interface ProcessOptions extends Omit<FakeExecutorOptions, "world" | "clo
   /** Stands before the fake executor. */
   readonly around?: (executor: FakeExecutor) => Executor;
   readonly deps?: Partial<Pick<OrchestratorDeps, "artifacts" | "registry" | "resolver">>;
-  /** Does not sweep or claim. */
+  /** Does not resync or claim. */
   readonly idle?: true;
 }
 
@@ -49,17 +51,17 @@ export interface Bench extends AsyncDisposable {
   readonly clock: SteeredClock;
   readonly world: FakeWorld;
   process(options?: ProcessOptions): Promise<Process>;
-  /** Accepts a run that the process owns; nobody carries it yet. */
+  /** Accepts a run that the process owns; no process tracks it yet. */
   accept(process: Process, stages: Stages): Promise<RunId>;
-  /** Accepts and carries, and waits until the process is quiet. */
+  /** Accepts and owns, and waits until the process is quiet. */
   begin(process: Process, stages: Stages): Promise<RunId>;
-  /** Everybody sweeps and claims; resolves when all that are not frozen are quiet. */
-  sweep(): Promise<void>;
+  /** All processes resync and claim; resolves when all that are not frozen are quiet. */
+  resync(): Promise<void>;
   quiet(): Promise<void>;
-  /** Gives the run to another process, which carries it on. */
+  /** Gives the run to another process, which goes on with it. */
   takeOver(runId: RunId, from: Process, to: Process): Promise<void>;
   view(runId: RunId): Promise<View>;
-  frontier(runId: RunId): Promise<Snapshot>;
+  frontier(runId: RunId): Promise<RunSnapshot>;
 }
 
 /** The run as its rows tell, by names. */
@@ -118,6 +120,10 @@ export async function createBench(given?: Fixture): Promise<Bench> {
         orchestrator,
         executor,
         gate,
+        own(id) {
+          orchestrator.own([{ id }]);
+          return orchestrator.enqueue(id);
+        },
         stop: () => (stopped ??= orchestrator.stop()),
       };
       processes.push(process);
@@ -130,11 +136,11 @@ export async function createBench(given?: Fixture): Promise<Bench> {
     },
     async begin(process, stages) {
       const runId = await bench.accept(process, stages);
-      await process.orchestrator.carry(runId);
+      await process.own(runId);
       await bench.quiet();
       return runId;
     },
-    async sweep() {
+    async resync() {
       clock.advance(15_000);
       await bench.quiet();
     },
@@ -142,13 +148,14 @@ export async function createBench(given?: Fixture): Promise<Bench> {
       for (const { gate } of processes) await gate.quiet();
     },
     async takeOver(runId, from, to) {
-      if (!(await store.runs.takeOver(runId, from.owner, to.owner))) throw new Error("it was not taken over");
+      if (!(await store.runs.takeOwnership(runId, from.owner, to.owner)))
+        throw new Error("it was not taken over");
       await store.nodes.end(from.owner);
-      await to.orchestrator.carry(runId);
+      await to.own(runId);
       await bench.quiet();
     },
     view: (runId) => readView(store, runId),
-    frontier: (runId) => frontier(store, runId),
+    frontier: (runId) => runSnapshot(store, runId),
     async [Symbol.asyncDispose]() {
       for (const { gate } of processes) gate.thaw();
       // A step that heeds no cancel would hold its process's end.

@@ -11,7 +11,7 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 
 async function cancel(bench: Bench, process: Process, runId: RunId): Promise<void> {
   expect(await bench.store.runs.requestCancel(runId, "somebody")).toBe("requested");
-  await process.orchestrator.advance(runId);
+  await process.orchestrator.enqueue(runId);
   await bench.quiet();
 }
 
@@ -24,7 +24,7 @@ describe("a cancel", () => {
     const process = await bench.process();
     const runId = await bench.accept(process, two);
     await bench.store.runs.requestCancel(runId, "somebody");
-    await process.orchestrator.carry(runId);
+    await process.own(runId);
     expect(await bench.view(runId)).toMatchObject({
       ...canceled,
       phase: "submitted",
@@ -102,7 +102,7 @@ describe("a cancel", () => {
     process.executor.finish("first");
     await claim.reached;
     await bench.store.runs.requestCancel(runId, "somebody");
-    await process.orchestrator.advance(runId);
+    await process.orchestrator.enqueue(runId);
     claim.release();
     await bench.quiet();
     expect((await bench.view(runId)).status).toBe("canceled");
@@ -118,10 +118,10 @@ describe("a cancel", () => {
       const runId = await bench.begin(process, two);
       await open.reached;
       await bench.store.runs.requestCancel(runId, "another process");
-      if (told === "told") await process.orchestrator.advance(runId);
+      if (told === "told") await process.orchestrator.enqueue(runId);
       open.release();
       await bench.quiet();
-      await bench.sweep();
+      await bench.resync();
       expect((await bench.view(runId)).status).toBe("canceled");
       expect(bench.world.begins.size).toBe(0);
       expect(bench.world.jobs.size).toBe(0);
@@ -133,7 +133,7 @@ describe("a cancel", () => {
     const process = await bench.process({ script: { a: { hold: "after" } } });
     const runId = await bench.begin(process, two);
     await bench.store.runs.requestCancel(runId, "another process");
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).status).toBe("canceled");
   });
 

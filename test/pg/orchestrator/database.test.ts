@@ -16,7 +16,7 @@ const chain = { build: [stepPlan("a"), stepPlan("b")], test: [stepPlan("t")] };
 
 describe("a database that fails", () => {
   it.each([
-    ["runs.frontier", "before"],
+    ["runs.snapshot", "before"],
     ["runs.apply", "before"],
     ["runs.apply", "after"],
   ] as const)("in %s, %s it, loses no end: the sweep records it", async (name, side) => {
@@ -26,12 +26,12 @@ describe("a database that fails", () => {
     process.gate.fail(name, side, away());
     process.executor.finish("a");
     await bench.quiet();
-    await bench.sweep();
+    await bench.resync();
     expect(begunNames(bench.world)).toEqual(["a", "b"]);
     process.gate.fail(name, side, away());
     process.executor.finish("b");
     await bench.quiet();
-    await bench.sweep();
+    await bench.resync();
     expect(await bench.view(runId)).toMatchObject({
       status: "success",
       executions: { a: ["succeeded"], b: ["succeeded"], t: ["succeeded"] },
@@ -45,8 +45,8 @@ describe("a database that fails", () => {
     const process = await bench.process();
     const runId = await bench.accept(process, chain);
     process.gate.fail("runs.apply", "after", away());
-    await expect(process.orchestrator.carry(runId)).rejects.toThrow("away");
-    await bench.sweep();
+    await process.own(runId);
+    await bench.resync();
     expect((await bench.view(runId)).status).toBe("success");
   });
 
@@ -59,9 +59,9 @@ describe("a database that fails", () => {
     const sound = await bench.begin(process, { build: [stepPlan("x")] });
     process.executor.finish("a");
     process.executor.finish("x");
-    process.gate.fail("runs.frontier", "before", away());
-    await bench.sweep();
-    await bench.sweep();
+    process.gate.fail("runs.snapshot", "before", away());
+    await bench.resync();
+    await bench.resync();
     expect([(await bench.view(broken)).status, (await bench.view(sound)).status]).toEqual([
       "success",
       "success",
@@ -73,10 +73,10 @@ describe("a database that fails", () => {
     const process = await bench.process({ slots: 1, script: held });
     const first = await bench.accept(process, { build: [stepPlan("t")] });
     process.gate.fail("runs.apply", "before", away());
-    await expect(process.orchestrator.carry(first)).rejects.toThrow("away");
+    await process.own(first);
     const second = await bench.begin(process, { build: [stepPlan("x")] });
     expect((await bench.view(second)).status).toBe("success");
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(first)).status).toBe("success");
   });
 
@@ -86,7 +86,7 @@ describe("a database that fails", () => {
     const runId = await bench.accept(process, { build: [stepPlan("t")] });
     // What was not saved stays in the queue until the next look at its run: a claim asks for it in vain.
     process.gate.fail("runs.apply", "before", away());
-    await expect(process.orchestrator.carry(runId)).rejects.toThrow("away");
+    await process.own(runId);
     await bench.quiet();
     const claim = process.gate.hold("executions.claim", "after");
     const apply = process.gate.hold("runs.apply", "before");
@@ -127,7 +127,7 @@ describe("a database that fails", () => {
     unlock.resolve();
     await locking;
     expect((await bench.view(runId)).steps).toMatchObject({ a: "running" });
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).steps).toMatchObject({ a: "succeeded", b: "running" });
     process.executor.finish("b");
     await bench.quiet();

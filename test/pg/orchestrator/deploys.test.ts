@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fakeOutcomes } from "../../../src/executor/index.ts";
 import { createFixture, type Fixture, stepPlan } from "../fixture.ts";
-import { begunNames, createBench } from "./bench.ts";
+import { away, begunNames, createBench } from "./bench.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -24,11 +24,11 @@ describe("a deploy to a release", () => {
     const process = await bench.process({ script: { first: { hold: "after" } } });
     const first = await bench.begin(process, deployOf("waits", "first"));
     const second = await bench.begin(process, deployOf("waits", "second"));
-    await bench.sweep();
+    await bench.resync();
     expect(await bench.view(second)).toMatchObject({ status: "pending", executions: { second: [] } });
     process.executor.finish("first");
     await bench.quiet();
-    await bench.sweep();
+    await bench.resync();
     expect(begunNames(bench.world)).toEqual(["first", "second"]);
     expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([
       "success",
@@ -52,8 +52,8 @@ describe("a deploy to a release", () => {
     const process = await bench.process({ script: { first: { hold: "after" } } });
     const first = await bench.begin(process, deployOf("meanwhile", "first"));
     const second = await bench.accept(process, deployOf("meanwhile", "second"));
-    const look = process.gate.hold("runs.frontier", "after");
-    const carrying = process.orchestrator.carry(second);
+    const look = process.gate.hold("runs.snapshot", "after");
+    const carrying = process.own(second);
     await look.reached;
     const over = Promise.withResolvers<void>();
     process.orchestrator.onRecorded((_changes, runId) => {
@@ -77,12 +77,12 @@ describe("a deploy to a release", () => {
     const names = Array.from({ length: 20 }, (_, i) => `d${i}`);
     const waiting = [];
     for (const name of names) waiting.push(await bench.begin(process, deployOf("queue", name)));
-    const before = process.gate.calls.get("runs.frontier") ?? 0;
+    const before = process.gate.calls.get("runs.snapshot") ?? 0;
     process.executor.finish("first");
     await bench.quiet();
     expect(begunNames(bench.world)).toEqual(["first", ...names]);
     for (const runId of waiting) expect((await bench.view(runId)).status).toBe("success");
-    const looks = (process.gate.calls.get("runs.frontier") ?? 0) - before;
+    const looks = (process.gate.calls.get("runs.snapshot") ?? 0) - before;
     expect(looks).toBeLessThan(names.length * 5);
   });
 
@@ -115,13 +115,42 @@ describe("a deploy to a release", () => {
       expect(await bench.view(runId)).toMatchObject({ status: "failed", reason: "deploy_unknown" });
   });
 
+  it("goes on by its own timer when nobody enqueued it", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" } } });
+    await bench.begin(process, deployOf("timer", "first"));
+    const second = await bench.begin(process, deployOf("timer", "second"));
+    process.gate.fail("runs.nextDeploy", "before", away());
+    process.executor.finish("first");
+    await bench.quiet();
+    expect((await bench.view(second)).status).toBe("pending");
+    await bench.resync();
+    expect((await bench.view(second)).status).toBe("success");
+  });
+
+  it("is not found while an earlier stage of its run goes on", async () => {
+    await using bench = await createBench(fixture);
+    const process = await bench.process({ script: { first: { hold: "after" }, build: { hold: "after" } } });
+    const held = { build: [stepPlan("build")], ...deployOf("building", "second") };
+    const building = await bench.begin(process, held);
+    const release = { target: "local", namespace: "default", release: "building" };
+    expect(await bench.store.runs.nextDeploy(process.owner, release)).toBeNull();
+    await bench.begin(process, deployOf("building", "first"));
+    process.executor.finish("build");
+    await bench.quiet();
+    expect(await bench.store.runs.nextDeploy(process.owner, release)).toBe(building);
+    process.executor.finish("first");
+    await bench.quiet();
+    expect((await bench.view(building)).status).toBe("success");
+  });
+
   it("can be canceled while it waits", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     await bench.begin(process, deployOf("cancels", "first"));
     const second = await bench.begin(process, deployOf("cancels", "second"));
     await bench.store.runs.requestCancel(second, "somebody");
-    await process.orchestrator.advance(second);
+    await process.orchestrator.enqueue(second);
     expect((await bench.view(second)).status).toBe("canceled");
   });
 
@@ -184,7 +213,7 @@ describe("a deploy to a release", () => {
     const first = await bench.accept(one, deployOf("race", "a"));
     const second = await bench.accept(other, deployOf("race", "b"));
     const applies = [one, other].map(({ gate }) => gate.hold("runs.apply", "before"));
-    const carrying = [one.orchestrator.carry(first), other.orchestrator.carry(second)];
+    const carrying = [one.own(first), other.own(second)];
     await Promise.all(applies.map(({ reached }) => reached));
     for (const { release } of applies) release();
     await Promise.all(carrying);
@@ -193,7 +222,7 @@ describe("a deploy to a release", () => {
     const winner = begunNames(bench.world)[0] ?? "none";
     one.executor.finish(winner);
     await bench.quiet();
-    await bench.sweep();
+    await bench.resync();
     one.executor.finish(winner === "a" ? "b" : "a");
     await bench.quiet();
     expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([

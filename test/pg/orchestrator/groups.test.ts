@@ -58,7 +58,7 @@ describe("a parallel group", () => {
     const runId = await bench.begin(process, { build: group(2) });
     process.executor.finish("g1", fakeOutcomes.outOfMemory);
     process.executor.finish("g0", fakeOutcomes.failure);
-    await bench.sweep();
+    await bench.resync();
     expect(await bench.view(runId)).toMatchObject({ status: "failed", reason: "script_failed" });
   });
 });
@@ -126,11 +126,11 @@ describe("slots", () => {
     let full: string | null = "the disk is full";
     const process = await bench.process({ refusal: () => full });
     const runId = await bench.begin(process, { build: [stepPlan("only")] });
-    await bench.sweep();
+    await bench.resync();
     expect(bench.world.begins.size).toBe(0);
     expect((await bench.view(runId)).executions).toEqual({ only: ["pending"] });
     full = null;
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).status).toBe("success");
   });
 
@@ -142,7 +142,7 @@ describe("slots", () => {
     process.executor.finish("g0");
     await bench.quiet();
     expect(begunNames(bench.world)).toEqual(["g0"]);
-    await bench.sweep();
+    await bench.resync();
     expect(begunNames(bench.world)).toEqual(["g0", "g1"]);
     process.executor.finish("g1");
     await bench.quiet();

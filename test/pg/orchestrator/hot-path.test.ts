@@ -13,7 +13,7 @@ describe("the hot path", () => {
       [...process.gate.calls].filter(([name]) => !name.startsWith("executor.")),
     );
     expect(calls).toEqual({
-      "runs.frontier": count + 1,
+      "runs.snapshot": count + 1,
       "runs.apply": count + 1,
       "jobs.spec": 1,
       "executions.place": 1,

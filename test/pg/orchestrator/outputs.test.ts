@@ -157,7 +157,7 @@ describe("an output", () => {
       },
     });
     const runId = await bench.accept(first, build);
-    await first.orchestrator.carry(runId);
+    await first.own(runId);
     await uploading.promise;
     await first.stop();
     expect((await bench.view(runId)).status).toBe("running");
@@ -201,8 +201,9 @@ describe("an output", () => {
           deps: { artifacts: hanging() },
         });
         const uploading = process.gate.hold("artifacts.putFiles", "before");
-        if (!(await bench.store.runs.takeOver(id, before.owner, process.owner))) throw new Error("not taken");
-        await process.orchestrator.carry(id);
+        if (!(await bench.store.runs.takeOwnership(id, before.owner, process.owner)))
+          throw new Error("not taken");
+        await process.own(id);
         await uploading.reached;
         const stopped = process.stop();
         uploading.release();
@@ -214,9 +215,9 @@ describe("an output", () => {
       await bench.takeOver(id, before, last);
       for (let failures = 0; failures < 4; failures++) {
         last.gate.fail("executor.outputs", "before", away());
-        await bench.sweep();
+        await bench.resync();
       }
-      await bench.sweep();
+      await bench.resync();
       return id;
     })();
     expect((await bench.view(runId)).status).toBe("success");

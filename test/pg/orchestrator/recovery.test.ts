@@ -78,8 +78,8 @@ describe("another process that takes a run over", () => {
     const waiting = await bench.begin(first, { build: [stepPlan("b")] });
     first.gate.freezeAfter(0);
     const second = await bench.process({ slots: 1, script: held, idle: true });
-    const taken = await bench.store.runs.takeOverMany(first.owner, second.owner, 10);
-    expect(new Map(taken.map(({ id, claimed }) => [id, claimed.length]))).toEqual(
+    const taken = await bench.store.runs.takeOwnershipOfMany(first.owner, second.owner, 10);
+    expect(new Map(taken.map(({ id, claimed }) => [id, claimed?.length]))).toEqual(
       new Map([
         [running, 1],
         [waiting, 0],
@@ -88,10 +88,10 @@ describe("another process that takes a run over", () => {
     second.orchestrator.own(taken);
     second.orchestrator.start();
     // Nobody has looked at the one that runs yet.
-    await second.orchestrator.reconcile([waiting], new AbortController().signal);
+    await second.orchestrator.enqueue(waiting);
     const fresh = await bench.begin(second, { build: [stepPlan("c")] });
     expect(begunNames(bench.world)).toEqual(["a"]);
-    await second.orchestrator.reconcile([running], new AbortController().signal);
+    await second.orchestrator.enqueue(running);
     second.executor.finish("a");
     await bench.quiet();
     expect(begunNames(bench.world)).toEqual(["a", "b"]);
@@ -116,8 +116,8 @@ describe("another process that takes a run over", () => {
     const runId = await bench.begin(first, { build: [stepPlan("a")] });
     first.gate.freezeAfter(0);
     const second = await bench.process({ script: held });
-    expect(await bench.store.runs.takeOverMany(first.owner, second.owner, 10)).toHaveLength(1);
-    await second.orchestrator.sweep();
+    expect(await bench.store.runs.takeOwnershipOfMany(first.owner, second.owner, 10)).toHaveLength(1);
+    await second.orchestrator.resync();
     second.executor.finish("a");
     await bench.quiet();
     expect((await bench.view(runId)).status).toBe("success");
@@ -139,7 +139,7 @@ describe("another process that takes a run over", () => {
     await bench.takeOver(runId, first, second);
     const { seq } = await bench.view(runId);
     first.gate.thaw();
-    await bench.sweep();
+    await bench.resync();
     expect(answers.filter(Boolean)).toEqual([]);
     expect(await bench.view(runId)).toMatchObject({ status: "failed", reason: "script_failed", seq });
     expect([...bench.world.begins.values()]).toEqual([1]);
@@ -161,7 +161,7 @@ describe("another process that takes a run over", () => {
     expect(first.gate.calls.get("runs.apply")).toBe(2);
     expect(await bench.view(runId)).toMatchObject({ seq, steps: { a: "running" } });
     second.gate.thaw();
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).steps).toMatchObject({ a: "succeeded", b: "running" });
   });
 
@@ -175,7 +175,7 @@ describe("another process that takes a run over", () => {
     await bench.takeOver(runId, first, second);
     expect(begunNames(bench.world)).toEqual(["a"]);
     opening.release();
-    await bench.sweep();
+    await bench.resync();
     expect(first.gate.calls.get("executor.submit")).toBeUndefined();
     expect([...bench.world.begins.values()]).toEqual([1]);
     expect((await bench.view(runId)).status).toBe("running");
@@ -188,7 +188,7 @@ describe("another process that takes a run over", () => {
     await bench.takeOver(runId, first, await bench.process({ script: held }));
     // Its own end of the attempt is refused; that it meets another owner makes it let go.
     first.executor.finish("a");
-    await bench.sweep();
+    await bench.resync();
     const events = bench.world.events.length;
     bench.clock.advance(3_600_000);
     await first.gate.quiet();
@@ -211,7 +211,7 @@ describe("a stop", () => {
     await stopped;
     expect(begunNames(bench.world)).toEqual(["a", "b"]);
     process.executor.finish("b");
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).steps).toMatchObject({ a: "succeeded", b: "running" });
     expect(bench.clock.sleepers).toBe(0);
   });
@@ -235,8 +235,8 @@ describe("a stop", () => {
     const process = await bench.process();
     await Promise.all([process.orchestrator.stop(), process.orchestrator.stop()]);
     const runId = await bench.accept(process, chain);
-    await process.orchestrator.carry(runId);
-    await process.orchestrator.advance(runId);
+    await process.own(runId);
+    await process.orchestrator.enqueue(runId);
     expect((await bench.view(runId)).status).toBe("pending");
   });
 });
@@ -249,8 +249,8 @@ describe("a process that only records", () => {
     first.gate.freezeAfter(0);
     first.executor.finish("a");
     const reader = await bench.process({ idle: true });
-    await bench.store.runs.takeOver(runId, first.owner, reader.owner);
-    await reader.orchestrator.record(runId);
+    await bench.store.runs.takeOwnership(runId, first.owner, reader.owner);
+    await reader.orchestrator.observe(runId);
     expect(await bench.view(runId)).toMatchObject({
       status: "running",
       steps: { a: "succeeded", b: "pending" },
@@ -258,7 +258,7 @@ describe("a process that only records", () => {
     });
     expect(begunNames(bench.world)).toEqual(["a"]);
     const calls = new Map(reader.gate.calls);
-    await bench.sweep();
+    await bench.resync();
     expect(new Map(reader.gate.calls)).toEqual(calls);
   });
 
@@ -269,12 +269,12 @@ describe("a process that only records", () => {
     const runId = await bench.begin(first, chain);
     first.gate.freezeAfter(0);
     const reader = await bench.process({ idle: true });
-    await bench.store.runs.takeOver(runId, first.owner, reader.owner);
-    await reader.orchestrator.record(runId);
+    await bench.store.runs.takeOwnership(runId, first.owner, reader.owner);
+    await reader.orchestrator.observe(runId);
     expect(await bench.view(runId)).toMatchObject({ status: "running", executions: { a: ["pending"] } });
     expect(bench.world.events).toEqual([]);
     await bench.store.runs.requestCancel(runId, "somebody");
-    await reader.orchestrator.record(runId);
+    await reader.orchestrator.observe(runId);
     expect((await bench.view(runId)).status).toBe("canceled");
   });
 
@@ -285,8 +285,8 @@ describe("a process that only records", () => {
     first.gate.freezeAfter(0);
     await bench.store.runs.requestCancel(runId, "somebody");
     const reader = await bench.process({ idle: true });
-    await bench.store.runs.takeOver(runId, first.owner, reader.owner);
-    await reader.orchestrator.record(runId);
+    await bench.store.runs.takeOwnership(runId, first.owner, reader.owner);
+    await reader.orchestrator.observe(runId);
     expect(await bench.view(runId)).toMatchObject({ status: "canceled", executions: { a: ["canceled"] } });
   });
 
@@ -296,8 +296,8 @@ describe("a process that only records", () => {
     const runId = await bench.begin(first, chain);
     first.gate.freezeAfter(0);
     const reader = await bench.process({ idle: true });
-    await bench.store.runs.takeOver(runId, first.owner, reader.owner);
-    await reader.orchestrator.record(runId);
+    await bench.store.runs.takeOwnership(runId, first.owner, reader.owner);
+    await reader.orchestrator.observe(runId);
     expect((await bench.view(runId)).executions).toMatchObject({ a: ["lost", "pending"] });
     expect(bench.world.begins.size).toBe(0);
     await bench.takeOver(runId, reader, await bench.process());
@@ -313,7 +313,7 @@ describe("a workspace", () => {
     const runId = await bench.begin(process, { build: [stepPlan("a")] });
     expect((await bench.view(runId)).status).toBe("success");
     expect(bench.world.jobs.size).toBe(1);
-    await bench.sweep();
+    await bench.resync();
     expect(bench.world.jobs.size).toBe(0);
   });
 
@@ -347,7 +347,7 @@ describe("a workspace", () => {
     process.gate.fail("executions.place", "after", away());
     const runId = await bench.begin(process, { build: [stepPlan("a")] });
     expect((await bench.view(runId)).executions).toEqual({ a: ["pending"] });
-    await bench.sweep();
+    await bench.resync();
     expect(await bench.view(runId)).toMatchObject({ status: "success", executions: { a: ["succeeded"] } });
   });
 });

@@ -91,7 +91,7 @@ describe("a begin", () => {
     await elapse(bench, 1);
     expect((await bench.view(runId)).executions).toEqual({ slow: ["running"] });
     const { seq } = await bench.view(runId);
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).seq).toBe(seq);
   });
 });

@@ -1,19 +1,14 @@
 import { describe, expect, it } from "vitest";
-import {
-  type ExecutionView,
-  type Outcome,
-  plan,
-  type Snapshot,
-  type StepView,
-} from "../../../src/domain/index.ts";
+import type { ExecutionView, Outcome, RunSnapshot, StepView } from "../../../src/domain/index.ts";
 import { type ExecutionId, type JobId, newId, type RunId, type StepId } from "../../../src/kernel/index.ts";
+import { planRun } from "../../support/plan.ts";
 import { nothing, stepPlan } from "./snapshots.ts";
 
 function snapshot(
-  run: Partial<Snapshot["run"]>,
+  run: Partial<RunSnapshot["run"]>,
   job: "pending" | "running" | null,
-  more: Partial<Pick<Snapshot, "steps" | "executions">> = {},
-): Snapshot {
+  more: Partial<Pick<RunSnapshot, "steps" | "executions">> = {},
+): RunSnapshot {
   const jobs = job === null ? [] : [{ id: newId<JobId>(), type: "build" as const, status: job, attempt: 1 }];
   return {
     run: {
@@ -37,16 +32,16 @@ function snapshot(
 
 describe("a run that has nothing to do", () => {
   it("ends a job without steps in two moves, each of which its machine has", () => {
-    const first = plan(snapshot({}, "pending"), nothing).changes;
+    const first = planRun(snapshot({}, "pending"), nothing).changes;
     expect(first?.run?.status).toEqual({ from: "pending", to: "running" });
     expect(first?.jobs.map(({ path }) => path)).toEqual([["pending", "running"]]);
-    const second = plan(snapshot({ status: "running", phase: "building" }, "running"), nothing).changes;
+    const second = planRun(snapshot({ status: "running", phase: "building" }, "running"), nothing).changes;
     expect(second?.jobs.map(({ path }) => path)).toEqual([["running", "succeeded"]]);
     expect(second?.run?.status).toEqual({ from: "running", to: "success" });
   });
 
   it("fails without jobs, for there is nothing to prove a success", () => {
-    const { changes, intents } = plan(snapshot({}, null), nothing);
+    const { changes, intents } = planRun(snapshot({}, null), nothing);
     expect(changes?.run).toMatchObject({ status: { from: "pending", to: "failed" }, reason: "internal" });
     expect(intents.map(({ kind }) => kind)).toEqual(["finished"]);
   });
@@ -85,10 +80,10 @@ describe("an attempt that was lost before its begin, when the run is to be cance
       node: null,
     };
     const run = { status: "running", phase: "building", cancelRequested: true } as const;
-    const verdict = { state: "lost", reason: "executor_lost", message: null } as const;
-    const one = { executionId: execution.id, verdict, outcome: { ...outcome, ...over }, artifacts: [] };
-    return plan(snapshot(run, "running", { steps: [step], executions: [execution] }), {
-      settled: [one],
+    const result = { state: "lost", reason: "executor_lost", message: null } as const;
+    const one = { executionId: execution.id, result, outcome: { ...outcome, ...over }, artifacts: [] };
+    return planRun(snapshot(run, "running", { steps: [step], executions: [execution] }), {
+      completed: [one],
       begun: [],
     }).changes;
   }

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { maxInPlaceAttempts, plan, type StepPlan } from "../../../src/domain/index.ts";
+import { maxInPlaceAttempts, type StepPlan } from "../../../src/domain/index.ts";
+import { planRun } from "../../support/plan.ts";
 import {
   canceled,
+  completed,
   execution,
   failed,
   lost,
   nothing,
-  settled,
   snapshot,
   step,
   stepPlan,
@@ -24,7 +25,7 @@ describe("failure", () => {
       message: "after 60 s",
       retry: null,
     } as const;
-    const { changes } = plan(
+    const { changes } = planRun(
       snapshot({
         run: { status: "running" },
         jobs: { build: "running", test: "pending" },
@@ -32,7 +33,7 @@ describe("failure", () => {
         executions: [live],
         failure: first,
       }),
-      { settled: [settled(live, failed)], begun: [] },
+      { completed: [completed(live, failed)], begun: [] },
     );
     expect(changes?.run).toMatchObject({
       status: { to: "failed" },
@@ -53,13 +54,13 @@ describe("failure", () => {
       steps: [only],
       executions: [live],
     } as const;
-    const evidence = { settled: [settled(live, failed)], begun: [] };
-    const again = plan(snapshot(given), evidence).changes;
+    const evidence = { completed: [completed(live, failed)], begun: [] };
+    const again = planRun(snapshot(given), evidence).changes;
     expect(again?.newJobs).toMatchObject([{ attempt: 2 }]);
     expect(again?.run).toBeNull();
     const spent = snapshot(given);
     const second = { ...spent, jobs: spent.jobs.map((job) => ({ ...job, attempt: 2 })) };
-    expect(plan(second, evidence).changes?.run?.status?.to).toBe("failed");
+    expect(planRun(second, evidence).changes?.run?.status?.to).toBe("failed");
   });
 });
 
@@ -81,14 +82,14 @@ describe("a lost attempt", () => {
 
   it("is started anew in place when nothing of the user's began", () => {
     const { live, given } = lone(1);
-    const { changes, intents } = plan(snapshot(given), {
-      settled: [settled(live, lost, unbegun)],
+    const { changes, intents } = planRun(snapshot(given), {
+      completed: [completed(live, lost, unbegun)],
       begun: [],
     });
     expect(changes?.executions.map((one) => one.path)).toEqual([["pending", "lost"]]);
     expect(changes?.newExecutions).toMatchObject([{ attempt: 2 }]);
     expect(changes?.steps).toEqual([]);
-    expect(intents.map((intent) => intent.kind)).toEqual(["submit"]);
+    expect(intents.map((intent) => intent.kind)).toEqual([]);
   });
 
   it.each([
@@ -103,7 +104,7 @@ describe("a lost attempt", () => {
     ],
   ])("fails when %s", (_why, attempts, more, outcome) => {
     const { live, given } = lone(attempts, more);
-    const { changes } = plan(snapshot(given), { settled: [settled(live, lost, outcome)], begun: [] });
+    const { changes } = planRun(snapshot(given), { completed: [completed(live, lost, outcome)], begun: [] });
     expect(changes?.newExecutions).toEqual([]);
     expect(changes?.run).toMatchObject({ status: { to: "failed" }, reason: "executor_lost" });
   });
@@ -116,7 +117,7 @@ describe("cancel", () => {
     const [first, second] = [step("a", "running"), step("b", "pending", { order: 1 })];
     const live = execution(first, "running");
     const given = snapshot({ run, jobs: { build: "running" }, steps: [first, second], executions: [live] });
-    expect(plan(given, nothing)).toEqual({
+    expect(planRun(given, nothing)).toEqual({
       changes: null,
       intents: [{ kind: "cancel", executionId: live.id }],
     });
@@ -131,13 +132,13 @@ describe("cancel", () => {
       steps: [first, second],
       executions: [live],
     });
-    const { changes } = plan(given, { settled: [settled(live, canceled)], begun: [] });
+    const { changes } = planRun(given, { completed: [completed(live, canceled)], begun: [] });
     expect(changes?.run).toMatchObject({ status: { to: "canceled" }, reason: "canceled" });
     expect(changes?.jobs.map((job) => job.path.at(-1))).toEqual(["canceled", "canceled"]);
   });
 
   it("ends a run that had not started", () => {
-    const { changes } = plan(
+    const { changes } = planRun(
       snapshot({ run: { cancelRequested: true }, steps: [step("a", "pending")] }),
       nothing,
     );
@@ -148,7 +149,7 @@ describe("cancel", () => {
     const last = step("a", "running");
     const live = execution(last, "running");
     const given = snapshot({ run, jobs: { build: "running" }, steps: [last], executions: [live] });
-    const { changes } = plan(given, { settled: [settled(live, succeeded)], begun: [] });
+    const { changes } = planRun(given, { completed: [completed(live, succeeded)], begun: [] });
     expect(changes?.run?.status?.to).toBe("success");
   });
 });

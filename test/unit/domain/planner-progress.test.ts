@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type Evidence, plan, type StepView } from "../../../src/domain/index.ts";
-import { execution, failed, nothing, settled, snapshot, step, succeeded } from "./snapshots.ts";
+import type { Evidence, StepView } from "../../../src/domain/index.ts";
+import { planRun } from "../../support/plan.ts";
+import { completed, execution, failed, nothing, snapshot, step, succeeded } from "./snapshots.ts";
 
 describe("starting", () => {
   it("starts run, job and the first step, and asks for its submission", () => {
     const [first, second] = [step("a", "pending"), step("b", "pending", { order: 1 })];
-    const { changes, intents } = plan(snapshot({ steps: [first, second] }), nothing);
+    const { changes, intents } = planRun(snapshot({ steps: [first, second] }), nothing);
     expect(changes?.run).toMatchObject({
       status: { from: "pending", to: "running" },
       phase: { from: "submitted", to: "building" },
@@ -13,13 +14,13 @@ describe("starting", () => {
     expect(changes?.jobs.map((job) => job.path)).toEqual([["pending", "running"]]);
     expect(changes?.steps).toEqual([{ id: first.id, from: "pending", to: "running" }]);
     expect(changes?.newExecutions).toMatchObject([{ stepId: first.id, attempt: 1 }]);
-    expect(intents.map((intent) => intent.kind)).toEqual(["submit"]);
+    expect(intents.map((intent) => intent.kind)).toEqual([]);
   });
 
   it("starts a whole parallel group and nothing after it", () => {
     const group = ["a", "b", "c"].map((name, order) => step(name, "pending", { order, parallelGroup: "g" }));
     const later = step("d", "pending", { order: 3, parallelGroup: "h" });
-    const { changes } = plan(snapshot({ steps: [...group, later] }), nothing);
+    const { changes } = planRun(snapshot({ steps: [...group, later] }), nothing);
     expect(changes?.steps.map((change) => change.id)).toEqual(group.map((one) => one.id));
   });
 
@@ -36,12 +37,13 @@ describe("starting", () => {
       executions: [live],
     });
     const started = (evidence: Evidence, limit: number) =>
-      plan(given, evidence, "carry", limit).changes?.newExecutions.map(({ stepId }) => stepId) ?? [];
+      planRun(given, evidence, { parallelLimit: limit }).changes?.newExecutions.map(({ stepId }) => stepId) ??
+      [];
     const ids = waiting.map(({ id }) => id);
     expect(started(nothing, 1)).toEqual([]);
     expect(started(nothing, 3)).toEqual(ids.slice(0, 2));
-    expect(started({ settled: [settled(live, succeeded)], begun: [] }, 2)).toEqual(ids.slice(0, 2));
-    expect(started({ settled: [settled(live, failed)], begun: [] }, 1)).toEqual(ids.slice(0, 1));
+    expect(started({ completed: [completed(live, succeeded)], begun: [] }, 2)).toEqual(ids.slice(0, 2));
+    expect(started({ completed: [completed(live, failed)], begun: [] }, 1)).toEqual(ids.slice(0, 1));
   });
 
   it("leaves the rest of a group to whoever carries the run, after a failure too", () => {
@@ -52,14 +54,16 @@ describe("starting", () => {
       steps: [waiting],
       failure: { stepName: "a", parallelGroup: "g", reason: "script_failed", message: null, retry: null },
     });
-    expect(plan(given, nothing, "record", 1).changes).toBeNull();
-    expect(plan(given, nothing, "carry", 1).changes?.newExecutions).toMatchObject([{ stepId: waiting.id }]);
+    expect(planRun(given, nothing, { mode: "observe", parallelLimit: 1 }).changes).toBeNull();
+    expect(planRun(given, nothing, { parallelLimit: 1 }).changes?.newExecutions).toMatchObject([
+      { stepId: waiting.id },
+    ]);
     const canceled = { ...given, run: { ...given.run, cancelRequested: true } };
-    expect(plan(canceled, nothing, "carry", 1).changes?.newExecutions).toEqual([]);
+    expect(planRun(canceled, nothing, { parallelLimit: 1 }).changes?.newExecutions).toEqual([]);
   });
 
   it("records without starting when it only writes down", () => {
-    expect(plan(snapshot({ steps: [step("a", "pending")] }), nothing, "record")).toEqual({
+    expect(planRun(snapshot({ steps: [step("a", "pending")] }), nothing, { mode: "observe" })).toEqual({
       changes: null,
       intents: [],
     });
@@ -70,14 +74,14 @@ describe("success", () => {
   it("finishes a step and starts the next in one change", () => {
     const [first, second] = [step("a", "running"), step("b", "pending", { order: 1 })];
     const live = execution(first);
-    const { changes } = plan(
+    const { changes } = planRun(
       snapshot({
         run: { status: "running", phase: "building" },
         jobs: { build: "running" },
         steps: [first, second],
         executions: [live],
       }),
-      { settled: [settled(live, succeeded)], begun: [] },
+      { completed: [completed(live, succeeded)], begun: [] },
     );
     expect(changes?.executions.map((change) => change.path)).toEqual([["pending", "running", "succeeded"]]);
     expect(changes?.steps.map((change) => [change.id, change.to])).toEqual([
@@ -92,14 +96,14 @@ describe("success", () => {
       step(name, "running", { order, parallelGroup: "g" }),
     ) as [StepView, StepView];
     const live = [execution(first, "running"), execution(second, "running")] as const;
-    const { changes } = plan(
+    const { changes } = planRun(
       snapshot({
         run: { status: "running" },
         jobs: { build: "running" },
         steps: [first, second],
         executions: live,
       }),
-      { settled: [settled(live[0], succeeded)], begun: [] },
+      { completed: [completed(live[0], succeeded)], begun: [] },
     );
     expect(changes?.steps.map((change) => change.to)).toEqual(["succeeded"]);
     expect(changes?.jobs).toEqual([]);
@@ -108,14 +112,14 @@ describe("success", () => {
   it("ends the job and, after the last one, the run", () => {
     const last = step("a", "running");
     const live = execution(last, "running");
-    const { changes, intents } = plan(
+    const { changes, intents } = planRun(
       snapshot({
         run: { status: "running", phase: "testing" },
         jobs: { build: "succeeded", test: "running" },
         steps: [last],
         executions: [live],
       }),
-      { settled: [settled(live, succeeded)], begun: [] },
+      { completed: [completed(live, succeeded)], begun: [] },
     );
     expect(changes?.run).toMatchObject({
       status: { to: "success" },

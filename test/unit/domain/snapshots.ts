@@ -1,15 +1,15 @@
 /** Short ways to make what the planner is given. */
 import type {
+  CompletedExecution,
   Evidence,
   ExecutionView,
   JobType,
   Outcome,
-  SettledExecution,
-  Snapshot,
+  Result,
+  RunSnapshot,
   StageState,
   StepPlan,
   StepView,
-  Verdict,
 } from "../../../src/domain/index.ts";
 import {
   type ExecutionId,
@@ -22,7 +22,7 @@ import {
 
 const node = newId<NodeId>();
 
-export const nothing: Evidence = { settled: [], begun: [] };
+export const nothing: Evidence = { completed: [], begun: [] };
 
 export const stepPlan: StepPlan = {
   name: "step",
@@ -52,11 +52,11 @@ export function execution(of: StepView, status: ExecutionView["status"] = "pendi
 }
 
 export function snapshot(
-  given: Partial<Omit<Snapshot, "run" | "jobs">> & {
-    run?: Partial<Snapshot["run"]>;
-    jobs?: Partial<Record<JobType, Snapshot["jobs"][number]["status"]>>;
+  given: Partial<Omit<RunSnapshot, "run" | "jobs">> & {
+    run?: Partial<RunSnapshot["run"]>;
+    jobs?: Partial<Record<JobType, RunSnapshot["jobs"][number]["status"]>>;
   },
-): Snapshot {
+): RunSnapshot {
   const states: Partial<Record<JobType, StageState>> = given.jobs ?? { build: "pending" };
   const jobs = Object.entries(states).map(([type, status]) => ({
     id: newId<JobId>(),
@@ -97,15 +97,15 @@ const ended: Outcome = {
   killRung: null,
 };
 
-export function settled(
+export function completed(
   of: ExecutionView,
-  verdict: Verdict,
+  result: Result,
   outcome: Partial<Outcome> = {},
-): SettledExecution {
-  return { executionId: of.id, verdict, outcome: { ...ended, ...outcome }, artifacts: [] };
+): CompletedExecution {
+  return { executionId: of.id, result, outcome: { ...ended, ...outcome }, artifacts: [] };
 }
 
-export const succeeded: Verdict = { state: "succeeded" };
-export const failed: Verdict = { state: "failed", reason: "script_failed", message: "exit status 1" };
-export const lost: Verdict = { state: "lost", reason: "executor_lost", message: null };
-export const canceled: Verdict = { state: "canceled", reason: "canceled", message: null };
+export const succeeded: Result = { state: "succeeded" };
+export const failed: Result = { state: "failed", reason: "script_failed", message: "exit status 1" };
+export const lost: Result = { state: "lost", reason: "executor_lost", message: null };
+export const canceled: Result = { state: "canceled", reason: "canceled", message: null };

@@ -154,7 +154,7 @@ describe("a verdict", () => {
     buildinator.plan(config({ build: { steps: [stepConfig] } }), { variables, graceSeconds: 10 }),
   );
   const verdict = (outcome: Partial<Outcome>, collected: readonly CollectedOutput[] = []) =>
-    buildinator.settle(plan, { ...success, ...outcome }, collected).verdict;
+    buildinator.evaluate(plan, { ...success, ...outcome }, collected).result;
 
   it("is success with exit 0, a report and every output", () => {
     expect(verdict({}, [found])).toEqual({ state: "succeeded" });
@@ -199,7 +199,7 @@ describe("a verdict", () => {
   });
 
   it("keeps the artifacts that were found beside what is missing", () => {
-    expect(buildinator.settle(plan, success, [found, absent]).artifacts).toEqual([found]);
+    expect(buildinator.evaluate(plan, success, [found, absent]).artifacts).toEqual([found]);
   });
 });
 
@@ -239,17 +239,17 @@ describe("the deployinator", () => {
   const attempt = newId<ExecutionId>();
 
   it("does not know the outcome of a deploy that was lost after it began", () => {
-    expect(deployinator.settle(plan({}), lost, []).verdict).toMatchObject({
+    expect(deployinator.evaluate(plan({}), lost, []).result).toMatchObject({
       state: "lost",
       reason: "deploy_unknown",
     });
     const before = { ...lost, began: false, begunAt: null };
-    expect(deployinator.settle(plan({}), before, []).verdict).toMatchObject({ reason: "executor_lost" });
+    expect(deployinator.evaluate(plan({}), before, []).result).toMatchObject({ reason: "executor_lost" });
   });
 
   it("asks helm about it, in the deploy's own surroundings, by the execution's id", () => {
     const chart = plan({ env: { HELM_DRIVER: "configmap" }, secrets: ["TOKEN"], timeoutSeconds: 3600 });
-    const question = deployinator.inquire?.(chart, attempt, lost);
+    const question = deployinator.probe?.(chart, attempt, lost);
     expect(question).toMatchObject({
       env: { ...chart.env, SHIPINATOR_DEPLOY_EXECUTION_ID: attempt },
       secrets: ["TOKEN"],
@@ -271,12 +271,12 @@ describe("the deployinator", () => {
     ["manifests", { artifactType: "manifest" as const }, lost],
     ["a script", { run: "true" }, lost],
   ])("asks nobody about %s", (_what, deploy, outcome) => {
-    expect(deployinator.inquire?.(plan(deploy), attempt, outcome)).toBeNull();
+    expect(deployinator.probe?.(plan(deploy), attempt, outcome)).toBeNull();
   });
 
   it("takes only a clean answer for a success", () => {
     const verdict = (answer: Partial<Outcome>) =>
-      deployinator.settle(plan({}), lost, [], { ...success, ...answer }).verdict;
+      deployinator.evaluate(plan({}), lost, [], { ...success, ...answer }).result;
     expect(verdict({})).toEqual({ state: "succeeded" });
     for (const answer of [
       { exitCode: 13, reason: "script_failed" as const },

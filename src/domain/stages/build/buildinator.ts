@@ -1,6 +1,6 @@
 /** Build: steps in a checkout; each declared output is an artifact, wanted only when its step succeeded. */
 import type { Inator } from "../stage.ts";
-import { judge, planStep } from "../stage-plan.ts";
+import { evaluate, planStep } from "../stage-plan.ts";
 
 export const buildinator: Inator = {
   jobType: "build",
@@ -8,5 +8,5 @@ export const buildinator: Inator = {
     return config.build?.steps.map((step) => planStep(step, [], context)) ?? null;
   },
   wanted: (plan, outcome) => (outcome.exitCode === 0 && outcome.reason === null ? plan.outputs : []),
-  settle: (_plan, outcome, collected) => judge(outcome, collected),
+  evaluate: (_plan, outcome, collected) => evaluate(outcome, collected),
 };

@@ -1,18 +1,18 @@
 /**
  * Deploy: one step that sees artifacts and no source. A chart goes by `helm upgrade --install`, manifests by `kubectl
- * apply`, anything else by the file's own script. A deploy that was lost after it began is not known to have failed:
- * helm's history is asked, and where that is silent it is `deploy_unknown` and a person settles it; before, it is lost
- * like any step.
+ * apply`, anything else by the file's own script. A deploy that was lost after it began may have succeeded: helm's
+ * history is asked, and where that does not tell, it is `deploy_unknown` and a person resolves it; before its begin it is
+ * lost like any step.
  */
 import type { DeployPlan, StepPlan } from "../../model/execution-spec.ts";
 import type { DeployConfig, TemplateVariables } from "../../model/pipeline-config.ts";
 import { fillTemplate } from "../../model/template.ts";
 import type { Inator } from "../stage.ts";
-import { buildOutputs, fillEnvironment, judge, stepEnvironment } from "../stage-plan.ts";
+import { buildOutputs, evaluate, fillEnvironment, stepEnvironment } from "../stage-plan.ts";
 import { helmScript, kubectlScript } from "./scripts.ts";
-import { historyStep, judgeUnknown, mayHaveTakenEffect } from "./unknown.ts";
+import { evaluateUnknown, historyStep, mayHaveTakenEffect } from "./unknown.ts";
 
-/** Helm is told to stop by SIGTERM and given this long to record a failed release. */
+/** Seconds that helm gets after SIGTERM to record a failed release. */
 const helmGraceSeconds = 60;
 
 export const deployinator: Inator = {
@@ -48,12 +48,12 @@ export const deployinator: Inator = {
     return [step];
   },
   wanted: () => [],
-  inquire: (plan, executionId, outcome) =>
+  probe: (plan, executionId, outcome) =>
     plan.deploy?.kind === "helm" && mayHaveTakenEffect(outcome) ? historyStep(plan, executionId) : null,
-  settle(plan, outcome, collected, answer = null) {
-    const settlement = judge(outcome, collected);
-    if (!mayHaveTakenEffect(outcome)) return settlement;
-    return { ...settlement, verdict: judgeUnknown(plan, outcome, answer) };
+  evaluate(plan, outcome, collected, probed = null) {
+    const evaluation = evaluate(outcome, collected);
+    if (!mayHaveTakenEffect(outcome)) return evaluation;
+    return { ...evaluation, result: evaluateUnknown(plan, outcome, probed) };
   },
 };
 

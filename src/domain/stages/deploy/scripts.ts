@@ -25,7 +25,7 @@ artifact="$SHIPINATOR_ARTIFACTS_DIR/\${SHIPINATOR_ARTIFACT:-}"
 
 /**
  * The label is on the release from helm's first act on, the description from its last. Helm's own time limit is beyond
- * the step's, so that one limit counts, and its end is told as what it is.
+ * the step's, so that only one limit counts and the true reason is reported.
  */
 export const helmScript = `${need("helm")}
 chart="$artifact"
@@ -48,7 +48,7 @@ export const kubectlScript = `${need("kubectl")}
 exec kubectl apply --namespace "$SHIPINATOR_NAMESPACE" --recursive --filename "$artifact"
 `;
 
-/** How `historyScript` answers, by exit status; any other is no answer. */
+/** Exit statuses of `historyScript`; any other is a failure of the probe. */
 export const historyAnswers = {
   deployed: 0,
   pendingInstall: 10,
@@ -57,7 +57,7 @@ export const historyAnswers = {
   notOurs: 13,
 } as const;
 
-/** Asks helm what became of the deploy of execution $SHIPINATOR_DEPLOY_EXECUTION_ID; changes nothing. */
+/** Asks helm for the status of the deploy of execution $SHIPINATOR_DEPLOY_EXECUTION_ID; changes nothing. */
 export const historyScript = `${need("helm")}
 found=$(helm list --namespace "$SHIPINATOR_NAMESPACE" --deployed --pending --failed \\
   --selector "shipinator-execution=$SHIPINATOR_DEPLOY_EXECUTION_ID" --output json)

@@ -1,11 +1,11 @@
 /**
- * A deploy that began and was lost. Helm keeps a history, and the release carries the execution's id: that it says
- * `deployed` is success. Whatever else it says is for a person, who is told it.
+ * Evaluates a deploy that began and was lost. The release in helm's history carries the execution's id: its status
+ * `deployed` is success. Any other status is reported to a person.
  */
 
 import type { ExecutionId } from "../../../kernel/index.ts";
 import type { Outcome, StepPlan } from "../../model/execution-spec.ts";
-import type { Verdict } from "../stage.ts";
+import type { Result } from "../stage.ts";
 import { historyAnswers, historyScript } from "./scripts.ts";
 
 const historySeconds = 60;
@@ -15,7 +15,7 @@ export function mayHaveTakenEffect({ began, reason }: Outcome): boolean {
   return began && (reason === "executor_lost" || reason === "node_lost");
 }
 
-/** The question, in the deploy's own surroundings. */
+/** The probe, with the environment and account of the deploy. */
 export function historyStep(plan: StepPlan, executionId: ExecutionId): StepPlan {
   return {
     ...plan,
@@ -32,18 +32,20 @@ export function historyStep(plan: StepPlan, executionId: ExecutionId): StepPlan 
   };
 }
 
-export function judgeUnknown(plan: StepPlan, outcome: Outcome, answer: Outcome | null): Verdict {
-  if (answer !== null && answer.reason === null && answer.exitCode === historyAnswers.deployed)
+export function evaluateUnknown(plan: StepPlan, outcome: Outcome, probed: Outcome | null): Result {
+  if (probed !== null && probed.reason === null && probed.exitCode === historyAnswers.deployed)
     return { state: "succeeded" };
   const lost = `the deploy was lost after it had begun, so it may or may not have taken effect (${outcome.message ?? "no report"})`;
-  const told = answer === null ? [] : [sayAnswer(plan, answer)];
-  const message = [lost, ...told, "when you have looked, settle it: shipinator deployments list"].join("; ");
+  const found = probed === null ? [] : [describeProbe(plan, probed)];
+  const message = [lost, ...found, "when you have looked, resolve it: shipinator deployments list"].join(
+    "; ",
+  );
   return { state: "lost", reason: "deploy_unknown", message };
 }
 
-function sayAnswer({ deploy }: StepPlan, answer: Outcome): string {
+function describeProbe({ deploy }: StepPlan, probed: Outcome): string {
   const release = `${deploy?.release} --namespace ${deploy?.namespace}`;
-  switch (answer.exitCode) {
+  switch (probed.exitCode) {
     case historyAnswers.pendingInstall:
       return `helm's history has it as pending-install, which nothing will finish; this removes it: helm uninstall ${release}`;
     case historyAnswers.pendingUpgrade:
@@ -53,6 +55,6 @@ function sayAnswer({ deploy }: StepPlan, answer: Outcome): string {
     case historyAnswers.notOurs:
       return "helm's history does not show it as the newest";
     default:
-      return `helm's history could not be read (${answer.message ?? `exit status ${answer.exitCode}`})`;
+      return `helm's history could not be read (${probed.message ?? `exit status ${probed.exitCode}`})`;
   }
 }

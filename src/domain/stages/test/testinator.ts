@@ -3,7 +3,7 @@
  * kept whether the step passed or not; a failed step's true reason is its own, not a report that is missing.
  */
 import type { Inator } from "../stage.ts";
-import { buildOutputs, judge, planStep } from "../stage-plan.ts";
+import { buildOutputs, evaluate, planStep } from "../stage-plan.ts";
 
 export const testinator: Inator = {
   jobType: "test",
@@ -12,5 +12,5 @@ export const testinator: Inator = {
     return config.test?.steps.map((step) => planStep(step, inputs, context)) ?? null;
   },
   wanted: (plan, outcome) => (outcome.began && outcome.exitCode !== null ? plan.outputs : []),
-  settle: (_plan, outcome, collected) => judge(outcome, collected),
+  evaluate: (_plan, outcome, collected) => evaluate(outcome, collected),
 };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type RunId } from "../../src/kernel/index.ts";
-import { frontierSql } from "../../src/store/runs/frontier.ts";
-import { advance, createFixture, type Fixture, frontier, stepPlan, steps } from "./fixture.ts";
+import { runSnapshotSql } from "../../src/store/runs/run-snapshot.ts";
+import { advance, createFixture, type Fixture, runSnapshot, stepPlan, steps } from "./fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -20,11 +20,11 @@ async function accept(names: readonly (readonly [string, string | null])[]): Pro
 }
 
 const seen = async (id: RunId) =>
-  (await frontier(fixture.store, id)).steps.map(({ name, status }) => `${name} ${status}`);
+  (await runSnapshot(fixture.store, id)).steps.map(({ name, status }) => `${name} ${status}`);
 
 describe("the frontier", () => {
   it("is null for a run that is not there", async () => {
-    expect(await fixture.store.runs.frontier(newId<RunId>())).toBe(null);
+    expect(await fixture.store.runs.snapshot(newId<RunId>())).toBe(null);
   });
 
   it("of an accepted run is the first step", async () => {
@@ -32,7 +32,7 @@ describe("the frontier", () => {
       ["a", null],
       ["b", null],
     ]);
-    expect(await frontier(fixture.store, id)).toMatchObject({
+    expect(await runSnapshot(fixture.store, id)).toMatchObject({
       run: { id, seq: 4, status: "pending", phase: "submitted", cancelRequested: false, resolved: true },
       jobs: [
         { type: "build", status: "pending", attempt: 1 },
@@ -49,7 +49,7 @@ describe("the frontier", () => {
   it("gives the plan as it was accepted", async () => {
     const step = stepPlan("a", { env: { A: 'quote " and \\ and 雪' }, command: "echo 'x'\n" });
     const { id } = await fixture.store.runs.accept(fixture.newRun, () => [{ type: "build", steps: [step] }]);
-    expect((await frontier(fixture.store, id)).steps[0]?.plan).toEqual(step);
+    expect((await runSnapshot(fixture.store, id)).steps[0]?.plan).toEqual(step);
   });
 
   it("holds a whole group and not the next one, nor a group of the same name further on", async () => {
@@ -73,7 +73,7 @@ describe("the frontier", () => {
       ["b", "g"],
     ]);
     await advance(fixture, id);
-    const { steps: shown, executions } = await frontier(fixture.store, id);
+    const { steps: shown, executions } = await runSnapshot(fixture.store, id);
     expect(executions.map(({ stepId }) => stepId)).toEqual(shown.map((step) => step.id));
     expect(executions[0]).toMatchObject({ attempt: 1, status: "pending", node: fixture.owner.node });
   });
@@ -88,7 +88,7 @@ describe("the frontier", () => {
     await advance(fixture, id);
     await advance(fixture, id, { ends: { b: "failed" } });
     await advance(fixture, id, { ends: { a: "failed" } });
-    const { failure, steps: shown } = await frontier(fixture.store, id);
+    const { failure, steps: shown } = await runSnapshot(fixture.store, id);
     expect(failure).toEqual({
       stepName: "b",
       parallelGroup: "g",
@@ -107,10 +107,10 @@ describe("the frontier", () => {
     await advance(fixture, id);
     await fixture.store.runs.requestCancel(id, "ann");
     await advance(fixture, id, { ends: { a: "canceled" } });
-    const snapshot = await frontier(fixture.store, id);
+    const snapshot = await runSnapshot(fixture.store, id);
     expect(snapshot).toMatchObject({ anyCanceled: true, run: { cancelRequested: true, status: "running" } });
     await advance(fixture, id, { ends: { b: "canceled" } });
-    expect(await frontier(fixture.store, id)).toMatchObject({
+    expect(await runSnapshot(fixture.store, id)).toMatchObject({
       run: { status: "canceled" },
       steps: [],
       executions: [],
@@ -121,7 +121,7 @@ describe("the frontier", () => {
     const id = await accept([["a", null]]);
     await advance(fixture, id);
     await advance(fixture, id, { ends: { a: "succeeded" } });
-    const snapshot = await frontier(fixture.store, id);
+    const snapshot = await runSnapshot(fixture.store, id);
     expect(snapshot.jobs.map(({ type, status }) => `${type} ${status}`)).toEqual([
       "build succeeded",
       "test pending",
@@ -138,7 +138,7 @@ describe("what the frontier costs", () => {
 
   async function buffersOf(id: RunId): Promise<number> {
     const rows = await fixture.database.query<{ "QUERY PLAN": readonly { readonly Plan: PlanNode }[] }>(
-      `explain (analyze, buffers, timing off, format json) ${frontierSql}`,
+      `explain (analyze, buffers, timing off, format json) ${runSnapshotSql}`,
       [id],
     );
     const node = rows[0]?.["QUERY PLAN"][0]?.Plan;

@@ -1,9 +1,9 @@
 /**
- * Asks what an attempt's end leaves open: one step in a workspace of its own, beside the run's jobs and recorded
- * nowhere. It changes nothing, so whoever carries the run after us asks again. Job and step go by the id of the attempt
- * that is asked about: a process that finds an earlier one's question under way adopts it.
+ * Probes what an attempt has done whose end leaves it open: one step in a workspace of its own, outside the run's jobs and
+ * recorded nowhere. A probe changes nothing, so the next owner of the run repeats it. Job and step have the id of the
+ * attempt: a process that finds the probe of an earlier process running re-attaches to it.
  */
-import type { ExecutionSpec, JobSpec, Outcome, StepPlan } from "../domain/index.ts";
+import type { ExecutionSpec, JobSpec, Outcome, StepPlan } from "../../domain/index.ts";
 import {
   brandId,
   type ExecutionId,
@@ -13,24 +13,24 @@ import {
   Problem,
   type StepId,
   wakeReason,
-} from "../kernel/index.ts";
+} from "../../kernel/index.ts";
+import type { OrchestratorDeps } from "../types.ts";
 import { type Attempt, describeAttempt } from "./attempt.ts";
 import { outcomeOfProblem } from "./outcomes.ts";
-import type { OrchestratorDeps } from "./types.ts";
 
-/** Hints may be lost. */
-const lookMs = 1_000;
+/** Notifications may be lost. */
+const pollMs = 1_000;
 
-type InquiryDeps = Pick<OrchestratorDeps, "store" | "executor" | "clock" | "log">;
+type ProbeDeps = Pick<OrchestratorDeps, "store" | "executor" | "clock" | "log">;
 
-/** @returns how the question ended, or null when the process stops before that: the question is left to the next one */
-export async function inquire(
-  deps: InquiryDeps,
+/** Returns the end of the probe; null: the process stops before that. */
+export async function probe(
+  deps: ProbeDeps,
   attempt: Attempt,
   plan: StepPlan,
   stopping: AbortSignal,
 ): Promise<Outcome | null> {
-  // It is asked with the HOME and the account of its project.
+  // The probe uses the HOME and the account of its project.
   const { projectId } = (await deps.store.jobs.spec(attempt.subject.job.id)) ?? {};
   const spec = specOf(attempt, plan, projectId);
   const { executor, log } = deps;
@@ -41,12 +41,12 @@ export async function inquire(
     await executor.submit(spec);
     outcome = await outcomeOf(deps, spec, stopping);
   } catch (error) {
-    log.warn({ ...fields, error: errorMessage(error) }, "a lost attempt could not be asked about");
+    log.warn({ ...fields, error: errorMessage(error) }, "A lost attempt could not be probed.");
     outcome = outcomeOfProblem(Problem.from(error));
   }
   if (outcome === null) return null;
   await executor.close(spec.job).catch((error: unknown) => {
-    log.error({ ...fields, error: errorMessage(error) }, "a question's workspace is left behind");
+    log.error({ ...fields, error: errorMessage(error) }, "The workspace of a probe could not be closed.");
   });
   return outcome;
 }
@@ -74,15 +74,15 @@ function specOf(
 }
 
 async function outcomeOf(
-  { executor, clock }: InquiryDeps,
+  { executor, clock }: ProbeDeps,
   { executionId, stepId, attempt, job, timeoutSeconds, graceSeconds }: ExecutionSpec,
   stopping: AbortSignal,
 ): Promise<Outcome | null> {
   const handle = { executionId, stepId, attempt, jobId: job.jobId, jobAttempt: job.attempt };
   const over = new AbortController();
   let nap = new AbortController();
-  executor.watch(over.signal, (hint) => {
-    if (hint.executionId === executionId) nap.abort(wakeReason);
+  executor.watch(over.signal, (notification) => {
+    if (notification.executionId === executionId) nap.abort(wakeReason);
   });
   const deadline = clock.monotonic() + timeoutSeconds * 1000;
   try {
@@ -90,10 +90,11 @@ async function outcomeOf(
       nap = new AbortController();
       const status = await executor.status(handle);
       if (status.state === "ended") return status.outcome;
-      if (status.state === "unknown") throw new Problem("executor_failed", "the question has vanished");
+      if (status.state === "unknown")
+        throw new Problem("executor_failed", "The status check disappeared before it finished.");
       if (stopping.aborted) return null;
       if (clock.monotonic() > deadline) await executor.cancel(handle, "timed_out", graceSeconds);
-      await clock.sleep(lookMs, AbortSignal.any([nap.signal, stopping]));
+      await clock.sleep(pollMs, AbortSignal.any([nap.signal, stopping]));
     }
   } finally {
     over.abort();

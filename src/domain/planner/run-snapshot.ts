@@ -1,7 +1,6 @@
 /**
- * The planner's view of a run: the frontier only (the newest attempt of each job, and of the active job the running
- * steps, the next pending group and the first failure), so that an advance costs the same in a run of 10 steps and of
- * 10,000. The active job is the first non-final one in the order build, test, deploy.
+ * The planner's view of a run: the newest attempt of each job, and of the active job the running steps, the next pending
+ * group and the first failure. So a reconcile costs the same in a run of 10 steps and of 10,000. The active job is the first non-final one in the order build, test, deploy.
  */
 import type {
   ArtifactId,
@@ -16,7 +15,7 @@ import type { CollectedOutput, Outcome, StepPlan } from "../model/execution-spec
 import type { JobType } from "../model/pipeline-config.ts";
 import type { FailureReason } from "../model/reasons.ts";
 import type { ExecutionState, RunPhase, RunState, StageState } from "../model/states.ts";
-import type { Verdict } from "../stages/stage.ts";
+import type { Result } from "../stages/stage.ts";
 
 export interface RunView {
   readonly id: RunId;
@@ -52,7 +51,7 @@ export interface ExecutionView {
   readonly stepId: StepId;
   readonly attempt: number;
   readonly status: ExecutionState;
-  /** The node that is to carry it out; null while it waits for a slot. */
+  /** The instance that claimed the execution; null while it waits for a slot. */
   readonly node: NodeId | null;
 }
 
@@ -64,17 +63,17 @@ export interface FailureView {
   readonly retry: StepPlan["retry"];
 }
 
-export interface Snapshot {
+export interface RunSnapshot {
   readonly run: RunView;
-  /** Newest attempt of each, in the order build, test, deploy; what was not requested or configured has no job. */
+  /** Newest attempt of each job, in the order build, test, deploy; stages that do not run have no job. */
   readonly jobs: readonly JobView[];
-  /** Of the active job: running steps and the next pending group, by order. */
+  /** Running steps and the next pending group of the active job, by order. */
   readonly steps: readonly StepView[];
   /** Live executions of those steps. */
   readonly executions: readonly ExecutionView[];
-  /** Of the active job: the step that failed first, by its end. */
+  /** The step of the active job that failed first, by its end. */
   readonly failure: FailureView | null;
-  /** Of the active job: a step was canceled. */
+  /** True when a step of the active job was canceled. */
   readonly anyCanceled: boolean;
   /** Another run's deployment holds the release that the active deploy job wants. */
   readonly deployBlock: {
@@ -83,29 +82,29 @@ export interface Snapshot {
   } | null;
 }
 
-/** An attempt's end, judged by its inator, ready to be recorded. */
-export interface SettledExecution {
+/** An attempt's end, evaluated by its inator, ready to be recorded. */
+export interface CompletedExecution {
   readonly executionId: ExecutionId;
-  readonly verdict: Verdict;
+  readonly result: Result;
   readonly outcome: Outcome;
   readonly artifacts: readonly Extract<CollectedOutput, { found: true }>[];
 }
 
-/** What the planner is told beside the snapshot. */
+/** Facts beside the snapshot. */
 export interface Evidence {
-  /** What the run asks for was looked for and is not to be had; absent while nobody knows. */
+  /** Reason why the source cannot be resolved; absent: none is known. */
   readonly unresolvable?: { readonly reason: FailureReason; readonly message: string };
-  readonly settled: readonly SettledExecution[];
+  readonly completed: readonly CompletedExecution[];
   /** Executions known to have begun whose row still says pending. */
   readonly begun: readonly { readonly executionId: ExecutionId; readonly begunAt: Date }[];
 }
 
-/** What one advance changes, applied in one transaction or not at all. `from` is compared, `to` is set. */
+/** The changes of one reconcile, applied in one transaction or not at all. `from` is compared, `to` is set. */
 export interface ChangeSet {
   readonly run: RunChange | null;
   readonly jobs: readonly JobChange[];
   readonly steps: readonly { readonly id: StepId; readonly from: StageState; readonly to: StageState }[];
-  /** Every pending step of the job goes there. */
+  /** Moves every pending step of the job. */
   readonly pendingSteps: readonly { readonly jobId: JobId; readonly to: "skipped" | "canceled" }[];
   readonly executions: readonly ExecutionChange[];
   readonly newExecutions: readonly NewExecution[];
@@ -159,13 +158,28 @@ export interface NewArtifact {
   readonly output: Extract<CollectedOutput, { found: true }>;
 }
 
-/** What is to be done after the transaction; each is idempotent and found again by the next advance. */
+/** Work to do after the transaction. Each intent is idempotent and found again by the next reconcile. */
 export type Intent =
   | { readonly kind: "resolve"; readonly runId: RunId }
-  | { readonly kind: "submit"; readonly executionId: ExecutionId }
   | { readonly kind: "cancel"; readonly executionId: ExecutionId }
   | { readonly kind: "close"; readonly jobId: JobId }
   | { readonly kind: "finished"; readonly runId: RunId };
+
+/** Supplies the ids of what a plan makes, so that the planner itself stays pure. */
+export interface PlanIds {
+  readonly execution: () => ExecutionId;
+  readonly job: () => JobId;
+}
+
+/** `own` reconciles the run to its end; `observe` only records what has ended and starts nothing. */
+export type PlanMode = "own" | "observe";
+
+export interface PlanOptions {
+  readonly mode: PlanMode;
+  /** Maximum number of the run's steps that run at the same time. */
+  readonly parallelLimit: number;
+  readonly ids: PlanIds;
+}
 
 export interface Plan {
   readonly changes: ChangeSet | null;

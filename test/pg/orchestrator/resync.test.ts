@@ -14,7 +14,7 @@ async function queued(bench: Bench, process: Process, count: number): Promise<re
   await bench.begin(process, { build: steps(1) });
   const waiting: RunId[] = [];
   while (waiting.length < count) waiting.push(await bench.begin(process, { build: steps(1) }));
-  await bench.sweep();
+  await bench.resync();
   return waiting;
 }
 
@@ -27,12 +27,12 @@ describe("a sweep", () => {
     await queued(bench, process, 20);
     const looks: number[] = [];
     process.gate.onAnswer((name) => {
-      if (name === "runs.frontier") looks.push(1);
+      if (name === "runs.snapshot") looks.push(1);
     });
-    const asked = process.gate.calls.get("runs.standings") ?? 0;
-    await bench.sweep();
-    await bench.sweep();
-    expect(process.gate.calls.get("runs.standings")).toBe(asked + 2);
+    const asked = process.gate.calls.get("runs.positions") ?? 0;
+    await bench.resync();
+    await bench.resync();
+    expect(process.gate.calls.get("runs.positions")).toBe(asked + 2);
     // The one that runs is looked at each time.
     expect(looks).toEqual([1, 1]);
   });
@@ -43,7 +43,7 @@ describe("a sweep", () => {
     const [first, second] = await queued(bench, process, 2);
     if (first === undefined || second === undefined) throw new Error("none waits");
     await fixture.store.runs.requestCancel(first, "somebody");
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(first)).status).toBe("canceled");
     expect((await bench.view(second)).status).toBe("running");
   });
@@ -56,7 +56,7 @@ describe("a sweep", () => {
     const claimed = await fixture.store.executions.claim(process.owner, 1);
     expect(claimed).toHaveLength(1);
     expect(begun(bench)).not.toContain(claimed[0]);
-    await bench.sweep();
+    await bench.resync();
     expect(begun(bench)).toContain(claimed[0]);
     expect((await bench.view(first)).steps).toEqual({ "step-0": "running" });
   });

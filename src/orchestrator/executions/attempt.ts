@@ -1,8 +1,8 @@
-/** One attempt in this process's care. */
-import type { Inator, SettledExecution } from "../domain/index.ts";
-import type { CancelCause, ExecutionHandle } from "../executor/index.ts";
-import { type ExecutionId, type LogFields, Problem } from "../kernel/index.ts";
-import type { OrchestratorDeps, Subject } from "./types.ts";
+/** One attempt that this process tracks. */
+import type { CompletedExecution, Inator } from "../../domain/index.ts";
+import type { CancelCause, ExecutionHandle } from "../../executor/index.ts";
+import { type ExecutionId, type LogFields, Problem } from "../../kernel/index.ts";
+import type { OrchestratorDeps, Subject } from "../types.ts";
 
 export interface Attempt {
   readonly id: ExecutionId;
@@ -10,19 +10,19 @@ export interface Attempt {
   readonly handle: ExecutionHandle;
   readonly inator: Inator;
   /**
-   * `new`: never handed to an executor, of which its own process is sure. `found`: an earlier process may have done so.
+   * `new`: this process knows that it was never submitted. `found`: an earlier process may have submitted it.
    * `submitted`: the executor has it.
    */
   phase: "new" | "found" | "submitted";
   begunAt: Date | null;
-  /** It has given its slot back while its project waits for what it needs for itself. */
-  waits: boolean;
-  /** It is to end, for this cause; the first one stays. */
+  /** True while the attempt has no slot because its project's resources are in use. */
+  isWaiting: boolean;
+  /** Cause for which the attempt is to end; the first one stays. */
   stop: CancelCause | null;
-  settled: SettledExecution | null;
-  /** How often processes have begun to collect its outputs, counted when this one began; null before. */
+  completed: CompletedExecution | null;
+  /** Number of processes that have begun to collect the outputs, this one included; null: this one has not begun. */
   collections: number | null;
-  /** Aborted when its time is of no more interest. */
+  /** Ends the timers of the attempt. */
   readonly timers: AbortController;
 }
 
@@ -30,7 +30,7 @@ export interface Attempt {
 export function attemptOf(deps: OrchestratorDeps, subject: Subject, phase: "new" | "found"): Attempt {
   const { job, step, execution } = subject;
   const inator = deps.inators.get(job.type);
-  if (inator === undefined) throw new Problem("internal", `no inator is registered for ${job.type} jobs`);
+  if (inator === undefined) throw new Problem("internal", `No inator is registered for ${job.type} jobs.`);
   return {
     id: execution.id,
     subject,
@@ -44,9 +44,9 @@ export function attemptOf(deps: OrchestratorDeps, subject: Subject, phase: "new"
     inator,
     phase,
     begunAt: null,
-    waits: false,
+    isWaiting: false,
     stop: null,
-    settled: null,
+    completed: null,
     collections: null,
     timers: new AbortController(),
   };

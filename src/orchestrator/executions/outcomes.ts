@@ -1,8 +1,8 @@
 /** Outcomes that the executor did not report itself. */
-import type { FailureReason, Outcome } from "../domain/index.ts";
-import type { Problem } from "../kernel/index.ts";
+import type { FailureReason, Outcome } from "../../domain/index.ts";
+import type { Problem } from "../../kernel/index.ts";
 
-/** An attempt of which it is known that no user command began. */
+/** The outcome of an attempt that certainly began no user command. */
 export function neverBegan(reason: FailureReason, message: string | null): Outcome {
   return {
     began: false,
@@ -18,13 +18,13 @@ export function neverBegan(reason: FailureReason, message: string | null): Outco
   };
 }
 
-/** An attempt of which nothing is known but that it may have begun. */
+/** The outcome of an attempt that may have begun. */
 export function vanished(): Outcome {
-  const message = "the executor has no trace of this attempt, so it cannot be told whether it began";
+  const message = "The executor has no record of this attempt, so it may have begun.";
   return { ...neverBegan("executor_lost", message), began: true, workspaceWhole: false };
 }
 
-/** A problem on the way to the start. */
+/** The outcome of an attempt that could not be started. */
 export function outcomeOfProblem(problem: Problem): Outcome {
   const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
   return neverBegan(reasonOf(problem), message);

@@ -1,8 +1,8 @@
-/** This process among those that carry runs: its row in `nodes`, the lease that it renews, and who else lives. */
+/** The instance registry: the row of this process in `nodes`, its lease, and whether other instances live. */
 import { type Clock, createLoop, errorMessage, type Logger } from "../../kernel/index.ts";
 import type { NodeRow, NodeStore, Owner } from "../../store/index.ts";
 
-/** What tells a process from any other, for good. */
+/** The identity of a process, unique for all time. */
 export interface ProcessIdentity {
   readonly host: string;
   readonly bootId: string;
@@ -11,7 +11,7 @@ export interface ProcessIdentity {
   readonly pidStartTime: string;
 }
 
-export interface MembershipDeps {
+export interface InstanceDeps {
   readonly nodes: NodeStore;
   readonly identity: ProcessIdentity;
   readonly dataDirectory: string;
@@ -19,29 +19,29 @@ export interface MembershipDeps {
   readonly log: Logger;
 }
 
-export interface Membership extends AsyncDisposable {
+export interface InstanceRegistration extends AsyncDisposable {
   readonly owner: Owner;
   /**
-   * From now on disposing announces a planned absence instead of an end: runs that go on meanwhile are left to whoever
-   * comes after, and nobody else takes them for abandoned before it is over.
+   * Makes the disposal announce a restart instead of an end: running executions are left to the next process, and no
+   * other instance takes their runs for abandoned before the announced time is over.
    */
-  leaveForAWhile(): void;
+  announceRestart(): void;
 }
 
-/** How long a server that stopped on purpose is waited for. */
-const awaySeconds = 900;
+/** Seconds for which other instances wait for an announced restart. */
+const restartSeconds = 900;
 
 const leaseSeconds = 30;
 const renewMs = 10_000;
 
-/** Registers this process and keeps its lease; disposing it ends the row, so that others need not wait for the lease. */
-export async function joinNodes({
+/** Registers this process and renews its lease. Disposal ends the row, so that others need not wait for the lease. */
+export async function registerInstance({
   nodes,
   identity,
   dataDirectory,
   clock,
   log,
-}: MembershipDeps): Promise<Membership> {
+}: InstanceDeps): Promise<InstanceRegistration> {
   const instance = String(identity.pid);
   const row = await nodes.register({ ...identity, dataDirectory, instance, leaseSeconds });
   const owner: Owner = { node: row.id, epoch: row.epoch };
@@ -51,37 +51,37 @@ export async function joinNodes({
     onError: (error) =>
       log.warn(
         { node_id: row.id, error: errorMessage(error) },
-        "the lease was not renewed; the next beat tries again",
+        "The lease was not renewed and is renewed again soon.",
       ),
     async runOnce() {
       if (!(await nodes.renew(owner, leaseSeconds)))
         log.error(
           { node_id: row.id },
-          "this process was judged dead, so nothing that it writes counts any more",
+          "Other instances consider this process dead, so its writes are refused.",
         );
     },
   });
   renewal.start();
-  let leaving: "for_good" | "for_a_while" = "for_good";
+  let ending: "end" | "restart" = "end";
   return {
     owner,
-    leaveForAWhile() {
-      leaving = "for_a_while";
+    announceRestart() {
+      ending = "restart";
     },
     async [Symbol.asyncDispose]() {
       await renewal.stop();
-      if (leaving === "for_a_while") await nodes.announceAway(owner, awaySeconds);
+      if (ending === "restart") await nodes.announceAway(owner, restartSeconds);
       else await nodes.end(owner);
     },
   };
 }
 
 /**
- * Whether a node's process lives: by the process itself where it is one of this machine and pid namespace, elsewhere by
- * its lease.
- * @param startTimeOf the start time of a living process of this machine, or null
+ * Returns true when the process of an instance lives: by the process itself on this machine and in this pid namespace,
+ * elsewhere by its lease.
+ * @param startTimeOf returns the start time of a living process of this machine, or null
  */
-export function isNodeAlive(
+export function isInstanceAlive(
   node: NodeRow,
   here: Pick<ProcessIdentity, "bootId" | "pidNamespace">,
   startTimeOf: (pid: number) => string | null,

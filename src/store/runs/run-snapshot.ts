@@ -1,12 +1,19 @@
-/** The planner's view of a run in one statement and one round trip; its cost is the frontier's, not the run's. */
-import type { ExecutionView, FailureView, JobView, RunView, Snapshot, StepView } from "../../domain/index.ts";
+/** Reads a run snapshot in one statement and one round trip; its cost does not grow with the run's steps. */
+import type {
+  ExecutionView,
+  FailureView,
+  JobView,
+  RunSnapshot,
+  RunView,
+  StepView,
+} from "../../domain/index.ts";
 import type { RunId } from "../../kernel/index.ts";
 import type { Queryable } from "../db/database.ts";
 
 // Every lookup below is a short range of an index: the newest attempts; of the active job the running steps, the head of
 // the pending ones, and from the head to the first step of another group. A step has one live execution, and the limit
 // says so: without it the lookup is planned as a join with all that is live, by statistics from before a burst.
-export const frontierSql = `
+export const runSnapshotSql = `
 with newest as materialized (
   select distinct on (j.job_type) j.id, j.job_type, j.status, j.attempt,
     array_position(array['build', 'test', 'deploy'], j.job_type) as rank
@@ -113,19 +120,19 @@ select
 from pipeline_runs r
 where r.id = $1::uuid`;
 
-interface FrontierRow {
+interface SnapshotRow {
   readonly run: RunView;
   readonly jobs: readonly JobView[];
   readonly steps: readonly StepView[];
   readonly executions: readonly ExecutionView[];
   readonly failure: FailureView | null;
   readonly any_canceled: boolean;
-  readonly deploy_block: Snapshot["deployBlock"];
+  readonly deploy_block: RunSnapshot["deployBlock"];
 }
 
-/** Null: there is no such run. */
-export async function readFrontier(database: Queryable, runId: RunId): Promise<Snapshot | null> {
-  const rows = await database.query<FrontierRow>(frontierSql, [runId], { name: "runs.frontier" });
+/** Returns null when there is no such run. */
+export async function readRunSnapshot(database: Queryable, runId: RunId): Promise<RunSnapshot | null> {
+  const rows = await database.query<SnapshotRow>(runSnapshotSql, [runId], { name: "runs.snapshot" });
   const [row] = rows;
   if (row === undefined) return null;
   const { any_canceled: anyCanceled, deploy_block: deployBlock, ...rest } = row;

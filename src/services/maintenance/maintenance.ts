@@ -1,44 +1,44 @@
 /**
- * What a server that runs for months does beside its requests: takes over runs whose process is gone, makes the months'
- * partitions, forgets old answers and, where that is wanted, old runs. Each is a loop of its own; one that fails is tried again at its next turn.
+ * The maintenance of a server: takes ownership of runs whose process is gone, makes the partitions of the months, expires
+ * old idempotency keys and, where that is configured, old runs. Each is a loop of its own that retries at its next turn.
  */
 import { createLoop, errorMessage, type Loop } from "../../kernel/index.ts";
 import { lateMs } from "../callbacks/callbacks.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { recover } from "./recovery.ts";
-import { forgetOldRuns } from "./retention.ts";
+import { expireRuns } from "./retention.ts";
 
-/** As long as a lease: nobody is found dead sooner. */
+/** Milliseconds of a lease: no instance is found dead sooner. */
 const recoverMs = 30_000;
 /** Milliseconds after which a first recovery that failed is tried again. */
 const againMs = 1_000;
 const hourMs = 3_600_000;
 const purgeBatch = 1_000;
 
-export interface Caretaker extends AsyncDisposable {
-  /** Makes what requests need. */
+export interface Maintenance extends AsyncDisposable {
+  /** Makes the partitions that requests need. */
   prepare(): Promise<void>;
-  /** Begins to take over what was left behind, lets the orchestrator start, and goes on by itself. */
+  /** Begins the recovery, starts the orchestrator, and continues in the background. */
   start(): void;
-  /** What of the first recovery is still missing, as a sentence; null: nothing. */
+  /** The unfinished part of the first recovery, as a sentence; null: it is finished. */
   missing(): string | null;
 }
 
-export function createCaretaker(deps: OperationsDeps): Caretaker {
-  const recovery = loop("taking over runs", recoverMs, (signal) => recover(deps, signal));
+export function createMaintenance(deps: OperationsDeps): Maintenance {
+  const recovery = loop("Taking ownership of runs", recoverMs, (signal) => recover(deps, signal));
   const loops: Loop[] = [
-    loop("making partitions", 24 * hourMs, makePartitions),
-    loop("forgetting old answers", hourMs, forgetAnswers),
-    loop("forgetting old runs", hourMs, (signal) => forgetOldRuns(deps, signal)),
-    loop("gathering what was fetched", 24 * hourMs, (signal) => deps.source.tidy(signal)),
-    loop("sealing what is waited for no more", hourMs, sealOverdue),
+    loop("Making partitions", 24 * hourMs, makePartitions),
+    loop("Expiring idempotency keys", hourMs, expireKeys),
+    loop("Expiring runs", hourMs, (signal) => expireRuns(deps, signal)),
+    loop("Repacking mirrors", 24 * hourMs, (signal) => deps.source.tidy(signal)),
+    loop("Closing overdue reports", hourMs, closeOverdue),
   ];
 
   const stopping = new AbortController();
-  let missing: string | null = "The runs of the process before this one are being taken over.";
+  let missing: string | null = "The runs of the previous process are being recovered.";
   let first: Promise<void> | undefined;
 
-  /** Until nothing is left behind that the start found. */
+  /** Repeats the recovery until it succeeds once. */
   async function recoverFirst(): Promise<void> {
     const { orchestrator } = await deps.database();
     const { signal } = stopping;
@@ -46,13 +46,13 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
       try {
         await recover(deps, signal, {
           owned: () => orchestrator.start(),
-          looked(done, all) {
-            missing = `${done} of ${all} runs that were taken over have been looked at.`;
+          reconciled(done, all) {
+            missing = `${done} of ${all} recovered runs have been reconciled.`;
           },
         });
         break;
       } catch (error) {
-        deps.log.error({ error: errorMessage(error) }, "taking over runs failed; it is tried again");
+        deps.log.error({ error: errorMessage(error) }, "The recovery of runs failed and is repeated.");
         await deps.clock.sleep(againMs, signal);
       }
     }
@@ -63,7 +63,7 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
 
   function loop(what: string, everyMs: number, runOnce: (signal: AbortSignal) => Promise<void>): Loop {
     const onError = (error: unknown) =>
-      deps.log.error({ error: errorMessage(error) }, `${what} failed; the next turn tries again`);
+      deps.log.error({ error: errorMessage(error) }, `${what} failed and is retried at its next turn.`);
     return createLoop({ clock: deps.clock, everyMs, runOnce, onError });
   }
 
@@ -72,13 +72,13 @@ export function createCaretaker(deps: OperationsDeps): Caretaker {
     await store.transitions.ensurePartitions(2);
   }
 
-  async function forgetAnswers(): Promise<void> {
+  async function expireKeys(): Promise<void> {
     const { store } = await deps.database();
     while ((await store.idempotency.purge(purgeBatch)) === purgeBatch);
   }
 
-  /** What executors elsewhere did not send within their day, and what they sent for nothing. */
-  async function sealOverdue(): Promise<void> {
+  /** Closes logs that remote executors did not complete in time, and removes uploads that nothing uses. */
+  async function closeOverdue(): Promise<void> {
     const { store, artifacts } = await deps.database();
     for (;;) {
       const overdue = await store.reports.overdue(lateMs, purgeBatch);

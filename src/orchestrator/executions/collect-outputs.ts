@@ -1,12 +1,15 @@
-/** From what the executor found in a workspace to stored, verified artifacts. Rows come later, with the settlement. */
-import type { ArtifactStore } from "../artifacts/index.ts";
-import type { CollectedOutput, OutputSpec } from "../domain/index.ts";
-import type { FoundOutput } from "../executor/index.ts";
-import { type ArtifactId, newId, Problem, type RunId } from "../kernel/index.ts";
+/** Stores the outputs that the executor found in a workspace as verified artifacts. Their rows come with the attempt's end. */
+import type { ArtifactStore } from "../../artifacts/index.ts";
+import type { CollectedOutput, OutputSpec } from "../../domain/index.ts";
+import type { FoundOutput } from "../../executor/index.ts";
+import { type ArtifactId, newId, Problem, type RunId } from "../../kernel/index.ts";
 
-/** Asks a registry what it holds under a reference. */
+/** Client of image registries. */
 export interface RegistryClient {
-  /** `sha256:…` of the manifest, asked as the run's project. @throws Problem artifact_missing, or environment when the registry is away */
+  /**
+   * Returns `sha256:…` of the manifest, with the credentials of the run's project.
+   * @throws Problem artifact_missing, or environment when the registry is unavailable
+   */
   digest(ref: string, run: RunId, signal: AbortSignal): Promise<string>;
 }
 
@@ -17,8 +20,8 @@ export interface CollectDeps {
 }
 
 /**
- * One after the other, in order. What cannot be stored is an answer, not an error.
- * @throws whatever the abort of the signal made fail: nothing is known then
+ * Collects the outputs one after another, in order. An output that cannot be stored is a result, not an error.
+ * @throws the failure that the abort of the signal caused: nothing is known then
  */
 export async function collectOutputs(
   deps: CollectDeps,
@@ -30,7 +33,7 @@ export async function collectOutputs(
   return collected;
 }
 
-/** The answer where an output is there or not, and cannot be had: no success without it, whatever its declaration says. */
+/** The result for an output that may exist and cannot be read. It is required, whatever its declaration says. */
 export function notCollected({ name, type }: OutputSpec, error: unknown): CollectedOutput {
   const problem = Problem.from(error);
   const { code } = problem;
@@ -64,7 +67,7 @@ async function collectFiles(
   signal: AbortSignal,
 ): Promise<CollectedOutput> {
   const { name, type, path } = found.output;
-  if (path === null) throw new Problem("internal", `files were found for ${name}, which declares no path`);
+  if (path === null) throw new Problem("internal", `Files were found for ${name}, which declares no path.`);
   const id = newId<ArtifactId>();
   const { root, files, bundle, owner } = found;
   const request = { id, name, type, root, files, bundle, declaredPath: path };
@@ -75,7 +78,7 @@ async function collectFiles(
   return { name, type, found: true, artifactId: id, ...stored };
 }
 
-/** An image that a step pushed: what is kept is a note of the reference and the registry's digest. */
+/** Collects an image that a step pushed: the artifact is a note of the reference and the registry's digest. */
 async function collectRef(
   deps: CollectDeps,
   found: Extract<FoundOutput, { kind: "ref" }>,

@@ -1,42 +1,42 @@
 /**
  * The workspaces of job attempts: each is described once, opened once per process, and closed when its job is over.
  *
- * An opening is written down (`executions.external_id` of the execution it was made for) before anything is submitted
- * in it. So of a job without that mark it is proven that no attempt was ever handed to an executor, wherever the process
- * died: its attempts are started as if for the first time, while an attempt that vanished from an open job is lost. And
- * a process that slept in a long checkout while another took its run over finds the mark set, and submits nothing.
+ * An opening is recorded (`executions.external_id` of the execution it was made for) before anything is submitted in it.
+ * So a job without that mark proves that none of its attempts was ever submitted, wherever the process died: they start
+ * as if for the first time, while an attempt that vanished from an open job is lost. A process that is delayed by a long
+ * checkout while another takes ownership of its run finds the mark set, and submits nothing.
  */
-import { type ExecutionSpec, type JobSpec, type JobView, mirrorName } from "../domain/index.ts";
-import { errorMessage, type JobId, Problem, type RunId } from "../kernel/index.ts";
-import type { OrchestratorDeps, Subject } from "./types.ts";
+import { type ExecutionSpec, type JobSpec, type JobView, mirrorName } from "../../domain/index.ts";
+import { errorMessage, type JobId, Problem, type RunId } from "../../kernel/index.ts";
+import type { OrchestratorDeps, Subject } from "../types.ts";
 
-/** What was found when the workspace was open: submit; or the run was to be canceled, is another's, or we stop. */
+/** The next act once a workspace is open: submit, or not, because of a cancel, another owner or the process's stop. */
 export type Admission = "admitted" | "canceled" | "foreign" | "stopping";
 
 export interface Workspaces {
-  /** Begins to read what an opening will need, which does not change by the start of the attempt. */
+  /** Begins to read what an opening will need; the start of the attempt does not change it. */
   prefetch(subject: Subject): void;
-  /** What the executor is told of the attempt. */
+  /** Returns the specification of the attempt for the executor. */
   describe(subject: Subject): Promise<ExecutionSpec>;
   /**
-   * Null: the attempt's workspace may be opened. Else `until` resolves when that is to be asked again; meanwhile the
-   * attempt needs no slot.
+   * Returns null when the attempt's workspace may be opened. Else `until` resolves when to ask again; meanwhile the attempt
+   * needs no slot.
    */
   admission(subject: Subject): Promise<{ readonly until: Promise<void> } | null>;
-  /** Opens the attempt's workspace when it is not. Attempts of one job share the opening and its answer. */
+  /** Opens the attempt's workspace unless it is open. Attempts of one job share the opening and its result. */
   open(subject: Subject): Promise<Admission>;
   isOpen(jobId: JobId): boolean;
-  /** Whether anything of this job may have been handed to an executor before this process first asked. */
+  /** True when an attempt of this job may have been submitted before this process first asked. */
   wasOpened(subject: Subject): Promise<boolean>;
-  /** Closes it in the background; one that fails is closed again by `tend`. */
+  /** Closes the workspace in the background; `retryClosing` repeats a failed closing. */
   close(runId: RunId, job: Pick<JobView, "id" | "attempt">): void;
-  /** Closes what is open of the run beside the active job: their ends are recorded. */
+  /** Closes the workspaces of the run's jobs that are not active: their ends are recorded. */
   closeEnded(runId: RunId, active: JobId | undefined): void;
-  /** Tries again to close what could not be closed. */
-  tend(): void;
-  /** The run is another's now: nothing of it is touched. */
-  forget(runId: RunId): void;
-  /** Resolves when no closing is under way. */
+  /** Repeats failed closings. */
+  retryClosing(): void;
+  /** Forgets the workspaces of a run that another process owns, without touching them. */
+  untrack(runId: RunId): void;
+  /** Resolves when no closing is running. */
   idle(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     return workspace;
   }
 
-  /** Failures are not kept: the next to ask tries again. */
+  /** Caches the specification. A failure is not cached. */
   function specOf(subject: Subject): Promise<JobSpec> {
     const workspace = workspaceOf(subject.runId, subject.job);
     workspace.spec ??= describeJob(deps, subject).catch((error: unknown) => {
@@ -73,7 +73,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     return workspace.spec;
   }
 
-  async function openAnew(subject: Subject): Promise<Admission> {
+  async function openOnce(subject: Subject): Promise<Admission> {
     const { job, execution } = subject;
     await executor.open(await specOf(subject));
     if (stopping.aborted) return "stopping";
@@ -97,7 +97,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
         unclosed.set(job.id, workspace);
         deps.log.error(
           { pipeline_run_id: runId, job_id: job.id, error: errorMessage(error) },
-          "a workspace could not be closed; the sweep tries again",
+          "A workspace could not be closed and is closed again later.",
         );
       } finally {
         closing.delete(job.id);
@@ -108,7 +108,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
 
   return {
     prefetch(subject) {
-      // An error of it is that of the opening, which asks again.
+      // The opening repeats a failed read.
       specOf(subject).catch(() => undefined);
     },
     async describe(subject) {
@@ -124,7 +124,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     },
     async open(subject) {
       const workspace = workspaceOf(subject.runId, subject.job);
-      workspace.opening ??= openAnew(subject);
+      workspace.opening ??= openOnce(subject);
       const { opening } = workspace;
       try {
         const admission = await opening;
@@ -137,7 +137,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     },
     isOpen: (jobId) => (workspaces.get(jobId)?.opening ?? null) !== null,
     wasOpened({ runId, job }) {
-      // Asked once: the attempts of a job are found together, and the first to be started sets the mark.
+      // Read once: the attempts of a job are found together, and the first to be started sets the mark.
       const workspace = workspaceOf(runId, job);
       workspace.wasOpened ??= isMarked(deps, runId, job.id).catch((error: unknown) => {
         workspace.wasOpened = null;
@@ -150,10 +150,10 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
       for (const workspace of workspaces.values())
         if (workspace.runId === runId && workspace.job.id !== active) close(workspace);
     },
-    tend() {
+    retryClosing() {
       for (const workspace of unclosed.values()) close(workspace);
     },
-    forget(runId) {
+    untrack(runId) {
       for (const { job, runId: of } of workspaces.values()) if (of === runId) workspaces.delete(job.id);
     },
     async idle() {
@@ -170,16 +170,16 @@ async function isMarked({ store }: OrchestratorDeps, runId: RunId, jobId: JobId)
 
 async function describeJob({ store }: OrchestratorDeps, { job, step }: Subject): Promise<JobSpec> {
   const spec = await store.jobs.spec(job.id);
-  if (spec === null) throw new Problem("internal", `there is no job ${job.id}`);
+  if (spec === null) throw new Problem("internal", `There is no job ${job.id}.`);
   const { plan } = step;
   if (plan.source === "tree" && spec.source === null)
-    throw new Problem("internal", `run ${spec.runId} has no tree to check out`);
+    throw new Problem("internal", `Run ${spec.runId} has no tree to check out.`);
   // A test runs without what was not built; a deploy does not.
   const absent = plan.inputs.find((input) => spec.inputs.every((found) => found.name !== input.name));
   if (absent !== undefined && job.type === "deploy")
     throw new Problem(
       "artifact_missing",
-      `the artifact ${absent.name} of this run does not exist, so nothing was deployed`,
+      `The artifact ${absent.name} of this run does not exist, so nothing was deployed.`,
     );
   // The mirror is named by where it came from and what opened it, not by the repository's row.
   const { source } = spec;

@@ -1,11 +1,11 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { createTurns } from "../../../src/orchestrator/turns.ts";
+import { createConcurrencyLimiter } from "../../../src/orchestrator/scheduling/concurrency-limiter.ts";
 import { createSteeredClock } from "../../pg/orchestrator/clock.ts";
 
 function setUp() {
   const clock = createSteeredClock();
-  const turns = createTurns({ clock, atOnce: 2, slowMs: 100, aside: 1 });
+  const limiter = createConcurrencyLimiter({ clock, max: 2, slowMs: 100, maxSlow: 1 });
   const begun: number[] = [];
   const works = new Map<number, PromiseWithResolvers<void>>();
   const done: Promise<void>[] = [];
@@ -13,8 +13,8 @@ function setUp() {
     const work = Promise.withResolvers<void>();
     works.set(name, work);
     done.push(
-      turns
-        .take(() => {
+      limiter
+        .run(() => {
           begun.push(name);
           return work.promise;
         })
@@ -35,8 +35,8 @@ function setUp() {
   };
 }
 
-describe("turns", () => {
-  it("are taken by so many at once, in the order of their asking", async () => {
+describe("a concurrency limiter", () => {
+  it("runs as much at once as it may, in the order of the calls", async () => {
     const { begun, ask, end } = setUp();
     for (const name of [1, 2, 3, 4]) ask(name);
     await turn();
@@ -47,7 +47,7 @@ describe("turns", () => {
     expect(begun).toEqual([1, 2, 3, 4]);
   });
 
-  it("are given away by who is slow, as long as few are", async () => {
+  it("stops counting slow work, as long as little is slow", async () => {
     const { clock, begun, ask, end } = setUp();
     for (const name of [1, 2, 3, 4, 5]) ask(name);
     await turn();
@@ -63,7 +63,7 @@ describe("turns", () => {
     expect(begun).toEqual([1, 2, 3, 4]);
   });
 
-  it("come back whole", async () => {
+  it("counts right afterwards", async () => {
     const { clock, begun, ask, end, all } = setUp();
     for (const name of [1, 2, 3]) ask(name);
     await turn();

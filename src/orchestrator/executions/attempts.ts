@@ -1,58 +1,54 @@
 /**
- * The attempts in this process's care: from start (or adoption after a restart) to a settled end. What is known here is
- * never the truth, only a way not to ask twice; the next process asks the executor anew.
+ * The attempts that this process tracks, from their start (or re-attachment after a restart) to their completion. This
+ * state is a cache: the next process asks the executor again.
  *
- * Each attempt is carried by turns, one at a time, so that the executor hears of it in order: open and submit what was
- * not, end what is to end, then ask what became of it. A turn follows each hint, wish or sweep. A turn that throws says
- * nothing about the attempt: it is written to the log, and the sweep's turn tries again.
+ * Each attempt is reconciled by one call at a time, so that its calls reach the executor in order: open and submit, cancel
+ * if wanted, then ask for the status. A notification, a cancel or a resync causes a reconcile. A reconcile that throws
+ * says nothing about the attempt: it is logged and retried.
  */
-import type { ExecutionView, Outcome, SettledExecution } from "../domain/index.ts";
-import {
-  createCoalescer,
-  type ExecutionId,
-  errorMessage,
-  Problem,
-  type RunId,
-  wakeReason,
-} from "../kernel/index.ts";
+import type { CompletedExecution, ExecutionView, Outcome } from "../../domain/index.ts";
+import { type ExecutionId, errorMessage, Problem, type RunId, wakeReason } from "../../kernel/index.ts";
+import { createReconcileQueue, type ReconcileResult } from "../reconcile/queue.ts";
+import type { ModeOf, OrchestratorDeps, Subject } from "../types.ts";
+import type { Workspaces } from "../workspaces/workspaces.ts";
 import { type Attempt, attemptOf, describeAttempt } from "./attempt.ts";
-import { inquire } from "./inquiry.ts";
+import { completeEnded, completeWithoutOutputs } from "./complete.ts";
 import { neverBegan, outcomeOfProblem, vanished } from "./outcomes.ts";
-import { settleBare, settleEnd } from "./settle.ts";
-import type { ModeOf, OrchestratorDeps, Subject } from "./types.ts";
-import type { Workspaces } from "./workspaces.ts";
+import { probe } from "./probe.ts";
 
-/** A begin is written by itself only when the attempt is still running after this long; else with its end. */
+const retryMs = 15_000;
+
+/** A begin is recorded on its own only when the attempt is still running after this long; else with its end. */
 const beginDelayMs = 150;
 
 export interface Attempts {
   has(id: ExecutionId): boolean;
   /** Starts an attempt that was never handed to an executor: opens its job's workspace, then submits. */
   start(subject: Subject): void;
-  /** Finds out what became of an attempt that an earlier process had in its care. */
-  adopt(subject: Subject): void;
-  /** Takes note of an attempt that ended before anything was done for it. */
-  settleUnstarted(subject: Subject, outcome: Outcome): void;
+  /** Asks the executor about an attempt that an earlier process may have submitted. */
+  reattach(subject: Subject): void;
+  /** Completes an attempt that ended before anything was done for it. */
+  completeUnstarted(subject: Subject, outcome: Outcome): void;
   cancel(id: ExecutionId): void;
   /** True while its project waits for what it needs for itself: an account of the pool. */
-  waits(id: ExecutionId): boolean;
-  settledOf(executions: readonly ExecutionView[]): readonly SettledExecution[];
+  isWaiting(id: ExecutionId): boolean;
+  completedOf(executions: readonly ExecutionView[]): readonly CompletedExecution[];
   begunOf(executions: readonly ExecutionView[]): readonly { executionId: ExecutionId; begunAt: Date }[];
-  /** Its end is recorded, or it is another's: nothing more is heard of it. */
-  forget(id: ExecutionId): void;
-  /** A turn for every attempt that has not ended. */
+  /** Stops tracking an attempt whose end is recorded or that another process owns. */
+  untrack(id: ExecutionId): void;
+  /** Reconciles every attempt that has not ended. */
   relist(): void;
-  /** Resolves when no turn is under way: of these, or of all. */
+  /** Resolves when none of these attempts, or no attempt at all, is being reconciled. */
   idle(ids?: Iterable<ExecutionId>): Promise<void>;
 }
 
 interface AttemptEvents {
-  /** There is something to record of the run. */
+  /** The run has something to record. */
   changed(runId: RunId): void;
-  /** The attempt needs its slot no more. */
+  /** The attempt no longer needs its slot. */
   ended(id: ExecutionId): void;
-  /** Whether an attempt that gave its slot back has one again; else `free` is called when it has. */
-  reoccupy(id: ExecutionId, free: () => void): boolean;
+  /** Acquires a slot again; false: none is free, and `free` is called when the attempt has one. */
+  reacquire(id: ExecutionId, free: () => void): boolean;
   readonly modeOf: ModeOf;
 }
 
@@ -64,27 +60,33 @@ export function createAttempts(
 ): Attempts {
   const { executor, log } = deps;
   const attempts = new Map<ExecutionId, Attempt>();
-  const turns = createCoalescer<ExecutionId>(turn);
-
-  function nudge(attempt: Attempt): void {
-    turns.request(attempt.id).catch((error: unknown) => {
+  const queue = createReconcileQueue<ExecutionId>({
+    clock: deps.clock,
+    retryMs,
+    stopping,
+    reconcile,
+    onError(id, error) {
+      const attempt = attempts.get(id);
+      const fields = attempt === undefined ? { execution_id: id } : describeAttempt(attempt);
       log.error(
-        { ...describeAttempt(attempt), error: errorMessage(error) },
-        "an attempt could not be followed; the sweep tries again",
+        { ...fields, error: errorMessage(error) },
+        "An attempt could not be followed and is retried.",
       );
-    });
-  }
+    },
+  });
+  const enqueue = (attempt: Attempt) => void queue.enqueue(attempt.id);
 
-  async function turn(id: ExecutionId): Promise<void> {
+  async function reconcile(id: ExecutionId): Promise<ReconcileResult> {
     const attempt = attempts.get(id);
-    if (attempt === undefined || attempt.settled !== null) return;
-    if (attempt.phase === "new" && !(await start(attempt))) return;
+    if (attempt === undefined || attempt.completed !== null) return "done";
+    if (attempt.phase === "new" && !(await start(attempt))) return "done";
     if (attempt.stop !== null)
       await executor.cancel(attempt.handle, attempt.stop, attempt.subject.step.plan.graceSeconds);
-    await look(attempt);
+    await checkStatus(attempt);
+    return "done";
   }
 
-  /** True when the executor has it; else it has ended, or is left as it is. */
+  /** True when the executor has the attempt. */
   async function start(attempt: Attempt): Promise<boolean> {
     const { subject } = attempt;
     if (attempt.stop !== null) return refuse(attempt, neverBegan("canceled", null));
@@ -92,8 +94,8 @@ export function createAttempts(
     try {
       const occupied = await workspaces.admission(subject);
       if (occupied !== null) return wait(attempt, occupied.until);
-      if (attempt.waits && !events.reoccupy(attempt.id, () => nudge(attempt))) return false;
-      attempt.waits = false;
+      if (attempt.isWaiting && !events.reacquire(attempt.id, () => enqueue(attempt))) return false;
+      attempt.isWaiting = false;
       const admission = await workspaces.open(subject);
       if (admission === "canceled") attempt.stop ??= "canceled";
       if (admission === "stopping") return false;
@@ -109,12 +111,12 @@ export function createAttempts(
     }
   }
 
-  /** Others take the slot: those that keep what is waited for may need one to come to their end. */
+  /** Releases the slot: the attempts that this one waits for may need it to come to their end. */
   function wait(attempt: Attempt, until: Promise<void>): false {
-    if (attempt.waits) return false;
-    attempt.waits = true;
+    if (attempt.isWaiting) return false;
+    attempt.isWaiting = true;
     events.ended(attempt.id);
-    void until.then(() => nudge(attempt));
+    void until.then(() => enqueue(attempt));
     return false;
   }
 
@@ -123,10 +125,10 @@ export function createAttempts(
     attempt.phase = "submitted";
   }
 
-  /** Submits once more what was written down: the process that wrote it down may have died before it handed it out. */
+  /** Submits again: the process that recorded the opening may have died before its first submit. */
   async function resubmit(attempt: Attempt): Promise<void> {
     const isFound = attempt.phase === "found" && attempt.stop === null;
-    if (!isFound || events.modeOf(attempt.subject.runId) !== "carry") return;
+    if (!isFound || events.modeOf(attempt.subject.runId) !== "own") return;
     try {
       await submit(attempt);
     } catch (error) {
@@ -136,60 +138,64 @@ export function createAttempts(
 
   function refuseStart(attempt: Attempt, error: unknown): false {
     const problem = Problem.from(error);
-    // Nothing is known to be wrong with the attempt: it starts when the database is back.
+    // The attempt itself did not fail: it starts when the database is back.
     if (problem.code === "database_unavailable") throw problem;
-    log.warn({ ...describeAttempt(attempt), error: problem.message }, "an attempt could not be started");
+    log.warn({ ...describeAttempt(attempt), error: problem.message }, "An attempt could not be started.");
     return refuse(attempt, outcomeOfProblem(problem));
   }
 
   function refuse(attempt: Attempt, outcome: Outcome): false {
-    finish(attempt, settleBare(attempt, outcome));
+    finish(attempt, completeWithoutOutputs(attempt, outcome));
     return false;
   }
 
-  async function look(attempt: Attempt): Promise<void> {
+  async function checkStatus(attempt: Attempt): Promise<void> {
     const status = await executor.status(attempt.handle);
     if (stopping.aborted) return;
     if (status.state === "begun") noteBegin(attempt, status.begunAt);
     else if (status.state === "waiting" && status.undelivered) await resubmit(attempt);
     else if (status.state === "waiting") attempt.phase = "submitted";
-    else if (status.state === "unknown") await miss(attempt, status);
-    else await conclude(attempt, status.outcome);
+    else if (status.state === "unknown") await handleUnknown(attempt, status);
+    else await complete(attempt, status.outcome);
   }
 
-  /** Where the end leaves open what was done, that is asked first, by whoever carries the run. */
-  async function conclude(attempt: Attempt, outcome: Outcome): Promise<void> {
+  /** Completes the attempt. Where its end leaves open what was done, the run's owner asks first. */
+  async function complete(attempt: Attempt, outcome: Outcome): Promise<void> {
     const { inator, subject, id } = attempt;
-    const question = inator.inquire?.(subject.step.plan, id, outcome) ?? null;
-    if (question === null) {
-      const settled = await settleEnd(deps, workspaces, attempt, outcome, stopping);
-      if (settled !== null) finish(attempt, settled);
-    } else if (events.modeOf(subject.runId) === "carry") {
-      const answer = await inquire(deps, attempt, question, stopping);
-      if (answer !== null) finish(attempt, settleBare(attempt, outcome, answer));
+    const probeStep = inator.probe?.(subject.step.plan, id, outcome) ?? null;
+    if (probeStep === null) {
+      const completed = await completeEnded(deps, workspaces, attempt, outcome, stopping);
+      if (completed !== null) finish(attempt, completed);
+    } else if (events.modeOf(subject.runId) === "own") {
+      const probed = await probe(deps, attempt, probeStep, stopping);
+      if (probed !== null) finish(attempt, completeWithoutOutputs(attempt, outcome, probed));
     }
   }
 
   /**
-   * The executor has no trace of it. That nothing began is proven when the executor says so, or the job was never opened.
+   * Handles an attempt that the executor does not know. It provably never began when the executor says so, or when its
+   * job was never opened.
    */
-  async function miss(attempt: Attempt, { unsubmitted }: { readonly unsubmitted?: true }): Promise<void> {
+  async function handleUnknown(
+    attempt: Attempt,
+    { unsubmitted }: { readonly unsubmitted?: true },
+  ): Promise<void> {
     const { subject } = attempt;
     const mayBeUntouched = attempt.phase === "found" && subject.execution.status === "pending";
     const isOpened = mayBeUntouched && (await workspaces.wasOpened(subject));
     if (!mayBeUntouched || (isOpened && unsubmitted === undefined))
-      return await conclude(attempt, vanished());
+      return await complete(attempt, vanished());
     if (attempt.stop !== null) return void refuse(attempt, neverBegan("canceled", null));
-    if (events.modeOf(subject.runId) !== "carry") return;
-    // The opening is written down already, in the name of the process that made it.
+    if (events.modeOf(subject.runId) !== "own") return;
+    // The opening is recorded already, in the name of the process that made it.
     if (isOpened) return await resubmit(attempt);
     attempt.phase = "new";
-    nudge(attempt);
+    enqueue(attempt);
   }
 
-  function finish(attempt: Attempt, settled: SettledExecution): void {
+  function finish(attempt: Attempt, completed: CompletedExecution): void {
     if (attempts.get(attempt.id) !== attempt) return;
-    attempt.settled = settled;
+    attempt.completed = completed;
     attempt.timers.abort(wakeReason);
     events.ended(attempt.id);
     events.changed(attempt.subject.runId);
@@ -216,7 +222,7 @@ export function createAttempts(
     if (!attempt.timers.signal.aborted) events.changed(attempt.subject.runId);
   }
 
-  /** Counted from the begin, whichever process saw it. */
+  /** The timeout counts from the begin, whichever process saw it. */
   async function watchTimeout(attempt: Attempt, begunAt: Date): Promise<void> {
     const end = begunAt.getTime() + attempt.subject.step.plan.timeoutSeconds * 1000;
     for (;;) {
@@ -226,17 +232,17 @@ export function createAttempts(
       if (attempt.timers.signal.aborted) return;
     }
     attempt.stop ??= "timed_out";
-    nudge(attempt);
+    enqueue(attempt);
   }
 
   function enter(attempt: Attempt): void {
     attempts.set(attempt.id, attempt);
-    nudge(attempt);
+    enqueue(attempt);
   }
 
-  executor.watch(stopping, (hint) => {
-    const attempt = attempts.get(hint.executionId);
-    if (attempt !== undefined && attempt.settled === null) nudge(attempt);
+  executor.watch(stopping, ({ executionId }) => {
+    const attempt = attempts.get(executionId);
+    if (attempt !== undefined && attempt.completed === null) enqueue(attempt);
   });
   stopping.addEventListener("abort", () => {
     for (const attempt of attempts.values()) attempt.timers.abort(wakeReason);
@@ -244,33 +250,34 @@ export function createAttempts(
 
   return {
     has: (id) => attempts.has(id),
-    waits: (id) => attempts.get(id)?.waits ?? false,
+    isWaiting: (id) => attempts.get(id)?.isWaiting ?? false,
     start: (subject) => enter(attemptOf(deps, subject, "new")),
-    adopt: (subject) => enter(attemptOf(deps, subject, "found")),
-    settleUnstarted(subject, outcome) {
+    reattach: (subject) => enter(attemptOf(deps, subject, "found")),
+    completeUnstarted(subject, outcome) {
       const attempt = attemptOf(deps, subject, "new");
-      attempt.settled = settleBare(attempt, outcome);
+      attempt.completed = completeWithoutOutputs(attempt, outcome);
       attempts.set(attempt.id, attempt);
     },
     cancel(id) {
       const attempt = attempts.get(id);
-      if (attempt === undefined || attempt.stop !== null || attempt.settled !== null) return;
+      if (attempt === undefined || attempt.stop !== null || attempt.completed !== null) return;
       attempt.stop = "canceled";
-      nudge(attempt);
+      enqueue(attempt);
     },
-    settledOf: (executions) => executions.flatMap((execution) => attempts.get(execution.id)?.settled ?? []),
+    completedOf: (executions) =>
+      executions.flatMap((execution) => attempts.get(execution.id)?.completed ?? []),
     begunOf: (executions) =>
       executions.flatMap((execution) => {
         const begunAt = attempts.get(execution.id)?.begunAt ?? null;
         return begunAt === null ? [] : [{ executionId: execution.id, begunAt }];
       }),
-    forget(id) {
+    untrack(id) {
       attempts.get(id)?.timers.abort(wakeReason);
       attempts.delete(id);
     },
     relist() {
-      for (const attempt of attempts.values()) if (attempt.settled === null) nudge(attempt);
+      for (const attempt of attempts.values()) if (attempt.completed === null) enqueue(attempt);
     },
-    idle: (ids) => turns.idle(ids),
+    idle: (ids) => queue.idle(ids),
   };
 }

@@ -111,8 +111,8 @@ describe("no question is asked", () => {
     await first.stop();
     first.executor.lose("deploy");
     const reader = await bench.process({ idle: true });
-    await bench.store.runs.takeOver(runId, first.owner, reader.owner);
-    await reader.orchestrator.record(runId);
+    await bench.store.runs.takeOwnership(runId, first.owner, reader.owner);
+    await reader.orchestrator.observe(runId);
     expect((await bench.view(runId)).status).toBe("running");
     expect(named(bench, "helm history")).toEqual([]);
     const second = await bench.process();

@@ -1,45 +1,46 @@
-/** From an attempt's end to what is recorded of it: its outputs are collected, then its inator judges. */
-import type { CollectedOutput, Outcome, OutputSpec, SettledExecution } from "../domain/index.ts";
-import { Problem } from "../kernel/index.ts";
+/** Completes an attempt: collects its outputs, then lets its inator evaluate the end. */
+import type { CollectedOutput, CompletedExecution, Outcome, OutputSpec } from "../../domain/index.ts";
+import { Problem } from "../../kernel/index.ts";
+import type { OrchestratorDeps } from "../types.ts";
+import type { Workspaces } from "../workspaces/workspaces.ts";
 import type { Attempt } from "./attempt.ts";
-import { collectOutputs, notCollected } from "./collect.ts";
-import type { OrchestratorDeps } from "./types.ts";
-import type { Workspaces } from "./workspaces.ts";
+import { collectOutputs, notCollected } from "./collect-outputs.ts";
 
-function judged(
+function evaluated(
   attempt: Attempt,
   outcome: Outcome,
   outputs: readonly CollectedOutput[],
-  answer: Outcome | null = null,
-): SettledExecution {
-  const { verdict, artifacts } = attempt.inator.settle(attempt.subject.step.plan, outcome, outputs, answer);
-  return { executionId: attempt.id, verdict, outcome, artifacts };
+  probed: Outcome | null = null,
+): CompletedExecution {
+  const { result, artifacts } = attempt.inator.evaluate(attempt.subject.step.plan, outcome, outputs, probed);
+  return { executionId: attempt.id, result, outcome, artifacts };
 }
 
-/** An end that leaves no outputs. */
-export function settleBare(
+/** Evaluates an end that leaves no outputs. */
+export function completeWithoutOutputs(
   attempt: Attempt,
   outcome: Outcome,
-  answer: Outcome | null = null,
-): SettledExecution {
-  return judged(attempt, outcome, [], answer);
+  probed: Outcome | null = null,
+): CompletedExecution {
+  return evaluated(attempt, outcome, [], probed);
 }
 
 /**
- * Null: the process stops before all was collected; the next one collects anew.
- * @throws Problem database_unavailable, after which it is tried again
+ * Collects the outputs and evaluates the end. Null: the process stops before all is collected, and the next one collects
+ * again.
+ * @throws Problem database_unavailable: try again
  */
-export async function settleEnd(
+export async function completeEnded(
   deps: OrchestratorDeps,
   workspaces: Workspaces,
   attempt: Attempt,
   outcome: Outcome,
   stopping: AbortSignal,
-): Promise<SettledExecution | null> {
+): Promise<CompletedExecution | null> {
   const wanted = attempt.inator.wanted(attempt.subject.step.plan, outcome);
-  if (wanted.length === 0) return settleBare(attempt, outcome);
+  if (wanted.length === 0) return completeWithoutOutputs(attempt, outcome);
   try {
-    return judged(attempt, outcome, await collect(deps, workspaces, attempt, wanted, stopping));
+    return evaluated(attempt, outcome, await collect(deps, workspaces, attempt, wanted, stopping));
   } catch (error) {
     if (stopping.aborted) {
       if (attempt.collections !== null) await deps.store.executions.undoCollection(attempt.id, deps.owner);
@@ -47,13 +48,13 @@ export async function settleEnd(
     }
     const problem = Problem.from(error);
     if (problem.code === "database_unavailable") throw problem;
-    // The end stands as the executor told it; the outputs are what is missing.
+    // The end stands as the executor reported it; only the outputs are missing.
     const absent = wanted.map((output) => notCollected(output, problem));
-    return judged(attempt, outcome, absent);
+    return evaluated(attempt, outcome, absent);
   }
 }
 
-/** Collections that end their process. Two may be an accident; a third would only end the next process. */
+/** Maximum number of collections that end their process. Two may be an accident; a third would end the next process. */
 const maxBrokenCollections = 2;
 
 /** @throws Problem internal: earlier processes ended while they collected */

@@ -1,16 +1,16 @@
-/** What a person's retry takes over of the run that it repeats: stages that had succeeded, with all that they had made. */
+/** The parts of a run that its retry reuses: stages that had succeeded, with their artifacts. */
 import type { JobType } from "../../domain/index.ts";
 import { type ArtifactId, Problem, type RunId } from "../../kernel/index.ts";
 import type { Queryable } from "../db/database.ts";
 
-export interface Adopted {
-  /** They are not run again. */
+export interface Reused {
+  /** Stages that are not run again. */
   readonly stages: readonly JobType[];
   readonly artifacts: readonly ArtifactId[];
 }
 
-// The old run's row is held against the purge, and the artifacts' against their expiry, until the new run is in.
-const adoptSql = `
+// The locks keep the purge from the old run, and the expiry from its artifacts, until the new run is accepted.
+const reuseSql = `
 with source as materialized (
   select r.id from pipeline_runs r where r.id = $2::uuid for share
 ),
@@ -24,27 +24,23 @@ insert into adopted_artifacts (pipeline_run_id, artifact_id)
 select $1::uuid, f.id from found f`;
 
 /**
- * In the transaction that makes the run.
- * @throws Problem gone: not all of it is there any more
+ * Records the reused artifacts, in the transaction that accepts the run.
+ * @throws Problem gone: some of them have expired
  */
-export async function adopt(
+export async function reuse(
   transaction: Queryable,
   id: RunId,
   from: RunId,
-  { artifacts }: Adopted,
+  { artifacts }: Reused,
 ): Promise<void> {
   if (artifacts.length === 0) return;
-  if ((await transaction.execute(adoptSql, [id, from, artifacts])) === artifacts.length) return;
+  if ((await transaction.execute(reuseSql, [id, from, artifacts])) === artifacts.length) return;
   throw goneMeanwhile(from);
 }
 
 export function goneMeanwhile(run: RunId, names: readonly string[] = [], title: string = run): Problem {
-  const what = names.length === 0 ? "something" : names.join(", ");
-  return new Problem(
-    "gone",
-    `${what} of what succeeded in run ${title} has expired and cannot be taken over`,
-    {
-      remedy: `Run it whole: shipinator retry ${run}`,
-    },
-  );
+  const what = names.length === 0 ? "An artifact" : names.join(", ");
+  return new Problem("gone", `${what} of run ${title} has expired and cannot be reused.`, {
+    remedy: `Run it whole: shipinator retry ${run}`,
+  });
 }

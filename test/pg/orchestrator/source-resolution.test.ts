@@ -22,7 +22,7 @@ async function submit({ owner }: Process): Promise<RunId> {
 
 async function begin(bench: Bench, process: Process): Promise<RunId> {
   const runId = await submit(process);
-  await process.orchestrator.carry(runId);
+  await process.own(runId);
   await bench.quiet();
   return runId;
 }
@@ -78,11 +78,11 @@ describe("a run that is accepted unresolved", () => {
       },
     });
     const [runId, late] = [await begin(bench, process), await begin(bench, process)];
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).status).toBe("pending");
     expect(process.orchestrator.resolveError(runId)).toBe("no route to the host");
     away = false;
-    await bench.sweep();
+    await bench.resync();
     expect((await bench.view(runId)).status).toBe("success");
     expect((await bench.view(late)).status).toBe("success");
     away = true;
@@ -97,9 +97,9 @@ describe("a run that is accepted unresolved", () => {
     const found = Promise.withResolvers<ResolvedRun>();
     const process = await bench.process({ deps: { resolver: { resolve: () => found.promise } } });
     const runId = await submit(process);
-    await process.orchestrator.carry(runId);
+    await process.own(runId);
     await fixture.store.runs.requestCancel(runId, "ann");
-    await process.orchestrator.advance(runId);
+    await process.orchestrator.enqueue(runId);
     expect(await bench.view(runId)).toMatchObject({ status: "canceled", reason: "canceled" });
     found.resolve(resolved);
     await bench.quiet();
@@ -112,7 +112,7 @@ describe("a run that is accepted unresolved", () => {
     const first = await bench.process({ deps: { resolver: { resolve: () => found.promise } } });
     const second = await bench.process({ deps: { resolver: { resolve: async () => resolved } } });
     const runId = await submit(first);
-    await first.orchestrator.carry(runId);
+    await first.own(runId);
     first.gate.freezeAfter(0);
     await bench.takeOver(runId, first, second);
     expect((await bench.view(runId)).status).toBe("success");
@@ -145,12 +145,12 @@ describe("a run that is accepted unresolved", () => {
     const runs: RunId[] = [];
     for (let count = 0; count < 12; count += 1) {
       const runId = await submit(process);
-      await process.orchestrator.carry(runId);
+      await process.own(runId);
       runs.push(runId);
     }
     for (const canceled of runs.slice(0, 6)) {
       await fixture.store.runs.requestCancel(canceled, "ann");
-      await process.orchestrator.advance(canceled);
+      await process.orchestrator.enqueue(canceled);
     }
     open.resolve();
     await bench.quiet();
@@ -163,7 +163,7 @@ describe("a run that is accepted unresolved", () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ idle: true });
     const runId = await submit(process);
-    await process.orchestrator.record(runId);
+    await process.orchestrator.observe(runId);
     expect((await bench.view(runId)).status).toBe("pending");
   });
 
@@ -178,11 +178,11 @@ describe("a run that is accepted unresolved", () => {
       "update pipeline_runs set created_at = now() - interval '9 minutes 30 seconds' where id = $1::uuid",
       [runId],
     );
-    await process.orchestrator.carry(runId);
+    await process.own(runId);
     await bench.quiet();
     expect((await bench.view(runId)).status).toBe("pending");
     // Whoever comes late tries for a minute all the same.
-    for (let sweeps = 0; sweeps < 4; sweeps += 1) await bench.sweep();
+    for (let sweeps = 0; sweeps < 4; sweeps += 1) await bench.resync();
     expect(await bench.view(runId)).toMatchObject({
       status: "failed",
       reason: "source_unavailable",
@@ -207,7 +207,7 @@ describe("a run that is accepted unresolved", () => {
       },
     });
     const runId = await submit(process);
-    await process.orchestrator.carry(runId);
+    await process.own(runId);
     while (process.gate.calls.get("resolver.resolve") !== 1) await turn();
     bench.clock.advance(599_000);
     await turn();
@@ -239,12 +239,12 @@ describe("a run that is accepted unresolved", () => {
       },
     });
     const runId = await submit(process);
-    await process.orchestrator.carry(runId);
+    await process.own(runId);
     while (process.gate.calls.get("resolver.resolve") !== 1) await turn();
     if (how === "stop") await process.stop();
     else {
       await fixture.store.runs.requestCancel(runId, "ann");
-      await process.orchestrator.advance(runId);
+      await process.orchestrator.enqueue(runId);
     }
     await ended.promise;
     expect((await bench.view(runId)).status).toBe(how === "stop" ? "pending" : "canceled");
@@ -262,10 +262,10 @@ describe("a run that is accepted unresolved", () => {
     for (let index = 0; index < 6; index += 1) {
       const runId = await submit(process);
       hung.add(runId);
-      await process.orchestrator.carry(runId);
+      await process.own(runId);
     }
     const runId = await submit(process);
-    await process.orchestrator.carry(runId);
+    await process.own(runId);
     while (process.gate.calls.get("resolver.resolve") !== 4) await turn();
     expect((await bench.view(runId)).status).toBe("pending");
     bench.clock.advance(5_000);
