@@ -224,8 +224,8 @@ describe("a retry of what failed", () => {
     const [app] = await artifactsOf(old);
     await expire(old, "app");
     const { next_number: before } = await pipeline();
-    const adopted = { stages: ["build"], artifacts: [app ?? newId<ArtifactId>()] } as const;
-    const late = { ...newRun, config: null, retriedFrom: old.id, adopted };
+    const reused = { stages: ["build"], artifacts: [app ?? newId<ArtifactId>()] } as const;
+    const late = { ...newRun, config: null, retriedFrom: old.id, reused };
     await expect(store.runs.accept(late, () => [])).rejects.toMatchObject({ code: "gone" });
     expect((await pipeline()).next_number).toBe(before);
   });

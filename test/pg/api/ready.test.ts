@@ -12,7 +12,7 @@ it("is ready when nothing of the start is missing, and says what is", async () =
   start.missing = "3 of 9 recovered runs have been reconciled.";
   expect(await service.ask("GET", "/readyz")).toMatchObject({
     status: 503,
-    json: { code: "unavailable", detail: expect.stringContaining("3 of 9 runs") },
+    json: { code: "unavailable", detail: expect.stringContaining("3 of 9 recovered runs") },
   });
   // Whoever asks for more than readiness is served meanwhile.
   expect((await service.ask("GET", "/v1/pipeline-runs")).status).toBe(200);
