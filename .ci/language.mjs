@@ -7,13 +7,11 @@ const held = [
   "src/config/pipeline",
   "src/config/proposal",
   "src/config/yaml",
-  "src/domain/planner",
-  "src/domain/stages",
+  "src/domain",
   "src/kernel",
-  "src/orchestrator/reconcile",
-  "src/orchestrator/scheduling",
-  "src/orchestrator/workspaces",
+  "src/orchestrator",
   "src/services/maintenance",
+  "src/store/runs",
   "src/telemetry",
 ];
 

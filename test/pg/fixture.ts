@@ -186,7 +186,7 @@ export function completed(
           workspaceWhole: began === "never",
           logBytes: 12,
           logDropped: 0,
-          killRung: null,
+          killedBy: null,
         },
         artifacts: (artifacts[step.name] ?? []).map((name) => artifact(name, digestOf?.(name))),
       } as const,

@@ -22,7 +22,7 @@ async function accept(names: readonly (readonly [string, string | null])[]): Pro
 const seen = async (id: RunId) =>
   (await runSnapshot(fixture.store, id)).steps.map(({ name, status }) => `${name} ${status}`);
 
-describe("the frontier", () => {
+describe("the run snapshot", () => {
   it("is null for a run that is not there", async () => {
     expect(await fixture.store.runs.snapshot(newId<RunId>())).toBe(null);
   });
@@ -130,7 +130,7 @@ describe("the frontier", () => {
   });
 });
 
-describe("what the frontier costs", () => {
+describe("the cost of a run snapshot", () => {
   interface PlanNode {
     readonly "Shared Hit Blocks": number;
     readonly "Shared Read Blocks": number;

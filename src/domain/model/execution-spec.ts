@@ -138,8 +138,8 @@ export interface Outcome {
   readonly logBytes: number;
   /** Bytes over the cap that were not stored. */
   readonly logDropped: number;
-  /** Which rung of the kill ladder ended it, null when nothing was killed. */
-  readonly killRung: "cgroup" | "freezer" | "session" | null;
+  /** The containment that ended the attempt; null: nothing was killed. */
+  readonly killedBy: "cgroup" | "freezer" | "session" | null;
 }
 
 /** An output that was found, verified and stored; or that was not there. */

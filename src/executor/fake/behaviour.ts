@@ -46,7 +46,7 @@ export function endedWell(begunAt: Date, endedAt: Date, over: Partial<Outcome> =
     workspaceWhole: false,
     logBytes: 0,
     logDropped: 0,
-    killRung: null,
+    killedBy: null,
     ...over,
   };
 }
@@ -55,7 +55,7 @@ export function endedWell(begunAt: Date, endedAt: Date, over: Partial<Outcome> =
 export const fakeOutcomes = {
   success: {},
   failure: { exitCode: 1, reason: "script_failed", message: "the script exited with status 1" },
-  timeout: { exitCode: null, reason: "timed_out", message: "timed out", killRung: "session" },
+  timeout: { exitCode: null, reason: "timed_out", message: "timed out", killedBy: "session" },
   outOfMemory: { exitCode: 137, reason: "out_of_memory", message: "out of memory" },
   lostAfterBegin: { exitCode: null, reason: "executor_lost", message: "the executor was lost" },
   lostBeforeBegin: {

@@ -142,7 +142,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     const began = it.status.state === "begun";
     end(it, {
       began,
-      ...(began ? { killRung: "session" } : { begunAt: null }),
+      ...(began ? { killedBy: "session" } : { begunAt: null }),
       exitCode: null,
       reason: cause,
       message: cause === "canceled" ? "canceled" : "timed out",

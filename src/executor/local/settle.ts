@@ -83,7 +83,7 @@ export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome 
     workspaceWhole: false,
     logBytes: it.logBytes,
     logDropped: it.logDropped,
-    killRung: ending?.rung ?? null,
+    killedBy: ending?.rung ?? null,
   };
 }
 
@@ -159,7 +159,7 @@ export function neverBegan(
     workspaceWhole: workspace === "whole",
     logBytes: 0,
     logDropped: 0,
-    killRung: null,
+    killedBy: null,
   };
 }
 

@@ -25,7 +25,7 @@ function outcomeOf(it: Report, uploads: readonly Upload[], logBytes: number): Ou
     workspaceWhole: it.begun_at === null,
     logBytes,
     logDropped: Math.max(0, (said?.log_bytes ?? 0) - (it.log_received ?? logBytes)),
-    killRung: null,
+    killedBy: null,
   };
 }
 

@@ -14,7 +14,7 @@ export function neverBegan(reason: FailureReason, message: string | null): Outco
     workspaceWhole: true,
     logBytes: 0,
     logDropped: 0,
-    killRung: null,
+    killedBy: null,
   };
 }
 

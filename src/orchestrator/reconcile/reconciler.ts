@@ -141,7 +141,7 @@ export function createReconciler(deps: OrchestratorDeps, parts: ReconcilerDeps):
     for (const subject of fresh) if (claim.includes(subject.execution.id)) workspaces.prefetch(subject);
     let applied: { readonly seq: number } | null;
     try {
-      const context = { cause: "advance", claim };
+      const context = { cause: "reconcile", claim };
       applied = await store.runs.apply(run.id, owner, snapshot.run.seq, changes, context);
     } catch (error) {
       for (const id of claim) dispatcher.release(id);

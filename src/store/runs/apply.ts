@@ -216,7 +216,7 @@ function executionMove(
     exit_code: outcome?.exitCode ?? null,
     log_bytes: outcome?.logBytes ?? null,
     log_dropped: outcome?.logDropped ?? null,
-    kill_rung: outcome?.killRung ?? null,
+    kill_rung: outcome?.killedBy ?? null,
   };
 }
 

@@ -31,7 +31,7 @@ describe("cancel", () => {
       began: true,
       exitCode: 9,
       reason: "canceled",
-      killRung: null,
+      killedBy: null,
     });
     expect(world.log(spec)).toBe("bye\n");
   });
@@ -48,7 +48,7 @@ describe("cancel", () => {
     )
       await systemClock.sleep(1);
     await world.executor.cancel(handleOf(spec), "canceled", 60);
-    expect(await world.ended(spec)).toMatchObject({ exitCode: 143, reason: "canceled", killRung: null });
+    expect(await world.ended(spec)).toMatchObject({ exitCode: 143, reason: "canceled", killedBy: null });
   });
 
   it("kills what ignores SIGTERM, keeps what it wrote, and names the rung", async () => {
@@ -64,7 +64,7 @@ describe("cancel", () => {
       began: true,
       exitCode: null,
       reason: "canceled",
-      killRung: "session",
+      killedBy: "session",
     });
     expect(world.log(spec)).toBe("words\n");
     expect(pids.map(isAlive)).toEqual([false]);
@@ -77,7 +77,7 @@ describe("cancel", () => {
     const patient = world.executor.cancel(handleOf(spec), "canceled", 3_600);
     await world.executor.cancel(handleOf(spec), "canceled", 0);
     await patient;
-    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killRung: "session" });
+    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killedBy: "session" });
   });
 
   it.each([
@@ -149,6 +149,6 @@ describe("timeout", () => {
       timeoutSeconds: 1,
       graceSeconds: 0,
     });
-    expect(outcome).toMatchObject({ exitCode: null, reason: "timed_out", killRung: "session" });
+    expect(outcome).toMatchObject({ exitCode: null, reason: "timed_out", killedBy: "session" });
   });
 });

@@ -122,7 +122,7 @@ describe("the log", () => {
       job,
       "echo before; setsid -f sh -c 'echo $$ >daemon; exec sleep 600'; until [ -s daemon ]; do sleep 0.01; done; echo after",
     );
-    expect(outcome).toMatchObject({ exitCode: 0, log: "before\nafter\n", logDropped: 0, killRung: null });
+    expect(outcome).toMatchObject({ exitCode: 0, log: "before\nafter\n", logDropped: 0, killedBy: null });
     expect(isAlive(readFileSync(world.path(job, "workspace", "daemon"), "utf8"))).toBe(true);
     expect(await world.run(job, "echo next")).toMatchObject({ exitCode: 0, log: "next\n" });
   });

@@ -32,13 +32,13 @@ export type Action =
       readonly kind: "crash";
       readonly moves: readonly Move[];
       readonly remote: Remote | null;
-      /** Those who take over find the repository so. */
+      /** State in which the next owners find the repository. */
       readonly afterwards: Remote | null;
       /** After so many gates of the process; then so many of each that takes over, until one is spared. */
       readonly passes: number;
       readonly heirs: readonly number[];
     }
-  /** The oldest frozen process wakes; `alone`: while the one that carries the run sleeps. */
+  /** The oldest frozen process wakes; `alone`: while the owner of the run sleeps. */
   | { readonly kind: "thaw"; readonly moves: readonly Move[]; readonly company: "alone" | "together" }
   | { readonly kind: "elapse" };
 

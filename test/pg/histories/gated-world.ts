@@ -36,7 +36,7 @@ export function createGatedWorld(world: FakeWorld): GatedWorld {
         endedAt: at,
         logBytes: 0,
         logDropped: 0,
-        killRung: null,
+        killedBy: null,
       },
     };
     world.executions.set(key, {

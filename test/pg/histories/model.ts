@@ -1,6 +1,6 @@
 /**
  * What must have become of a run, from the pipeline, what really happened to its attempts, and whether it was to be
- * canceled. Written from the words of the design and not from the planner: it knows no frontier, no order of reports
+ * canceled. Written from the words of the design and not from the planner: it knows no run snapshot, no order of reports
  * and no restarts, and walks the whole run from its first step each time.
  *
  * - A job's steps run in order, the members of a group together. Stages run in order.
@@ -24,7 +24,7 @@ export interface StageGiven {
   readonly steps: readonly StepGiven[];
 }
 
-/** How an attempt really ended; `moment` grows with time, and what happened between two looks has the same. */
+/** How an attempt really ended; `moment` grows with time, and what happened between two reconciles has the same. */
 export interface Fact {
   readonly end: "succeeded" | "failed" | "canceled" | "lost";
   readonly reason: string | null;
@@ -41,7 +41,7 @@ export interface Happened {
   attempts(stage: StageName, job: number, step: string): readonly (Fact | null)[];
   /** The moment at which the request to cancel came, after all ends of earlier moments had been looked at. */
   readonly cancel: number | null;
-  /** Of several failures between two looks any may be the first: the one that the record names, if it names one. */
+  /** Of several failures between two reconciles any may be the first: the one that the record names, if it names one. */
   named(stage: StageName, job: number): string | null;
 }
 
@@ -71,15 +71,15 @@ export function expected(stages: readonly StageGiven[], happened: Happened): Exp
   const steps: Record<string, string> = {};
   const toCancel = happened.cancel !== null;
   let phase = "submitted";
-  let verdict: { readonly status: string; readonly reason: string | null } | null = null;
+  let result: { readonly status: string; readonly reason: string | null } | null = null;
   let begun = false;
 
   for (const stage of stages) {
     for (let attempt = 1; ; attempt++) {
       const key = `${stage.name}.${attempt}`;
-      if (verdict !== null) {
+      if (result !== null) {
         const rest =
-          verdict.status === "failed" ? "skipped" : verdict.status === "canceled" ? "canceled" : "pending";
+          result.status === "failed" ? "skipped" : result.status === "canceled" ? "canceled" : "pending";
         jobs[key] = rest;
         for (const step of stage.steps) steps[`${key}/${step.name}`] = rest;
         break;
@@ -91,15 +91,15 @@ export function expected(stages: readonly StageGiven[], happened: Happened): Exp
         phase = before[stage.name];
       }
       if (end.state === "failed" && end.again) continue;
-      if (end.state === "failed") verdict = { status: "failed", reason: end.reason };
-      else if (end.state === "canceled") verdict = { status: "canceled", reason: "canceled" };
+      if (end.state === "failed") result = { status: "failed", reason: end.reason };
+      else if (end.state === "canceled") result = { status: "canceled", reason: "canceled" };
       else if (end.state === "succeeded") phase = after[stage.name];
-      else verdict = { status: begun ? "running" : "pending", reason: null };
+      else result = { status: begun ? "running" : "pending", reason: null };
       break;
     }
   }
-  if (toCancel && verdict?.status === "pending") verdict = { status: "canceled", reason: "canceled" };
-  return { run: { phase, ...(verdict ?? { status: "success", reason: null }) }, jobs, steps };
+  if (toCancel && result?.status === "pending") result = { status: "canceled", reason: "canceled" };
+  return { run: { phase, ...(result ?? { status: "success", reason: null }) }, jobs, steps };
 }
 
 function unresolved(resolution: Exclude<Resolution, "resolved">): Expected {

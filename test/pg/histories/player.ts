@@ -83,7 +83,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
         return;
       }
       if (!(await store.runs.takeOwnership(runId, old.owner, heir.owner)))
-        wrong.push("a run was not taken over");
+        wrong.push("the ownership of a run was not taken");
       await store.nodes.end(old.owner);
       forbidWrites(old);
       if (passes !== null) heir.gate.freezeAfter(passes);
@@ -105,7 +105,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
     gate.onAnswer((name, value) => {
       const nothing = name === "executions.claim" ? Array.isArray(value) && value.length === 0 : !value;
       if (["runs.apply", "runs.resolve", "executions.claim", "executions.place"].includes(name) && !nothing)
-        wrong.push(`a process that was taken over wrote: ${name}`);
+        wrong.push(`a process that lost its ownership wrote: ${name}`);
     });
   }
 
@@ -157,7 +157,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
         current.gate.freezeAfter(action.passes);
         for (const one of action.moves) move(one);
         if (action.remote !== null) repository.turn(action.remote);
-        // What is away is asked again by the sweep, which is to be cut short as well.
+        // The retry asks again for what is away, and is to be cut short as well.
         if (repository.resolution === "pending") await bench.resync();
         await bench.quiet();
         freeze(current);

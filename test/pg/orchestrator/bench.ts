@@ -59,9 +59,9 @@ export interface Bench extends AsyncDisposable {
   resync(): Promise<void>;
   quiet(): Promise<void>;
   /** Gives the run to another process, which goes on with it. */
-  takeOver(runId: RunId, from: Process, to: Process): Promise<void>;
+  takeOwnership(runId: RunId, from: Process, to: Process): Promise<void>;
   view(runId: RunId): Promise<View>;
-  frontier(runId: RunId): Promise<RunSnapshot>;
+  snapshot(runId: RunId): Promise<RunSnapshot>;
 }
 
 /** The run as its rows tell, by names. */
@@ -147,15 +147,15 @@ export async function createBench(given?: Fixture): Promise<Bench> {
     async quiet() {
       for (const { gate } of processes) await gate.quiet();
     },
-    async takeOver(runId, from, to) {
+    async takeOwnership(runId, from, to) {
       if (!(await store.runs.takeOwnership(runId, from.owner, to.owner)))
-        throw new Error("it was not taken over");
+        throw new Error("The ownership was not taken.");
       await store.nodes.end(from.owner);
       await to.own(runId);
       await bench.quiet();
     },
     view: (runId) => readView(store, runId),
-    frontier: (runId) => runSnapshot(store, runId),
+    snapshot: (runId) => runSnapshot(store, runId),
     async [Symbol.asyncDispose]() {
       for (const { gate } of processes) gate.thaw();
       // A step that heeds no cancel would hold its process's end.

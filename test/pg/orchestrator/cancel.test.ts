@@ -128,7 +128,7 @@ describe("a cancel", () => {
     },
   );
 
-  it("that nobody told of is found by the sweep", async () => {
+  it("without a notification is found by the resync", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { a: { hold: "after" } } });
     const runId = await bench.begin(process, two);
@@ -143,7 +143,7 @@ describe("a cancel", () => {
     const runId = await bench.begin(first, two);
     first.gate.freezeAfter(0);
     await bench.store.runs.requestCancel(runId, "somebody");
-    await bench.takeOver(runId, first, await bench.process());
+    await bench.takeOwnership(runId, first, await bench.process());
     expect(await bench.view(runId)).toMatchObject({ ...canceled, executions: { a: ["lost"] } });
   });
 });

@@ -19,7 +19,7 @@ describe("a database that fails", () => {
     ["runs.snapshot", "before"],
     ["runs.apply", "before"],
     ["runs.apply", "after"],
-  ] as const)("in %s, %s it, loses no end: the sweep records it", async (name, side) => {
+  ] as const)("in %s, %s it, loses no end: the retry records it", async (name, side) => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: held });
     const runId = await bench.begin(process, chain);
@@ -40,7 +40,7 @@ describe("a database that fails", () => {
     expect(bench.world.jobs.size).toBe(0);
   });
 
-  it("at the first advance fails the carrying, and the sweep carries on", async () => {
+  it("at the first reconcile delays the run, and the retry goes on", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process();
     const runId = await bench.accept(process, chain);
@@ -50,7 +50,7 @@ describe("a database that fails", () => {
     expect((await bench.view(runId)).status).toBe("success");
   });
 
-  it("does not take a run from its neighbors' sweep", async () => {
+  it("does not keep other runs from the resync", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({
       script: { a: { hold: "after", hints: 0 }, x: { hold: "after", hints: 0 } },
@@ -84,7 +84,7 @@ describe("a database that fails", () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ slots: 1, script: held });
     const runId = await bench.accept(process, { build: [stepPlan("t")] });
-    // What was not saved stays in the queue until the next look at its run: a claim asks for it in vain.
+    // What was not saved stays in the queue until the next reconcile of its run: a claim asks for it in vain.
     process.gate.fail("runs.apply", "before", away());
     await process.own(runId);
     await bench.quiet();
@@ -100,7 +100,7 @@ describe("a database that fails", () => {
     expect((await bench.view(runId)).status).toBe("success");
   });
 
-  it("kills the connection of an advance: nothing of it is saved, and the next one saves it", async () => {
+  it("kills the connection of a reconcile: nothing is saved, and the next one saves it", async () => {
     await using bench = await createBench(fixture);
     await using victim = openDatabase(fixture.database.settings, {
       max: 4,
@@ -138,7 +138,7 @@ describe("a database that fails", () => {
 });
 
 describe("200 completions of one run at once", () => {
-  it("take few passes and never more than a few connections, so that a read elsewhere waits for none", async () => {
+  it("take few reconciles and never more than a few connections, so that a read elsewhere waits for none", async () => {
     await using bench = await createBench(fixture);
     const counted = countStatements(fixture.database);
     const names = Array.from({ length: 200 }, (_, index) => `s${index}`);

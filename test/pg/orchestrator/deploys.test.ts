@@ -19,7 +19,7 @@ const deployOf = (release: string, name = "deploy") => ({
 });
 
 describe("a deploy to a release", () => {
-  it("waits while another run's deploy is active, through sweeps too", async () => {
+  it("waits while another run's deploy is active, through resyncs too", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     const first = await bench.begin(process, deployOf("waits", "first"));
@@ -47,22 +47,22 @@ describe("a deploy to a release", () => {
     expect((await bench.view(second)).status).toBe("success");
   });
 
-  it("goes on at once also when the other ends between its look and its decision", async () => {
+  it("goes on at once also when the other ends between its snapshot and its decision", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     const first = await bench.begin(process, deployOf("meanwhile", "first"));
     const second = await bench.accept(process, deployOf("meanwhile", "second"));
-    const look = process.gate.hold("runs.snapshot", "after");
-    const carrying = process.own(second);
-    await look.reached;
+    const reading = process.gate.hold("runs.snapshot", "after");
+    const reconciled = process.own(second);
+    await reading.reached;
     const over = Promise.withResolvers<void>();
     process.orchestrator.onRecorded((_changes, runId) => {
       if (runId === first) over.resolve();
     });
     process.executor.finish("first");
     await over.promise;
-    look.release();
-    await carrying;
+    reading.release();
+    await reconciled;
     await bench.quiet();
     expect([(await bench.view(first)).status, (await bench.view(second)).status]).toEqual([
       "success",
@@ -70,7 +70,7 @@ describe("a deploy to a release", () => {
     ]);
   });
 
-  it("is one look for each that waits, in their order, however many wait", async () => {
+  it("costs few reads for each that waits, in their order, however many wait", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     await bench.begin(process, deployOf("queue", "first"));
@@ -82,11 +82,11 @@ describe("a deploy to a release", () => {
     await bench.quiet();
     expect(begunNames(bench.world)).toEqual(["first", ...names]);
     for (const runId of waiting) expect((await bench.view(runId)).status).toBe("success");
-    const looks = (process.gate.calls.get("runs.snapshot") ?? 0) - before;
-    expect(looks).toBeLessThan(names.length * 5);
+    const reads = (process.gate.calls.get("runs.snapshot") ?? 0) - before;
+    expect(reads).toBeLessThan(names.length * 5);
   });
 
-  it("that is not wanted any more when its turn comes leaves it to the next", async () => {
+  it("that is canceled when the release is free leaves it to the next", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     await bench.begin(process, deployOf("leaves", "first"));
@@ -154,7 +154,7 @@ describe("a deploy to a release", () => {
     expect((await bench.view(second)).status).toBe("canceled");
   });
 
-  it("that was lost after its begin is unknown for good, blocks the next, and a person settles it", async () => {
+  it("that was lost after its begin stays unknown, blocks the next, and a person resolves it", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ script: { first: { hold: "after" } } });
     const first = await bench.begin(process, deployOf("lost", "first"));
@@ -213,10 +213,10 @@ describe("a deploy to a release", () => {
     const first = await bench.accept(one, deployOf("race", "a"));
     const second = await bench.accept(other, deployOf("race", "b"));
     const applies = [one, other].map(({ gate }) => gate.hold("runs.apply", "before"));
-    const carrying = [one.own(first), other.own(second)];
+    const reconciled = [one.own(first), other.own(second)];
     await Promise.all(applies.map(({ reached }) => reached));
     for (const { release } of applies) release();
-    await Promise.all(carrying);
+    await Promise.all(reconciled);
     await bench.quiet();
     expect(begunNames(bench.world)).toHaveLength(1);
     const winner = begunNames(bench.world)[0] ?? "none";

@@ -18,7 +18,7 @@ export interface Gate {
   readonly calls: ReadonlyMap<string, number>;
   /** The next call of that name stops here, on the way in or out, until it is released. */
   hold(name: string, side: "before" | "after"): Held;
-  /** The next call of that name fails: before it is made, or after it has been carried out. */
+  /** The next call of that name fails: before or after it is made. */
   fail(name: string, side: "before" | "after", error: Error): void;
   /** Hears what each call was answered, frozen or not. */
   onAnswer(listener: (name: string, value: unknown) => void): void;

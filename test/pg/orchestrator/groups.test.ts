@@ -121,7 +121,7 @@ describe("slots", () => {
     expect([(await bench.view(a)).status, (await bench.view(b)).status]).toEqual(["success", "success"]);
   });
 
-  it("are not handed out while the executor refuses, and are again by the next sweep", async () => {
+  it("are not started while the executor refuses, and are by the next resync", async () => {
     await using bench = await createBench(fixture);
     let full: string | null = "the disk is full";
     const process = await bench.process({ refusal: () => full });

@@ -3,7 +3,7 @@ import { steps } from "../fixture.ts";
 import { createBench } from "./bench.ts";
 
 describe("the hot path", () => {
-  it("costs one frontier and one apply a step, and what a job needs once", async () => {
+  it("costs one snapshot and one apply per step, and the reads of a job once", async () => {
     await using bench = await createBench();
     const process = await bench.process();
     const count = 20;

@@ -140,7 +140,7 @@ describe("an output", () => {
     expect((await bench.view(lost)).message).toBe("step push: the registry is away");
   });
 
-  it("whose upload a stop cuts short is uploaded by who carries the run next", async () => {
+  it("whose upload a stop cuts short is uploaded by the next owner of the run", async () => {
     await using bench = await createBench(fixture);
     const uploading = Promise.withResolvers<void>();
     const first = await bench.process({
@@ -162,7 +162,7 @@ describe("an output", () => {
     await first.stop();
     expect((await bench.view(runId)).status).toBe("running");
     const next = await bench.process({ deps: { artifacts: artifacts() } });
-    await bench.takeOver(runId, first, next);
+    await bench.takeOwnership(runId, first, next);
     expect((await bench.view(runId)).status).toBe("success");
     expect([...bench.world.begins.values()]).toEqual([1]);
   });
@@ -177,11 +177,11 @@ describe("an output", () => {
     first.gate.freezeAfter(0);
     const second = await collecting();
     second.gate.hold("artifacts.putFiles", "before");
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     second.gate.freezeAfter(0);
     expect((await bench.view(runId)).status).toBe("running");
     const third = await collecting();
-    await bench.takeOver(runId, second, third);
+    await bench.takeOwnership(runId, second, third);
     expect(await bench.view(runId)).toMatchObject({
       status: "failed",
       reason: "internal",
@@ -212,7 +212,7 @@ describe("an output", () => {
       }
       const last = await bench.process({ deps: { artifacts: artifacts() } });
       last.gate.fail("executor.outputs", "before", away());
-      await bench.takeOver(id, before, last);
+      await bench.takeOwnership(id, before, last);
       for (let failures = 0; failures < 4; failures++) {
         last.gate.fail("executor.outputs", "before", away());
         await bench.resync();

@@ -12,7 +12,7 @@ const lost = { outcome: fakeOutcomes.lostAfterBegin };
 const exit = (exitCode: number) =>
   exitCode === 0 ? {} : ({ exitCode, reason: "script_failed", message: `exit status ${exitCode}` } as const);
 
-/** A run whose deploy is lost after its begin; the question then ends as `history` says. */
+/** A run whose deploy is lost after its begin; the probe then ends as `history` says. */
 async function lostDeploy(bench: Bench, history: FakeScript[string]) {
   const process = await bench.process({ script: { deploy: lost, "helm history": history } });
   const runId = await bench.begin(process, { deploy: deploy() });
@@ -26,7 +26,7 @@ const opened = (process: Process) => process.gate.calls.get("executor.open") ?? 
 const closed = (process: Process) => process.gate.calls.get("executor.close") ?? 0;
 
 describe("a deploy that was lost after it began", () => {
-  it("is a success when helm's history has it as deployed, and is not carried out again", async () => {
+  it("is a success when helm's history has it as deployed, and is not repeated", async () => {
     await using bench = await createBench();
     const { process, runId, status, phase, executions } = await lostDeploy(bench, {});
     expect({ status, phase, executions }).toEqual({
@@ -56,7 +56,7 @@ describe("a deploy that was lost after it began", () => {
     expect(await bench.store.deployments.ofRun(runId)).toMatchObject([{ outcome: "unknown" }]);
   });
 
-  it("stays unknown when the question cannot be put", async () => {
+  it("stays unknown when the probe cannot run", async () => {
     await using bench = await createBench();
     const { process, reason, message } = await lostDeploy(bench, { submitError: new Error("no room") });
     expect(reason).toBe("deploy_unknown");
@@ -73,7 +73,7 @@ describe("a deploy that was lost after it began", () => {
     expect(await bench.view(runId)).toMatchObject({ status: "failed", reason: "deploy_unknown" });
   });
 
-  it("is asked about although every hint is lost", async () => {
+  it("is probed although every notification is lost", async () => {
     await using bench = await createBench();
     const { process, runId } = await lostDeploy(bench, { hold: "after", hints: 0 });
     process.executor.finish("helm history");
@@ -83,7 +83,7 @@ describe("a deploy that was lost after it began", () => {
   });
 });
 
-describe("no question is asked", () => {
+describe("no probe runs", () => {
   it.each(["manifest", "script"] as const)("of a %s, which keeps no history", async (kind) => {
     await using bench = await createBench();
     const process = await bench.process({ script: { deploy: lost } });
@@ -104,7 +104,7 @@ describe("no question is asked", () => {
     expect(named(bench, "helm history")).toEqual([]);
   });
 
-  it("by a process that only records: the run waits for one that carries it", async () => {
+  it("in a process that only observes: the run waits for its owner", async () => {
     await using bench = await createBench();
     const first = await bench.process({ script: { deploy: { hold: "after" } } });
     const runId = await bench.begin(first, { deploy: deploy() });
@@ -116,13 +116,13 @@ describe("no question is asked", () => {
     expect((await bench.view(runId)).status).toBe("running");
     expect(named(bench, "helm history")).toEqual([]);
     const second = await bench.process();
-    await bench.takeOver(runId, reader, second);
+    await bench.takeOwnership(runId, reader, second);
     expect((await bench.view(runId)).status).toBe("success");
   });
 });
 
 describe("a process that stops while it asks", () => {
-  it("leaves deploy and question to the next one, which takes the same answer", async () => {
+  it("leaves deploy and probe to the next one, which gets the same result", async () => {
     await using bench = await createBench();
     const { process, runId, status } = await lostDeploy(bench, { hold: "after" });
     expect(status).toBe("running");
@@ -130,7 +130,7 @@ describe("a process that stops while it asks", () => {
     expect((await bench.view(runId)).status).toBe("running");
     process.executor.finish("helm history");
     const next = await bench.process();
-    await bench.takeOver(runId, process, next);
+    await bench.takeOwnership(runId, process, next);
     expect((await bench.view(runId)).status).toBe("success");
     expect(named(bench, "deploy")).toHaveLength(1);
     expect(named(bench, "helm history")).toHaveLength(1);

@@ -12,7 +12,7 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 const held = { a: { hold: "after" }, b: { hold: "after" } } as const;
 const chain = { build: [stepPlan("a"), stepPlan("b")], test: [stepPlan("t")] };
 
-describe("another process that takes a run over", () => {
+describe("another process that takes ownership of a run", () => {
   it("re-attaches what runs after an orderly stop, repeats nothing and brings the run to its end", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: held });
@@ -20,7 +20,7 @@ describe("another process that takes a run over", () => {
     await first.stop();
     first.executor.finish("a");
     const second = await bench.process({ script: held });
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     expect(begunNames(bench.world)).toEqual(["a", "b"]);
     second.executor.finish("b");
     await bench.quiet();
@@ -34,7 +34,7 @@ describe("another process that takes a run over", () => {
     first.gate.hold("executor.open", "before");
     const runId = await bench.begin(first, chain);
     first.gate.freezeAfter(0);
-    await bench.takeOver(runId, first, await bench.process());
+    await bench.takeOwnership(runId, first, await bench.process());
     expect(await bench.view(runId)).toMatchObject({
       status: "success",
       executions: { a: ["succeeded"], b: ["succeeded"] },
@@ -46,7 +46,7 @@ describe("another process that takes a run over", () => {
     const first = await bench.process({ script: { a: { hold: "after", onRestart: "forget" } } });
     const runId = await bench.begin(first, chain);
     first.gate.freezeAfter(0);
-    await bench.takeOver(runId, first, await bench.process());
+    await bench.takeOwnership(runId, first, await bench.process());
     expect(await bench.view(runId)).toMatchObject({
       status: "failed",
       reason: "executor_lost",
@@ -61,7 +61,7 @@ describe("another process that takes a run over", () => {
     const runId = await bench.begin(first, chain);
     first.gate.freezeAfter(0);
     const second = await bench.process({ script: { a: { outcome: fakeOutcomes.lostBeforeBegin } } });
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     expect(await bench.view(runId)).toMatchObject({
       status: "failed",
       reason: "executor_lost",
@@ -110,7 +110,7 @@ describe("another process that takes a run over", () => {
     expect((await bench.view(runId)).status).toBe("success");
   });
 
-  it("finds a run whose take-over was not answered, by its sweep", async () => {
+  it("finds a run by its resync when the reply that confirmed the ownership was lost", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: held });
     const runId = await bench.begin(first, { build: [stepPlan("a")] });
@@ -136,7 +136,7 @@ describe("another process that takes a run over", () => {
       if (name === "runs.apply" || name === "executions.place") answers.push(value);
     });
     const second = await bench.process({ script: held });
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     const { seq } = await bench.view(runId);
     first.gate.thaw();
     await bench.resync();
@@ -151,7 +151,7 @@ describe("another process that takes a run over", () => {
     const runId = await bench.begin(first, chain);
     first.gate.freezeAfter(0);
     const second = await bench.process({ script: held });
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     const { seq } = await bench.view(runId);
     second.gate.freezeAfter(0);
     first.gate.thaw();
@@ -172,7 +172,7 @@ describe("another process that takes a run over", () => {
     const runId = await bench.begin(first, chain);
     await opening.reached;
     const second = await bench.process({ script: held });
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     expect(begunNames(bench.world)).toEqual(["a"]);
     opening.release();
     await bench.resync();
@@ -181,11 +181,11 @@ describe("another process that takes a run over", () => {
     expect((await bench.view(runId)).status).toBe("running");
   });
 
-  it("leaves the first no timers, no slots and no say over what it carried", async () => {
+  it("leaves the first no timers, no slots and no control of its former runs", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ slots: 1, script: { ...held, own: { hold: "after" } } });
     const runId = await bench.begin(first, chain);
-    await bench.takeOver(runId, first, await bench.process({ script: held }));
+    await bench.takeOwnership(runId, first, await bench.process({ script: held }));
     // Its own end of the attempt is refused; that it meets another owner makes it let go.
     first.executor.finish("a");
     await bench.resync();
@@ -226,11 +226,11 @@ describe("a stop", () => {
     open.release();
     await stopped;
     expect(bench.world.begins.size).toBe(0);
-    await bench.takeOver(runId, process, await bench.process());
+    await bench.takeOwnership(runId, process, await bench.process());
     expect(await bench.view(runId)).toMatchObject({ status: "success", executions: { a: ["succeeded"] } });
   });
 
-  it("twice is one stop; afterwards nothing is carried", async () => {
+  it("twice is one stop; afterwards nothing is reconciled", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process();
     await Promise.all([process.orchestrator.stop(), process.orchestrator.stop()]);
@@ -241,7 +241,7 @@ describe("a stop", () => {
   });
 });
 
-describe("a process that only records", () => {
+describe("a process that only observes", () => {
   it("writes down what has ended, starts nothing, and lets go", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: held });
@@ -290,7 +290,7 @@ describe("a process that only records", () => {
     expect(await bench.view(runId)).toMatchObject({ status: "canceled", executions: { a: ["canceled"] } });
   });
 
-  it("keeps an attempt that is to be repeated for who carries the run", async () => {
+  it("keeps an attempt to repeat for the owner of the run", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: { a: { hold: "before", onRestart: "lose" } } });
     const runId = await bench.begin(first, chain);
@@ -300,13 +300,13 @@ describe("a process that only records", () => {
     await reader.orchestrator.observe(runId);
     expect((await bench.view(runId)).executions).toMatchObject({ a: ["lost", "pending"] });
     expect(bench.world.begins.size).toBe(0);
-    await bench.takeOver(runId, reader, await bench.process());
+    await bench.takeOwnership(runId, reader, await bench.process());
     expect((await bench.view(runId)).status).toBe("success");
   });
 });
 
 describe("a workspace", () => {
-  it("that cannot be closed is closed by the sweep", async () => {
+  it("that cannot be closed is closed by the resync", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process();
     process.gate.fail("executor.close", "before", new Error("EBUSY"));

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-/** One run has the only slot and does not end; the others wait, and have been looked at by a sweep. */
+/** One run has the only slot and does not end; the others wait, and have been reconciled by a resync. */
 async function queued(bench: Bench, process: Process, count: number): Promise<readonly RunId[]> {
   await bench.begin(process, { build: steps(1) });
   const waiting: RunId[] = [];
@@ -20,24 +20,24 @@ async function queued(bench: Bench, process: Process, count: number): Promise<re
 
 const begun = ({ world }: Bench) => [...world.executions.values()].map(({ handle }) => handle.executionId);
 
-describe("a sweep", () => {
-  it("asks once where all runs stand, and looks at none that waits for a slot and has not moved", async () => {
+describe("a resync", () => {
+  it("reads the positions of all runs once, and reconciles none that waits for a slot and has not moved", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ slots: 1, script: { "step-0": { hold: "after" } } });
     await queued(bench, process, 20);
-    const looks: number[] = [];
+    const reads: number[] = [];
     process.gate.onAnswer((name) => {
-      if (name === "runs.snapshot") looks.push(1);
+      if (name === "runs.snapshot") reads.push(1);
     });
     const asked = process.gate.calls.get("runs.positions") ?? 0;
     await bench.resync();
     await bench.resync();
     expect(process.gate.calls.get("runs.positions")).toBe(asked + 2);
-    // The one that runs is looked at each time.
-    expect(looks).toEqual([1, 1]);
+    // The one that runs is reconciled each time.
+    expect(reads).toEqual([1, 1]);
   });
 
-  it("finds a cancel that nobody told of", async () => {
+  it("finds a cancel without a notification", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ slots: 1, script: { "step-0": { hold: "after" } } });
     const [first, second] = await queued(bench, process, 2);

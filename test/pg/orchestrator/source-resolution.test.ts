@@ -33,7 +33,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 describe("a run that is accepted unresolved", () => {
-  it("is resolved by who carries it, and goes on at once", async () => {
+  it("is resolved by its owner, and goes on at once", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ deps: { resolver: { resolve: async () => resolved } } });
     const runId = await begin(bench, process);
@@ -114,7 +114,7 @@ describe("a run that is accepted unresolved", () => {
     const runId = await submit(first);
     await first.own(runId);
     first.gate.freezeAfter(0);
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     expect((await bench.view(runId)).status).toBe("success");
     found.resolve({ ...resolved, gitSha: "e".repeat(40) });
     first.gate.thaw();
@@ -123,7 +123,7 @@ describe("a run that is accepted unresolved", () => {
     expect([...bench.world.begins.values()]).toEqual([1]);
   });
 
-  it("is resolved beside three others at most, however many come at once; one that is canceled gives its turn", async () => {
+  it("is resolved beside three others at most, however many come at once; one that is canceled makes room", async () => {
     await using bench = await createBench(fixture);
     let now = 0;
     let most = 0;
@@ -159,7 +159,7 @@ describe("a run that is accepted unresolved", () => {
     expect(most).toBe(4);
   });
 
-  it("is left alone by who only records", async () => {
+  it("is left alone by a process that only observes", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({ idle: true });
     const runId = await submit(process);
@@ -182,7 +182,7 @@ describe("a run that is accepted unresolved", () => {
     await bench.quiet();
     expect((await bench.view(runId)).status).toBe("pending");
     // Whoever comes late tries for a minute all the same.
-    for (let sweeps = 0; sweeps < 4; sweeps += 1) await bench.resync();
+    for (let resyncs = 0; resyncs < 4; resyncs += 1) await bench.resync();
     expect(await bench.view(runId)).toMatchObject({
       status: "failed",
       reason: "source_unavailable",

@@ -45,7 +45,7 @@ describe("a step's timeout", () => {
     expect((await bench.view(runId)).reason).toBe("timed_out");
   });
 
-  it("is counted from the begin by whoever carries the run after a restart", async () => {
+  it("is counted from the begin by the next owner after a restart", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: { slow: { hold: "after" } } });
     const runId = await bench.begin(first, slow);
@@ -53,20 +53,20 @@ describe("a step's timeout", () => {
     await first.stop();
     expect(bench.clock.sleepers).toBe(0);
     const second = await bench.process();
-    await bench.takeOver(runId, first, second);
+    await bench.takeOwnership(runId, first, second);
     await elapse(bench, 19);
     expect((await bench.view(runId)).status).toBe("running");
     await elapse(bench, 1);
     expect((await bench.view(runId)).reason).toBe("timed_out");
   });
 
-  it("that passed while nobody carried the run ends it at once", async () => {
+  it("that passed while no process owned the run ends it at once", async () => {
     await using bench = await createBench(fixture);
     const first = await bench.process({ script: { slow: { hold: "after" } } });
     const runId = await bench.begin(first, slow);
     await first.stop();
     await elapse(bench, 3_600);
-    await bench.takeOver(runId, first, await bench.process());
+    await bench.takeOwnership(runId, first, await bench.process());
     expect((await bench.view(runId)).reason).toBe("timed_out");
   });
 

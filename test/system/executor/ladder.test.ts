@@ -58,7 +58,7 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
       began: true,
       exitCode: null,
       reason: "canceled",
-      killRung: rung,
+      killedBy: rung,
     });
     const pids = readFileSync(world.path(job, "workspace", "pids"), "utf8")
       .trim()
@@ -88,7 +88,7 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
       job,
       "setsid -f sh -c 'echo $$ >pid; exec sleep 600'; until [ -s pid ]; do sleep 0.01; done; kill -9 0",
     );
-    expect(outcome).toMatchObject({ reason: "executor_lost", killRung: rung });
+    expect(outcome).toMatchObject({ reason: "executor_lost", killedBy: rung });
     expect(isAlive(readFileSync(world.path(job, "workspace", "pid"), "utf8"))).toBe(false);
   });
 
@@ -140,7 +140,7 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
     await world.appears(world.path(job, "workspace", "ready"));
     await world.restart({ rungs: ["session"] }); // the lane keeps the rung that it was started with
     await world.executor.cancel(handleOf(spec), "canceled", 0);
-    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killRung: rung });
+    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killedBy: rung });
   });
 });
 

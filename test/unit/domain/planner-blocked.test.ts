@@ -17,7 +17,7 @@ describe("a deploy to a held release", () => {
     expect(planRun(given("active"), nothing)).toEqual({ changes: null, intents: [] });
   });
 
-  it("fails and says how to settle one whose outcome nobody knows", () => {
+  it("fails and says how to resolve one whose outcome is unknown", () => {
     const { changes } = planRun(given("unknown"), nothing);
     expect(changes?.run).toMatchObject({ status: { to: "failed" }, reason: "deploy_unknown" });
     expect(changes?.run?.message).toContain("shipinator deployments resolve");
@@ -30,7 +30,7 @@ describe("a run that is not resolved", () => {
   const unresolvable = { reason: "config_invalid", message: "there is no file" } as const;
   const evidence: Evidence = { ...nothing, unresolvable };
 
-  it("is resolved by who carries it, and by nobody else", () => {
+  it("is resolved by its owner, and by no other process", () => {
     const given = unresolved();
     expect(planRun(given, nothing)).toEqual({
       changes: null,

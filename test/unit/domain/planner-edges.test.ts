@@ -58,7 +58,7 @@ describe("an attempt that was lost before its begin, when the run is to be cance
     workspaceWhole: true,
     logBytes: 0,
     logDropped: 0,
-    killRung: null,
+    killedBy: null,
   };
 
   function ended(over: Partial<Outcome>) {

@@ -46,7 +46,7 @@ describe("starting", () => {
     expect(started({ completed: [completed(live, failed)], begun: [] }, 1)).toEqual(ids.slice(0, 1));
   });
 
-  it("leaves the rest of a group to whoever carries the run, after a failure too", () => {
+  it("leaves the rest of a group to the owner of the run, after a failure too", () => {
     const waiting = step("b", "pending", { order: 1, parallelGroup: "g" });
     const given = snapshot({
       run: { status: "running", phase: "building" },

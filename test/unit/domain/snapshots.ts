@@ -94,7 +94,7 @@ const ended: Outcome = {
   workspaceWhole: true,
   logBytes: 0,
   logDropped: 0,
-  killRung: null,
+  killedBy: null,
 };
 
 export function completed(

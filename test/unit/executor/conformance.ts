@@ -57,7 +57,7 @@ export function executorConformance(name: string, makeBench: () => Promise<Bench
         began: true,
         exitCode: 0,
         reason: null,
-        killRung: null,
+        killedBy: null,
       });
     });
 

@@ -21,7 +21,7 @@ describe("what was left decides the outcome", () => {
       exitCode: 0,
       reason: null,
       message: null,
-      killRung: null,
+      killedBy: null,
       endedAt: at,
     });
     for (const exit of [null, "nowhere", "1", "255"]) expect(judge({ exit }).reason).not.toBeNull();
@@ -37,12 +37,12 @@ describe("what was left decides the outcome", () => {
     expect(judge({ exit: "137" }, ending)).toMatchObject({
       exitCode: null,
       reason: "canceled",
-      killRung: "cgroup",
+      killedBy: "cgroup",
     });
     expect(judge({ exit: "0" }, { ...ending, script: "ended", rung: null })).toMatchObject({
       exitCode: 0,
       reason: "canceled",
-      killRung: null,
+      killedBy: null,
     });
     expect(judge({ exit: null }, { ...ending, cause: "timed_out", timeoutSeconds: 7 })).toMatchObject({
       reason: "timed_out",
@@ -50,7 +50,7 @@ describe("what was left decides the outcome", () => {
     });
     expect(judge({ exit: null, log: null }, { ...ending, cause: "lost" })).toMatchObject({
       reason: "executor_lost",
-      killRung: "cgroup",
+      killedBy: "cgroup",
     });
   });
 

@@ -69,7 +69,7 @@ const success: Outcome = {
   workspaceWhole: false,
   logBytes: 0,
   logDropped: 0,
-  killRung: null,
+  killedBy: null,
 };
 const found: CollectedOutput = {
   name: "app",
@@ -149,15 +149,15 @@ describe("the testinator", () => {
   });
 });
 
-describe("a verdict", () => {
+describe("a result", () => {
   const plan = only(
     buildinator.plan(config({ build: { steps: [stepConfig] } }), { variables, graceSeconds: 10 }),
   );
-  const verdict = (outcome: Partial<Outcome>, collected: readonly CollectedOutput[] = []) =>
+  const result = (outcome: Partial<Outcome>, collected: readonly CollectedOutput[] = []) =>
     buildinator.evaluate(plan, { ...success, ...outcome }, collected).result;
 
   it("is success with exit 0, a report and every output", () => {
-    expect(verdict({}, [found])).toEqual({ state: "succeeded" });
+    expect(result({}, [found])).toEqual({ state: "succeeded" });
   });
 
   it.each([
@@ -195,7 +195,7 @@ describe("a verdict", () => {
       { state: "lost", reason: "executor_lost" },
     ],
   ])("is not when %s", (_when, outcome, collected, expected) => {
-    expect(verdict(outcome, collected)).toMatchObject(expected);
+    expect(result(outcome, collected)).toMatchObject(expected);
   });
 
   it("keeps the artifacts that were found beside what is missing", () => {
@@ -249,8 +249,8 @@ describe("the deployinator", () => {
 
   it("asks helm about it, in the deploy's own surroundings, by the execution's id", () => {
     const chart = plan({ env: { HELM_DRIVER: "configmap" }, secrets: ["TOKEN"], timeoutSeconds: 3600 });
-    const question = deployinator.probe?.(chart, attempt, lost);
-    expect(question).toMatchObject({
+    const step = deployinator.probe?.(chart, attempt, lost);
+    expect(step).toMatchObject({
       env: { ...chart.env, SHIPINATOR_DEPLOY_EXECUTION_ID: attempt },
       secrets: ["TOKEN"],
       inputs: [],
@@ -260,7 +260,7 @@ describe("the deployinator", () => {
       retry: null,
       deploy: null,
     });
-    expect(question?.command).not.toMatch(/helm (upgrade|install|uninstall|rollback)/);
+    expect(step?.command).not.toMatch(/helm (upgrade|install|uninstall|rollback)/);
   });
 
   it.each([
@@ -275,16 +275,16 @@ describe("the deployinator", () => {
   });
 
   it("takes only a clean answer for a success", () => {
-    const verdict = (answer: Partial<Outcome>) =>
-      deployinator.evaluate(plan({}), lost, [], { ...success, ...answer }).result;
-    expect(verdict({})).toEqual({ state: "succeeded" });
-    for (const answer of [
+    const result = (probed: Partial<Outcome>) =>
+      deployinator.evaluate(plan({}), lost, [], { ...success, ...probed }).result;
+    expect(result({})).toEqual({ state: "succeeded" });
+    for (const probed of [
       { exitCode: 13, reason: "script_failed" as const },
       { exitCode: null, reason: "timed_out" as const },
       { exitCode: null, reason: null },
       { exitCode: 0, reason: "internal" as const },
     ])
-      expect(verdict(answer)).toMatchObject({ state: "lost", reason: "deploy_unknown" });
+      expect(result(probed)).toMatchObject({ state: "lost", reason: "deploy_unknown" });
   });
 });
 
