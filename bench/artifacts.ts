@@ -10,7 +10,7 @@ import { openContained, realRoot } from "../src/artifacts/store/contained-file.t
 import { type Digest, sha256 } from "../src/artifacts/store/copy.ts";
 import { nodeFileSystem } from "../src/artifacts/store/file-system.ts";
 import { publish } from "../src/artifacts/store/publish.ts";
-import { type ArtifactId, type NodeId, newId, silentLogger, systemClock } from "../src/kernel/index.ts";
+import { type ArtifactId, type InstanceId, newId, silentLogger, systemClock } from "../src/kernel/index.ts";
 import { compare, type Outcome, timed } from "./harness.ts";
 
 const mebibytes = 64;
@@ -41,7 +41,7 @@ function putInto(directory: string): (newDigest: () => Digest) => Promise<number
   const base = path.join(directory, "store");
   const shared = {
     base,
-    writer: { nodeId: newId<NodeId>(), instance: "bench" },
+    writer: { nodeId: newId<InstanceId>(), instance: "bench" },
     files: nodeFileSystem,
     clock: systemClock,
     log: silentLogger,

@@ -194,7 +194,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     urlPolicy,
     localPaths: isLoopback(config.listenAddress.host) ? "allowed" : "refused",
     dataDirectory: config.dataDir,
-    isAlive: (node) => isAlive(node, options.mode),
+    isAlive: (instance) => isAlive(instance, options.mode),
     secretKeys,
     executionTokens,
     logCapBytes: config.local.logCapBytes,
@@ -245,7 +245,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
   const { pid } = options.host;
   const membership = stack.use(
     await registerInstance({
-      nodes: store.nodes,
+      instances: store.instances,
       identity: { ...thisMachine(), host: hostname(), pid, pidStartTime: startTimeOf(pid) ?? "unknown" },
       dataDirectory: config.dataDir,
       clock,
@@ -255,7 +255,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
   const { owner } = membership;
   const artifacts = createArtifactStore({
     base: config.artifactPath,
-    nodeId: owner.node,
+    nodeId: owner.instance,
     instance: String(pid),
     clock,
     log,
@@ -290,7 +290,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
       store,
       artifacts,
       sweepWorkspaces: (isOver) => local.sweep(isOver),
-      isAlive: (node) => isAlive(node, options.mode),
+      isAlive: (instance) => isAlive(instance, options.mode),
       log,
     });
     stack.defer(() => tidying);

@@ -2,17 +2,22 @@
 import { readProcess, thisMachine } from "../executor/local/index.ts";
 import { systemClock } from "../kernel/index.ts";
 import { isInstanceAlive } from "../services/index.ts";
-import type { NodeRow } from "../store/index.ts";
+import type { InstanceRow } from "../store/index.ts";
 
 /**
  * A server that announced its absence is alive to everybody until that is over, but to a server that comes after it: that
  * one knows whether the process is still there.
  */
-export function isAlive(node: NodeRow, mode: "run" | "read" | "serve"): boolean {
+export function isAlive(instance: InstanceRow, mode: "run" | "read" | "serve"): boolean {
   const now = systemClock.now();
-  if (mode !== "serve" && node.ended_at === null && node.away_until !== null && node.away_until > now)
+  if (
+    mode !== "serve" &&
+    instance.ended_at === null &&
+    instance.away_until !== null &&
+    instance.away_until > now
+  )
     return true;
-  return isInstanceAlive(node, thisMachine(), startTimeOf, now);
+  return isInstanceAlive(instance, thisMachine(), startTimeOf, now);
 }
 
 /** @returns null when there is no such process, or only its remains */

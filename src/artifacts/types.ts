@@ -1,13 +1,13 @@
 /** The artifact store's contract: bytes on a filesystem, which may be NFS; the database knows id, digest and size. */
 import type { ArtifactMetadata, ArtifactType, InputArtifact } from "../domain/index.ts";
-import type { ArtifactId, Clock, Logger, NodeId } from "../kernel/index.ts";
+import type { ArtifactId, Clock, InstanceId, Logger } from "../kernel/index.ts";
 import type { FileSystem } from "./store/file-system.ts";
 
 export interface ArtifactStoreDeps {
   /** Absolute directory; made when first written to. */
   readonly base: string;
   /** Names this writer's temporary directories, so that what a dead one left can be told from work in progress. */
-  readonly nodeId: NodeId;
+  readonly nodeId: InstanceId;
   /** This process's instance of the node: letters, digits, `-` and `_`. */
   readonly instance: string;
   readonly clock: Clock;
@@ -120,5 +120,5 @@ export interface ArtifactStore {
   /** Takes an artifact away, at once for new readers. Absent already is fine. */
   remove(id: ArtifactId): Promise<void>;
   /** Removes what writers left that live no more; returns how many directories. Names it did not make stay. */
-  sweepTemporary(isAlive: (nodeId: NodeId, instance: string) => boolean): Promise<number>;
+  sweepTemporary(isAlive: (nodeId: InstanceId, instance: string) => boolean): Promise<number>;
 }

@@ -16,7 +16,7 @@ export type StepId = Id<"step">;
 export type ExecutionId = Id<"execution">;
 export type ArtifactId = Id<"artifact">;
 export type DeploymentId = Id<"deployment">;
-export type NodeId = Id<"node">;
+export type InstanceId = Id<"instance">;
 export type TokenId = Id<"token">;
 
 export type AnyId =
@@ -29,7 +29,7 @@ export type AnyId =
   | ExecutionId
   | ArtifactId
   | DeploymentId
-  | NodeId
+  | InstanceId
   | TokenId;
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -16,7 +16,7 @@ export interface LogFields {
   readonly job_step_id?: string;
   readonly execution_id?: string;
   readonly stage_type?: string;
-  readonly node_id?: string;
+  readonly instance_id?: string;
   readonly component?: string;
   readonly request_id?: string;
 }

@@ -10,8 +10,8 @@ import type {
   StepView,
 } from "../domain/index.ts";
 import type { Executor } from "../executor/index.ts";
-import type { Clock, ExecutionId, Logger, NodeId, RunId } from "../kernel/index.ts";
-import type { OwnedRun, ResolvedRun, RunRow, Store } from "../store/index.ts";
+import type { Clock, ExecutionId, Logger, RunId } from "../kernel/index.ts";
+import type { OwnedRun, Owner, ResolvedRun, RunRow, Store } from "../store/index.ts";
 import type { RegistryClient } from "./executions/collect-outputs.ts";
 
 /** Resolves the source of an accepted run: ref → commit → tree → file → jobs and steps. */
@@ -31,7 +31,7 @@ export interface OrchestratorDeps {
   readonly inators: ReadonlyMap<JobType, Inator>;
   readonly resolver: SourceResolver;
   /** The instance row of this process; every write of run state carries both. */
-  readonly owner: { readonly node: NodeId; readonly epoch: number };
+  readonly owner: Owner;
   /** Maximum number of executions that run at the same time, of all runs. */
   readonly slots: number;
   /** Maximum number of executions of one run that run at the same time. */

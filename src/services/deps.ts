@@ -6,7 +6,7 @@ import type { Clock, Logger } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
 import type { Source, UrlPolicy } from "../source/index.ts";
-import type { ChangeFeed, ConnectionSettings, NodeRow, Owner, Store } from "../store/index.ts";
+import type { ChangeFeed, ConnectionSettings, InstanceRow, Owner, Store } from "../store/index.ts";
 import type { Authenticator } from "./auth/authenticate.ts";
 import type { ExecutionTokens } from "./auth/execution-token.ts";
 import type { SecretKeys } from "./secrets/keys.ts";
@@ -16,7 +16,7 @@ export interface OpenDatabase {
   readonly orchestrator: Orchestrator;
   readonly changes: ChangeFeed;
   readonly artifacts: ArtifactStore;
-  /** This process's row in `nodes`. */
+  /** The instance of this process. */
   readonly owner: Owner;
   /** Closing announces a planned absence: what runs goes on, and is left to the server that comes after this one. */
   announceRestart(): void;
@@ -41,8 +41,8 @@ export interface OperationsDeps {
   readonly localPaths: "allowed" | "refused";
   /** Absolute; never part of a workspace. */
   readonly dataDirectory: string;
-  /** Whether the node's process lives: on this machine by its pid and start time, elsewhere by its lease. */
-  readonly isAlive: (node: NodeRow) => boolean;
+  /** Returns true when the instance's process lives: on this machine by its pid and start time, elsewhere by its lease. */
+  readonly isAlive: (instance: InstanceRow) => boolean;
   /** Who comes with a token. */
   readonly authenticator: Pick<Authenticator, "authenticate">;
   /** Of what is sealed in the database. */

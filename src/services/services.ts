@@ -77,7 +77,7 @@ export function createOperations(
     async unreadyReason() {
       try {
         const { store } = await deps.database();
-        await store.nodes.present();
+        await store.instances.present();
       } catch {
         return new Problem("database_unavailable", "The database does not answer.");
       }

@@ -20,8 +20,8 @@ import type {
   ArtifactId,
   DeploymentId,
   ExecutionId,
+  InstanceId,
   JobId,
-  NodeId,
   PipelineId,
   ProjectId,
   RepositoryId,
@@ -143,7 +143,7 @@ export interface RunRow {
   readonly cancel_requested_at: Date | null;
   readonly cancel_requested_by: string | null;
   readonly retried_from: RunId | null;
-  readonly owner_node: NodeId | null;
+  readonly owner_node: InstanceId | null;
   readonly owner_epoch: number | null;
   readonly seq: number;
   readonly created_at: Date;
@@ -190,7 +190,7 @@ export interface ExecutionRow {
   readonly executor_type: string;
   readonly external_id: string | null;
   readonly status: ExecutionState;
-  readonly node: NodeId | null;
+  readonly node: InstanceId | null;
   readonly epoch: number | null;
   readonly submitted_at: Date;
   readonly not_before: Date | null;
@@ -235,8 +235,8 @@ export interface TransitionRow {
   readonly at: Date;
 }
 
-export interface NodeRow {
-  readonly id: NodeId;
+export interface InstanceRow {
+  readonly id: InstanceId;
   readonly data_directory: string;
   readonly host: string;
   readonly instance: string;

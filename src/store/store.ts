@@ -12,9 +12,9 @@ import type { Database } from "./db/database.ts";
 import { type ArtifactRows, createArtifactRows } from "./executions/artifacts.ts";
 import { createDeploymentStore, type DeploymentStore } from "./executions/deployments.ts";
 import { createExecutionStore, type ExecutionStore } from "./executions/executions.ts";
+import { createInstanceStore, type InstanceStore } from "./executions/instances.ts";
 import { createJobStore, type JobStore } from "./executions/jobs.ts";
 import { createMaskedLogStore, type MaskedLogStore } from "./executions/masked-logs.ts";
-import { createNodeStore, type NodeStore } from "./executions/nodes.ts";
 import { createReportStore, type ReportStore } from "./executions/reports.ts";
 import { createStepStore, type StepStore } from "./executions/steps.ts";
 import { createDiscardStore, type DiscardStore } from "./runs/purge.ts";
@@ -32,7 +32,7 @@ export interface Store {
   readonly executions: ExecutionStore;
   readonly artifacts: ArtifactRows;
   readonly transitions: TransitionStore;
-  readonly nodes: NodeStore;
+  readonly instances: InstanceStore;
   readonly deployments: DeploymentStore;
   readonly tokens: TokenStore;
   readonly audit: AuditStore;
@@ -57,7 +57,7 @@ export function createStore(database: Database): Store {
     executions: createExecutionStore(database),
     artifacts: createArtifactRows(database),
     transitions: createTransitionStore(database),
-    nodes: createNodeStore(database),
+    instances: createInstanceStore(database),
     deployments: createDeploymentStore(database),
     tokens: createTokenStore(database),
     audit: createAuditStore(database),

@@ -16,7 +16,7 @@ import {
   createFixture,
   type Fixture,
   finish,
-  registerNode,
+  registerInstance,
   runSnapshot,
   stepPlan,
   steps,
@@ -126,7 +126,7 @@ describe("apply", () => {
     const before = await everything(id);
     const { owner } = fixture;
     expect(await apply(id, snapshot.run.seq - 1, changes)).toBe(null);
-    expect(await apply(id, snapshot.run.seq, changes, await registerNode(fixture.store))).toBe(null);
+    expect(await apply(id, snapshot.run.seq, changes, await registerInstance(fixture.store))).toBe(null);
     expect(await apply(id, snapshot.run.seq, changes, { ...owner, epoch: owner.epoch + 1 })).toBe(null);
     expect(await apply(newId<RunId>(), snapshot.run.seq, changes)).toBe(null);
     expect(await everything(id)).toEqual(before);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest";
 import { type RunId, silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { createChangeFeed } from "../../src/store/index.ts";
-import { accept, advance, createFixture, type Fixture, registerNode } from "./fixture.ts";
+import { accept, advance, createFixture, type Fixture, registerInstance } from "./fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -60,7 +60,7 @@ it("hears of each run that one commit changes, however many", async () => {
   await expect.poll(() => runs.size).toBe(400);
   runs.clear();
   const { store, owner } = fixture;
-  const taken = await store.runs.takeOwnershipOfMany(owner, await registerNode(store), 1_000);
+  const taken = await store.runs.takeOwnershipOfMany(owner, await registerInstance(store), 1_000);
   expect(new Set(taken.map(({ id }) => id))).toEqual(new Set(accepted.map(({ id }) => id)));
   await expect.poll(() => runs).toEqual(new Map(taken.map(({ id, seq }) => [id, seq])));
   expect(gaps).toBe(1);

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId } from "../../src/kernel/index.ts";
 import { planRun } from "../support/plan.ts";
-import { accept, advance, createFixture, type Fixture, registerNode, runSnapshot, steps } from "./fixture.ts";
+import {
+  accept,
+  advance,
+  createFixture,
+  type Fixture,
+  registerInstance,
+  runSnapshot,
+  steps,
+} from "./fixture.ts";
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -11,7 +19,7 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 
 describe("claiming", () => {
   const waiting = async (count: number) => {
-    const owner = await registerNode(fixture.store);
+    const owner = await registerInstance(fixture.store);
     const group = steps(count).map((step) => ({ ...step, parallelGroup: "g" }));
     const { id } = await fixture.store.runs.accept({ ...fixture.newRun, owner }, () => [
       { type: "build", steps: group },
@@ -37,7 +45,7 @@ describe("claiming", () => {
     expect(all.length + rest.length).toBe(20);
     expect(await store.executions.claim(owner, 100)).toEqual([]);
     const rows = await store.executions.ofRun(id);
-    expect(rows.every(({ node, epoch }) => node === owner.node && epoch === owner.epoch)).toBe(true);
+    expect(rows.every(({ node, epoch }) => node === owner.instance && epoch === owner.epoch)).toBe(true);
   });
 
   it("gives nothing to a passed epoch or an ended node, nor of a run to be canceled", async () => {
@@ -47,14 +55,14 @@ describe("claiming", () => {
     await store.runs.requestCancel(id, "ann");
     expect(await store.executions.claim(owner, 100)).toEqual([]);
     const other = await waiting(3);
-    await store.nodes.end(other.owner);
+    await store.instances.end(other.owner);
     expect(await store.executions.claim(other.owner, 100)).toEqual([]);
   });
 
   it("follows a takeover", async () => {
     const { store } = fixture;
     const { owner, id } = await waiting(3);
-    const heir = await registerNode(store);
+    const heir = await registerInstance(store);
     expect(await store.runs.takeOwnership(id, owner, heir)).toBe(true);
     expect(await store.executions.claim(owner, 100)).toEqual([]);
     expect(await store.executions.claim(heir, 100)).toHaveLength(2);

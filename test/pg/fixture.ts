@@ -38,7 +38,7 @@ export async function createFixture(): Promise<Fixture> {
     name: "pipeline",
     triggerType: "manual",
   });
-  const owner = await registerNode(store);
+  const owner = await registerInstance(store);
   const newRun: NewRun = {
     pipelineId: pipeline.id,
     executorType: "fake",
@@ -68,8 +68,8 @@ export async function createFixture(): Promise<Fixture> {
   };
 }
 
-export async function registerNode(store: Store): Promise<Owner> {
-  const node = await store.nodes.register({
+export async function registerInstance(store: Store): Promise<Owner> {
+  const node = await store.instances.register({
     dataDirectory: "/var/lib/shipinator",
     host: "host",
     instance: newId(),
@@ -79,7 +79,7 @@ export async function registerNode(store: Store): Promise<Owner> {
     pidStartTime: "1",
     leaseSeconds: 30,
   });
-  return { node: node.id, epoch: node.epoch };
+  return { instance: node.id, epoch: node.epoch };
 }
 
 export function stepPlan(name: string, more: Partial<StepPlan> = {}): StepPlan {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type NodeId, newId } from "../../src/kernel/index.ts";
+import { type InstanceId, newId } from "../../src/kernel/index.ts";
 import type { Owner } from "../../src/store/index.ts";
 import { createFixture, type Fixture } from "./fixture.ts";
 
@@ -75,10 +75,10 @@ describe("a key", () => {
   it("is free at once when its process is gone, for the same request, with the same id", async () => {
     const request = fresh();
     const id = await idOf(request);
-    const { node, epoch } = fixture.owner;
+    const { instance, epoch } = fixture.owner;
     for (const other of [
-      { node: newId<NodeId>(), epoch },
-      { node, epoch: epoch + 1 },
+      { instance: newId<InstanceId>(), epoch },
+      { instance, epoch: epoch + 1 },
     ])
       expect(await keys().reserve(request, other)).toEqual({ kind: "busy", holder: fixture.owner });
     const another = { ...request, requestSha256: sha("b") };

@@ -83,7 +83,7 @@ export async function createOperationsBench(
   const artifacts = createArtifactStore({
     ...parts,
     base: join(directory, "artifacts"),
-    nodeId: owner.node,
+    nodeId: owner.instance,
     instance: "1",
     minFreeBytes: 0,
   });

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type RunId } from "../../src/kernel/index.ts";
 import type { Page, PageRequest } from "../../src/store/index.ts";
-import { createFixture, type Fixture, finish, registerNode, steps } from "./fixture.ts";
+import { createFixture, type Fixture, finish, registerInstance, steps } from "./fixture.ts";
 
 let fixture: Fixture;
 const runs: RunId[] = [];
@@ -87,12 +87,12 @@ describe("pages", () => {
     const { store } = fixture;
     const names = ["a", "b", "c", "d", "e"];
     for (const name of names) await store.projects.ensure(name);
-    for (let index = 0; index < 5; index += 1) await registerNode(store);
+    for (let index = 0; index < 5; index += 1) await registerInstance(store);
     expect((await all((page) => store.projects.list({}, page), [2])).map(({ name }) => name)).toEqual([
       ...names.toReversed(),
       "project",
     ]);
-    expect(await all((page) => store.nodes.list(page), [2])).toHaveLength(6);
+    expect(await all((page) => store.instances.list(page), [2])).toHaveLength(6);
     expect(await all((page) => store.repositories.list({}, page), [2])).toHaveLength(1);
     expect(await all((page) => store.pipelines.list({}, page), [2])).toHaveLength(1);
     expect(await all((page) => store.deployments.list({ target: "local" }, page), [2])).toEqual([]);

@@ -75,7 +75,7 @@ describe("the run snapshot", () => {
     await advance(fixture, id);
     const { steps: shown, executions } = await runSnapshot(fixture.store, id);
     expect(executions.map(({ stepId }) => stepId)).toEqual(shown.map((step) => step.id));
-    expect(executions[0]).toMatchObject({ attempt: 1, status: "pending", node: fixture.owner.node });
+    expect(executions[0]).toMatchObject({ attempt: 1, status: "pending", instance: fixture.owner.instance });
   });
 
   it("names the step that failed first", async () => {

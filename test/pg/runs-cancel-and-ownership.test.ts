@@ -7,7 +7,7 @@ import {
   createFixture,
   type Fixture,
   finish,
-  registerNode,
+  registerInstance,
   runSnapshot,
   steps,
 } from "./fixture.ts";
@@ -77,14 +77,14 @@ describe("an owner", () => {
     const { store, owner } = fixture;
     const { id } = await accept(fixture);
     await advance(fixture, id);
-    const others = await Promise.all([registerNode(store), registerNode(store)]);
+    const others = await Promise.all([registerInstance(store), registerInstance(store)]);
     const taken = await Promise.all(others.map((other) => store.runs.takeOwnership(id, owner, other)));
     expect(taken.sort()).toEqual([false, true]);
     const run = await store.runs.get(id);
-    const winner = others.find(({ node }) => node === run?.owner_node);
+    const winner = others.find(({ instance }) => instance === run?.owner_node);
     expect(winner).toBeDefined();
     const [execution] = await store.executions.ofRun(id);
-    expect(execution).toMatchObject({ node: winner?.node, epoch: winner?.epoch });
+    expect(execution).toMatchObject({ node: winner?.instance, epoch: winner?.epoch });
     await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
     await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: winner ?? owner });
     expect(await store.runs.takeOwnership(id, winner ?? owner, owner)).toBe(false);
@@ -94,22 +94,22 @@ describe("an owner", () => {
     const { store, owner } = fixture;
     const { id } = await accept(fixture);
     await advance(fixture, id);
-    const heir = await registerNode(store);
+    const heir = await registerInstance(store);
     expect(await store.runs.disown(id, heir)).toBe(false);
     expect(await store.runs.disown(id, owner)).toBe(true);
     expect(await store.runs.disown(id, owner)).toBe(false);
     expect(await store.runs.get(id)).toMatchObject({ owner_node: null, owner_epoch: null });
-    expect(await store.executions.ofRun(id)).toMatchObject([{ node: owner.node, epoch: owner.epoch }]);
+    expect(await store.executions.ofRun(id)).toMatchObject([{ node: owner.instance, epoch: owner.epoch }]);
     await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
     expect(await store.runs.takeOwnership(id, null, heir)).toBe(true);
-    expect(await store.executions.ofRun(id)).toMatchObject([{ node: heir.node, epoch: heir.epoch }]);
+    expect(await store.executions.ofRun(id)).toMatchObject([{ node: heir.instance, epoch: heir.epoch }]);
     await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: heir });
     expect(await store.runs.disown(id, heir)).toBe(false);
   });
 
   it("loses all its runs to one that takes them over in batches, with what it had claimed", async () => {
     const { store } = fixture;
-    const [owner, heir] = [await registerNode(store), await registerNode(store)];
+    const [owner, heir] = [await registerInstance(store), await registerInstance(store)];
     const make = async (from: Owner) =>
       (
         await store.runs.accept({ ...fixture.newRun, owner: from }, () => [
@@ -130,7 +130,7 @@ describe("an owner", () => {
     ]);
     expect(await store.runs.takeOwnershipOfMany(owner, heir, 10)).toEqual([]);
     expect((await store.runs.unfinished(heir)).map(({ id }) => id)).toEqual([waiting, running]);
-    expect(await store.executions.ofRun(running)).toMatchObject([{ node: heir.node, epoch: heir.epoch }]);
+    expect(await store.executions.ofRun(running)).toMatchObject([{ node: heir.instance, epoch: heir.epoch }]);
     await expect(advance(fixture, running, { owner, ends: { "step-0": "succeeded" } })).rejects.toThrow();
     await advance(fixture, running, { owner: heir, ends: { "step-0": "succeeded" } });
     const nobody = await make(owner);
@@ -142,7 +142,7 @@ describe("an owner", () => {
 
   it("sees its unfinished runs and what is live in them", async () => {
     const { store } = fixture;
-    const owner = await registerNode(store);
+    const owner = await registerInstance(store);
     const make = async () =>
       (await store.runs.accept({ ...fixture.newRun, owner }, () => [{ type: "build", steps: steps(1) }])).id;
     const ids = [await make(), await make(), await make()];
@@ -158,7 +158,7 @@ describe("an owner", () => {
     const standings = (await store.runs.positions(owner)).toSorted((a, b) => a.id.localeCompare(b.id));
     expect(standings).toEqual(unfinished.map(({ id, seq }) => ({ id, seq, claimed: id === ids[1] })));
     expect(await store.runs.positions({ ...owner, epoch: owner.epoch + 1 })).toEqual([]);
-    const live = await store.executions.live(owner.node);
+    const live = await store.executions.live(owner.instance);
     expect(live).toMatchObject([
       { runId: ids[1], jobType: "build", jobAttempt: 1, attempt: 1, executorType: "fake" },
     ]);

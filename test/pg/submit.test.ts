@@ -29,7 +29,7 @@ describe("submit", () => {
       config_digest: null,
       requested_stages: ["build", "test"],
       adopted_stages: [],
-      owner_node: owner.node,
+      owner_node: owner.instance,
       owner_epoch: owner.epoch,
       seq: 2,
     });

@@ -1,7 +1,7 @@
 /** Temporary directories carry their writer's name, `<node>-<instance>-<random>`, so that a dead one's can be swept. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
-import { brandId, isId, type NodeId, Problem } from "../../kernel/index.ts";
+import { brandId, type InstanceId, isId, Problem } from "../../kernel/index.ts";
 import type { FileSystem } from "./file-system.ts";
 
 const idLength = 36;
@@ -9,7 +9,7 @@ const instanceShape = /^[A-Za-z0-9_-]+$/;
 const nameShape = /^-([A-Za-z0-9_-]+)-[0-9a-f]{16}$/;
 
 export interface Writer {
-  readonly nodeId: NodeId;
+  readonly nodeId: InstanceId;
   readonly instance: string;
 }
 
@@ -27,13 +27,13 @@ export function temporaryPath(base: string, writer: Writer): string {
 export function writerOf(name: string): Writer | null {
   const node = name.slice(0, idLength);
   const instance = nameShape.exec(name.slice(idLength))?.[1];
-  return isId(node) && instance !== undefined ? { nodeId: brandId<NodeId>(node), instance } : null;
+  return isId(node) && instance !== undefined ? { nodeId: brandId<InstanceId>(node), instance } : null;
 }
 
 export async function sweepTemporary(
   files: FileSystem,
   base: string,
-  isAlive: (nodeId: NodeId, instance: string) => boolean,
+  isAlive: (nodeId: InstanceId, instance: string) => boolean,
 ): Promise<number> {
   let removed = 0;
   for (const name of await files.list(temporaryRoot(base))) {

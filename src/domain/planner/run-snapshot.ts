@@ -6,8 +6,8 @@ import type {
   ArtifactId,
   DeploymentId,
   ExecutionId,
+  InstanceId,
   JobId,
-  NodeId,
   RunId,
   StepId,
 } from "../../kernel/index.ts";
@@ -52,7 +52,7 @@ export interface ExecutionView {
   readonly attempt: number;
   readonly status: ExecutionState;
   /** The instance that claimed the execution; null while it waits for a slot. */
-  readonly node: NodeId | null;
+  readonly instance: InstanceId | null;
 }
 
 export interface FailureView {

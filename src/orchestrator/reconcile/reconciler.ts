@@ -82,14 +82,14 @@ export function createReconciler(deps: OrchestratorDeps, parts: ReconcilerDeps):
   }
 
   function trackExecution(run: TrackedRun, subject: Subject, canceled: boolean): void {
-    const { id, node } = subject.execution;
-    if (node !== null && node !== owner.node) return;
+    const { id, instance } = subject.execution;
+    if (instance !== null && instance !== owner.instance) return;
     const queued = dispatcher.dequeue(id);
-    if (canceled && (node === null || queued !== undefined)) {
+    if (canceled && (instance === null || queued !== undefined)) {
       // No process has started it, and none will.
       run.executions.add(id);
       attempts.completeUnstarted(subject, neverBegan("canceled", null));
-    } else if (node === null) {
+    } else if (instance === null) {
       if (run.mode === "own") queue(run, subject);
     } else {
       run.executions.add(id);
@@ -132,7 +132,7 @@ export function createReconciler(deps: OrchestratorDeps, parts: ReconcilerDeps):
   /** Saves the changes, then starts or queues the new executions: both only once they are certainly saved. */
   async function apply(run: TrackedRun, snapshot: RunSnapshot, changes: ChangeSet, refusal: string | null) {
     const fresh = changes.newExecutions.flatMap(
-      (made) => subjectOf(snapshot, { ...made, status: "pending", node: null }) ?? [],
+      (made) => subjectOf(snapshot, { ...made, status: "pending", instance: null }) ?? [],
     );
     const executions = fresh.map((subject) => subject.execution.id);
     const owns = run.mode === "own";
@@ -186,7 +186,7 @@ export function createReconciler(deps: OrchestratorDeps, parts: ReconcilerDeps):
 
   async function isStillOwned(runId: RunId): Promise<boolean> {
     const run = await store.runs.get(runId);
-    if (run?.owner_node === owner.node && run.owner_epoch === owner.epoch) return true;
+    if (run?.owner_node === owner.instance && run.owner_epoch === owner.epoch) return true;
     log.warn(
       { pipeline_run_id: runId },
       "Another process owns this run now, so this one no longer tracks it.",

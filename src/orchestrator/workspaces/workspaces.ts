@@ -77,7 +77,7 @@ export function createWorkspaces(deps: OrchestratorDeps, stopping: AbortSignal):
     const { job, execution } = subject;
     await executor.open(await specOf(subject));
     if (stopping.aborted) return "stopping";
-    const place = `${job.id}.${job.attempt} on ${owner.node}`;
+    const place = `${job.id}.${job.attempt} on ${owner.instance}`;
     const placed = await store.executions.place(execution.id, place, owner);
     if (placed === null) return "foreign";
     return placed === "wanted" ? "admitted" : "canceled";

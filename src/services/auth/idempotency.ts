@@ -48,7 +48,7 @@ export function keepAnswersOf(deps: Pick<OperationsDeps, "database" | "isAlive">
   };
 }
 
-const isSame = (one: Owner, other: Owner) => one.node === other.node && one.epoch === other.epoch;
+const isSame = (one: Owner, other: Owner) => one.instance === other.instance && one.epoch === other.epoch;
 
 function sealingKey({ credential, key }: IdempotencyKey): Buffer {
   return Buffer.from(hkdfSync("sha256", credential, key, "shipinator kept answer", 32));

@@ -3,14 +3,14 @@
 import type { ArtifactStore } from "../../artifacts/index.ts";
 import { isFinalStage } from "../../domain/index.ts";
 import { brandId, errorMessage, type JobId, type Logger } from "../../kernel/index.ts";
-import type { NodeRow, Store } from "../../store/index.ts";
+import type { InstanceRow, Store } from "../../store/index.ts";
 
 export interface CleanupDeps {
   readonly store: Store;
   readonly artifacts: Pick<ArtifactStore, "sweepTemporary">;
   /** Closes every job attempt (`<job id>.<attempt>`) that is over and still has files. */
   readonly sweepWorkspaces: (isOver: (key: string) => Promise<boolean>) => Promise<readonly string[]>;
-  readonly isAlive: (node: NodeRow) => boolean;
+  readonly isAlive: (instance: InstanceRow) => boolean;
   readonly log: Logger;
 }
 
@@ -30,11 +30,11 @@ export async function cleanUp({
       return job !== null && isFinalStage(job.status);
     });
     // A writer that is missing in this list has registered after it was read, and lives.
-    const { items: nodes } = await store.nodes.list({ limit: maxInstances });
+    const { items: instances } = await store.instances.list({ limit: maxInstances });
     const dead = new Set<string>(
-      nodes.filter((node) => node.ended_at !== null || !isAlive(node)).map(({ id }) => id),
+      instances.filter((one) => one.ended_at !== null || !isAlive(one)).map(({ id }) => id),
     );
-    const removed = await artifacts.sweepTemporary((nodeId) => !dead.has(nodeId));
+    const removed = await artifacts.sweepTemporary((instanceId) => !dead.has(instanceId));
     if (closed.length + removed > 0)
       log.info({ workspaces: closed.length, uploads: removed }, "Files of killed processes were removed.");
   } catch (error) {

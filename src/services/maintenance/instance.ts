@@ -1,6 +1,6 @@
 /** The instance registry: the row of this process in `nodes`, its lease, and whether other instances live. */
 import { type Clock, createLoop, errorMessage, type Logger } from "../../kernel/index.ts";
-import type { NodeRow, NodeStore, Owner } from "../../store/index.ts";
+import type { InstanceRow, InstanceStore, Owner } from "../../store/index.ts";
 
 /** The identity of a process, unique for all time. */
 export interface ProcessIdentity {
@@ -12,7 +12,7 @@ export interface ProcessIdentity {
 }
 
 export interface InstanceDeps {
-  readonly nodes: NodeStore;
+  readonly instances: InstanceStore;
   readonly identity: ProcessIdentity;
   readonly dataDirectory: string;
   readonly clock: Clock;
@@ -36,27 +36,27 @@ const renewMs = 10_000;
 
 /** Registers this process and renews its lease. Disposal ends the row, so that others need not wait for the lease. */
 export async function registerInstance({
-  nodes,
+  instances,
   identity,
   dataDirectory,
   clock,
   log,
 }: InstanceDeps): Promise<InstanceRegistration> {
   const instance = String(identity.pid);
-  const row = await nodes.register({ ...identity, dataDirectory, instance, leaseSeconds });
-  const owner: Owner = { node: row.id, epoch: row.epoch };
+  const row = await instances.register({ ...identity, dataDirectory, instance, leaseSeconds });
+  const owner: Owner = { instance: row.id, epoch: row.epoch };
   const renewal = createLoop({
     clock,
     everyMs: renewMs,
     onError: (error) =>
       log.warn(
-        { node_id: row.id, error: errorMessage(error) },
+        { instance_id: row.id, error: errorMessage(error) },
         "The lease was not renewed and is renewed again soon.",
       ),
     async runOnce() {
-      if (!(await nodes.renew(owner, leaseSeconds)))
+      if (!(await instances.renew(owner, leaseSeconds)))
         log.error(
-          { node_id: row.id },
+          { instance_id: row.id },
           "Other instances consider this process dead, so its writes are refused.",
         );
     },
@@ -70,8 +70,8 @@ export async function registerInstance({
     },
     async [Symbol.asyncDispose]() {
       await renewal.stop();
-      if (ending === "restart") await nodes.announceAway(owner, restartSeconds);
-      else await nodes.end(owner);
+      if (ending === "restart") await instances.announceAway(owner, restartSeconds);
+      else await instances.end(owner);
     },
   };
 }
@@ -82,11 +82,11 @@ export async function registerInstance({
  * @param startTimeOf returns the start time of a living process of this machine, or null
  */
 export function isInstanceAlive(
-  node: NodeRow,
+  row: InstanceRow,
   here: Pick<ProcessIdentity, "bootId" | "pidNamespace">,
   startTimeOf: (pid: number) => string | null,
   now: Date,
 ): boolean {
-  const local = node.boot_id === here.bootId && node.pid_namespace === here.pidNamespace;
-  return local ? startTimeOf(node.pid) === node.pid_start_time : node.lease_until > now;
+  const local = row.boot_id === here.bootId && row.pid_namespace === here.pidNamespace;
+  return local ? startTimeOf(row.pid) === row.pid_start_time : row.lease_until > now;
 }

@@ -42,7 +42,7 @@ export async function recover(
       taken.push(...runs.map(({ id }) => id));
     }
     // The dead process can no longer write: its epoch has passed.
-    if (owner !== null) await store.nodes.end(owner);
+    if (owner !== null) await store.instances.end(owner);
   }
   owned?.();
   if (taken.length > 0)
@@ -51,22 +51,22 @@ export async function recover(
     await Promise.all(taken.slice(from, from + reconciledTogether).map(orchestrator.enqueue));
     reconciled?.(Math.min(from + reconciledTogether, taken.length), taken.length);
   }
-  if (owners.some((owner) => owner?.node === self.node)) await orchestrator.resync();
+  if (owners.some((owner) => owner?.instance === self.instance)) await orchestrator.resync();
 }
 
 async function isAbandoned(deps: OperationsDeps, of: Owner | null): Promise<boolean> {
   if (of === null) return true;
   const { owner } = await deps.database();
-  return of.node === owner.node ? deps.mode === "read" : await isGone(deps, of);
+  return of.instance === owner.instance ? deps.mode === "read" : await isGone(deps, of);
 }
 
 /** Returns true for a process that ended, was declared dead, or is gone by the evidence of this machine or of its lease. */
 export async function isGone(
   deps: Pick<OperationsDeps, "database" | "isAlive">,
-  { node: id, epoch }: Owner,
+  { instance: id, epoch }: Owner,
 ): Promise<boolean> {
-  const node = await (await deps.database()).store.nodes.get(id);
-  return node === null || node.ended_at !== null || node.epoch !== epoch || !deps.isAlive(node);
+  const row = await (await deps.database()).store.instances.get(id);
+  return row === null || row.ended_at !== null || row.epoch !== epoch || !deps.isAlive(row);
 }
 
 /** @throws Problem conflict when another process owns the run, or took it first */
@@ -74,11 +74,11 @@ export async function takeOwnership(deps: OperationsDeps, runId: RunId): Promise
   const { store, owner } = await deps.database();
   const run = await store.runs.get(runId);
   if (run === null) throw new Problem("not_found", `There is no run ${runId}.`);
-  const { owner_node: node, owner_epoch: epoch } = run;
-  const from = node === null || epoch === null ? null : { node, epoch };
+  const { owner_node: instance, owner_epoch: epoch } = run;
+  const from = instance === null || epoch === null ? null : { instance, epoch };
   if ((await isAbandoned(deps, from)) && (await store.runs.takeOwnership(runId, from, owner))) {
     // The dead process can no longer write: its epoch has passed.
-    if (from !== null) await store.nodes.end(from);
+    if (from !== null) await store.instances.end(from);
     return;
   }
   throw new Problem("conflict", `Run ${runName(run)} is owned by another process.`, {

@@ -4,7 +4,7 @@ import type { RunCause, RunWhy } from "../../contract/index.ts";
 import { type FailureReason, isFinalRun, isFinalStage, retryableReasons } from "../../domain/index.ts";
 import { Problem, type RunId } from "../../kernel/index.ts";
 import { resolveDeadlineMs } from "../../orchestrator/index.ts";
-import type { ExecutionUnderWay, JobRow, NodeRow, RunRow } from "../../store/index.ts";
+import type { ExecutionUnderWay, InstanceRow, JobRow, RunRow } from "../../store/index.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { excerptLines, excerptOf, tailBytes } from "./excerpt.ts";
 import { imageNotes } from "./present.ts";
@@ -120,11 +120,11 @@ function accountCause({ step_id, step_name, submitted_at }: ExecutionUnderWay): 
 
 async function ownerCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store } = await deps.database();
-  const node = run.owner_node === null ? null : await store.nodes.get(run.owner_node);
-  const gone = node === null || node.ended_at !== null || node.epoch !== run.owner_epoch;
-  if (!gone && deps.isAlive(node)) return [];
+  const instance = run.owner_node === null ? null : await store.instances.get(run.owner_node);
+  const gone = instance === null || instance.ended_at !== null || instance.epoch !== run.owner_epoch;
+  if (!gone && deps.isAlive(instance)) return [];
   const entity = { entity: "node", entity_id: run.owner_node };
-  if (!gone && isAway(node, deps.clock.now()))
+  if (!gone && isAway(instance, deps.clock.now()))
     return [
       {
         code: "owner_away",
@@ -138,13 +138,13 @@ async function ownerCauses(deps: OperationsDeps, run: RunRow): Promise<readonly 
       code: "owner_gone",
       message: "the process that carried it is gone; another takes it over, or: shipinator resume",
       ...entity,
-      since: node?.ended_at?.toISOString() ?? null,
+      since: instance?.ended_at?.toISOString() ?? null,
     },
   ];
 }
 
-export function isAway(node: Pick<NodeRow, "ended_at" | "away_until">, now: Date): boolean {
-  return node.ended_at === null && node.away_until !== null && node.away_until > now;
+export function isAway(instance: Pick<InstanceRow, "ended_at" | "away_until">, now: Date): boolean {
+  return instance.ended_at === null && instance.away_until !== null && instance.away_until > now;
 }
 
 async function resolving(deps: OperationsDeps, run: RunRow): Promise<RunCause> {

@@ -2,7 +2,7 @@
  * Answers that are given again. A key is reserved before its request is carried out, together with the id that what is
  * made will get; so a request whose process died is carried out again under the same id, and makes the same thing.
  */
-import { type NodeId, newId, type RunId } from "../../kernel/index.ts";
+import { type InstanceId, newId, type RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import type { Owner } from "../runs/apply.ts";
 
@@ -45,7 +45,7 @@ interface Row {
   readonly status: number | null;
   /** As JSON text: jsonb itself would order the keys anew. */
   readonly answer: string | null;
-  readonly holder_node: NodeId | null;
+  readonly holder_node: InstanceId | null;
   readonly holder_epoch: number | null;
 }
 
@@ -76,7 +76,7 @@ export function createIdempotencyStore(database: Database): IdempotencyStore {
   return {
     async reserve({ caller, key, requestSha256 }, holder, gone = null) {
       const asked = [caller, key, requestSha256, newId<RunId>(), abandonedSeconds];
-      const values = [...asked, holder.node, holder.epoch, gone?.node ?? null, gone?.epoch ?? null];
+      const values = [...asked, holder.instance, holder.epoch, gone?.instance ?? null, gone?.epoch ?? null];
       const [mine] = await database.query<{ resource_id: string }>(reserveSql, values, {
         name: "idempotency.reserve",
       });
@@ -91,8 +91,8 @@ export function createIdempotencyStore(database: Database): IdempotencyStore {
       if (row.request_sha256 !== requestSha256) return { kind: "mismatch" };
       if (row.status !== null)
         return { kind: "replay", status: row.status, answer: JSON.parse(row.answer ?? "null") };
-      const { holder_node: node, holder_epoch: epoch } = row;
-      return { kind: "busy", holder: node === null || epoch === null ? null : { node, epoch } };
+      const { holder_node: instance, holder_epoch: epoch } = row;
+      return { kind: "busy", holder: instance === null || epoch === null ? null : { instance, epoch } };
     },
     async complete({ caller, key, requestSha256 }, status, answer) {
       await database.execute(

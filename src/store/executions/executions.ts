@@ -3,7 +3,7 @@
  * and nothing else: the claim of one that waits, where it runs, and its log's length.
  */
 import type { JobType, StepPlan } from "../../domain/index.ts";
-import type { ExecutionId, JobId, NodeId, RunId, StepId } from "../../kernel/index.ts";
+import type { ExecutionId, InstanceId, JobId, RunId, StepId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import { checkedLimit } from "../db/page.ts";
 import { storableText } from "../db/text.ts";
@@ -15,7 +15,7 @@ export interface ExecutionWork {
   readonly id: ExecutionId;
   readonly attempt: number;
   readonly status: ExecutionRow["status"];
-  readonly node: NodeId | null;
+  readonly node: InstanceId | null;
   readonly executorType: string;
   readonly stepId: StepId;
   readonly plan: StepPlan;
@@ -31,7 +31,7 @@ export interface ExecutionUnderWay {
   readonly step_id: StepId;
   readonly step_name: string;
   /** Null: it waits for a slot. */
-  readonly node: NodeId | null;
+  readonly node: InstanceId | null;
   readonly submitted_at: Date;
   readonly begun_at: Date | null;
   /** How many of the run have not ended. */
@@ -47,13 +47,13 @@ export interface LogState {
 export interface ExecutionStore {
   /**
    * Takes up to `limit` (1 to 1,000) admitted executions of the owner's runs, the longest waiting first. Callers at the
-   * same moment get different ones. Empty when the node has ended or its epoch has passed.
+   * same moment get different ones. Empty when the instance has ended or its epoch has passed.
    */
   claim(owner: Owner, limit: number): Promise<readonly ExecutionId[]>;
   /** What these executions carry out, in no order; unknown ids are left out. */
   work(ids: readonly ExecutionId[]): Promise<readonly ExecutionWork[]>;
-  /** Live executions that a node carries, or that wait in its runs: what is to be re-attached after a start. */
-  live(node: NodeId): Promise<readonly ExecutionWork[]>;
+  /** Live executions that an instance has claimed, or that wait in its runs: those to re-attach after a start. */
+  live(instance: InstanceId): Promise<readonly ExecutionWork[]>;
   /**
    * Writes down where the executor knows it, once. Null: it is final, already known elsewhere, or it or its run is not
    * `owner`'s. `canceled`: its run is to end.
@@ -140,8 +140,8 @@ join jobs j on j.id = s.job_id`;
 export function createExecutionStore(database: Database): ExecutionStore {
   const select = (tail: string, values: readonly unknown[]) =>
     database.query<ExecutionRow>(`select ${executionColumns} from executions row ${tail}`, values);
-  async function countCollection(id: ExecutionId, { node, epoch }: Owner, by: 1 | -1): Promise<number> {
-    const values = [id, node, epoch, by];
+  async function countCollection(id: ExecutionId, { instance, epoch }: Owner, by: 1 | -1): Promise<number> {
+    const values = [id, instance, epoch, by];
     const options = { name: "executions.count_collection" };
     const [row] = await database.query<{ collections: number }>(countCollectionSql, values, options);
     return row?.collections ?? 0;
@@ -149,7 +149,7 @@ export function createExecutionStore(database: Database): ExecutionStore {
 
   return {
     async claim(owner, limit) {
-      const values = [owner.node, owner.epoch, checkedLimit(limit)];
+      const values = [owner.instance, owner.epoch, checkedLimit(limit)];
       const rows = await database.query<{ id: ExecutionId }>(claimSql, values, { name: "executions.claim" });
       return rows.map((row) => row.id);
     },
@@ -179,16 +179,16 @@ export function createExecutionStore(database: Database): ExecutionStore {
       database.query<ExecutionWork>(`${workSelect} where e.id = any ($1::uuid[])`, [ids], {
         name: "executions.work",
       }),
-    live: (node) =>
+    live: (instance) =>
       database.query<ExecutionWork>(
         `${workSelect}
          join pipeline_runs r on r.id = e.pipeline_run_id
          where r.owner_node = $1::uuid and r.status in ('pending', 'running')
            and e.status in ('pending', 'running')`,
-        [node],
+        [instance],
       ),
     async place(id, externalId, owner) {
-      const values = [id, storableText(externalId), owner.node, owner.epoch];
+      const values = [id, storableText(externalId), owner.instance, owner.epoch];
       const options = { name: "executions.place" };
       const [placed] = await database.query<{ canceled: boolean }>(placeSql, values, options);
       if (placed === undefined) return null;

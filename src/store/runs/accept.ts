@@ -144,7 +144,7 @@ export async function acceptRun(
         config,
         run.requestedStages,
         run.retriedFrom,
-        run.owner.node,
+        run.owner.instance,
         run.owner.epoch,
         jobsArgument(makeJobs(planned)),
         storableText(run.cause),

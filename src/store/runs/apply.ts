@@ -7,7 +7,7 @@ import {
   type ExecutionId,
   errorCode,
   errorMessage,
-  type NodeId,
+  type InstanceId,
   Problem,
   type RunId,
 } from "../../kernel/index.ts";
@@ -16,7 +16,7 @@ import { storableJson, storableText } from "../db/text.ts";
 
 /** The instance that writes, at the epoch it knows of itself. */
 export interface Owner {
-  readonly node: NodeId;
+  readonly instance: InstanceId;
   readonly epoch: number;
 }
 
@@ -52,7 +52,7 @@ export async function applyChanges(
 ): Promise<{ readonly seq: number } | null> {
   const parameters = [
     runId,
-    owner.node,
+    owner.instance,
     owner.epoch,
     expectedSeq,
     storableText(context.cause),

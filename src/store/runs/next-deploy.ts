@@ -43,7 +43,7 @@ export async function findNextDeploy(
   owner: Owner,
   { target, namespace, release }: Release,
 ): Promise<RunId | null> {
-  const values = [owner.node, owner.epoch, target, namespace, release];
+  const values = [owner.instance, owner.epoch, target, namespace, release];
   const rows = await database.query<{ id: RunId }>(nextDeploySql, values, { name: "runs.next_deploy" });
   return rows[0]?.id ?? null;
 }

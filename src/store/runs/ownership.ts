@@ -45,7 +45,7 @@ export async function takeOwnership(
   from: Owner | null,
   to: Owner,
 ): Promise<number | null> {
-  const values = [id, from?.node ?? null, from?.epoch ?? null, to.node, to.epoch];
+  const values = [id, from?.instance ?? null, from?.epoch ?? null, to.instance, to.epoch];
   return (await database.query<{ seq: number }>(takeOwnershipSql, values))[0]?.seq ?? null;
 }
 
@@ -66,7 +66,7 @@ returning seq`;
 
 /** Returns the run's seq; null: the owner does not own it, or it is final. */
 export async function disownRun(database: Queryable, id: RunId, owner: Owner): Promise<number | null> {
-  return (await database.query<{ seq: number }>(leaveSql, [id, owner.node, owner.epoch]))[0]?.seq ?? null;
+  return (await database.query<{ seq: number }>(leaveSql, [id, owner.instance, owner.epoch]))[0]?.seq ?? null;
 }
 
 const unfinished = "r.status in ('pending', 'running')";
@@ -78,15 +78,17 @@ const ownedBy = (node: string, epoch: string) =>
 
 /** Reads the distinct owners of the runs that are not final; null: runs without an owner. */
 export async function readOwners(database: Queryable): Promise<readonly (Owner | null)[]> {
-  const rows = await database.query<{ node: Owner["node"] | null; epoch: number | null }>(
-    `select r.owner_node as node, r.owner_epoch as epoch
+  const rows = await database.query<{ instance: Owner["instance"] | null; epoch: number | null }>(
+    `select r.owner_node as instance, r.owner_epoch as epoch
      from pipeline_runs r
      where ${unfinished}
      group by r.owner_node, r.owner_epoch`,
     [],
     { name: "runs.owners" },
   );
-  return rows.map(({ node, epoch }) => (node === null || epoch === null ? null : { node, epoch }));
+  return rows.map(({ instance, epoch }) =>
+    instance === null || epoch === null ? null : { instance, epoch },
+  );
 }
 
 // Every row is reached by its key: as plain joins these would be planned by guesses about how much is unfinished.
@@ -137,7 +139,7 @@ export async function takeOwnershipOfMany(
   to: Owner,
   limit: number,
 ): Promise<readonly OwnedRun[]> {
-  const values = [from?.node ?? null, from?.epoch ?? null, to.node, to.epoch, limit];
+  const values = [from?.instance ?? null, from?.epoch ?? null, to.instance, to.epoch, limit];
   const rows = await database.query<{ run: RunId; seq: number | null; execution: ExecutionId | null }>(
     takeOwnershipOfManySql,
     values,
@@ -162,9 +164,9 @@ where e.node = $1::uuid and e.status in ('pending', 'running')`;
 
 export async function readPositions(
   database: Database,
-  { node, epoch }: Owner,
+  { instance, epoch }: Owner,
 ): Promise<readonly RunPosition[]> {
-  const rows = await database.query<{ id: RunId; seq: number | null }>(positionsSql, [node, epoch], {
+  const rows = await database.query<{ id: RunId; seq: number | null }>(positionsSql, [instance, epoch], {
     name: "runs.positions",
   });
   const claimed = new Set(rows.filter(({ seq }) => seq === null).map(({ id }) => id));

@@ -67,7 +67,7 @@ export async function readUnresolved(
      where row.id = $1::uuid and row.owner_node = $2::uuid and row.owner_epoch = $3::integer
        and row.status = 'pending' and row.config_digest is null
        and not exists (select from jobs j where j.pipeline_run_id = row.id)`,
-    [id, owner.node, owner.epoch],
+    [id, owner.instance, owner.epoch],
     { name: "runs.unresolved" },
   );
   if (row === undefined) return null;
@@ -94,7 +94,7 @@ export async function resolveRun(
     resolveSql,
     [
       id,
-      owner.node,
+      owner.instance,
       owner.epoch,
       expectedSeq,
       gitRef,

@@ -76,7 +76,7 @@ select
   ), '[]'::json) as steps,
   coalesce((
     select json_agg(json_build_object('id', e.id, 'stepId', e.job_step_id, 'attempt', e.attempt, 'status', e.status,
-      'node', e.node) order by s.execution_order)
+      'instance', e.node) order by s.execution_order)
     from steps s
     cross join lateral (
       select e.id, e.job_step_id, e.attempt, e.status, e.node

@@ -159,7 +159,7 @@ export function createRunStore(database: Database): RunStore {
         `where row.status in ('pending', 'running')
            and row.owner_node is not distinct from $1::uuid and row.owner_epoch is not distinct from $2::integer
          order by row.created_at, row.id`,
-        [owner?.node ?? null, owner?.epoch ?? null],
+        [owner?.instance ?? null, owner?.epoch ?? null],
       ),
     get: async (id) => (await select("where row.id = $1::uuid", [id], { name: "runs.get" }))[0] ?? null,
     list(filter = {}, page = {}) {

@@ -91,7 +91,7 @@ export async function submitRun(
         run.gitSha,
         run.requestedStages,
         run.retriedFrom,
-        run.owner.node,
+        run.owner.instance,
         run.owner.epoch,
         storableText(run.cause),
         audit === undefined ? null : storableJson(audit),

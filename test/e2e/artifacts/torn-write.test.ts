@@ -4,7 +4,7 @@ import fs from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { type ArtifactId, type NodeId, newId } from "../../../src/kernel/index.ts";
+import { type ArtifactId, type InstanceId, newId } from "../../../src/kernel/index.ts";
 import { asFile, chunked, openBench, random } from "./support/bench.ts";
 
 describe("a writer that is killed in the middle of a put", () => {
@@ -23,7 +23,7 @@ describe("a writer that is killed in the middle of a put", () => {
     expect(await bench.temporary()).toEqual([expect.stringContaining(`${bench.nodeId}-killed-`)]);
 
     const asked: string[] = [];
-    const alive = (nodeId: NodeId, instance: string) => asked.push(`${nodeId} ${instance}`) > 0;
+    const alive = (nodeId: InstanceId, instance: string) => asked.push(`${nodeId} ${instance}`) > 0;
     expect(await bench.store.sweepTemporary(alive)).toBe(0);
     expect(asked).toEqual([`${bench.nodeId} killed`]);
     expect(await bench.store.sweepTemporary(() => false)).toBe(1);

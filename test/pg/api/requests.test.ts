@@ -187,7 +187,7 @@ describe("an Idempotency-Key", () => {
 
   it("is free at once when the process of its first request is gone, and makes the same thing", async () => {
     const { database, store } = service.bench.fixture;
-    const other = await store.nodes.register({
+    const other = await store.instances.register({
       dataDirectory: "/elsewhere",
       host: "other",
       instance: "1",
@@ -205,7 +205,7 @@ describe("an Idempotency-Key", () => {
       [other.id, other.epoch],
     );
     expect((await make("k5", "cut off")).json).toMatchObject({ status: 409, details: { retry_after: 1 } });
-    await store.nodes.end({ node: other.id, epoch: other.epoch });
+    await store.instances.end({ instance: other.id, epoch: other.epoch });
     expect((await make("k5", "cut off")).json).toMatchObject({ id, name: "cut off" });
   });
 

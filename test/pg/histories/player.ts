@@ -84,7 +84,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
       }
       if (!(await store.runs.takeOwnership(runId, old.owner, heir.owner)))
         wrong.push("the ownership of a run was not taken");
-      await store.nodes.end(old.owner);
+      await store.instances.end(old.owner);
       forbidWrites(old);
       if (passes !== null) heir.gate.freezeAfter(passes);
       void heir.own(runId);

@@ -17,7 +17,7 @@ import {
   type OrchestratorDeps,
 } from "../../../src/orchestrator/index.ts";
 import { createStore, type Database, type Owner, type Store } from "../../../src/store/index.ts";
-import { createFixture, type Fixture, registerNode, runSnapshot } from "../fixture.ts";
+import { createFixture, type Fixture, registerInstance, runSnapshot } from "../fixture.ts";
 import { createSteeredClock, type SteeredClock } from "./clock.ts";
 import { createGate, type Gate } from "./gate.ts";
 
@@ -95,7 +95,7 @@ export async function createBench(given?: Fixture): Promise<Bench> {
     async process(options = {}) {
       const { slots = 4, database, around = (it) => it, deps = {}, idle, ...script } = options;
       const { parallelLimit = Number.POSITIVE_INFINITY } = options;
-      const owner = await registerNode(store);
+      const owner = await registerInstance(store);
       const gate = createGate();
       const executor = createFakeExecutor({ ...script, world, clock });
       const own = database === undefined ? store : createStore(database);
@@ -150,7 +150,7 @@ export async function createBench(given?: Fixture): Promise<Bench> {
     async takeOwnership(runId, from, to) {
       if (!(await store.runs.takeOwnership(runId, from.owner, to.owner)))
         throw new Error("The ownership was not taken.");
-      await store.nodes.end(from.owner);
+      await store.instances.end(from.owner);
       await to.own(runId);
       await bench.quiet();
     },

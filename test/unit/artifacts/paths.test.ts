@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { archiveMode, bundlePrefix, linkStaysInside, safeSegments } from "../../../src/artifacts/paths.ts";
 import { temporaryPath, writerOf } from "../../../src/artifacts/store/temporary.ts";
-import { type NodeId, newId } from "../../../src/kernel/index.ts";
+import { type InstanceId, newId } from "../../../src/kernel/index.ts";
 
 describe("bundlePrefix", () => {
   it.each([
@@ -90,7 +90,7 @@ describe("archiveMode", () => {
 describe("temporary names", () => {
   it("give their writer back", () => {
     for (const instance of ["1", "i-2", "0199-abc_D"]) {
-      const nodeId = newId<NodeId>();
+      const nodeId = newId<InstanceId>();
       const name = path.basename(temporaryPath("/base", { nodeId, instance }));
       expect(writerOf(name)).toEqual({ nodeId, instance });
     }

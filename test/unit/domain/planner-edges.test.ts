@@ -77,7 +77,7 @@ describe("an attempt that was lost before its begin, when the run is to be cance
       stepId: id,
       attempt: 1,
       status: "pending",
-      node: null,
+      instance: null,
     };
     const run = { status: "running", phase: "building", cancelRequested: true } as const;
     const result = { state: "lost", reason: "executor_lost", message: null } as const;

@@ -13,14 +13,14 @@ import type {
 } from "../../../src/domain/index.ts";
 import {
   type ExecutionId,
+  type InstanceId,
   type JobId,
-  type NodeId,
   newId,
   type RunId,
   type StepId,
 } from "../../../src/kernel/index.ts";
 
-const node = newId<NodeId>();
+const instance = newId<InstanceId>();
 
 export const nothing: Evidence = { completed: [], begun: [] };
 
@@ -48,7 +48,7 @@ export function step(name: string, status: StepView["status"], more: Partial<Ste
 }
 
 export function execution(of: StepView, status: ExecutionView["status"] = "pending"): ExecutionView {
-  return { id: newId<ExecutionId>(), stepId: of.id, attempt: of.attempts, status, node };
+  return { id: newId<ExecutionId>(), stepId: of.id, attempt: of.attempts, status, instance };
 }
 
 export function snapshot(

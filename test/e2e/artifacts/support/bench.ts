@@ -13,7 +13,7 @@ import {
 import type { ArtifactMetadata, InputArtifact } from "../../../../src/domain/index.ts";
 import {
   type ArtifactId,
-  type NodeId,
+  type InstanceId,
   newId,
   silentLogger,
   systemClock,
@@ -27,7 +27,7 @@ export interface Bench extends AsyncDisposable {
   /** An empty workspace. */
   readonly workspace: string;
   readonly store: ArtifactStore;
-  readonly nodeId: NodeId;
+  readonly nodeId: InstanceId;
   /** A store on the same base over other storage. */
   over(files: Partial<FileSystem>, minFreeBytes?: number): ArtifactStore;
   putBytes(bytes: Uint8Array, store?: ArtifactStore): Promise<ArtifactReference>;
@@ -43,7 +43,7 @@ export async function openBench(): Promise<Bench> {
   const base = path.join(directory, "store");
   const workspace = path.join(directory, "workspace");
   await fs.mkdir(workspace);
-  const nodeId = newId<NodeId>();
+  const nodeId = newId<InstanceId>();
   const shared = { base, nodeId, instance: "i1", clock: systemClock, log: silentLogger };
   const over = (files: Partial<FileSystem>, minFreeBytes = 0) =>
     createArtifactStore({ ...shared, minFreeBytes, files: { ...nodeFileSystem, ...files } });

@@ -1,40 +1,40 @@
 /**
- * Nodes: each process that carries runs is a row with an epoch and a lease by the database's clock. A write of run state
- * names node and epoch, so a process that was judged dead changes nothing when it wakes.
+ * Instances: each process that owns runs is a row with an epoch and a lease by the database's clock. A write of run state
+ * names instance and epoch, so a process that was declared dead changes nothing when it wakes.
  */
-import { type NodeId, newId } from "../../kernel/index.ts";
+import { type InstanceId, newId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import { type Page, type PageRequest, readPage } from "../db/page.ts";
 import { storableText } from "../db/text.ts";
-import type { NodeRow } from "../rows.ts";
+import type { InstanceRow } from "../rows.ts";
 import type { Owner } from "../runs/apply.ts";
 
-export interface NewNode {
+export interface NewInstance {
   readonly dataDirectory: string;
   readonly host: string;
-  /** Told apart from other processes on the same data directory. */
+  /** Distinguishes the process from others on the same data directory. */
   readonly instance: string;
   readonly bootId: string;
   readonly pidNamespace: string;
   readonly pid: number;
-  /** Field 22 of /proc/PID/stat, or what tells two processes of one pid apart elsewhere. */
+  /** Field 22 of /proc/PID/stat, which distinguishes two processes of one pid. */
   readonly pidStartTime: string;
   readonly leaseSeconds: number;
 }
 
-export interface NodeStore {
-  /** A new row at epoch 1. */
-  register(node: NewNode): Promise<NodeRow>;
-  /** Lengthens the lease from now; false when the node has ended or its epoch has passed: stop writing. */
+export interface InstanceStore {
+  /** Inserts a row at epoch 1. */
+  register(instance: NewInstance): Promise<InstanceRow>;
+  /** Lengthens the lease from now; false when the instance has ended or its epoch has passed: stop writing. */
   renew(owner: Owner, leaseSeconds: number): Promise<boolean>;
-  /** Announces a planned absence of so many seconds; 0 withdraws it. */
+  /** Announces an absence of `seconds`; 0 withdraws it. */
   announceAway(owner: Owner, seconds: number): Promise<boolean>;
-  /** Ends the node for good and moves its epoch, so that nothing is claimed in its name. False: it had ended. */
+  /** Ends the instance and moves its epoch, so that nothing is claimed in its name. False: it had ended. */
   end(owner: Owner): Promise<boolean>;
-  get(id: NodeId): Promise<NodeRow | null>;
-  /** Those that have not ended, of one data directory or of all, oldest first. */
-  present(dataDirectory?: string): Promise<readonly NodeRow[]>;
-  list(page?: PageRequest): Promise<Page<NodeRow>>;
+  get(id: InstanceId): Promise<InstanceRow | null>;
+  /** Instances that have not ended, of one data directory or of all, oldest first. */
+  present(dataDirectory?: string): Promise<readonly InstanceRow[]>;
+  list(page?: PageRequest): Promise<Page<InstanceRow>>;
 }
 
 const columns = `row.id, row.data_directory, row.host, row.instance, row.boot_id, row.pid_namespace, row.pid,
@@ -42,58 +42,59 @@ const columns = `row.id, row.data_directory, row.host, row.instance, row.boot_id
 
 const own = "n.id = $1::uuid and n.epoch = $2::integer and n.ended_at is null";
 
-export function createNodeStore(database: Database): NodeStore {
+export function createInstanceStore(database: Database): InstanceStore {
   return {
-    async register(node) {
-      const rows = await database.query<NodeRow>(
+    async register(made) {
+      const rows = await database.query<InstanceRow>(
         `insert into nodes as row (id, data_directory, host, instance, boot_id, pid_namespace, pid, pid_start_time,
            lease_until)
          values ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::integer, $8::text,
            now() + make_interval(secs => $9::double precision))
          returning ${columns}`,
         [
-          newId<NodeId>(),
-          ...[node.dataDirectory, node.host, node.instance, node.bootId, node.pidNamespace].map((text) =>
+          newId<InstanceId>(),
+          ...[made.dataDirectory, made.host, made.instance, made.bootId, made.pidNamespace].map((text) =>
             storableText(text),
           ),
-          node.pid,
-          storableText(node.pidStartTime),
-          node.leaseSeconds,
+          made.pid,
+          storableText(made.pidStartTime),
+          made.leaseSeconds,
         ],
       );
       const [row] = rows;
       if (row === undefined) throw new TypeError("insert … returning gave no row");
       return row;
     },
-    renew: async ({ node, epoch }, leaseSeconds) =>
+    renew: async ({ instance, epoch }, leaseSeconds) =>
       (await database.execute(
         `update nodes n
          set lease_until = now() + make_interval(secs => $3::double precision), beats = n.beats + 1
          where ${own}`,
-        [node, epoch, leaseSeconds],
+        [instance, epoch, leaseSeconds],
         { name: "nodes.renew" },
       )) === 1,
-    announceAway: async ({ node, epoch }, seconds) =>
+    announceAway: async ({ instance, epoch }, seconds) =>
       (await database.execute(
         `update nodes n
          set away_until = case when $3::double precision > 0
            then now() + make_interval(secs => $3::double precision) end
          where ${own}`,
-        [node, epoch, seconds],
+        [instance, epoch, seconds],
       )) === 1,
-    end: async ({ node, epoch }) =>
+    end: async ({ instance, epoch }) =>
       (await database.execute(
         `update nodes n set ended_at = now(), epoch = n.epoch + 1, away_until = null where ${own}`,
-        [node, epoch],
+        [instance, epoch],
       )) === 1,
     async get(id) {
-      const rows = await database.query<NodeRow>(`select ${columns} from nodes row where row.id = $1::uuid`, [
-        id,
-      ]);
+      const rows = await database.query<InstanceRow>(
+        `select ${columns} from nodes row where row.id = $1::uuid`,
+        [id],
+      );
       return rows[0] ?? null;
     },
     present: (dataDirectory) =>
-      database.query<NodeRow>(
+      database.query<InstanceRow>(
         `select ${columns}
          from nodes row
          where row.ended_at is null ${dataDirectory === undefined ? "" : "and row.data_directory = $1::text"}
@@ -101,7 +102,7 @@ export function createNodeStore(database: Database): NodeStore {
         dataDirectory === undefined ? [] : [dataDirectory],
       ),
     list: (page = {}) =>
-      readPage<NodeRow>(
+      readPage<InstanceRow>(
         database,
         { columns, from: "nodes row", time: "started_at", where: [], values: [] },
         page,
