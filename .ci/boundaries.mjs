@@ -21,16 +21,10 @@ export const rooms = {
   cli: ["kernel", "domain", "contract", "config", "services"],
   agent: ["kernel", "contract"],
 };
-rooms.app = [
-  ...Object.keys(rooms),
-  "executor/local",
-  "executor/remote",
-  "executor/fake",
-  "executor/kubernetes",
-];
+rooms.app = [...Object.keys(rooms), "executor/local", "executor/remote", "executor/fake"];
 
 /** Folders inside a room that are rooms of their own: siblings do not import each other, app may import their face. */
-export const wings = { executor: ["local", "remote", "fake", "kubernetes"] };
+export const wings = { executor: ["local", "remote", "fake"] };
 
 /** Package → the one place that may import it (and what lies under its name), seldom the places. */
 export const homes = {
@@ -43,7 +37,7 @@ export const homes = {
   pino: "kernel",
   "pino-pretty": "kernel",
   commander: "cli",
-  "@kubernetes/client-node": "executor/kubernetes",
+  "@kubernetes/client-node": "executor/remote",
   fastify: "api",
   "prom-client": "api",
   "fastify-*": "api",

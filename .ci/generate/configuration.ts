@@ -50,7 +50,5 @@ registry:
 - Variables that Shipinator sets for steps (\`SHIPINATOR_COMMIT\` and so on) and those that Kubernetes sets for a Service
   are allowed, so that Shipinator can run inside a step or a pod.
 
-## Not supported yet
-
-\`executor\` accepts \`local\` and \`remote\` ([remote executors](callbacks.md)), not \`kubernetes\` yet.
+\`executor\` accepts \`local\` and \`remote\` ([remote executors](callbacks.md)).
 `);

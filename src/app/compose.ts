@@ -5,8 +5,7 @@ import { createArtifactStore } from "../artifacts/index.ts";
 import type { ServerConfig } from "../config/index.ts";
 import type { Inator, JobType } from "../domain/index.ts";
 import { buildinator, deployinator, testinator } from "../domain/index.ts";
-import { thisMachine } from "../executor/local/index.ts";
-import { type Clock, type LogForm, type Logger, systemClock } from "../kernel/index.ts";
+import { type Clock, type LogForm, type Logger, systemClock, thisMachine } from "../kernel/index.ts";
 import { createLogStore, type LogStore } from "../logs/index.ts";
 import { createOrchestrator } from "../orchestrator/index.ts";
 import {
@@ -90,11 +89,9 @@ export interface Composition {
   readonly log: Logger;
   readonly clock: Clock;
   readonly deps: OperationsDeps;
-  /** Who steps run as, where it is not the program's own account. */
-  readonly accounts: readonly StepAccount[];
+  readonly executors: Executors;
   /** Opens the database at the first call. */
   open(): Promise<OpenDatabase>;
-  readonly listening: Executors["listening"];
   /** Ends the following of what still runs, which goes on; nothing can be carried afterwards. */
   letGo(): Promise<void>;
   /** Stops carrying; what runs goes on and is found by whoever comes next. Idempotent. */
@@ -173,7 +170,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     clock,
     log,
   });
-  const { executor, listening } = executors;
+  const { executor } = executors;
   let closed: Promise<void> | undefined;
   const close = () =>
     (closed ??= (async () => {
@@ -187,6 +184,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     source,
     logs,
     executor,
+    capabilitiesOf: executors.capabilitiesOf,
     inators,
     authenticator,
     refusal: () => executor.refusal(),
@@ -208,7 +206,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     await (await open()).orchestrator.stop();
     await executor[Symbol.asyncDispose]();
   };
-  return { config, log, clock, deps, accounts: parts.accounts, open, listening, letGo, close };
+  return { config, log, clock, deps, executors, open, letGo, close };
 }
 
 export function settingsOf(options: AppOptions): Promise<ServerConfig> {
@@ -219,7 +217,7 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
-async function openParts(parts: Parts, { executor, local, slots }: Executors): Promise<OpenDatabase> {
+async function openParts(parts: Parts, { executor, slots }: Executors): Promise<OpenDatabase> {
   const { options, config, clock, log, stack } = parts;
   const {
     settings,
@@ -289,7 +287,7 @@ async function openParts(parts: Parts, { executor, local, slots }: Executors): P
     const tidying = cleanUp({
       store,
       artifacts,
-      sweepWorkspaces: (isOver) => local.sweep(isOver),
+      sweepWorkspaces: async (isOver) => (await executor.sweep?.(isOver)) ?? [],
       isAlive: (instance) => isAlive(instance, options.mode),
       log,
     });

@@ -1,37 +1,40 @@
-/** The local executor with the parts that it is given: it may not import its siblings. */
+/** The registry's entry of the local executor, with the parts that it is given: it may not import its siblings. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ArtifactStore } from "../artifacts/index.ts";
-import type { ServerConfig } from "../config/index.ts";
+import { executorSections } from "../config/index.ts";
 import { createLocalExecutor, type LocalExecutor } from "../executor/local/index.ts";
-import type { Clock, Logger } from "../kernel/index.ts";
-import type { LogStore } from "../logs/index.ts";
-import { type OpenDatabase, openSecrets, type SecretKeys, type StepAccount } from "../services/index.ts";
-import type { Source } from "../source/index.ts";
+import { openSecrets } from "../services/index.ts";
+import type { ExecutorEntry, ExecutorParts } from "./executor-entry.ts";
 
-export interface LocalExecutorParts {
-  readonly config: ServerConfig;
-  readonly host: {
-    readonly platform: string;
-    readonly kill: (pid: number, signal: NodeJS.Signals) => unknown;
-    /** Path of the Node that runs this. */
-    readonly node: string;
-  };
-  /** All that steps get of any environment beside their plan's. */
-  readonly environment: Readonly<Record<string, string>>;
-  readonly account: StepAccount | null;
-  /** A pool in its place, or none. */
-  readonly accounts: readonly StepAccount[];
-  readonly homes: "project" | "shared";
-  readonly database: () => Promise<Pick<OpenDatabase, "store"> & { readonly artifacts: ArtifactStore }>;
-  readonly source: Source;
-  readonly logs: LogStore;
-  readonly secretKeys: SecretKeys;
-  readonly clock: Clock;
-  readonly log: Logger;
+export const localExecutor: ExecutorEntry<"local"> = {
+  type: "local",
+  configSchema: executorSections.local,
+  capabilities: { containers: false, survivesServer: true, needsServer: false, reportsLogs: false },
+  warnings: warningsOf,
+  open: openLocalExecutor,
+};
+
+function warningsOf({
+  config,
+  account,
+  accounts,
+  host,
+}: Pick<ExecutorParts, "config" | "account" | "accounts" | "host">): readonly string[] {
+  if (config.local.users.length > 0)
+    return [
+      `steps run as ${accounts.map(({ name }) => name).join(", ")}, each of which is one project's at a time: other projects and the server's tokens, database, logs and artifacts are out of their reach`,
+    ];
+  if (account !== null)
+    return [
+      `steps run as ${account.name}: the server's tokens, database, logs and artifacts are out of their reach, and each other's workspaces are not`,
+    ];
+  const as = host.uid === 0 ? "as root" : "under the server's own account";
+  return [
+    `steps run ${as} and can read and change all that the server can, its tokens and database included: let only trusted people push to what it builds`,
+  ];
 }
 
-export function openLocalExecutor(parts: LocalExecutorParts): LocalExecutor {
+function openLocalExecutor(parts: ExecutorParts): LocalExecutor {
   const { config, host, account, clock, log, database } = parts;
   return createLocalExecutor({
     directory: join(config.dataDir, "work"),

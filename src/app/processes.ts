@@ -1,6 +1,5 @@
 /** Which processes on a data directory are still there. */
-import { readProcess, thisMachine } from "../executor/local/index.ts";
-import { systemClock } from "../kernel/index.ts";
+import { readProcess, systemClock, thisMachine } from "../kernel/index.ts";
 import { isInstanceAlive } from "../services/index.ts";
 import type { InstanceRow } from "../store/index.ts";
 

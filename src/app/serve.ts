@@ -12,7 +12,6 @@ import {
   ensureAdminToken,
   localCaller,
   type Operations,
-  type StepAccount,
 } from "../services/index.ts";
 import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import { aliveBy, runningServer, serverFile } from "./running-server.ts";
@@ -56,7 +55,7 @@ export async function startServer(options: ServeOptions): Promise<Server> {
 }
 
 async function start(composition: Composition, options: ServeOptions): Promise<Server> {
-  const { config, deps, accounts, log, clock } = composition;
+  const { config, deps, executors, log, clock } = composition;
   const { store, owner, announceRestart } = await composition.open();
   const tokenFile = join(config.dataDir, adminTokenFile);
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
@@ -66,7 +65,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const socket = socketOf(config.dataDir, log);
   const api = await startApi({
     address: config.listenAddress,
-    onListening: composition.listening,
+    onListening: executors.listening,
     tls: config.tls.files,
     socket,
     proxy: config.tls.proxy,
@@ -94,7 +93,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     forgetAnnouncement(found, announcement, socket);
     // Not ready from here on, also where the database is away and the next question takes its time.
     const drained = stopApi(api);
-    if (await mayGoOn()) announceRestart();
+    if (executors.capabilitiesOf(config.executor).survivesServer && (await mayGoOn())) announceRestart();
     await Promise.all([maintenance[Symbol.asyncDispose](), memory.stop()]);
     await drained;
     await traces?.[Symbol.asyncDispose]();
@@ -124,7 +123,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     url: api.url,
     dataDir: config.dataDir,
     adminTokenFile: tokenFile,
-    warnings: warningsOf(config, accounts, options.host.uid),
+    warnings: executors.warnings,
     stop: () => (stopped ??= stop()),
     [Symbol.asyncDispose]: () => server.stop(),
   };
@@ -204,29 +203,4 @@ function refuseUnsafe(config: ServerConfig, uid: number): void {
           "Name an account for them in SHIPINATOR_LOCAL_USER, run the server under an account of its own, or say that you know it: SHIPINATOR_LOCAL_USER=root",
       },
     );
-}
-
-/** @param accounts that steps run as, where it is not the server's own */
-function warningsOf(
-  { executor, local }: Pick<ServerConfig, "executor" | "local">,
-  accounts: readonly StepAccount[],
-  uid: number,
-): readonly string[] {
-  if (executor === "remote")
-    return [
-      "steps run elsewhere; the program that starts executors runs under the server's account and is given the token of each attempt",
-    ];
-  const [account] = accounts;
-  if (local.users.length > 0)
-    return [
-      `steps run as ${accounts.map(({ name }) => name).join(", ")}, each of which is one project's at a time: other projects and the server's tokens, database, logs and artifacts are out of their reach`,
-    ];
-  if (account !== undefined)
-    return [
-      `steps run as ${account.name}: the server's tokens, database, logs and artifacts are out of their reach, and each other's workspaces are not`,
-    ];
-  const as = uid === 0 ? "as root" : "under the server's own account";
-  return [
-    `steps run ${as} and can read and change all that the server can, its tokens and database included: let only trusted people push to what it builds`,
-  ];
 }

@@ -9,9 +9,15 @@ export {
   type ServerConfig,
   type ServerConfigInput,
 } from "./server/config.ts";
+export { type ExecutorSection, executorSections } from "./server/executors.ts";
 export { readConfigFile } from "./server/path.ts";
 export type { ListenAddress } from "./server/readers.ts";
 export { Secret } from "./server/secret.ts";
-export { describeServerConfig, type SettingDescription } from "./server/settings.ts";
+export {
+  describeServerConfig,
+  type ExecutorType,
+  executorTypes,
+  type SettingDescription,
+} from "./server/settings.ts";
 export { type PipelineProblem, type RenderOptions, renderPipelineProblems } from "./yaml/render-problems.ts";
 export { yamlText } from "./yaml/text.ts";

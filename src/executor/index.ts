@@ -1,4 +1,3 @@
-export { createExecutorByType, type ExecutorsByType } from "./by-type.ts";
 export {
   createFakeExecutor,
   createFakeWorld,
@@ -10,6 +9,7 @@ export {
   type FakeWorld,
   fakeOutcomes,
 } from "./fake/index.ts";
+export { noSpaceReason } from "./free-space.ts";
 export {
   createLocalExecutor,
   type KillRung,
@@ -17,10 +17,12 @@ export {
   type LocalExecutorOptions,
   type LocalPorts,
 } from "./local/index.ts";
+export { createExecutorRegistry, type ExecutorRegistryOptions } from "./registry.ts";
 export type {
   CancelCause,
   ExecutionHandle,
   Executor,
+  ExecutorCapabilities,
   ExecutorHint,
   FoundOutput,
 } from "./types.ts";

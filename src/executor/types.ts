@@ -66,6 +66,18 @@ export interface ClosingJob extends Pick<JobSpec, "jobId" | "attempt"> {
   readonly unused?: true;
 }
 
+/** Facts about an executor that hold before it is opened. */
+export interface ExecutorCapabilities {
+  /** Steps run in the image that they name. */
+  readonly containers: boolean;
+  /** Steps go on while no server runs, and the next one re-attaches to them. */
+  readonly survivesServer: boolean;
+  /** Steps report to a server, so a command cannot run them by itself. */
+  readonly needsServer: boolean;
+  /** Logs come by callbacks, and the end of one may be missing. */
+  readonly reportsLogs: boolean;
+}
+
 /**
  * Carries out attempts. Order: `open(job)` once per job attempt (idempotent: a second call adopts the workspace), then
  * `submit` of its steps, then `close(job)`, which ends whatever a step left running and removes the workspace; it waits
@@ -109,6 +121,11 @@ export interface Executor extends AsyncDisposable {
     signal: AbortSignal,
   ): Promise<readonly FoundOutput[]>;
   close(job: ClosingJob): Promise<void>;
+  /**
+   * Closes every job attempt (`<job id>.<attempt>`) that has something here and is over. It asks about those that were
+   * there before, so a job that opens meanwhile is not touched. Absent: nothing is left behind.
+   */
+  sweep?(isOver: (key: string) => Promise<boolean>): Promise<readonly string[]>;
   /** Hints until the signal aborts; correctness comes from `status`. The listener must not throw. */
   watch(signal: AbortSignal, listener: (hint: ExecutorHint) => void): void;
   /** What of the plan this executor does not do (say, `image`), a sentence each; recorded and said once per step. */

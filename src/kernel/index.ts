@@ -28,6 +28,16 @@ export {
   silentLogger,
 } from "./log.ts";
 export { createLoop, type Loop, type LoopOptions } from "./loop.ts";
+export {
+  allPids,
+  closeInherited,
+  isExecuting,
+  type Machine,
+  type ProcessInfo,
+  readEnvironment,
+  readProcess,
+  thisMachine,
+} from "./machine.ts";
 export { makeDirectory } from "./make-directory.ts";
 export { assertNever } from "./never.ts";
 export {

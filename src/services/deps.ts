@@ -1,7 +1,7 @@
 /** What operations are composed of, and how the database is reached: opened on first use, so that a refused run needs none. */
 import type { ArtifactStore } from "../artifacts/index.ts";
 import type { Inator, JobType } from "../domain/index.ts";
-import type { Executor } from "../executor/index.ts";
+import type { Executor, ExecutorCapabilities } from "../executor/index.ts";
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { LogStore } from "../logs/index.ts";
 import type { Orchestrator } from "../orchestrator/index.ts";
@@ -31,6 +31,8 @@ export interface OperationsDeps {
   readonly source: Source;
   readonly logs: LogStore;
   readonly executor: Pick<Executor, "type" | "ignores" | "cancel">;
+  /** Facts about the executor of a run, whatever is configured now. */
+  readonly capabilitiesOf: (executorType: string) => ExecutorCapabilities;
   readonly inators: ReadonlyMap<JobType, Inator>;
   /** Why the executor starts nothing now, or null. */
   readonly refusal: () => Promise<string | null>;

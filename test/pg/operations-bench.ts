@@ -128,6 +128,12 @@ export async function createOperationsBench(
     source,
     logs,
     executor,
+    capabilitiesOf: (type) => ({
+      containers: type !== "local",
+      survivesServer: true,
+      needsServer: false,
+      reportsLogs: type === "remote",
+    }),
     inators,
     refusal: async () => null,
     graceSeconds: 10,

@@ -8,6 +8,8 @@ import { accept, createFixture, type Fixture } from "./fixture.ts";
 
 let fixture: Fixture;
 let launched: string[];
+let opened: string[][];
+let canceled: string[];
 let failing: (() => Promise<void>) | null;
 let now: number;
 let spec: ExecutionSpec;
@@ -19,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 beforeEach(async () => {
-  [launched, failing, now, down, reachableSince] = [[], null, 0, false, 0];
+  [launched, opened, canceled, failing, now, down, reachableSince] = [[], [], [], null, 0, false, 0];
   const { id: runId } = await accept(fixture);
   spec = specOf(jobOf({ runId }), "make");
 });
@@ -34,11 +36,13 @@ const make = () =>
       return store();
     },
     launcher: {
-      async launch({ spec: { executionId } }) {
+      openJob: async (job) => void opened.push(job.steps.map(({ name }) => name)),
+      async submit({ executionId }) {
         launched.push(executionId);
         await failing?.();
       },
-      release: async () => undefined,
+      cancel: async (_handle, cause) => void canceled.push(cause),
+      closeJob: async () => undefined,
     },
     logSize: async () => 7,
     watch: () => undefined,
@@ -75,6 +79,16 @@ const finish = (status: "success" | "failed" | "canceled", more: object = {}) =>
   store().finish(spec.executionId, null, { status, ...final, artifacts: [], ...more });
 
 describe("handing out", () => {
+  it("tells the launcher of a job with its steps, and of a cancel", async () => {
+    const executor = make();
+    const { stepId } = spec;
+    const steps = [{ stepId, name: "make", parallelGroup: null, image: "alpine" }];
+    await executor.open({ ...spec.job, steps });
+    await executor.submit(spec);
+    await executor.cancel(handleOf(spec), "canceled", 1);
+    expect([opened, launched, canceled]).toEqual([[["make"]], [spec.executionId], ["canceled"]]);
+  });
+
   it("starts an executor once, whoever asks again", async () => {
     const executor = make();
     expect(await outcome(executor)).toBe("unknown");

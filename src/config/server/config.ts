@@ -1,9 +1,10 @@
 /** The server's configuration. `SHIPINATOR_*` variables override the YAML file, which overrides the defaults. */
 import { join } from "node:path";
 import { defaultDataDirectory, type LogLevel, Problem } from "../../kernel/index.ts";
+import { executorSections, type LocalSection, type RemoteSection } from "./executors.ts";
 import type { ListenAddress } from "./readers.ts";
 import { Secret } from "./secret.ts";
-import { type Setting, settings } from "./settings.ts";
+import { type ExecutorType, type Setting, settings } from "./settings.ts";
 import { type FileSettings, fromEnvironment, type SettingValue, type SourceProblem } from "./sources.ts";
 
 export interface DatabaseConfig {
@@ -31,32 +32,12 @@ export interface ServerConfig {
     readonly files: { readonly certificate: string; readonly key: string } | null;
     readonly proxy: boolean;
   };
-  readonly executor: "local" | "remote";
+  readonly executor: ExecutorType;
   readonly parallelLimit: number;
   /** Null when not configured, which disables logging. */
   readonly logLevel: LogLevel | null;
-  readonly local: {
-    readonly slots: number;
-    /** Null for the program's own account. Root must be named explicitly. */
-    readonly user: string | null;
-    /** Handling of a step's `image`, which the local executor does not use. */
-    readonly image: "ignore" | "refuse";
-    /** A pool of accounts in place of `user`; each project has one to itself. Empty when unused. */
-    readonly users: readonly string[];
-    readonly home: "project" | "shared";
-    readonly minFreeBytes: number;
-    readonly logCapBytes: number;
-    readonly graceSeconds: number;
-  };
-  readonly remote: {
-    /** Program and arguments. Null only with another executor. */
-    readonly launch: readonly string[] | null;
-    /** Null for the listen address. */
-    readonly url: string | null;
-    readonly slots: number;
-    readonly pendingSeconds: number;
-    readonly silenceSeconds: number;
-  };
+  readonly local: LocalSection;
+  readonly remote: RemoteSection;
   /** Null to keep everything. */
   readonly retention: { readonly days: number | null };
   /** Null to send nothing. */
@@ -116,8 +97,10 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
 
   const dataDir = read(settings.dataDir) ?? defaultDataDir(environment, machine, problems);
   const executor = read(settings.executor) ?? "local";
-  const localSlots = read(settings.localSlots) ?? machine.cores;
-  const remoteSlots = read(settings.remoteSlots) ?? 16;
+  const executors = {
+    local: executorSections.local.read(read, machine),
+    remote: executorSections.remote.read(read, machine),
+  };
   const config: ServerConfig = {
     dataDir,
     artifactPath: read(settings.artifactPath) ?? join(dataDir, "artifacts"),
@@ -128,25 +111,9 @@ export function loadServerConfig({ file, environment, machine }: ServerConfigInp
       proxy: read(settings.tlsProxy) ?? false,
     },
     executor,
-    parallelLimit: read(settings.parallelLimit) ?? (executor === "remote" ? remoteSlots : localSlots),
+    parallelLimit: read(settings.parallelLimit) ?? executors[executor].slots,
     logLevel: read(settings.logLevel) ?? null,
-    local: {
-      slots: localSlots,
-      user: read(settings.localUser) ?? null,
-      image: read(settings.localImage) ?? "ignore",
-      users: read(settings.localUsers) ?? [],
-      home: read(settings.localHome) ?? "project",
-      minFreeBytes: read(settings.localMinFreeBytes) ?? 256 * 2 ** 20,
-      logCapBytes: read(settings.localLogCap) ?? 64 * 2 ** 20,
-      graceSeconds: read(settings.localGrace) ?? 10,
-    },
-    remote: {
-      launch: read(settings.remoteLaunch) ?? null,
-      url: read(settings.remoteUrl) ?? null,
-      slots: remoteSlots,
-      pendingSeconds: read(settings.remotePending) ?? 600,
-      silenceSeconds: read(settings.remoteSilence) ?? 120,
-    },
+    ...executors,
     retention: { days: read(settings.retentionDays) ?? null },
     telemetry: {
       otlpEndpoint: read(settings.otlpEndpoint) ?? (environment.OTEL_EXPORTER_OTLP_ENDPOINT || null),
@@ -168,20 +135,13 @@ type Sources = readonly ReadonlyMap<string, SettingValue>[];
 const firstOf = (sources: Sources, { key }: Pick<Setting<unknown>, "key">): SettingValue | undefined =>
   sources.flatMap((source) => source.get(key) ?? [])[0];
 
-function checkCombinations(
-  { executor, remote, local }: ServerConfig,
-  sources: Sources,
-  problems: SourceProblem[],
-) {
+function checkCombinations(config: ServerConfig, sources: Sources, problems: SourceProblem[]) {
   const chosen = firstOf(sources, settings.executor);
-  if (executor === "remote" && remote.launch === null && chosen !== undefined)
-    problems.push({
-      source: chosen.source,
-      message: "The remote executor needs remote.launch, a program that starts executors.",
-      suggestion: null,
-    });
+  const fault = executorSections[config.executor].faultOf(config);
+  if (fault !== null && chosen !== undefined)
+    problems.push({ source: chosen.source, message: fault, suggestion: null });
   const pool = firstOf(sources, settings.localUsers);
-  if (local.user !== null && pool !== undefined)
+  if (config.local.user !== null && pool !== undefined)
     problems.push({
       source: pool.source,
       message:

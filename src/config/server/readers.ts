@@ -106,12 +106,6 @@ export function accountList(text: string): ReadResult<readonly string[]> {
     : invalid(`must name accounts other than root, not ${quoted(invalidName)}`);
 }
 
-export function executor(text: string): ReadResult<"local" | "remote"> {
-  return text === "kubernetes"
-    ? invalid("is kubernetes, which is not supported yet. The executors are local and remote")
-    : choice(["local", "remote"])(text);
-}
-
 /** Reads a key. The message never contains an invalid key, because it is a secret too. */
 export function callbackKey(text: string): ReadResult<Secret> {
   return /^[A-Za-z0-9+/]{43}=$/.test(text)

@@ -9,7 +9,6 @@ import {
   commandLine,
   databaseHost,
   duration,
-  executor,
   flag,
   hostList,
   integer,
@@ -43,6 +42,10 @@ function define<T>(
 ): Setting<T> {
   return { key, form, read, fallback, meaning };
 }
+
+/** Each has its section of settings in executors.ts, and its entry in src/app/executors.ts. */
+export const executorTypes = ["local", "remote"] as const;
+export type ExecutorType = (typeof executorTypes)[number];
 
 export const settings = {
   dataDir: define(
@@ -87,7 +90,7 @@ export const settings = {
     "false",
     "Set to true when a proxy in front of the server terminates TLS. The server may then listen beyond loopback without TLS. The client is the last address in `X-Forwarded-For`, which the proxy must set.",
   ),
-  executor: define("executor", executor, "local", "Executor that runs the steps."),
+  executor: define("executor", choice(executorTypes), "local", "Executor that runs the steps."),
   parallelLimit: define(
     "parallel_limit",
     integer(1, 1000),

@@ -86,6 +86,7 @@ export interface JobSpec {
     readonly stepId: StepId;
     readonly name: string;
     readonly parallelGroup: string | null;
+    readonly image: string | null;
   }[];
 }
 

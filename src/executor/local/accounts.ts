@@ -8,10 +8,9 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Problem } from "../../kernel/index.ts";
+import { allPids, Problem, readProcess } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
 import { readLine } from "./layout.ts";
-import { allPids, readProcess } from "./machine.ts";
 import type { LocalExecutorOptions, StepAccount } from "./options.ts";
 
 /** Who a job's steps are; part of `job.json`. */

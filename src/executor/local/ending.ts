@@ -1,12 +1,12 @@
 /** Attempts, and how one is ended before its own end. */
 import { writeFileSync } from "node:fs";
 import type { Outcome } from "../../domain/index.ts";
+import type { ProcessInfo } from "../../kernel/index.ts";
 import { errorMessage, wakeReason } from "../../kernel/index.ts";
 import type { CancelCause, ExecutionHandle } from "../types.ts";
 import type { Job } from "./jobs.ts";
 import type { Lane } from "./lane.ts";
 import type { StepPaths } from "./layout.ts";
-import type { ProcessInfo } from "./machine.ts";
 import type { LocalExecutorOptions } from "./options.ts";
 import type { StepRecord } from "./prologue.ts";
 import { endLane, laneProcesses, signalEach } from "./rungs/ladder.ts";

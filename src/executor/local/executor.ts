@@ -3,9 +3,9 @@
  * writes one line; everything that forks belongs to the helper and the shims, which outlive the server.
  */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { type ExecutionSpec, type ExecutionStatus, unusedImage } from "../../domain/index.ts";
-import { errorMessage, Problem } from "../../kernel/index.ts";
+import { errorMessage, Problem, thisMachine } from "../../kernel/index.ts";
+import { noSpaceReason } from "../free-space.ts";
 import type { ClosingJob, ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
 import { accountShell, refuseUnreachable, rootEnvironment } from "./account.ts";
 import { createAttempts } from "./attempts.ts";
@@ -15,7 +15,6 @@ import { takeGate } from "./gate.ts";
 import { createHelper } from "./helper.ts";
 import { createJobs, hasAccounts, type Job } from "./jobs.ts";
 import { jobPaths, makeHome, stepPaths } from "./layout.ts";
-import { thisMachine } from "./machine.ts";
 import type { KillRung, LocalExecutorOptions } from "./options.ts";
 import { findOutputs } from "./outputs.ts";
 import {
@@ -35,10 +34,6 @@ export interface LocalExecutor extends Executor {
   readonly type: "local";
   /** The rung that this machine allows. */
   readonly rung: KillRung;
-  /**
-   * Closes every job attempt (`<job id>.<attempt>`) that has something here and is over. It is asked about what was
-   * there before, so a job that is opened meanwhile is not touched.
-   */
   sweep(isOver: (key: string) => Promise<boolean>): Promise<readonly string[]>;
 }
 
@@ -46,7 +41,7 @@ export interface LocalExecutor extends Executor {
 export function createLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
   if (options.platform !== "linux") {
     throw new Problem("environment", `the local executor needs Linux, and this is ${options.platform}`, {
-      remedy: "Run Shipinator on Linux, or configure `executor: kubernetes`.",
+      remedy: "Run Shipinator on Linux.",
     });
   }
   if (/[\n\0]/.test(options.directory) || !options.directory.startsWith("/")) {
@@ -290,13 +285,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
     },
     ignores: ({ image }) => (image === null || options.images === "refuse" ? [] : [unusedImage(image)]),
-    async refusal() {
-      if (options.minFreeBytes <= 0) return null;
-      const free = await (options.freeBytes ?? freeBytesAt)(options.directory);
-      return free >= options.minFreeBytes
-        ? null
-        : `only ${free} bytes are free in ${options.directory}, and ${options.minFreeBytes} are kept free; nothing is started until there is room`;
-    },
+    refusal: () => noSpaceReason(options.directory, options.minFreeBytes, options.freeBytes),
     async sweep(isOver) {
       const closed: string[] = [];
       for (const name of jobs.names()) {
@@ -315,11 +304,6 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       await helper[Symbol.asyncDispose]();
     },
   };
-}
-
-async function freeBytesAt(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }
 
 const sizeOf = (environment: Readonly<Record<string, string>>) =>

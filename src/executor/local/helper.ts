@@ -4,8 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { errorMessage, Problem } from "../../kernel/index.ts";
-import { closeInherited } from "./machine.ts";
+import { closeInherited, errorMessage, Problem } from "../../kernel/index.ts";
 import { helperScript, shimScript } from "./scripts.ts";
 
 type Verb = "lane" | "shim" | "remove" | "own" | "vacate";

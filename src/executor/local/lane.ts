@@ -7,10 +7,9 @@
  */
 import { closeSync, constants, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { errorCode, Problem, shellQuote } from "../../kernel/index.ts";
+import { errorCode, type Machine, Problem, readProcess, shellQuote } from "../../kernel/index.ts";
 import type { Helper } from "./helper.ts";
 import { readIfThere, readLine } from "./layout.ts";
-import { type Machine, readProcess } from "./machine.ts";
 import type { LocalExecutorOptions } from "./options.ts";
 import type { Ladder, LaneIdentity, LaneScope } from "./rungs/ladder.ts";
 import { oomKills } from "./rungs/ladder.ts";

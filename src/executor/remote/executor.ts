@@ -114,13 +114,13 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
 
   return {
     type: "remote",
-    open: async () => undefined,
+    open: (job) => launcher.openJob(job),
     async submit(spec) {
       const report = await ask((reports) => reports.submit(spec));
       // Launched by a process that died before it could say so, it is launched again: one of the two claims it.
       if (report.launched_at !== null || report.claimed_at !== null || report.closed_at !== null) return;
       try {
-        await launcher.launch({ spec });
+        await launcher.submit(spec);
       } catch (error) {
         // It may have been started all the same: only what nobody can claim any more has not begun.
         const refused = await ask((reports) => reports.close(spec.executionId, "start_failed", "unclaimed"));
@@ -133,8 +133,9 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
       await ask((reports) => reports.markLaunched(spec.executionId));
     },
     status: ({ executionId }) => status(executionId),
-    async cancel({ executionId }, cause, graceSeconds) {
-      await ask((reports) => reports.requestStop(executionId, cause, graceSeconds));
+    async cancel(handle, cause, graceSeconds) {
+      await ask((reports) => reports.requestStop(handle.executionId, cause, graceSeconds));
+      await launcher.cancel(handle, cause, graceSeconds);
     },
     async outputs({ executionId }, wanted) {
       const uploads = await ask((reports) => reports.uploads(executionId));
@@ -142,7 +143,7 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
     },
     async close(job) {
       await ask((reports) => reports.closeJob(job.jobId, job.attempt));
-      await launcher.release(job);
+      await launcher.closeJob(job);
     },
     watch(signal, listener) {
       if (signal.aborted) return;

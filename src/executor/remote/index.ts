@@ -1,3 +1,3 @@
-export { type CommandLauncherOptions, createCommandLauncher } from "./command-launcher.ts";
 export { createRemoteExecutor, type RemoteExecutorOptions } from "./executor.ts";
-export type { Launcher, LaunchOrder, Report, Reports, Upload } from "./types.ts";
+export { type CommandLauncherOptions, createCommandLauncher } from "./launchers/command.ts";
+export type { Launcher, Report, Reports, Upload } from "./types.ts";

@@ -1,4 +1,4 @@
-/** What the remote executor is given: the memory of what was reported, and a way to have a step started elsewhere. */
+/** Ports of the remote executor: the record of what was reported, and the launcher that starts agents elsewhere. */
 import type {
   ArtifactMetadata,
   CloseReason,
@@ -9,6 +9,7 @@ import type {
   StopCause,
 } from "../../domain/index.ts";
 import type { ArtifactId, ExecutionId, JobId } from "../../kernel/index.ts";
+import type { ExecutionHandle } from "../types.ts";
 
 /** What is recorded of an attempt that was handed out. */
 export interface Report {
@@ -52,17 +53,20 @@ export interface Reports {
   uploads(id: ExecutionId): Promise<readonly Upload[]>;
 }
 
-/** What whoever starts steps elsewhere is told. */
-export interface LaunchOrder {
-  readonly spec: ExecutionSpec;
-}
-
+/**
+ * Starts agents elsewhere. It learns of a job with all of its steps before the first of them, so it may start one place
+ * for the whole job or one for each step. Attempts, logs, outputs and ends come by callback: a launcher decides nothing
+ * about them. Every call may come twice, and after a restart from another process, so a launcher keeps its state where it
+ * starts things.
+ * @throws Problem executor_failed
+ */
 export interface Launcher {
-  /**
-   * Has an executor started for the attempt. May be asked twice for one attempt: of two executors one claims it.
-   * @throws Problem executor_failed
-   */
-  launch(order: LaunchOrder): Promise<void>;
-  /** The job is over: what was kept for its steps may go. May be asked twice. @throws Problem executor_failed */
-  release(job: Pick<JobSpec, "jobId" | "attempt">): Promise<void>;
+  /** Resolves once the job may have its steps submitted. */
+  openJob(job: JobSpec): Promise<void>;
+  /** Has an agent claim the attempt. Of two agents one claims it. */
+  submit(spec: ExecutionSpec): Promise<void>;
+  /** Learns that the attempt is to end. Its agent learns so by itself, with its next heartbeat. */
+  cancel(handle: ExecutionHandle, cause: StopCause, graceSeconds: number): Promise<void>;
+  /** Removes all that is left of the job, which is over. */
+  closeJob(job: Pick<JobSpec, "jobId" | "attempt">): Promise<void>;
 }

@@ -57,7 +57,7 @@ function specOf(
   projectId: JobSpec["projectId"],
 ): ExecutionSpec {
   const stepId = brandId<StepId>(id);
-  const steps = [{ stepId, name: plan.name, parallelGroup: null }];
+  const steps = [{ stepId, name: plan.name, parallelGroup: null, image: plan.image }];
   const jobId = brandId<JobId>(id);
   const project = projectId === undefined ? {} : { projectId };
   const job: JobSpec = {

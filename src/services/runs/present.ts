@@ -21,6 +21,7 @@ import type {
   StepRow,
   TransitionRow,
 } from "../../store/index.ts";
+import type { OperationsDeps } from "../deps.ts";
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
@@ -51,7 +52,7 @@ export function presentRun(run: RunRow): RunSummary {
 type ByJob = ReadonlyMap<string, readonly StepRow[]>;
 type ByStep = ReadonlyMap<string, readonly ExecutionRow[]>;
 
-export function presentDetail(rows: RunSummaryRows): RunDetail {
+export function presentDetail(deps: CapabilitiesDeps, rows: RunSummaryRows): RunDetail {
   const steps: ByJob = Map.groupBy(rows.steps, (step) => step.job_id);
   const executions: ByStep = Map.groupBy(rows.executions, (execution) => execution.job_step_id);
   return {
@@ -60,17 +61,26 @@ export function presentDetail(rows: RunSummaryRows): RunDetail {
     clone_url: rows.run.clone_url,
     jobs: rows.jobs.map((job) => presentJob(job, steps, executions)),
     artifacts: rows.artifacts.map(presentArtifact),
-    notes: imageNotes(rows.unusedImages),
+    notes: imageNotes(deps, rows.run, rows.namedImages),
   };
 }
 
 /** Of a run that nothing belongs to yet. */
-export function presentNew(run: RunRow): RunDetail {
-  return presentDetail({ run, jobs: [], steps: [], executions: [], artifacts: [], unusedImages: [] });
+export function presentNew(deps: CapabilitiesDeps, run: RunRow): RunDetail {
+  return presentDetail(deps, { run, jobs: [], steps: [], executions: [], artifacts: [], namedImages: [] });
 }
 
-export const imageNotes = (unused: RunSummaryRows["unusedImages"]): readonly string[] =>
-  unused.map(({ step, image }) => `step ${step}: ${unusedImage(image)}`);
+type CapabilitiesDeps = Pick<OperationsDeps, "capabilitiesOf">;
+
+/** Notes on images that the run's executor does not use. */
+export const imageNotes = (
+  { capabilitiesOf }: CapabilitiesDeps,
+  run: Pick<RunRow, "executor_type">,
+  images: RunSummaryRows["namedImages"],
+): readonly string[] =>
+  capabilitiesOf(run.executor_type).containers
+    ? []
+    : images.map(({ step, image }) => `step ${step}: ${unusedImage(image)}`);
 
 function presentJob(job: JobRow, steps: ByJob, executions: ByStep): JobDetail {
   return {

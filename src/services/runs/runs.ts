@@ -43,7 +43,7 @@ export function runOperations(context: CallerContext): RunOperations {
     const { store } = await deps.database();
     const rows = await store.runs.summary(runId);
     if (rows === null) throw notThere("run", runId);
-    return presentDetail(rows);
+    return presentDetail(deps, rows);
   }
 
   async function visible(reference: string) {
@@ -74,7 +74,7 @@ export function runOperations(context: CallerContext): RunOperations {
         const { runId, notes, unresolved } = await accept(deps, asking, signal);
         if (unresolved !== null) {
           await start(runId);
-          return { run: presentNew(unresolved), notes };
+          return { run: presentNew(deps, unresolved), notes };
         }
         // Together: the run shall not be as old as its answer before anything of it begins.
         const [run] = await Promise.all([detail(runId), start(runId)]);
@@ -96,7 +96,7 @@ export function runOperations(context: CallerContext): RunOperations {
         const { store } = await deps.database();
         const rows = await store.runs.summary(brandId<RunId>(reference));
         if (rows === null || !sees(caller, rows.run.project_id)) throw noRun(reference);
-        return presentDetail(rows);
+        return presentDetail(deps, rows);
       }),
     head: (reference) =>
       guard("runs.get", async () => {
@@ -120,7 +120,8 @@ export function runOperations(context: CallerContext): RunOperations {
         const { id, status, log_dropped, executor_type } = await visibleExecution(executionId);
         const ended = isFinalExecution(status);
         const { store } = await deps.database();
-        const report = ended && executor_type === "remote" ? await store.reports.get(id) : null;
+        const isReported = ended && deps.capabilitiesOf(executor_type).reportsLogs;
+        const report = isReported ? await store.reports.get(id) : null;
         return {
           bytes: await deps.logs.size(id),
           dropped: ended ? (log_dropped ?? 0) : null,

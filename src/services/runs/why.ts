@@ -17,7 +17,7 @@ export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWh
     ? [{ ...endOf(run), ...(await excerptOfFailed(deps, run)) }]
     : await causesOf(deps, run);
   const summary = causes.map(({ message }) => message).join("; ");
-  const notes = imageNotes(await store.runs.unusedImages(run.id));
+  const notes = imageNotes(deps, run, await store.runs.namedImages(run.id));
   return { run_id: run.id, status: run.status, phase: run.phase, summary, causes, notes };
 }
 

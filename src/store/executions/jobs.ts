@@ -70,7 +70,8 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
     ) n (name)
   ), '[]'::json) as "runSecrets",
   (
-    select json_agg(json_build_object('stepId', s.id, 'name', s.name, 'parallelGroup', s.parallel_group)
+    select json_agg(json_build_object('stepId', s.id, 'name', s.name, 'parallelGroup', s.parallel_group,
+      'image', s.plan ->> 'image')
       order by s.execution_order)
     from job_steps s
     where s.job_id = j.id

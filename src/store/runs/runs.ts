@@ -30,7 +30,7 @@ import { type ResolvedRun, readUnresolved, resolveRun, type UnresolvedRun } from
 import { runColumns, runTables } from "./run-columns.ts";
 import { readRunSnapshot } from "./run-snapshot.ts";
 import { type Submitted, type SubmittedRun, submitRun } from "./submit.ts";
-import { type RunSummaryRows, readSummary, readUnusedImages, type UnusedImageRow } from "./summary.ts";
+import { type NamedImageRow, type RunSummaryRows, readNamedImages, readSummary } from "./summary.ts";
 
 export interface RunListFilter {
   /** Names, exact. */
@@ -101,7 +101,7 @@ export interface RunStore {
   /** The run with its jobs, steps, executions and artifacts, as of one moment; null: no such run. */
   summary(id: RunId): Promise<RunSummaryRows | null>;
   /** Images that steps of the run name and its executor does not use. */
-  unusedImages(id: RunId): Promise<readonly UnusedImageRow[]>;
+  namedImages(id: RunId): Promise<readonly NamedImageRow[]>;
   /** Positions of the owner's runs that have not ended. */
   positions(owner: Owner): Promise<readonly RunPosition[]>;
   /** The owner's oldest run whose deploy waits for the release; null: none waits. */
@@ -205,7 +205,7 @@ export function createRunStore(database: Database): RunStore {
     positions: (owner) => readPositions(database, owner),
     nextDeploy: (owner, release) => findNextDeploy(database, owner, release),
     summary: (id) => readSummary(database, id),
-    unusedImages: (id) => readUnusedImages(database, id),
+    namedImages: (id) => readNamedImages(database, id),
     purge: (before, limit) => purgeRuns(database, before, limit),
   };
 }

@@ -17,29 +17,29 @@ export interface RunSummaryRows {
   /** By step and attempt. */
   readonly executions: readonly ExecutionRow[];
   readonly artifacts: readonly ArtifactRow[];
-  readonly unusedImages: readonly UnusedImageRow[];
+  readonly namedImages: readonly NamedImageRow[];
 }
 
 const listed = (sql: string) => `coalesce((select json_agg(one) from (${sql}) one), '[]'::json)`;
 
-/** Images that steps name and the local executor does not use, each step's once. A step that could not start has its own words. */
-const unusedImagesSql = `
+/** Images that steps name, each step's once. A step that could not start has its own words. */
+const namedImagesSql = `
 select distinct s.name as step, s.plan ->> 'image' as image
 from pipeline_runs r
 join jobs j on j.pipeline_run_id = r.id
 join job_steps s on s.job_id = j.id
-where r.id = $1::uuid and r.executor_type = 'local' and s.plan ->> 'image' is not null
+where r.id = $1::uuid and s.plan ->> 'image' is not null
   and not exists (select from executions e where e.job_step_id = s.id and e.failure_reason = 'start_failed')
 order by step
 limit 20`;
 
-export interface UnusedImageRow {
+export interface NamedImageRow {
   readonly step: string;
   readonly image: string;
 }
 
-export const readUnusedImages = (database: Database, id: RunId): Promise<readonly UnusedImageRow[]> =>
-  database.query<UnusedImageRow>(unusedImagesSql, [id]);
+export const readNamedImages = (database: Database, id: RunId): Promise<readonly NamedImageRow[]> =>
+  database.query<NamedImageRow>(namedImagesSql, [id]);
 
 // One statement is one snapshot, so that `run.seq` counts exactly the transitions that the rows show; and one round trip,
 // because every reader of a run asks for it.
@@ -50,7 +50,7 @@ select
   ${listed(stepsOfRunSql)} as steps,
   ${listed(executionsOfRunSql)} as executions,
   ${listed(artifactsOfRunSql)} as artifacts,
-  ${listed(unusedImagesSql)} as "unusedImages"`;
+  ${listed(namedImagesSql)} as "namedImages"`;
 
 type Written<Row> = { readonly [Key in keyof Row]: Row[Key] extends Date | null ? string | null : Row[Key] };
 
@@ -60,7 +60,7 @@ interface SummaryRow {
   readonly steps: readonly Written<StepRow>[];
   readonly executions: readonly Written<ExecutionRow>[];
   readonly artifacts: readonly Written<ArtifactRow>[];
-  readonly unusedImages: readonly UnusedImageRow[];
+  readonly namedImages: readonly NamedImageRow[];
 }
 
 export async function readSummary(database: Database, id: RunId): Promise<RunSummaryRows | null> {
@@ -74,7 +74,7 @@ export async function readSummary(database: Database, id: RunId): Promise<RunSum
       revive<ExecutionRow>(one, ["submitted_at", "not_before", "ready_at", "begun_at", "completed_at"]),
     ),
     artifacts: row.artifacts.map((one) => revive<ArtifactRow>(one, ["created_at", "expired_at"])),
-    unusedImages: row.unusedImages,
+    namedImages: row.namedImages,
   };
 }
 

@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, it } from "vitest";
-import { isExecuting, readEnvironment, readProcess } from "../../../src/executor/local/machine.ts";
 import { signalEach } from "../../../src/executor/local/rungs/ladder.ts";
+import { isExecuting, readEnvironment, readProcess } from "../../../src/kernel/index.ts";
 
 async function whileRunning(command: string, args: readonly string[], look: (pid: number) => void) {
   const child = spawn(command, args, { stdio: "ignore", env: { PATH: process.env.PATH, MARK: "there" } });

@@ -13,8 +13,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
-import { thisMachine } from "../../../src/executor/local/machine.ts";
-import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
+import { silentLogger, systemClock, thisMachine } from "../../../src/kernel/index.ts";
 import { isAlive, makeWorld, type World } from "../../e2e/executor/world.ts";
 import { handleOf } from "../../unit/executor/specs.ts";
 

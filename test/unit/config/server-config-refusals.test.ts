@@ -15,7 +15,7 @@ describe("refusals", () => {
       '/etc/shipinator.yaml:3:9: db.port must be a whole number from 1 to 65535, not "y"',
       "/etc/shipinator.yaml:4:8: local must be a mapping",
       '/etc/shipinator.yaml:5:1: Unknown key "locl"',
-      "/etc/shipinator.yaml:6:11: executor is kubernetes, which is not supported yet. The executors are local and remote",
+      '/etc/shipinator.yaml:6:11: executor must be one of local, remote, not "kubernetes"',
       "/etc/shipinator.yaml:7:1: log_level is empty",
       'SHIPINATOR_LISTEN_ADDRESS: listen_address must be host:port such as "127.0.0.1:8080" or "[::1]:8080", not "8080"',
       "SHIPINATOR_DB_POTR: This variable is unknown and would be ignored. Did you mean SHIPINATOR_DB_PORT?",

@@ -2,8 +2,14 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { assertNever, type Clock, errorCode, Problem } from "../../../kernel/index.ts";
-import { type ProcessInfo, readProcess } from "../machine.ts";
+import {
+  assertNever,
+  type Clock,
+  errorCode,
+  Problem,
+  type ProcessInfo,
+  readProcess,
+} from "../../../kernel/index.ts";
 import type { KillRung } from "../options.ts";
 import {
   canMakeGroup,

@@ -1,5 +1,11 @@
 /** The last rung: what belongs to a lane by its session or by the mark in its environment, found by reading /proc. */
-import { allPids, isExecuting, type ProcessInfo, readEnvironment, readProcess } from "../machine.ts";
+import {
+  allPids,
+  isExecuting,
+  type ProcessInfo,
+  readEnvironment,
+  readProcess,
+} from "../../../kernel/index.ts";
 import type { LaneIdentity } from "./ladder.ts";
 
 /**

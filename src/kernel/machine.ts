@@ -1,6 +1,6 @@
 /** This machine and its processes, as /proc tells. A pid alone names nobody: it is compared with its start time. */
 import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { errorCode } from "../../kernel/index.ts";
+import { errorCode } from "./problem.ts";
 
 export interface Machine {
   readonly bootId: string;
@@ -56,7 +56,7 @@ export function readEnvironment(pid: number): string | null {
 }
 
 /**
- * Whether it is becoming another program at this moment: then its environment reads as empty, for a program's beginning as
+ * Tells a process that is becoming another program at this moment: then its environment reads as empty, for a program's beginning as
  * long as its pages come from a disk. One that was started without any environment has a place for it all the same.
  */
 export function isExecuting(pid: number): boolean {

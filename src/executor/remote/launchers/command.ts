@@ -3,18 +3,16 @@
  * standard input. It starts what is needed and ends; its exit status says whether that worked.
  */
 import { spawn } from "node:child_process";
-import { Problem } from "../../kernel/index.ts";
-import type { Launcher } from "./types.ts";
+import type { ExecutionSpec } from "../../../domain/index.ts";
+import { Problem } from "../../../kernel/index.ts";
+import type { Launcher } from "../types.ts";
 
 export interface CommandLauncherOptions {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   /** Where callbacks are sent; null: no server listens. */
   readonly url: () => string | null;
-  readonly tokenOf: (execution: {
-    readonly executionId: Parameters<Launcher["launch"]>[0]["spec"]["executionId"];
-    readonly attempt: number;
-  }) => string;
+  readonly tokenOf: (execution: Pick<ExecutionSpec, "executionId" | "attempt">) => string;
   /** Milliseconds that one call may take. */
   readonly limitMs: number;
 }
@@ -23,7 +21,8 @@ const mostSaid = 4_096;
 
 export function createCommandLauncher(options: CommandLauncherOptions): Launcher {
   return {
-    async launch({ spec }) {
+    openJob: async () => undefined,
+    async submit(spec) {
       const url = options.url();
       if (url === null)
         throw new Problem("executor_failed", "No server listens that the executor could report to.", {
@@ -41,7 +40,8 @@ export function createCommandLauncher(options: CommandLauncherOptions): Launcher
         timeout_seconds: spec.timeoutSeconds,
       });
     },
-    release: ({ jobId, attempt }) => run(options, "release", { job: { id: jobId, attempt } }),
+    cancel: async () => undefined,
+    closeJob: ({ jobId, attempt }) => run(options, "release", { job: { id: jobId, attempt } }),
   };
 }
 

@@ -1,0 +1,69 @@
+/** The registry's entry of the remote executor, with the launcher that the configuration names. */
+import { join } from "node:path";
+import { executorSections } from "../config/index.ts";
+import { noSpaceReason } from "../executor/index.ts";
+import { createCommandLauncher, createRemoteExecutor, type Launcher } from "../executor/remote/index.ts";
+import { type ExecutionId, Problem } from "../kernel/index.ts";
+import type { ExecutorEntry, ExecutorParts } from "./executor-entry.ts";
+
+/** Milliseconds that the program which starts agents may take. */
+const launchMs = 60_000;
+
+export const remoteExecutor: ExecutorEntry<"remote"> = {
+  type: "remote",
+  configSchema: executorSections.remote,
+  capabilities: { containers: true, survivesServer: true, needsServer: true, reportsLogs: true },
+  warnings: () => [
+    "steps run elsewhere; the program that starts executors runs under the server's account and is given the token of each attempt",
+  ],
+  open: (parts) =>
+    createRemoteExecutor({
+      reports: async () => (await parts.database()).store.reports,
+      launcher: launcherOf(parts),
+      logSize: (id) => parts.logs.size(id),
+      watch: (signal, listener) => {
+        // Callbacks come to servers alone.
+        if (parts.mode === "serve") void watchReports(parts, signal, listener);
+      },
+      refusal: () => noSpaceReason(join(parts.config.dataDir, "work"), parts.config.local.minFreeBytes),
+      reachableSince: parts.reachableSince,
+      silenceMs: parts.config.remote.silenceSeconds * 1_000,
+      pendingMs: parts.config.remote.pendingSeconds * 1_000,
+      clock: parts.clock,
+      log: parts.log,
+    }),
+};
+
+async function watchReports(
+  { database }: ExecutorParts,
+  signal: AbortSignal,
+  listener: (id: ExecutionId) => void,
+): Promise<void> {
+  const opened = await database().catch(() => null);
+  if (opened === null || signal.aborted) return;
+  signal.addEventListener("abort", opened.changes.subscribe({ execution: listener }), { once: true });
+}
+
+function launcherOf({ config, launchEnvironment, tokens, listeningAt }: ExecutorParts): Launcher {
+  const { launch: command, url } = config.remote;
+  if (command === null) return absent;
+  return createCommandLauncher({
+    command,
+    environment: launchEnvironment,
+    url: () => url ?? listeningAt(),
+    tokenOf: (name) => tokens.of(name),
+    limitMs: launchMs,
+  });
+}
+
+/** Stands in where no launcher is configured: what was started before goes on. */
+const absent: Launcher = {
+  openJob: async () => undefined,
+  async submit() {
+    throw new Problem("executor_failed", "No program that starts executors is configured.", {
+      remedy: "Name one in remote.launch.",
+    });
+  },
+  cancel: async () => undefined,
+  closeJob: async () => undefined,
+};
