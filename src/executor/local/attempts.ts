@@ -54,7 +54,7 @@ export function createAttempts(deps: AttemptsDeps) {
       outcome: null,
       begun: false,
       told: { status: null, endedAt: null, log: null },
-      drainAsked: false,
+      drain: { asked: null, looks: 0 },
       ending: null,
       exited: Promise.withResolvers(),
       over: Promise.withResolvers(),

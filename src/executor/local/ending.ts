@@ -23,8 +23,8 @@ export interface Attempt {
   begun: boolean;
   /** What the shim told of the script's end and the log's, in case the disk did not keep it. */
   told: { readonly status: string | null; readonly endedAt: Date | null; readonly log: string | null };
-  /** The pump was asked what it has drained; it is ended next. */
-  drainAsked: boolean;
+  /** How the end of the log is waited for; `asked`: the size of the pump's answers when it was asked, null before. */
+  readonly drain: { asked: number | null; looks: number };
   ending: {
     readonly cause: CancelCause;
     readonly done: Promise<void>;
@@ -34,6 +34,9 @@ export interface Attempt {
   readonly exited: PromiseWithResolvers<void>;
   readonly over: PromiseWithResolvers<void>;
 }
+
+/** Bounds the wait for a log whose pipe nobody seems to hold: what holds it may be hidden from us. */
+export const UNHELD_LOG_MS = 10_000;
 
 /** Node's timers take less than 2^31 ms. */
 const longestSleep = 86_400_000;
@@ -96,6 +99,13 @@ export function conclude(
     return left;
   }
 
+  /** The step's file tells it too: a full disk does not keep it, and the lane's words may go to another process. */
+  async function logEnded(lane: Lane, deadline: number): Promise<void> {
+    const isOpen = () => lane.alive && attempt.told.log === null && readStepFile(attempt.paths).log === null;
+    for (let wait = 1; isOpen() && clock.monotonic() < deadline; wait = Math.min(wait * 2, 50))
+      await clock.sleep(wait);
+  }
+
   /** So that a server that restarts meanwhile goes on to the same cause. */
   function note({ handle, paths }: Attempt, why: CancelCause): void {
     try {
@@ -127,8 +137,8 @@ export function conclude(
       if (left.length > 0) rung = scope.rung;
       // First the user's processes alone, so that the pump can store what they wrote; then the rung, which proves it.
       signalEach(left, "SIGKILL", options.kill);
-      const patience = clock.monotonic() + Math.min(holdMs, 1_000);
-      if (lane.alive) await waitFor(attempt.over.promise, () => patience - clock.monotonic());
+      const isHeld = (await settled(users, clock.monotonic() + 250)).length > 0;
+      await logEnded(lane, clock.monotonic() + (isHeld ? Math.min(holdMs, 1_000) : UNHELD_LOG_MS));
       lane.detach();
       await endLane(scope, identity, options);
     }

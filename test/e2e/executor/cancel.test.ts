@@ -25,7 +25,11 @@ describe("cancel", () => {
   it("lets the script end by itself on SIGTERM: its trap runs, its status and last words are kept, nothing was killed", async () => {
     await using world = makeWorld();
     const job = await world.open();
-    const { spec } = await start(world, job, "trap 'echo bye; exit 9' TERM; sleep 600 & echo $! >pids; wait");
+    const { spec } = await start(
+      world,
+      job,
+      "trap 'wait; echo bye; exit 9' TERM; sleep 600 & echo $! >pids; wait",
+    );
     await world.executor.cancel(handleOf(spec), "canceled", 30);
     expect(await world.ended(spec)).toMatchObject({
       began: true,

@@ -10,7 +10,7 @@ import { isAlive, makeWorld, type World } from "./world.ts";
 let world: World;
 let job: JobSpec;
 beforeAll(async () => {
-  world = makeWorld({ holdMs: 300 });
+  world = makeWorld();
   job = await world.open();
 });
 afterAll(() => world[Symbol.asyncDispose]());

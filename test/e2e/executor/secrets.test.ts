@@ -56,6 +56,12 @@ describe("a step with secrets", () => {
     expect(existsSync(small.path(own, "workspace", "ended"))).toBe(true);
   });
 
+  it("keeps its whole log where nobody holds it, however long the log's program takes to start", async () => {
+    await using hasty = makeWorld({ holdMs: 1 });
+    const { exitCode, log } = await hasty.run(await hasty.open(), 'echo "$TOKEN"; echo done', secrets);
+    expect([exitCode, log]).toEqual([0, "***\ndone\n"]);
+  });
+
   it("does not wait for a grandchild that holds its log, and keeps what may have been the half of a value", async () => {
     const { exitCode, log } = await world.run(
       job,

@@ -7,7 +7,7 @@ import { makeWorld, type World } from "./world.ts";
 let world: World;
 let job: JobSpec;
 beforeAll(async () => {
-  world = makeWorld({ holdMs: 300 });
+  world = makeWorld();
   job = await world.open();
 });
 afterAll(() => world[Symbol.asyncDispose]());

@@ -55,9 +55,9 @@ describe("a long value is masked", () => {
   });
 });
 
-// Seconds of this process' own, for other processes take their share of the clock. Each took 50 and more.
+// Seconds of this process' own, for other processes take their share of the clock. Each took ten times as many and more.
 describe("a mask of many long values is made in time", { timeout: 120_000 }, () => {
-  const seeds = Array.from({ length: 40 }, (_, seed) => seed);
+  const seeds = Array.from({ length: 20 }, (_, seed) => seed);
   it.each([
     ["of one line", seeds.map((seed) => noise(longest, seed * 7))],
     ["of lines", seeds.map((seed) => wrapped(noise(longest, seed * 7), 63).slice(0, longest))],
@@ -67,11 +67,11 @@ describe("a mask of many long values is made in time", { timeout: 120_000 }, () 
         JSON.stringify(wrapped(noise(20_000, seed * 7), 40).split("\n"), null, 2).slice(0, longest),
       ),
     ],
-    ["of a hundred keys", Array.from({ length: 100 }, (_, seed) => wrapped(noise(1_700, seed * 7), 64))],
+    ["of fifty keys", Array.from({ length: 50 }, (_, seed) => wrapped(noise(1_700, seed * 7), 64))],
   ])("%s", (_, values) => {
     const before = process.cpuUsage();
     createMask(maskPatterns(values));
     const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1e6).toBeLessThan(10);
+    expect((user + system) / 1e6).toBeLessThan(5);
   });
 });
