@@ -26,8 +26,8 @@ export async function seedUnfinished(
     // What the triggers of the state machines would refuse: rows that begin in the middle of their life.
     await many("set session_replication_role = replica");
     await many(
-      `insert into nodes (id, data_directory, host, instance, boot_id, pid_namespace, pid, pid_start_time, lease_until)
-       values ($1::uuid, '/gone', 'gone', 'gone', 'gone', 'gone', 1, 'gone', now() - interval '1 hour')`,
+      `insert into instances (id, data_directory, host, boot_id, pid_namespace, pid, pid_start_time, lease_until)
+       values ($1::uuid, '/gone', 'gone', 'gone', 'gone', 1, 'gone', now() - interval '1 hour')`,
       [gone],
     );
     await many(
@@ -39,7 +39,7 @@ export async function seedUnfinished(
     );
     await many(
       `insert into pipeline_runs (id, pipeline_id, project_id, number, git_ref, git_sha, tree, branch, status, phase,
-         cause_kind, cause_actor, executor_type, config_digest, owner_node, owner_epoch, seq, started_at)
+         cause_kind, cause_actor, executor_type, config_digest, owner_id, owner_epoch, seq, started_at)
        select s.run, p.id, o.project_id, 1000 + s.n, r.git_ref, i.git_sha, i.tree, r.branch,
          case when s.kind = 'unresolved' then 'pending' else 'running' end,
          case when s.kind = 'unresolved' then 'submitted' else 'building' end,
@@ -61,8 +61,8 @@ export async function seedUnfinished(
        from seeded s cross join (select * from job_steps limit 1) t where s.kind <> 'unresolved'`,
     );
     await many(
-      `insert into executions (id, job_step_id, pipeline_run_id, attempt, executor_type, owner_node, spec, ready_at,
-         node, epoch, external_id, status, begun_at)
+      `insert into executions (id, job_step_id, pipeline_run_id, attempt, executor_type, owner_id, spec, ready_at,
+         instance_id, epoch, external_id, status, begun_at)
        select s.execution, s.step, s.run, 1, 'local', $1::uuid, jsonb_build_object('job_step_id', s.step, 'attempt', 1), now(),
          case when s.kind = 'running' then $1::uuid end, case when s.kind = 'running' then 1 end,
          case when s.kind = 'running' then s.job || '.1 on gone' end,
@@ -84,7 +84,7 @@ export async function countUnfinished(
   const client = await connected(settings);
   try {
     const { rows } = await client.query(
-      `select count(*) filter (where r.status in ('pending', 'running') and r.owner_node = $1)::integer as foreign,
+      `select count(*) filter (where r.status in ('pending', 'running') and r.owner_id = $1)::integer as foreign,
          count(*) filter (where r.failure_reason = 'executor_lost')::integer as lost
        from pipeline_runs r`,
       [gone],

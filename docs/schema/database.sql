@@ -1,16 +1,5 @@
 -- Generated from migrations/. Do not edit: change the schema by a new migration.
 
-table adopted_artifacts
-  pipeline_run_id uuid not null
-  artifact_id uuid not null
-  constraint adopted_artifacts_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES artifacts(id)
-  constraint adopted_artifacts_pipeline_run_id_fkey FOREIGN KEY (pipeline_run_id) REFERENCES pipeline_runs(id)
-  constraint adopted_artifacts_pkey PRIMARY KEY (pipeline_run_id, artifact_id)
-  CREATE INDEX adopted_artifacts_artifact_id ON public.adopted_artifacts USING btree (artifact_id)
-  CREATE TRIGGER adopted_artifacts_immutable BEFORE UPDATE ON public.adopted_artifacts FOR EACH ROW EXECUTE FUNCTION refuse_change('what was taken over never changes')
-  CREATE TRIGGER adopted_artifacts_keep BEFORE DELETE ON public.adopted_artifacts FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
-  CREATE TRIGGER adopted_artifacts_no_truncate BEFORE TRUNCATE ON public.adopted_artifacts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
-
 table artifacts
   id uuid not null
   job_id uuid not null
@@ -91,7 +80,7 @@ table discarded_bytes
 table execution_evidence
   id bigint not null
   execution_id uuid not null
-  said_by text
+  reported_by text
   report jsonb not null
   created_at timestamp with time zone not null default now()
   constraint execution_evidence_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES execution_reports(execution_id) ON DELETE CASCADE
@@ -110,7 +99,7 @@ table execution_reports
   claimed_by text
   claimed_at timestamp with time zone
   begun_at timestamp with time zone
-  heard_at timestamp with time zone
+  last_seen_at timestamp with time zone
   stop_cause text
   stop_grace_seconds integer
   final_status text
@@ -118,7 +107,7 @@ table execution_reports
   reported_at timestamp with time zone
   closed_reason text
   closed_at timestamp with time zone
-  sealed_at timestamp with time zone
+  log_closed_at timestamp with time zone
   log_complete boolean
   constraint execution_reports_attempt_check CHECK ((attempt >= 1))
   constraint execution_reports_check CHECK (((claimed_by IS NULL) = (claimed_at IS NULL)))
@@ -129,8 +118,8 @@ table execution_reports
   constraint execution_reports_check5 CHECK (((closed_reason IS NULL) = (closed_at IS NULL)))
   constraint execution_reports_check6 CHECK (((final_status IS NULL) OR (closed_at IS NULL)))
   constraint execution_reports_check7 CHECK (((final_status <> 'success'::text) OR (begun_at IS NOT NULL)))
-  constraint execution_reports_check8 CHECK (((sealed_at IS NULL) = (log_complete IS NULL)))
-  constraint execution_reports_check9 CHECK (((sealed_at IS NULL) OR (final_status IS NOT NULL) OR (closed_at IS NOT NULL)))
+  constraint execution_reports_check8 CHECK (((log_closed_at IS NULL) = (log_complete IS NULL)))
+  constraint execution_reports_check9 CHECK (((log_closed_at IS NULL) OR (final_status IS NOT NULL) OR (closed_at IS NOT NULL)))
   constraint execution_reports_closed_reason_check CHECK ((closed_reason = ANY (ARRAY['canceled'::text, 'timed_out'::text, 'unschedulable'::text, 'start_failed'::text, 'executor_lost'::text])))
   constraint execution_reports_final_status_check CHECK ((final_status = ANY (ARRAY['success'::text, 'failed'::text, 'canceled'::text])))
   constraint execution_reports_job_attempt_check CHECK ((job_attempt >= 1))
@@ -138,8 +127,8 @@ table execution_reports
   constraint execution_reports_run_id_fkey FOREIGN KEY (run_id) REFERENCES pipeline_runs(id) ON DELETE CASCADE
   constraint execution_reports_stop_cause_check CHECK ((stop_cause = ANY (ARRAY['canceled'::text, 'timed_out'::text])))
   CREATE INDEX execution_reports_job_id_idx ON public.execution_reports USING btree (job_id, job_attempt)
+  CREATE INDEX execution_reports_open_log_idx ON public.execution_reports USING btree (COALESCE(reported_at, closed_at)) WHERE ((log_closed_at IS NULL) AND ((reported_at IS NOT NULL) OR (closed_at IS NOT NULL)))
   CREATE INDEX execution_reports_run_id_idx ON public.execution_reports USING btree (run_id)
-  CREATE INDEX execution_reports_unsealed_idx ON public.execution_reports USING btree (COALESCE(reported_at, closed_at)) WHERE ((sealed_at IS NULL) AND ((reported_at IS NOT NULL) OR (closed_at IS NOT NULL)))
   CREATE TRIGGER execution_reports_notify AFTER UPDATE ON public.execution_reports FOR EACH ROW EXECUTE FUNCTION notify_execution_reported()
   CREATE TRIGGER guard_execution_report BEFORE UPDATE ON public.execution_reports FOR EACH ROW EXECUTE FUNCTION guard_execution_report()
 
@@ -166,8 +155,8 @@ table executions with (fillfactor=80)
   executor_type text not null
   external_id text
   status execution_status not null default 'pending'::text
-  owner_node uuid
-  node uuid
+  owner_id uuid
+  instance_id uuid
   epoch integer
   spec jsonb not null
   deploys boolean not null default false
@@ -182,7 +171,7 @@ table executions with (fillfactor=80)
   logs_ref text
   log_bytes bigint
   log_dropped bigint
-  kill_rung kill_rung
+  kill_strategy kill_strategy
   collections integer not null default 0
   constraint executions_collections_check CHECK ((collections >= 0))
   constraint executions_job_step_id_attempt_key UNIQUE (job_step_id, attempt)
@@ -196,8 +185,8 @@ END AND
 CASE
     WHEN (failure_reason IS NULL) THEN ((status)::text <> ALL (ARRAY['failed'::text, 'lost'::text]))
     ELSE ((status)::text = ANY (ARRAY['failed'::text, 'canceled'::text, 'lost'::text]))
-END AND ((node IS NULL) = (epoch IS NULL))))
-  CREATE INDEX executions_claim ON public.executions USING btree (owner_node, ready_at, id) WHERE (((status)::text = 'pending'::text) AND (node IS NULL) AND (ready_at IS NOT NULL))
+END AND ((instance_id IS NULL) = (epoch IS NULL))))
+  CREATE INDEX executions_claim ON public.executions USING btree (owner_id, ready_at, id) WHERE (((status)::text = 'pending'::text) AND (instance_id IS NULL) AND (ready_at IS NOT NULL))
   CREATE UNIQUE INDEX executions_one_live ON public.executions USING btree (job_step_id) WHERE ((status)::text = ANY (ARRAY['pending'::text, 'running'::text]))
   CREATE INDEX executions_run ON public.executions USING btree (pipeline_run_id)
   CREATE TRIGGER executions_guard BEFORE INSERT OR UPDATE ON public.executions FOR EACH ROW EXECUTE FUNCTION guard_execution()
@@ -213,12 +202,31 @@ table idempotency_keys
   answer jsonb
   created_at timestamp with time zone not null default now()
   touched_at timestamp with time zone not null default now()
-  holder_node uuid
+  holder_id uuid
   holder_epoch integer
-  constraint idempotency_keys_holder CHECK (((holder_node IS NULL) = (holder_epoch IS NULL)))
+  constraint idempotency_keys_holder CHECK (((holder_id IS NULL) = (holder_epoch IS NULL)))
   constraint idempotency_keys_key_check CHECK (((octet_length(key) >= 1) AND (octet_length(key) <= 255)))
   constraint idempotency_keys_pkey PRIMARY KEY (caller, key)
   CREATE INDEX idempotency_keys_age ON public.idempotency_keys USING btree (created_at)
+
+table instances
+  id uuid not null
+  data_directory text not null
+  host text not null
+  boot_id text not null
+  pid_namespace text not null
+  pid integer not null
+  pid_start_time text not null
+  epoch integer not null default 1
+  renewals bigint not null default 0
+  lease_until timestamp with time zone not null
+  away_until timestamp with time zone
+  started_at timestamp with time zone not null default now()
+  ended_at timestamp with time zone
+  constraint instances_epoch_check CHECK ((epoch > 0))
+  constraint instances_pkey PRIMARY KEY (id)
+  CREATE INDEX instances_list ON public.instances USING btree (started_at, id)
+  CREATE INDEX instances_present ON public.instances USING btree (data_directory) WHERE (ended_at IS NULL)
 
 table job_steps with (fillfactor=80)
   id uuid not null
@@ -240,8 +248,8 @@ CASE
     WHEN (started_at IS NULL) THEN ((status)::text <> ALL (ARRAY['running'::text, 'succeeded'::text]))
     ELSE ((status)::text <> ALL (ARRAY['pending'::text, 'skipped'::text]))
 END))
-  CREATE INDEX job_steps_frontier ON public.job_steps USING btree (job_id, status, execution_order)
   CREATE INDEX job_steps_pending_deploys ON public.job_steps USING btree ("left"((plan #>> '{deploy,release}'::text[]), 100), created_at) WHERE (deploys AND ((status)::text = 'pending'::text))
+  CREATE INDEX job_steps_snapshot ON public.job_steps USING btree (job_id, status, execution_order)
   CREATE TRIGGER job_steps_guard BEFORE INSERT OR UPDATE ON public.job_steps FOR EACH ROW EXECUTE FUNCTION guard_step()
   CREATE TRIGGER job_steps_keep BEFORE DELETE ON public.job_steps FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
   CREATE TRIGGER job_steps_no_truncate BEFORE TRUNCATE ON public.job_steps FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
@@ -280,33 +288,13 @@ table masked_logs
   stored bigint not null
   is_masking boolean not null default false
   key_id text
-  held bytea
-  constraint masked_logs_check CHECK (((key_id IS NULL) = (held IS NULL)))
+  encrypted bytea
+  constraint masked_logs_check CHECK (((key_id IS NULL) = (encrypted IS NULL)))
   constraint masked_logs_execution_id_fkey FOREIGN KEY (execution_id) REFERENCES execution_reports(execution_id) ON DELETE CASCADE
   constraint masked_logs_key_id_check CHECK ((key_id ~ '^[0-9a-f]{16}$'::text))
   constraint masked_logs_pkey PRIMARY KEY (execution_id)
   constraint masked_logs_received_check CHECK ((received >= 0))
   constraint masked_logs_stored_check CHECK ((stored >= 0))
-
-table nodes
-  id uuid not null
-  data_directory text not null
-  host text not null
-  instance text not null
-  boot_id text not null
-  pid_namespace text not null
-  pid integer not null
-  pid_start_time text not null
-  epoch integer not null default 1
-  beats bigint not null default 0
-  lease_until timestamp with time zone not null
-  away_until timestamp with time zone
-  started_at timestamp with time zone not null default now()
-  ended_at timestamp with time zone
-  constraint nodes_epoch_check CHECK ((epoch > 0))
-  constraint nodes_pkey PRIMARY KEY (id)
-  CREATE INDEX nodes_list ON public.nodes USING btree (started_at, id)
-  CREATE INDEX nodes_present ON public.nodes USING btree (data_directory) WHERE (ended_at IS NULL)
 
 table pipeline_configs
   digest sha256_hex not null
@@ -319,6 +307,7 @@ table pipeline_configs
 table pipeline_runs with (fillfactor=80)
   id uuid not null
   pipeline_id uuid not null
+  project_id uuid not null
   number integer not null
   git_ref text
   git_sha text
@@ -330,6 +319,8 @@ table pipeline_runs with (fillfactor=80)
   status run_status not null default 'pending'::text
   phase run_phase not null default 'submitted'::text
   cause_kind cause_kind not null
+  cause_actor text not null
+  cause_delivery text
   requested_stages job_type[]
   executor_type text not null
   config_digest sha256_hex
@@ -338,18 +329,15 @@ table pipeline_runs with (fillfactor=80)
   cancel_requested_at timestamp with time zone
   cancel_requested_by text
   retried_from uuid
-  owner_node uuid
+  reused_stages job_type[] not null default '{}'::job_type[]
+  owner_id uuid
   owner_epoch integer
   seq integer not null default 0
   created_at timestamp with time zone not null default now()
   started_at timestamp with time zone
   finished_at timestamp with time zone
-  project_id uuid not null
-  adopted_stages job_type[] not null default '{}'::job_type[]
-  cause_actor text not null
-  cause_delivery text
   constraint pipeline_runs_config_digest_fkey FOREIGN KEY (config_digest) REFERENCES pipeline_configs(digest)
-  constraint pipeline_runs_owner_node_fkey FOREIGN KEY (owner_node) REFERENCES nodes(id)
+  constraint pipeline_runs_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES instances(id)
   constraint pipeline_runs_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id)
   constraint pipeline_runs_pipeline_id_number_key UNIQUE (pipeline_id, number)
   constraint pipeline_runs_pkey PRIMARY KEY (id)
@@ -363,7 +351,7 @@ END AND
 CASE
     WHEN (failure_reason IS NULL) THEN ((status)::text <> 'failed'::text)
     ELSE ((status)::text = ANY (ARRAY['failed'::text, 'canceled'::text]))
-END AND ((owner_node IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at IS NULL) = (cancel_requested_by IS NULL))))
+END AND ((owner_id IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at IS NULL) = (cancel_requested_by IS NULL))))
   CREATE INDEX pipeline_runs_config_digest ON public.pipeline_runs USING btree (config_digest)
   CREATE INDEX pipeline_runs_list ON public.pipeline_runs USING btree (created_at, id)
   CREATE INDEX pipeline_runs_list_of_pipeline ON public.pipeline_runs USING btree (pipeline_id, created_at, id)
@@ -376,7 +364,7 @@ END AND ((owner_node IS NULL) = (owner_epoch IS NULL)) AND ((cancel_requested_at
   CREATE INDEX pipeline_runs_list_of_sha ON public.pipeline_runs USING btree (git_sha, created_at, id) WHERE (git_sha IS NOT NULL)
   CREATE INDEX pipeline_runs_list_of_status ON public.pipeline_runs USING btree (status, created_at, id)
   CREATE INDEX pipeline_runs_number ON public.pipeline_runs USING btree (number)
-  CREATE INDEX pipeline_runs_owner_node ON public.pipeline_runs USING btree (owner_node)
+  CREATE INDEX pipeline_runs_owner ON public.pipeline_runs USING btree (owner_id)
   CREATE INDEX pipeline_runs_purge ON public.pipeline_runs USING btree (finished_at, id) WHERE (finished_at IS NOT NULL)
   CREATE INDEX pipeline_runs_retried_from ON public.pipeline_runs USING btree (retried_from) WHERE (retried_from IS NOT NULL)
   CREATE INDEX pipeline_runs_unfinished ON public.pipeline_runs USING btree (created_at, id) WHERE ((status)::text = ANY (ARRAY['pending'::text, 'running'::text]))
@@ -436,11 +424,11 @@ table repositories
   vcs_provider text not null
   clone_url text not null
   default_branch text
-  created_at timestamp with time zone not null default now()
-  updated_at timestamp with time zone not null default now()
   clone_secret text
   clone_username text
   account_access boolean not null default true
+  created_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now()
   constraint repositories_check CHECK (((clone_username IS NULL) OR (clone_secret IS NOT NULL)))
   constraint repositories_clone_secret_check CHECK ((clone_secret ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
   constraint repositories_clone_url_check CHECK (((octet_length(clone_url) >= 1) AND (octet_length(clone_url) <= 2048)))
@@ -456,28 +444,39 @@ table retired_secrets
   project_id uuid not null
   name text not null
   key_id text not null
-  sealed bytea not null
+  encrypted bytea not null
   retired_at timestamp with time zone not null default now()
+  constraint retired_secrets_encrypted_check CHECK (((octet_length(encrypted) >= 28) AND (octet_length(encrypted) <= 65536)))
   constraint retired_secrets_key_id_check CHECK ((key_id ~ '^[0-9a-f]{16}$'::text))
   constraint retired_secrets_name_check CHECK ((name ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
   constraint retired_secrets_pkey PRIMARY KEY (id)
   constraint retired_secrets_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
-  constraint retired_secrets_sealed_check CHECK (((octet_length(sealed) >= 28) AND (octet_length(sealed) <= 65536)))
   CREATE INDEX retired_secrets_project_id_idx ON public.retired_secrets USING btree (project_id, name)
+
+table reused_artifacts
+  pipeline_run_id uuid not null
+  artifact_id uuid not null
+  constraint reused_artifacts_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES artifacts(id)
+  constraint reused_artifacts_pipeline_run_id_fkey FOREIGN KEY (pipeline_run_id) REFERENCES pipeline_runs(id)
+  constraint reused_artifacts_pkey PRIMARY KEY (pipeline_run_id, artifact_id)
+  CREATE INDEX reused_artifacts_artifact_id ON public.reused_artifacts USING btree (artifact_id)
+  CREATE TRIGGER reused_artifacts_immutable BEFORE UPDATE ON public.reused_artifacts FOR EACH ROW EXECUTE FUNCTION refuse_change('what was reused never changes')
+  CREATE TRIGGER reused_artifacts_keep BEFORE DELETE ON public.reused_artifacts FOR EACH ROW WHEN ((NOT purging())) EXECUTE FUNCTION refuse_change('the purge alone deletes')
+  CREATE TRIGGER reused_artifacts_no_truncate BEFORE TRUNCATE ON public.reused_artifacts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the purge alone deletes')
 
 table secrets
   project_id uuid not null
   name text not null
   key_id text not null
-  sealed bytea not null
+  encrypted bytea not null
   created_by text not null
   created_at timestamp with time zone not null default now()
   updated_at timestamp with time zone not null default now()
+  constraint secrets_encrypted_check CHECK (((octet_length(encrypted) >= 28) AND (octet_length(encrypted) <= 65536)))
   constraint secrets_key_id_check CHECK ((key_id ~ '^[0-9a-f]{16}$'::text))
   constraint secrets_name_check CHECK ((name ~ '^[A-Za-z_][A-Za-z0-9_]{0,127}$'::text))
   constraint secrets_pkey PRIMARY KEY (project_id, name)
   constraint secrets_project_id_fkey FOREIGN KEY (project_id) REFERENCES projects(id) ON DELETE CASCADE
-  constraint secrets_sealed_check CHECK (((octet_length(sealed) >= 28) AND (octet_length(sealed) <= 65536)))
 
 table tokens
   id uuid not null
@@ -485,11 +484,11 @@ table tokens
   hash bytea not null
   scope token_scope not null
   project_id uuid
+  file text
   created_by text not null
   created_at timestamp with time zone not null default now()
   expires_at timestamp with time zone
   revoked_at timestamp with time zone
-  file text
   constraint tokens_hash_check CHECK ((octet_length(hash) = 32))
   constraint tokens_hash_key UNIQUE (hash)
   constraint tokens_name_check CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 1024)))
@@ -535,7 +534,7 @@ domain cause_kind as text CHECK ((VALUE = ANY (ARRAY['manual'::text, 'push'::tex
 domain execution_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text, 'lost'::text])))
 domain failure_reason as text CHECK ((VALUE = ANY (ARRAY['script_failed'::text, 'timed_out'::text, 'out_of_memory'::text, 'evicted'::text, 'node_lost'::text, 'image_pull_failed'::text, 'unschedulable'::text, 'start_failed'::text, 'executor_lost'::text, 'artifact_missing'::text, 'artifact_corrupt'::text, 'source_unavailable'::text, 'config_invalid'::text, 'deploy_unknown'::text, 'canceled'::text, 'internal'::text])))
 domain job_type as text CHECK ((VALUE = ANY (ARRAY['build'::text, 'test'::text, 'deploy'::text])))
-domain kill_rung as text CHECK ((VALUE = ANY (ARRAY['cgroup'::text, 'freezer'::text, 'session'::text])))
+domain kill_strategy as text CHECK ((VALUE = ANY (ARRAY['cgroup'::text, 'freezer'::text, 'session'::text])))
 domain run_phase as text CHECK ((VALUE = ANY (ARRAY['submitted'::text, 'building'::text, 'built'::text, 'testing'::text, 'tested'::text, 'deploying'::text, 'deployed'::text])))
 domain run_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running'::text, 'success'::text, 'failed'::text, 'canceled'::text])))
 domain sha256_hex as text CHECK ((VALUE ~ '^[0-9a-f]{64}$'::text))
@@ -543,10 +542,10 @@ domain stage_status as text CHECK ((VALUE = ANY (ARRAY['pending'::text, 'running
 domain token_scope as text CHECK ((VALUE = ANY (ARRAY['read'::text, 'trigger'::text, 'admin'::text])))
 domain transition_entity as text CHECK ((VALUE = ANY (ARRAY['run'::text, 'phase'::text, 'job'::text, 'step'::text, 'execution'::text])))
 
-function apply_run_changes(p_run uuid, p_node uuid, p_epoch integer, p_seq integer, p_cause text, p jsonb) returns integer language plpgsql set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off
+function apply_run_changes(p_run uuid, p_instance uuid, p_epoch integer, p_seq integer, p_cause text, p jsonb) returns integer language plpgsql set plan_cache_mode=force_generic_plan set enable_seqscan=off set jit=off
 
 -- Applies one advance, all or nothing, and returns the run's new seq; null when the run has moved on or belongs to
--- another node or epoch. p, made by src/store/runs/apply.ts, every part optional but `transitions`:
+-- another instance or epoch. p, made by src/store/runs/apply.ts, every part optional but `transitions`:
 --   run           {status: [from, to] | null, phase: [from, to] | null, reason, message}
 --   jobs, steps, executions
 --                 [{id, f (from), t (to), …}], a move each, so that the triggers see every one
@@ -594,19 +593,19 @@ begin
       finished_at = case when v_to <> 'running' then now() end,
       failure_reason = v ->> 'reason',
       failure_message = v ->> 'message'
-    where r.id = p_run and r.seq = p_seq and r.owner_node = p_node and r.owner_epoch = p_epoch
+    where r.id = p_run and r.seq = p_seq and r.owner_id = p_instance and r.owner_epoch = p_epoch
       and r.status = coalesce(v #>> '{status,0}', r.status) and r.phase = coalesce(v #>> '{phase,0}', r.phase)
     returning r.executor_type into v_executor;
     if not found and exists (
       select from pipeline_runs r
-      where r.id = p_run and r.seq = p_seq and r.owner_node = p_node and r.owner_epoch = p_epoch
+      where r.id = p_run and r.seq = p_seq and r.owner_id = p_instance and r.owner_epoch = p_epoch
     ) then
       raise exception 'run % is not as expected: %', p_run, v using errcode = 'SH002';
     end if;
   else
     update pipeline_runs r
     set seq = v_seq
-    where r.id = p_run and r.seq = p_seq and r.owner_node = p_node and r.owner_epoch = p_epoch
+    where r.id = p_run and r.seq = p_seq and r.owner_id = p_instance and r.owner_epoch = p_epoch
     returning r.executor_type into v_executor;
   end if;
   if v_executor is null then
@@ -685,7 +684,7 @@ begin
         message = v ->> 'message',
         log_bytes = coalesce((v ->> 'log_bytes')::bigint, e.log_bytes),
         log_dropped = coalesce((v ->> 'log_dropped')::bigint, e.log_dropped),
-        kill_rung = v ->> 'kill_rung'
+        kill_strategy = v ->> 'kill_strategy'
       where e.id = (v ->> 'id')::uuid and e.pipeline_run_id = p_run and e.status = v ->> 'f'
       returning e.begun_at is not null, e.deploys into v_begun, v_deploys;
     end if;
@@ -693,7 +692,7 @@ begin
       raise exception 'an execution of run % is not as expected: %', p_run, v using errcode = 'SH002';
     end if;
     if v_deploys then
-      -- A deploy that began and of which nothing is known holds its release until a person has looked.
+      -- A deploy whose outcome is unknown holds its release until a person resolves it.
       v_outcome := case
         when v_to = 'succeeded' then 'succeeded'
         when v ->> 'reason' = 'deploy_unknown' or (v_to = 'lost' and v_begun) then 'unknown'
@@ -740,10 +739,10 @@ begin
   for i in 0 .. coalesce(jsonb_array_length(v_list), 0) - 1 loop
     v := v_list -> i;
     v_claimed := (v ->> 'claimed')::boolean;
-    insert into executions (id, job_step_id, pipeline_run_id, attempt, executor_type, owner_node, node, epoch, spec,
+    insert into executions (id, job_step_id, pipeline_run_id, attempt, executor_type, owner_id, instance_id, epoch, spec,
       deploys, ready_at)
-    select (v ->> 'id')::uuid, s.id, p_run, (v ->> 'attempt')::integer, v_executor, p_node,
-      case when v_claimed then p_node end, case when v_claimed then p_epoch end,
+    select (v ->> 'id')::uuid, s.id, p_run, (v ->> 'attempt')::integer, v_executor, p_instance,
+      case when v_claimed then p_instance end, case when v_claimed then p_epoch end,
       jsonb_build_object('job_step_id', s.id, 'attempt', v -> 'attempt'), s.deploys, now()
     from job_steps s
     where s.id = (v ->> 'step')::uuid and s.status = 'running'
@@ -764,7 +763,7 @@ begin
             where j.pipeline_run_id = p_run and j.status = 'succeeded'
             union all
             select a.name, a.checksum::text
-            from adopted_artifacts d
+            from reused_artifacts d
             join artifacts a on a.id = d.artifact_id
             where d.pipeline_run_id = p_run
           ) a
@@ -837,7 +836,7 @@ end
 
 function guard_execution_report() returns trigger language plpgsql
 
--- What was said once stays, and what has ended is over.
+-- What was reported once stays, and what has ended never changes.
 begin
   if old.final_status is not null and (new.final_status, new.report, new.closed_at)
       is distinct from (old.final_status, old.report, old.closed_at)
@@ -983,8 +982,8 @@ end
 function purge_runs(p_before timestamp with time zone, p_limit integer) returns TABLE(kind text, id uuid, backend text, path text) language plpgsql set shipinator.purging=on
 
 -- The one function that deletes history: at most p_limit final runs that ended before p_before, the oldest first, with
--- all that hangs on them. A run with a deployment, or with an artifact whose digest any deployment names, stays; and one
--- of which another run has taken an artifact over, as long as that one is there.
+-- all that belongs to them. A run with a deployment, or with an artifact whose digest any deployment names, stays; and one
+-- of which another run reuses an artifact, as long as that run is there.
 -- Returns a row per purged run ('run', its id), artifact ('artifact', id, backend, path) and log ('log', execution id,
 -- null, ref): their bytes are the caller's to remove after the commit.
 declare
@@ -1000,24 +999,24 @@ begin
         select from jobs j join artifacts a on a.job_id = j.id
         where j.pipeline_run_id = r.id and exists (select from deployments d where d.digests @> array[a.checksum::text]))
       and not exists (
-        select from jobs j join artifacts a on a.job_id = j.id join adopted_artifacts d on d.artifact_id = a.id
+        select from jobs j join artifacts a on a.job_id = j.id join reused_artifacts d on d.artifact_id = a.id
         where j.pipeline_run_id = r.id)
     order by r.finished_at, r.id
     limit p_limit
     for update skip locked
   ) chosen;
-  -- Asked when the rows are locked: who takes over holds them as well.
+  -- Checked again now that the rows are locked: a retry that reuses their artifacts locks them as well.
   select array_agg(chosen.id) into v_runs
   from unnest(v_runs) chosen (id)
   where not exists (
-    select from jobs j join artifacts a on a.job_id = j.id join adopted_artifacts d on d.artifact_id = a.id
+    select from jobs j join artifacts a on a.job_id = j.id join reused_artifacts d on d.artifact_id = a.id
     where j.pipeline_run_id = chosen.id);
   if v_runs is null then
     return;
   end if;
 
   update pipeline_runs r set retried_from = null where r.retried_from = any (v_runs);
-  delete from adopted_artifacts d where d.pipeline_run_id = any (v_runs);
+  delete from reused_artifacts d where d.pipeline_run_id = any (v_runs);
   return query
     delete from artifacts a using jobs j where j.id = a.job_id and j.pipeline_run_id = any (v_runs)
     returning 'artifact'::text, a.id, a.storage_backend, a.storage_path;

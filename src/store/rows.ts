@@ -135,7 +135,7 @@ export interface RunRow {
   readonly cause_delivery: string | null;
   readonly requested_stages: readonly JobType[] | null;
   /** Taken over of the run that it repeats, and not run again. */
-  readonly adopted_stages: readonly JobType[];
+  readonly reused_stages: readonly JobType[];
   readonly executor_type: string;
   readonly config_digest: string | null;
   readonly failure_reason: FailureReason | null;
@@ -143,7 +143,7 @@ export interface RunRow {
   readonly cancel_requested_at: Date | null;
   readonly cancel_requested_by: string | null;
   readonly retried_from: RunId | null;
-  readonly owner_node: InstanceId | null;
+  readonly owner_id: InstanceId | null;
   readonly owner_epoch: number | null;
   readonly seq: number;
   readonly created_at: Date;
@@ -190,7 +190,7 @@ export interface ExecutionRow {
   readonly executor_type: string;
   readonly external_id: string | null;
   readonly status: ExecutionState;
-  readonly node: InstanceId | null;
+  readonly instance_id: InstanceId | null;
   readonly epoch: number | null;
   readonly submitted_at: Date;
   readonly not_before: Date | null;
@@ -203,7 +203,7 @@ export interface ExecutionRow {
   readonly logs_ref: string | null;
   readonly log_bytes: number | null;
   readonly log_dropped: number | null;
-  readonly kill_rung: "cgroup" | "freezer" | "session" | null;
+  readonly kill_strategy: "cgroup" | "freezer" | "session" | null;
 }
 
 export interface ArtifactRow {
@@ -239,14 +239,13 @@ export interface InstanceRow {
   readonly id: InstanceId;
   readonly data_directory: string;
   readonly host: string;
-  readonly instance: string;
   readonly boot_id: string;
   readonly pid_namespace: string;
   readonly pid: number;
   readonly pid_start_time: string;
   readonly epoch: number;
   /** Moves with every renewal of the lease. */
-  readonly beats: number;
+  readonly renewals: number;
   readonly lease_until: Date;
   readonly away_until: Date | null;
   readonly started_at: Date;

@@ -84,7 +84,7 @@ describe("loading a backup's tables", () => {
     expect(await loadDatabase(database, given(copied))).toBe(0);
     const again = await copyOf(database);
     for (const { name } of copied.tables)
-      if (name !== "nodes") expect([name, rows(again, name)]).toEqual([name, rows(copied, name)]);
+      if (name !== "instances") expect([name, rows(again, name)]).toEqual([name, rows(copied, name)]);
     await expect(database.execute("update pipeline_runs set status = 'running'")).rejects.toThrow(
       /never changes again/,
     );
@@ -102,7 +102,7 @@ describe("loading a backup's tables", () => {
     expect(await database.query("select id, status, cancel_requested_by as by from pipeline_runs")).toEqual([
       { id: live.id, status: "pending", by: "restore" },
     ]);
-    expect(await database.query("select id from nodes where ended_at is null")).toEqual([]);
+    expect(await database.query("select id from instances where ended_at is null")).toEqual([]);
     expect(
       await database.query("select cause from transitions where run_id = $1 order by seq desc limit 1", [
         live.id,

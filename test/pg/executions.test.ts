@@ -45,7 +45,9 @@ describe("claiming", () => {
     expect(all.length + rest.length).toBe(20);
     expect(await store.executions.claim(owner, 100)).toEqual([]);
     const rows = await store.executions.ofRun(id);
-    expect(rows.every(({ node, epoch }) => node === owner.instance && epoch === owner.epoch)).toBe(true);
+    expect(
+      rows.every(({ instance_id, epoch }) => instance_id === owner.instance && epoch === owner.epoch),
+    ).toBe(true);
   });
 
   it("gives nothing to a passed epoch or an ended node, nor of a run to be canceled", async () => {

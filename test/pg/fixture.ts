@@ -72,7 +72,6 @@ export async function registerInstance(store: Store): Promise<Owner> {
   const node = await store.instances.register({
     dataDirectory: "/var/lib/shipinator",
     host: "host",
-    instance: newId(),
     bootId: "boot",
     pidNamespace: "pid:[1]",
     pid: 1,

@@ -8,20 +8,20 @@ beforeAll(async () => {
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-describe("a node", () => {
-  it("holds a lease by the database's clock, and each renewal moves its beats", async () => {
+describe("an instance", () => {
+  it("holds a lease by the database's clock, and each renewal is counted", async () => {
     const { store, database } = fixture;
     const owner = await registerInstance(store);
     expect(owner.epoch).toBe(1);
     expect(await store.instances.renew(owner, 60)).toBe(true);
     expect(await store.instances.renew(owner, 90)).toBe(true);
     expect(await store.instances.get(owner.instance)).toMatchObject({
-      beats: 2,
+      renewals: 2,
       ended_at: null,
       away_until: null,
     });
     const [row] = await database.query<{ left: number }>(
-      "select extract(epoch from lease_until - now())::double precision as left from nodes where id = $1::uuid",
+      "select extract(epoch from lease_until - now())::double precision as left from instances where id = $1::uuid",
       [owner.instance],
     );
     expect(row?.left).toBeGreaterThan(60);

@@ -91,6 +91,23 @@ describe("migrate", () => {
     expect(await tables(database)).toEqual(["first", "pgmigrations", "second"]);
   });
 
+  it("refuses a database of before the first release, and a backup of one, and says what to do", async () => {
+    await using test = await createTestDatabase("empty");
+    await using database = test.open();
+    const backup = await problemOf(
+      migrate(database, { log: silentLogger, upTo: ["0001_tables", "0002_guards"] }),
+    );
+    expect(backup.message).toMatch(
+      /^This backup was made by a version of Shipinator before the first release/,
+    );
+    const old = await files({ "0001_tables.sql": first["0001_first.sql"] });
+    await migrate(database, { log: silentLogger, directory: old });
+    const problem = await problemOf(migrate(database, { log: silentLogger }));
+    expect(problem.code).toBe("database_newer");
+    expect(problem.message).toContain("before the first release");
+    expect(problem.remedy).toContain("new data directory");
+  });
+
   it("leaves nothing half-done when one of several fails, and says which", async () => {
     await using test = await createTestDatabase("empty");
     await using database = test.open();

@@ -55,7 +55,7 @@ const make = () =>
   });
 
 /** As if so many milliseconds had passed on the database's clock. */
-async function age(column: "submitted_at" | "heard_at", ms: number): Promise<void> {
+async function age(column: "submitted_at" | "last_seen_at", ms: number): Promise<void> {
   await fixture.database.execute(
     `update execution_reports set ${column} = ${column} - $2::integer * interval '1 ms' where execution_id = $1::uuid`,
     [spec.executionId, ms],
@@ -139,7 +139,7 @@ describe("waiting", () => {
     const executor = make();
     await executor.submit(spec);
     await store().claim(spec.executionId, "pod");
-    await age("heard_at", 2_000);
+    await age("last_seen_at", 2_000);
     now = 2_000;
     expect(await outcome(executor)).toMatchObject({
       began: false,
@@ -150,7 +150,7 @@ describe("waiting", () => {
     await executor.submit(spec);
     await store().claim(spec.executionId, "pod");
     await store().begin(spec.executionId, "pod");
-    await age("heard_at", 2_000);
+    await age("last_seen_at", 2_000);
     expect(await outcome(executor)).toMatchObject({
       began: true,
       reason: "executor_lost",
@@ -162,7 +162,7 @@ describe("waiting", () => {
     const executor = make();
     await executor.submit(spec);
     await store().claim(spec.executionId, "pod");
-    await age("heard_at", 60_000);
+    await age("last_seen_at", 60_000);
     now = 900;
     expect(await outcome(executor)).toBe("waiting");
     down = true;
@@ -179,7 +179,7 @@ describe("waiting after a start of the server", () => {
     const before = make();
     await before.submit(spec);
     if (how === "claimed") await store().claim(spec.executionId, "pod");
-    await age(how === "claimed" ? "heard_at" : "submitted_at", 60_000);
+    await age(how === "claimed" ? "last_seen_at" : "submitted_at", 60_000);
     const patience = how === "claimed" ? 1_000 : 5_000;
     reachableSince = null;
     const executor = make();
@@ -200,7 +200,7 @@ describe("waiting after a start of the server", () => {
     await executor.submit(spec);
     await store().claim(spec.executionId, "pod");
     now = 60_000;
-    await age("heard_at", 900);
+    await age("last_seen_at", 900);
     expect(await outcome(executor)).toBe("waiting");
   });
 });

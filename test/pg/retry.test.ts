@@ -140,7 +140,7 @@ describe("a retry of what failed", () => {
   it("does not run again what succeeded, and stands on its artifacts", async () => {
     const old = await run({ ...good, unit: "failed" });
     const made = await again(old, "failed");
-    expect(made).toMatchObject({ requested_stages: ["test", "deploy"], adopted_stages: ["build"] });
+    expect(made).toMatchObject({ requested_stages: ["test", "deploy"], reused_stages: ["build"] });
     expect(await jobsOf(made)).toEqual(["test", "deploy"]);
     const [app] = await fixture.store.artifacts.ofRun(old.id);
     expect(await artifactsOf(made)).toEqual([app?.id]);
@@ -172,17 +172,17 @@ describe("a retry of what failed", () => {
     const second = await drive((await again(old, "failed")).id, { ...good, deploy: "failed" });
     expect(second.status).toBe("failed");
     const third = await again(second, "failed");
-    expect(third).toMatchObject({ requested_stages: ["deploy"], adopted_stages: ["build", "test"] });
+    expect(third).toMatchObject({ requested_stages: ["deploy"], reused_stages: ["build", "test"] });
     expect(await artifactsOf(third)).toEqual(await artifactsOf(second));
     expect((await drive(third.id, good)).status).toBe("success");
     const whole = await again(second, "whole");
-    expect(whole).toMatchObject({ requested_stages: ["build", "test", "deploy"], adopted_stages: [] });
+    expect(whole).toMatchObject({ requested_stages: ["build", "test", "deploy"], reused_stages: [] });
     expect(await jobsOf(whole)).toEqual(["build", "test", "deploy"]);
   });
 
   it("is the whole when nothing succeeded, and refused when everything did", async () => {
     const none = await again(await run({ ...good, compile: "failed" }), "failed");
-    expect(none).toMatchObject({ requested_stages: null, adopted_stages: [] });
+    expect(none).toMatchObject({ requested_stages: null, reused_stages: [] });
     const all = await run(good);
     await expect(again(all, "failed")).rejects.toMatchObject({
       code: "conflict",
@@ -194,7 +194,7 @@ describe("a retry of what failed", () => {
     const old = await run({ ...good, unit: "failed" }, ["build", "test"]);
     expect(await again(old, "failed")).toMatchObject({
       requested_stages: ["test"],
-      adopted_stages: ["build"],
+      reused_stages: ["build"],
     });
   });
 
@@ -260,8 +260,8 @@ describe("what was taken over", () => {
     const old = await run({ ...good, unit: "failed" });
     const made = await again(old, "failed");
     for (const statement of [
-      "delete from adopted_artifacts where pipeline_run_id = $1::uuid",
-      "update adopted_artifacts set artifact_id = artifact_id where pipeline_run_id = $1::uuid",
+      "delete from reused_artifacts where pipeline_run_id = $1::uuid",
+      "update reused_artifacts set artifact_id = artifact_id where pipeline_run_id = $1::uuid",
     ])
       expect(await tryOut(fixture.database, [statement, [made.id]])).toMatchObject({ code: "SH001" });
   });

@@ -81,10 +81,10 @@ describe("an owner", () => {
     const taken = await Promise.all(others.map((other) => store.runs.takeOwnership(id, owner, other)));
     expect(taken.sort()).toEqual([false, true]);
     const run = await store.runs.get(id);
-    const winner = others.find(({ instance }) => instance === run?.owner_node);
+    const winner = others.find(({ instance }) => instance === run?.owner_id);
     expect(winner).toBeDefined();
     const [execution] = await store.executions.ofRun(id);
-    expect(execution).toMatchObject({ node: winner?.instance, epoch: winner?.epoch });
+    expect(execution).toMatchObject({ instance_id: winner?.instance, epoch: winner?.epoch });
     await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
     await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: winner ?? owner });
     expect(await store.runs.takeOwnership(id, winner ?? owner, owner)).toBe(false);
@@ -98,11 +98,15 @@ describe("an owner", () => {
     expect(await store.runs.disown(id, heir)).toBe(false);
     expect(await store.runs.disown(id, owner)).toBe(true);
     expect(await store.runs.disown(id, owner)).toBe(false);
-    expect(await store.runs.get(id)).toMatchObject({ owner_node: null, owner_epoch: null });
-    expect(await store.executions.ofRun(id)).toMatchObject([{ node: owner.instance, epoch: owner.epoch }]);
+    expect(await store.runs.get(id)).toMatchObject({ owner_id: null, owner_epoch: null });
+    expect(await store.executions.ofRun(id)).toMatchObject([
+      { instance_id: owner.instance, epoch: owner.epoch },
+    ]);
     await expect(advance(fixture, id, { ends: { "step-0": "succeeded" } })).rejects.toThrow("moved on");
     expect(await store.runs.takeOwnership(id, null, heir)).toBe(true);
-    expect(await store.executions.ofRun(id)).toMatchObject([{ node: heir.instance, epoch: heir.epoch }]);
+    expect(await store.executions.ofRun(id)).toMatchObject([
+      { instance_id: heir.instance, epoch: heir.epoch },
+    ]);
     await advance(fixture, id, { ends: { "step-0": "succeeded" }, owner: heir });
     expect(await store.runs.disown(id, heir)).toBe(false);
   });
@@ -130,7 +134,9 @@ describe("an owner", () => {
     ]);
     expect(await store.runs.takeOwnershipOfMany(owner, heir, 10)).toEqual([]);
     expect((await store.runs.unfinished(heir)).map(({ id }) => id)).toEqual([waiting, running]);
-    expect(await store.executions.ofRun(running)).toMatchObject([{ node: heir.instance, epoch: heir.epoch }]);
+    expect(await store.executions.ofRun(running)).toMatchObject([
+      { instance_id: heir.instance, epoch: heir.epoch },
+    ]);
     await expect(advance(fixture, running, { owner, ends: { "step-0": "succeeded" } })).rejects.toThrow();
     await advance(fixture, running, { owner: heir, ends: { "step-0": "succeeded" } });
     const nobody = await make(owner);

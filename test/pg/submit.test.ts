@@ -28,8 +28,8 @@ describe("submit", () => {
       tree: null,
       config_digest: null,
       requested_stages: ["build", "test"],
-      adopted_stages: [],
-      owner_node: owner.instance,
+      reused_stages: [],
+      owner_id: owner.instance,
       owner_epoch: owner.epoch,
       seq: 2,
     });

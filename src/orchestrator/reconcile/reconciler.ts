@@ -186,7 +186,7 @@ export function createReconciler(deps: OrchestratorDeps, parts: ReconcilerDeps):
 
   async function isStillOwned(runId: RunId): Promise<boolean> {
     const run = await store.runs.get(runId);
-    if (run?.owner_node === owner.instance && run.owner_epoch === owner.epoch) return true;
+    if (run?.owner_id === owner.instance && run.owner_epoch === owner.epoch) return true;
     log.warn(
       { pipeline_run_id: runId },
       "Another process owns this run now, so this one no longer tracks it.",

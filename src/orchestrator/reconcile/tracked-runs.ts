@@ -1,4 +1,4 @@
-/** The runs that this process reconciles. A cache: `owner_node` in the database says the same. */
+/** The runs that this process reconciles. A cache: `owner_id` in the database says the same. */
 import type { PlanMode } from "../../domain/index.ts";
 import type { ExecutionId, RunId } from "../../kernel/index.ts";
 import type { RunPosition } from "../../store/index.ts";

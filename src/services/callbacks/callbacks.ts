@@ -112,7 +112,7 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
     async appendLog(by, offset, bytes) {
       const row = await claimed(by);
       const answer = await log.append(row, offset, bytes);
-      if (row.report !== null && row.sealed_at === null) await log.settle(row, row.report);
+      if (row.report !== null && row.log_closed_at === null) await log.settle(row, row.report);
       return answer;
     },
     async upload(by, { name: output, sha256, size, form, path, mode, files }, source, signal) {

@@ -47,8 +47,8 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
   }
 
   function heldOf(state: MaskedLogRow): Buffer {
-    if (state.held === null || state.key_id === null) return nothing;
-    const sealed = { ...placeOf(state), key_id: state.key_id, sealed: state.held };
+    if (state.encrypted === null || state.key_id === null) return nothing;
+    const sealed = { ...placeOf(state), key_id: state.key_id, encrypted: state.encrypted };
     return Buffer.from(open(deps.secretKeys.present(), sealed), "latin1");
   }
 
@@ -72,7 +72,7 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
       stored,
       is_masking: isMasking,
       key_id: sealed?.key_id ?? null,
-      held: sealed?.sealed ?? null,
+      encrypted: sealed?.encrypted ?? null,
     };
     const { store } = await deps.database();
     return (await store.maskedLogs.advance(state, next)) && { offset: next.received, full };
@@ -86,7 +86,7 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
     const fresh = bytes.subarray(Math.max(0, state.received - offset));
     const full = state.stored >= logCapBytes;
     if (offset > state.received || fresh.length === 0 || full) return { offset: state.received, full };
-    if (row.sealed_at !== null)
+    if (row.log_closed_at !== null)
       throw new Problem("conflict", `the log is sealed with ${state.received} bytes; nothing is added`, {
         remedy: "Send a log's bytes before its execution's final report is acknowledged.",
       });
@@ -127,11 +127,11 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
       }
     },
     async settle(row, report) {
-      if (row.sealed_at !== null) return true;
+      if (row.log_closed_at !== null) return true;
       for (;;) {
         const state = await stateOf(row);
         if (!(await isWhole(row, report, state))) return false;
-        if (state === null || state.held === null) break;
+        if (state === null || state.encrypted === null) break;
         const mask = await maskOf(row, state);
         if (await keep(state, { mask, out: mask.end(), received: state.received })) break;
       }

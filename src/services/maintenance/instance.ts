@@ -1,4 +1,4 @@
-/** The instance registry: the row of this process in `nodes`, its lease, and whether other instances live. */
+/** The instance registry: the row of this process in `instances`, its lease, and whether other instances live. */
 import { type Clock, createLoop, errorMessage, type Logger } from "../../kernel/index.ts";
 import type { InstanceRow, InstanceStore, Owner } from "../../store/index.ts";
 
@@ -42,8 +42,7 @@ export async function registerInstance({
   clock,
   log,
 }: InstanceDeps): Promise<InstanceRegistration> {
-  const instance = String(identity.pid);
-  const row = await instances.register({ ...identity, dataDirectory, instance, leaseSeconds });
+  const row = await instances.register({ ...identity, dataDirectory, leaseSeconds });
   const owner: Owner = { instance: row.id, epoch: row.epoch };
   const renewal = createLoop({
     clock,

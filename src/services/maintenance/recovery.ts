@@ -74,7 +74,7 @@ export async function takeOwnership(deps: OperationsDeps, runId: RunId): Promise
   const { store, owner } = await deps.database();
   const run = await store.runs.get(runId);
   if (run === null) throw new Problem("not_found", `There is no run ${runId}.`);
-  const { owner_node: instance, owner_epoch: epoch } = run;
+  const { owner_id: instance, owner_epoch: epoch } = run;
   const from = instance === null || epoch === null ? null : { instance, epoch };
   if ((await isAbandoned(deps, from)) && (await store.runs.takeOwnership(runId, from, owner))) {
     // The dead process can no longer write: its epoch has passed.

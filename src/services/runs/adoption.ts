@@ -17,7 +17,7 @@ export function remainderOf({ run, jobs, artifacts }: RunSummaryRows): Remainder
   const newest = new Map(
     jobs.toSorted((a, b) => a.attempt - b.attempt).map((job) => [job.job_type, job] as const),
   );
-  const succeeded = new Set(run.adopted_stages);
+  const succeeded = new Set(run.reused_stages);
   for (const job of newest.values()) if (job.status === "succeeded") succeeded.add(job.job_type);
   const own = new Map(jobs.map((job) => [job.id, job]));
   const wanted = artifacts.filter(({ job_id }) => {

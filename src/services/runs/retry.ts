@@ -82,7 +82,7 @@ export async function retry(
 type Part = Omit<Remainder, "stages"> & { readonly stages: Remainder["stages"] | null };
 
 /** All that the run was for, what it had taken over included. */
-function wholeOf({ requested_stages: requested, adopted_stages: taken }: RunRow): Part {
+function wholeOf({ requested_stages: requested, reused_stages: taken }: RunRow): Part {
   const stages =
     requested === null ? null : jobTypes.filter((one) => requested.includes(one) || taken.includes(one));
   return { stages, adopted: { stages: [], artifacts: [] } };

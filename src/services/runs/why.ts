@@ -74,7 +74,7 @@ async function causesOf(deps: OperationsDeps, run: RunRow): Promise<readonly Run
 async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store, orchestrator } = await deps.database();
   const underWay = await store.executions.underWay(run.id, maxSteps);
-  const waits = underWay.some(({ node }) => node === null);
+  const waits = underWay.some(({ instance_id }) => instance_id === null);
   const refusal = waits ? await deps.refusal() : null;
   const causes = underWay.map((execution) =>
     orchestrator.waitsForAccount(execution.id) ? accountCause(execution) : stepCause(execution, refusal),
@@ -120,10 +120,10 @@ function accountCause({ step_id, step_name, submitted_at }: ExecutionUnderWay): 
 
 async function ownerCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store } = await deps.database();
-  const instance = run.owner_node === null ? null : await store.instances.get(run.owner_node);
+  const instance = run.owner_id === null ? null : await store.instances.get(run.owner_id);
   const gone = instance === null || instance.ended_at !== null || instance.epoch !== run.owner_epoch;
   if (!gone && deps.isAlive(instance)) return [];
-  const entity = { entity: "node", entity_id: run.owner_node };
+  const entity = { entity: "node", entity_id: run.owner_id };
   if (!gone && isAway(instance, deps.clock.now()))
     return [
       {
@@ -166,7 +166,7 @@ async function resolving(deps: OperationsDeps, run: RunRow): Promise<RunCause> {
 function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCause {
   const about = { entity: "step", entity_id: execution.step_id };
   const step = { name: execution.step_name };
-  if (execution.node !== null)
+  if (execution.instance_id !== null)
     return {
       code: "step_running",
       message: `step ${step.name} is running`,

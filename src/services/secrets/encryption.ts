@@ -23,16 +23,16 @@ export function seal(keys: Keyring, place: Place, value: string): SealedSecret {
   if (key === undefined) throw new Problem("internal", "there is no key to seal with");
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(contextOf(place));
-  const sealed = Buffer.concat([nonce, cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()]);
-  return { project_id: place.project_id, name: place.name, key_id: keyId(key), sealed };
+  const encrypted = Buffer.concat([nonce, cipher.update(value, "utf8"), cipher.final(), cipher.getAuthTag()]);
+  return { project_id: place.project_id, name: place.name, key_id: keyId(key), encrypted };
 }
 
 /** @throws Problem environment: no key of these opens it */
-export function open(keys: Keyring, { project_id, name, key_id, sealed }: SealedSecret): string {
+export function open(keys: Keyring, { project_id, name, key_id, encrypted }: SealedSecret): string {
   const key = keys.find((one) => keyId(one) === key_id);
   if (key === undefined)
     throw unopened(name, `it was sealed with the key ${key_id}, and that is not among this server's keys`);
-  const bytes = Buffer.from(sealed);
+  const bytes = Buffer.from(encrypted);
   const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, nonceBytes))
     .setAAD(contextOf({ project_id, name }))
     .setAuthTag(bytes.subarray(-tagBytes));

@@ -45,7 +45,7 @@ interface Row {
   readonly status: number | null;
   /** As JSON text: jsonb itself would order the keys anew. */
   readonly answer: string | null;
-  readonly holder_node: InstanceId | null;
+  readonly holder_id: InstanceId | null;
   readonly holder_epoch: number | null;
 }
 
@@ -54,12 +54,12 @@ interface Row {
 const expired = "k.created_at < now() - interval '24 hours'";
 const another = `(${expired} or k.request_sha256 <> excluded.request_sha256)`;
 const reserveSql = `
-insert into idempotency_keys as k (caller, key, request_sha256, resource_id, holder_node, holder_epoch)
+insert into idempotency_keys as k (caller, key, request_sha256, resource_id, holder_id, holder_epoch)
 values ($1::text, $2::text, $3::text, $4::uuid, $6::uuid, $7::integer)
 on conflict (caller, key) do update
 set touched_at = now(),
   request_sha256 = excluded.request_sha256,
-  holder_node = excluded.holder_node,
+  holder_id = excluded.holder_id,
   holder_epoch = excluded.holder_epoch,
   resource_id = case when ${another} then excluded.resource_id else k.resource_id end,
   created_at = case when ${another} then now() else k.created_at end,
@@ -69,7 +69,7 @@ where ${expired}
   or k.status is null and (k.touched_at = '-infinity'
     or k.request_sha256 = excluded.request_sha256
       and (k.touched_at < now() - make_interval(secs => $5::double precision)
-        or k.holder_node = $8::uuid and k.holder_epoch = $9::integer))
+        or k.holder_id = $8::uuid and k.holder_epoch = $9::integer))
 returning k.resource_id`;
 
 export function createIdempotencyStore(database: Database): IdempotencyStore {
@@ -82,7 +82,7 @@ export function createIdempotencyStore(database: Database): IdempotencyStore {
       });
       if (mine !== undefined) return { kind: "new", resourceId: mine.resource_id };
       const [row] = await database.query<Row>(
-        `select k.request_sha256, k.resource_id, k.status, k.answer, k.holder_node, k.holder_epoch
+        `select k.request_sha256, k.resource_id, k.status, k.answer, k.holder_id, k.holder_epoch
          from idempotency_keys k
          where k.caller = $1::text and k.key = $2::text`,
         [caller, key],
@@ -91,7 +91,7 @@ export function createIdempotencyStore(database: Database): IdempotencyStore {
       if (row.request_sha256 !== requestSha256) return { kind: "mismatch" };
       if (row.status !== null)
         return { kind: "replay", status: row.status, answer: JSON.parse(row.answer ?? "null") };
-      const { holder_node: instance, holder_epoch: epoch } = row;
+      const { holder_id: instance, holder_epoch: epoch } = row;
       return { kind: "busy", holder: instance === null || epoch === null ? null : { instance, epoch } };
     },
     async complete({ caller, key, requestSha256 }, status, answer) {

@@ -16,7 +16,7 @@ export interface SealedSecret {
   readonly project_id: ProjectId;
   readonly name: string;
   readonly key_id: string;
-  readonly sealed: Uint8Array;
+  readonly encrypted: Uint8Array;
 }
 
 /** A sealed value. `retired` is the id of a value that was replaced or removed; null: the secret's present value. */
@@ -61,13 +61,13 @@ export interface AllSecrets {
 const keysLock = 0x5ec7_0001;
 
 const columns = "row.project_id, row.name, row.created_by, row.created_at, row.updated_at";
-const sealedColumns = "s.project_id, s.name, s.key_id, s.sealed";
-const retire = "insert into retired_secrets (project_id, name, key_id, sealed)";
+const sealedColumns = "s.project_id, s.name, s.key_id, s.encrypted";
+const retire = "insert into retired_secrets (project_id, name, key_id, encrypted)";
 
 const allValues = `
-  select s.project_id, s.name, s.key_id, s.sealed, null::bigint as retired from secrets s
+  select s.project_id, s.name, s.key_id, s.encrypted, null::bigint as retired from secrets s
   union all
-  select s.project_id, s.name, s.key_id, s.sealed, s.id from retired_secrets s`;
+  select s.project_id, s.name, s.key_id, s.encrypted, s.id from retired_secrets s`;
 
 export function createSecretStore(database: Database): SecretStore {
   return {
@@ -83,14 +83,14 @@ export function createSecretStore(database: Database): SecretStore {
            where s.project_id = $1::uuid and s.name = $2::text`,
           [project_id, name],
         );
-        const { key_id, sealed } = seal();
+        const { key_id, encrypted } = seal();
         return await transaction.query<SecretRow>(
-          `insert into secrets as row (project_id, name, key_id, sealed, created_by)
+          `insert into secrets as row (project_id, name, key_id, encrypted, created_by)
            values ($1::uuid, $2::text, $3::text, $4::bytea, $5::text)
            on conflict (project_id, name) do update
-           set key_id = excluded.key_id, sealed = excluded.sealed, updated_at = now()
+           set key_id = excluded.key_id, encrypted = excluded.encrypted, updated_at = now()
            returning ${columns}`,
-          [project_id, name, key_id, sealed, storableText(created_by)],
+          [project_id, name, key_id, encrypted, storableText(created_by)],
         );
       };
       const [row] =
@@ -153,14 +153,14 @@ export function createSecretStore(database: Database): SecretStore {
               [keyId],
             )),
           ],
-          reseal: async ({ project_id, name, key_id, sealed, retired }) => {
+          reseal: async ({ project_id, name, key_id, encrypted, retired }) => {
             const [table, where, values] =
               retired === null
                 ? ["secrets", "s.project_id = $3::uuid and s.name = $4::text", [project_id, name]]
                 : ["retired_secrets", "s.id = $3::bigint", [retired]];
             await transaction.execute(
-              `update ${table} s set key_id = $1::text, sealed = $2::bytea where ${where}`,
-              [key_id, sealed, ...values],
+              `update ${table} s set key_id = $1::text, encrypted = $2::bytea where ${where}`,
+              [key_id, encrypted, ...values],
             );
           },
           keysInUse: async () =>

@@ -85,7 +85,7 @@ async function fill(client: pg.Client, settings: ConnectionSettings, request: Lo
   }
   // The processes that these were are of another place; that one may go on there, under the same numbers.
   await client.query(
-    "update nodes set ended_at = now(), epoch = epoch + 1, away_until = null where ended_at is null",
+    "update instances set ended_at = now(), epoch = epoch + 1, away_until = null where ended_at is null",
   );
   await client.query(
     `update artifacts set storage_path = $1::text || '/' || id || '/payload' where storage_backend = 'filesystem'`,

@@ -24,6 +24,9 @@ export interface MigrateOptions {
 /** The program's own migrations: the same place seen from `src/store` and from `dist/store`. */
 const ownDirectory = fileURLToPath(new URL("../../../migrations", import.meta.url));
 
+/** The first of the migrations that the baseline replaced. */
+const unreleased = "0001_tables";
+
 const OLDEST_SERVER = 15;
 const UNDEFINED_TABLE = "42P01";
 
@@ -47,7 +50,19 @@ export async function migrate(database: Database, options: MigrateOptions): Prom
   return await applyPending(database.settings, { ...options, directory, missing }, known);
 }
 
+function beforeFirstRelease(subject: string): Problem {
+  return new Problem(
+    "database_newer",
+    `${subject} was made by a version of Shipinator before the first release, and there is no migration from it.`,
+    {
+      remedy:
+        "Name a new data directory or database, or use the version that made it to read its runs. Nothing was changed.",
+    },
+  );
+}
+
 function unknownSchema(wanted: readonly string[], known: readonly string[]): Problem {
+  if (wanted[0] === unreleased) return beforeFirstRelease("This backup");
   const unknown = wanted.filter((name) => !known.includes(name));
   return new Problem(
     "database_newer",
@@ -103,6 +118,7 @@ function refuseOldServer(state: State, settings: ConnectionSettings): void {
 }
 
 function refuseNewerDatabase(state: State, known: readonly string[], settings: ConnectionSettings): void {
+  if (state.names[0] === unreleased) throw beforeFirstRelease(`The database at ${where(settings)}`);
   const unknown = state.names.filter((name) => !known.includes(name));
   if (unknown.length === 0) return;
   throw new Problem(

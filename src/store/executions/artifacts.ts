@@ -30,7 +30,7 @@ const ofRunTables = `(
   where j.pipeline_run_id = $1::uuid
   union all
   select a.*
-  from adopted_artifacts d
+  from reused_artifacts d
   join artifacts a on a.id = d.artifact_id
   where d.pipeline_run_id = $1::uuid
 ) row`;

@@ -15,7 +15,7 @@ export interface ExecutionWork {
   readonly id: ExecutionId;
   readonly attempt: number;
   readonly status: ExecutionRow["status"];
-  readonly node: InstanceId | null;
+  readonly instance_id: InstanceId | null;
   readonly executorType: string;
   readonly stepId: StepId;
   readonly plan: StepPlan;
@@ -31,7 +31,7 @@ export interface ExecutionUnderWay {
   readonly step_id: StepId;
   readonly step_name: string;
   /** Null: it waits for a slot. */
-  readonly node: InstanceId | null;
+  readonly instance_id: InstanceId | null;
   readonly submitted_at: Date;
   readonly begun_at: Date | null;
   /** How many of the run have not ended. */
@@ -78,9 +78,9 @@ export interface ExecutionStore {
 }
 
 export const executionColumns = `row.id, row.job_step_id, row.pipeline_run_id, row.attempt, row.executor_type,
-  row.external_id, row.status, row.node, row.epoch, row.submitted_at, row.not_before, row.ready_at, row.begun_at,
+  row.external_id, row.status, row.instance_id, row.epoch, row.submitted_at, row.not_before, row.ready_at, row.begun_at,
   row.completed_at, row.exit_code, row.failure_reason, row.message, row.logs_ref, row.log_bytes, row.log_dropped,
-  row.kill_rung`;
+  row.kill_strategy`;
 
 export const executionsOfRunSql = `
 select ${executionColumns}
@@ -93,15 +93,15 @@ const claimSql = `
 with waiting as (
   select e.id, e.ready_at
   from executions e
-  where e.owner_node = $1::uuid and e.status = 'pending' and e.node is null and e.ready_at <= now()
-    and exists (select from nodes n where n.id = $1::uuid and n.epoch = $2::integer and n.ended_at is null)
+  where e.owner_id = $1::uuid and e.status = 'pending' and e.instance_id is null and e.ready_at <= now()
+    and exists (select from instances n where n.id = $1::uuid and n.epoch = $2::integer and n.ended_at is null)
   order by e.ready_at, e.id
   limit $3::integer
   for update of e skip locked
 ),
 claimed as (
   update executions e
-  set node = $1::uuid, epoch = $2::integer
+  set instance_id = $1::uuid, epoch = $2::integer
   from waiting w
   where e.id = w.id
   returning e.id, w.ready_at
@@ -114,24 +114,24 @@ with placed as (
   set external_id = $2::text
   where e.id = $1::uuid and e.status in ('pending', 'running')
     and (e.external_id is null or e.external_id = $2::text)
-    and e.node = $3::uuid and e.epoch = $4::integer
+    and e.instance_id = $3::uuid and e.epoch = $4::integer
   returning e.pipeline_run_id
 )
 select r.cancel_requested_at is not null as canceled
 from placed p
 join pipeline_runs r on r.id = p.pipeline_run_id
-where r.owner_node = $3::uuid and r.owner_epoch = $4::integer`;
+where r.owner_id = $3::uuid and r.owner_epoch = $4::integer`;
 
 const countCollectionSql = `
 update executions e
 set collections = greatest(e.collections + $4::integer, 0)
 from pipeline_runs r
 where e.id = $1::uuid and e.status in ('pending', 'running')
-  and r.id = e.pipeline_run_id and r.owner_node = $2::uuid and r.owner_epoch = $3::integer
+  and r.id = e.pipeline_run_id and r.owner_id = $2::uuid and r.owner_epoch = $3::integer
 returning e.collections`;
 
 const workSelect = `
-select e.id, e.attempt, e.status, e.node, e.executor_type as "executorType", s.id as "stepId", s.plan,
+select e.id, e.attempt, e.status, e.instance_id, e.executor_type as "executorType", s.id as "stepId", s.plan,
   j.id as "jobId", j.job_type as "jobType", j.attempt as "jobAttempt", e.pipeline_run_id as "runId"
 from executions e
 join job_steps s on s.id = e.job_step_id
@@ -155,7 +155,8 @@ export function createExecutionStore(database: Database): ExecutionStore {
     },
     underWay: (runId, limit) =>
       database.query<ExecutionUnderWay>(
-        `select e.id, s.id as step_id, s.name as step_name, e.node, e.submitted_at, e.begun_at, count(*) over ()::integer as all
+        `select e.id, s.id as step_id, s.name as step_name, e.instance_id, e.submitted_at,
+           e.begun_at, count(*) over ()::integer as all
          from executions e
          join job_steps s on s.id = e.job_step_id
          where e.pipeline_run_id = $1::uuid and e.status in ('pending', 'running')
@@ -183,7 +184,7 @@ export function createExecutionStore(database: Database): ExecutionStore {
       database.query<ExecutionWork>(
         `${workSelect}
          join pipeline_runs r on r.id = e.pipeline_run_id
-         where r.owner_node = $1::uuid and r.status in ('pending', 'running')
+         where r.owner_id = $1::uuid and r.status in ('pending', 'running')
            and e.status in ('pending', 'running')`,
         [instance],
       ),

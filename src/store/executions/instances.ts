@@ -12,8 +12,6 @@ import type { Owner } from "../runs/apply.ts";
 export interface NewInstance {
   readonly dataDirectory: string;
   readonly host: string;
-  /** Distinguishes the process from others on the same data directory. */
-  readonly instance: string;
   readonly bootId: string;
   readonly pidNamespace: string;
   readonly pid: number;
@@ -37,8 +35,8 @@ export interface InstanceStore {
   list(page?: PageRequest): Promise<Page<InstanceRow>>;
 }
 
-const columns = `row.id, row.data_directory, row.host, row.instance, row.boot_id, row.pid_namespace, row.pid,
-  row.pid_start_time, row.epoch, row.beats, row.lease_until, row.away_until, row.started_at, row.ended_at`;
+const columns = `row.id, row.data_directory, row.host, row.boot_id, row.pid_namespace, row.pid,
+  row.pid_start_time, row.epoch, row.renewals, row.lease_until, row.away_until, row.started_at, row.ended_at`;
 
 const own = "n.id = $1::uuid and n.epoch = $2::integer and n.ended_at is null";
 
@@ -46,14 +44,14 @@ export function createInstanceStore(database: Database): InstanceStore {
   return {
     async register(made) {
       const rows = await database.query<InstanceRow>(
-        `insert into nodes as row (id, data_directory, host, instance, boot_id, pid_namespace, pid, pid_start_time,
+        `insert into instances as row (id, data_directory, host, boot_id, pid_namespace, pid, pid_start_time,
            lease_until)
-         values ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::integer, $8::text,
-           now() + make_interval(secs => $9::double precision))
+         values ($1::uuid, $2::text, $3::text, $4::text, $5::text, $6::integer, $7::text,
+           now() + make_interval(secs => $8::double precision))
          returning ${columns}`,
         [
           newId<InstanceId>(),
-          ...[made.dataDirectory, made.host, made.instance, made.bootId, made.pidNamespace].map((text) =>
+          ...[made.dataDirectory, made.host, made.bootId, made.pidNamespace].map((text) =>
             storableText(text),
           ),
           made.pid,
@@ -67,15 +65,15 @@ export function createInstanceStore(database: Database): InstanceStore {
     },
     renew: async ({ instance, epoch }, leaseSeconds) =>
       (await database.execute(
-        `update nodes n
-         set lease_until = now() + make_interval(secs => $3::double precision), beats = n.beats + 1
+        `update instances n
+         set lease_until = now() + make_interval(secs => $3::double precision), renewals = n.renewals + 1
          where ${own}`,
         [instance, epoch, leaseSeconds],
-        { name: "nodes.renew" },
+        { name: "instances.renew" },
       )) === 1,
     announceAway: async ({ instance, epoch }, seconds) =>
       (await database.execute(
-        `update nodes n
+        `update instances n
          set away_until = case when $3::double precision > 0
            then now() + make_interval(secs => $3::double precision) end
          where ${own}`,
@@ -83,12 +81,12 @@ export function createInstanceStore(database: Database): InstanceStore {
       )) === 1,
     end: async ({ instance, epoch }) =>
       (await database.execute(
-        `update nodes n set ended_at = now(), epoch = n.epoch + 1, away_until = null where ${own}`,
+        `update instances n set ended_at = now(), epoch = n.epoch + 1, away_until = null where ${own}`,
         [instance, epoch],
       )) === 1,
     async get(id) {
       const rows = await database.query<InstanceRow>(
-        `select ${columns} from nodes row where row.id = $1::uuid`,
+        `select ${columns} from instances row where row.id = $1::uuid`,
         [id],
       );
       return rows[0] ?? null;
@@ -96,7 +94,7 @@ export function createInstanceStore(database: Database): InstanceStore {
     present: (dataDirectory) =>
       database.query<InstanceRow>(
         `select ${columns}
-         from nodes row
+         from instances row
          where row.ended_at is null ${dataDirectory === undefined ? "" : "and row.data_directory = $1::text"}
          order by row.started_at, row.id`,
         dataDirectory === undefined ? [] : [dataDirectory],
@@ -104,7 +102,7 @@ export function createInstanceStore(database: Database): InstanceStore {
     list: (page = {}) =>
       readPage<InstanceRow>(
         database,
-        { columns, from: "nodes row", time: "started_at", where: [], values: [] },
+        { columns, from: "instances row", time: "started_at", where: [], values: [] },
         page,
       ),
   };

@@ -52,7 +52,7 @@ select j.pipeline_run_id as "runId", j.id as "jobId", j.job_type as "jobType", j
         where b.pipeline_run_id = j.pipeline_run_id and b.status = 'succeeded'
         union all
         select a.*
-        from adopted_artifacts d
+        from reused_artifacts d
         join artifacts a on a.id = d.artifact_id
         where d.pipeline_run_id = j.pipeline_run_id
       ) a

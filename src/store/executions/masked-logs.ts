@@ -9,9 +9,9 @@ export interface MaskedLogState {
   readonly stored: number;
   /** The last bytes kept are a mask. */
   readonly is_masking: boolean;
-  /** Bytes that have come and may be the beginning of a secret, sealed with this key; null: none. */
+  /** Bytes that have come and may be the beginning of a secret, encrypted with this key; null: none. */
   readonly key_id: string | null;
-  readonly held: Uint8Array | null;
+  readonly encrypted: Uint8Array | null;
 }
 
 export interface MaskedLogRow extends MaskedLogState {
@@ -31,7 +31,7 @@ export function createMaskedLogStore(database: Database): MaskedLogStore {
   return {
     async get(id) {
       const [row] = await database.query<MaskedLogRow>(
-        `select m.execution_id, r.project_id, m.received, m.stored, m.is_masking, m.key_id, m.held
+        `select m.execution_id, r.project_id, m.received, m.stored, m.is_masking, m.key_id, m.encrypted
          from masked_logs m
          join execution_reports e on e.execution_id = m.execution_id
          join pipeline_runs r on r.id = e.run_id
@@ -47,12 +47,21 @@ export function createMaskedLogStore(database: Database): MaskedLogStore {
         [id, kept],
       );
     },
-    advance: async ({ execution_id, received, held }, next) =>
+    advance: async ({ execution_id, received, encrypted }, next) =>
       (await database.execute(
         `update masked_logs m
-         set received = $4::bigint, stored = $5::bigint, is_masking = $6::boolean, key_id = $7::text, held = $8::bytea
-         where m.execution_id = $1::uuid and m.received = $2::bigint and m.held is not distinct from $3::bytea`,
-        [execution_id, received, held, next.received, next.stored, next.is_masking, next.key_id, next.held],
+         set received = $4::bigint, stored = $5::bigint, is_masking = $6::boolean, key_id = $7::text, encrypted = $8::bytea
+         where m.execution_id = $1::uuid and m.received = $2::bigint and m.encrypted is not distinct from $3::bytea`,
+        [
+          execution_id,
+          received,
+          encrypted,
+          next.received,
+          next.stored,
+          next.is_masking,
+          next.key_id,
+          next.encrypted,
+        ],
       )) === 1,
   };
 }

@@ -24,7 +24,7 @@ export interface ReportRow {
   readonly claimed_by: string | null;
   readonly claimed_at: Date | null;
   readonly begun_at: Date | null;
-  readonly heard_at: Date | null;
+  readonly last_seen_at: Date | null;
   readonly stop_cause: StopCause | null;
   readonly stop_grace_seconds: number | null;
   readonly final_status: FinalStatus | null;
@@ -32,7 +32,7 @@ export interface ReportRow {
   readonly reported_at: Date | null;
   readonly closed_reason: CloseReason | null;
   readonly closed_at: Date | null;
-  readonly sealed_at: Date | null;
+  readonly log_closed_at: Date | null;
   /** Null while bytes of its log may still come. */
   readonly log_complete: boolean | null;
   /** Bytes of its log that have come, where the log is masked and so has fewer; else null. */
@@ -84,15 +84,15 @@ export interface ReportStore {
   addEvidence(id: ExecutionId, by: string | null, report: unknown): Promise<void>;
   evidence(
     id: ExecutionId,
-  ): Promise<readonly { readonly said_by: string | null; readonly report: unknown }[]>;
+  ): Promise<readonly { readonly reported_by: string | null; readonly report: unknown }[]>;
 }
 
 const columns = `row.execution_id, row.attempt, row.run_id, row.spec, row.submitted_at, row.launched_at,
-  row.claimed_by, row.claimed_at, row.begun_at, row.heard_at, row.stop_cause, row.stop_grace_seconds, row.final_status,
-  row.report, row.reported_at, row.closed_reason, row.closed_at, row.sealed_at, row.log_complete,
+  row.claimed_by, row.claimed_at, row.begun_at, row.last_seen_at, row.stop_cause, row.stop_grace_seconds, row.final_status,
+  row.report, row.reported_at, row.closed_reason, row.closed_at, row.log_closed_at, row.log_complete,
   (select m.received from masked_logs m where m.execution_id = row.execution_id) as log_received,
   extract(epoch from now() - row.submitted_at)::float8 * 1000 as age_ms,
-  extract(epoch from now() - coalesce(row.heard_at, row.submitted_at))::float8 * 1000 as silent_ms,
+  extract(epoch from now() - coalesce(row.last_seen_at, row.submitted_at))::float8 * 1000 as silent_ms,
   extract(epoch from now() - coalesce(row.reported_at, row.closed_at))::float8 * 1000 as ended_ms`;
 const uploadColumns = `row.execution_id, row.name, row.artifact_id, row.checksum, row.size, row.storage_path, row.metadata`;
 const open = "row.final_status is null and row.closed_at is null";
@@ -147,20 +147,20 @@ export function createReportStore(database: Database): ReportStore {
     },
     claim: (id, by) =>
       change(
-        "claimed_by = $2::text, claimed_at = coalesce(row.claimed_at, now()), heard_at = now()",
+        "claimed_by = $2::text, claimed_at = coalesce(row.claimed_at, now()), last_seen_at = now()",
         `${open} and (row.claimed_by is null and row.stop_cause is null or row.claimed_by = $2::text)`,
         [id, by],
       ),
     begin: (id, by) =>
       change(
-        "begun_at = coalesce(row.begun_at, now()), heard_at = now()",
+        "begun_at = coalesce(row.begun_at, now()), last_seen_at = now()",
         `${open} and ${claimant} and (row.begun_at is not null or row.stop_cause is null)`,
         [id, by],
       ),
-    hear: (id, by) => change("heard_at = now()", `${open} and ${claimant}`, [id, by]),
+    hear: (id, by) => change("last_seen_at = now()", `${open} and ${claimant}`, [id, by]),
     finish: (id, by, report) =>
       change(
-        "final_status = $3::text, report = $4::jsonb, reported_at = now(), heard_at = now()",
+        "final_status = $3::text, report = $4::jsonb, reported_at = now(), last_seen_at = now()",
         `${open} and ${claimant} and ($3::text <> 'success' or row.begun_at is not null)`,
         [id, by, report.status, JSON.stringify(report)],
       ),
@@ -189,8 +189,8 @@ export function createReportStore(database: Database): ReportStore {
     async seal(id, complete) {
       const values = [id, complete] as const;
       await change(
-        "sealed_at = now(), log_complete = $2::boolean",
-        `row.sealed_at is null and not (${open})`,
+        "log_closed_at = now(), log_complete = $2::boolean",
+        `row.log_closed_at is null and not (${open})`,
         values,
       );
     },
@@ -199,7 +199,7 @@ export function createReportStore(database: Database): ReportStore {
         await database.query<{ execution_id: ExecutionId }>(
           `select row.execution_id
            from execution_reports row
-           where row.sealed_at is null and (row.reported_at is not null or row.closed_at is not null)
+           where row.log_closed_at is null and (row.reported_at is not null or row.closed_at is not null)
              and coalesce(row.reported_at, row.closed_at) < now() - $1::float8 * interval '1 ms'
            order by coalesce(row.reported_at, row.closed_at)
            limit $2::integer`,
@@ -244,7 +244,7 @@ export function createReportStore(database: Database): ReportStore {
              select u.artifact_id
              from execution_uploads u
              join execution_reports row on row.execution_id = u.execution_id
-             where row.sealed_at is not null and not exists (select from artifacts a where a.id = u.artifact_id)
+             where row.log_closed_at is not null and not exists (select from artifacts a where a.id = u.artifact_id)
                and not exists (select from executions e where e.id = u.execution_id and e.status in ('pending', 'running'))
              limit $1::integer)
            returning u.artifact_id`,
@@ -253,7 +253,7 @@ export function createReportStore(database: Database): ReportStore {
       ).map((row) => row.artifact_id),
     async addEvidence(id, by, report) {
       await database.execute(
-        `insert into execution_evidence (execution_id, said_by, report)
+        `insert into execution_evidence (execution_id, reported_by, report)
          select $1::uuid, $2::text, $3::jsonb
          where (select count(*) from (select from execution_evidence e where e.execution_id = $1::uuid limit $4::integer) e)
            < $4::integer`,
@@ -262,7 +262,7 @@ export function createReportStore(database: Database): ReportStore {
     },
     evidence: (id) =>
       database.query(
-        "select e.said_by, e.report from execution_evidence e where e.execution_id = $1::uuid order by e.id",
+        "select e.reported_by, e.report from execution_evidence e where e.execution_id = $1::uuid order by e.id",
         [id],
       ),
   };

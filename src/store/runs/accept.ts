@@ -76,7 +76,7 @@ with config as (
 ),
 run as (
   insert into pipeline_runs (id, pipeline_id, number, executor_type, cause_kind, cause_actor, cause_delivery, git_ref, git_sha, tree, subpath, dirty,
-    branch, tag, config_digest, requested_stages, retried_from, owner_node, owner_epoch, seq, adopted_stages)
+    branch, tag, config_digest, requested_stages, retried_from, owner_id, owner_epoch, seq, reused_stages)
   values ($1::uuid, $2::uuid, $3::integer, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::boolean,
     $13::text, $14::text, $15::text, $17::text[], $18::uuid, $19::uuid, $20::integer,
     2 + jsonb_array_length($21::jsonb), $23::text[])

@@ -1,6 +1,6 @@
 /**
  * Applies the changes of one reconcile: a ChangeSet becomes the flat argument of the database function
- * `apply_run_changes` (migrations/0003): one round trip and one commit, all or nothing.
+ * `apply_run_changes` (migrations/0001_baseline.sql): one round trip and one commit, all or nothing.
  */
 import type { ChangeSet, ExecutionChange } from "../../domain/index.ts";
 import {
@@ -216,7 +216,7 @@ function executionMove(
     exit_code: outcome?.exitCode ?? null,
     log_bytes: outcome?.logBytes ?? null,
     log_dropped: outcome?.logDropped ?? null,
-    kill_rung: outcome?.killedBy ?? null,
+    kill_strategy: outcome?.killedBy ?? null,
   };
 }
 

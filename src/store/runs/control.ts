@@ -16,7 +16,7 @@ with asked as (
 recalled as (
   update executions e
   set ready_at = null
-  where e.pipeline_run_id = (select a.id from asked a) and e.status = 'pending' and e.node is null
+  where e.pipeline_run_id = (select a.id from asked a) and e.status = 'pending' and e.instance_id is null
 )
 insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
 select a.id, a.seq, 'run', a.id, a.status, a.status, 'cancel_requested', jsonb_build_object('by', $2::text)

@@ -30,7 +30,7 @@ from candidates c
 join jobs j on j.id = c.job_id
 join pipeline_runs r on r.id = j.pipeline_run_id
 where j.status = 'pending'
-  and r.status in ('pending', 'running') and r.owner_node = $1::uuid and r.owner_epoch = $2::integer
+  and r.status in ('pending', 'running') and r.owner_id = $1::uuid and r.owner_epoch = $2::integer
   and not exists (
     select from jobs o where o.pipeline_run_id = r.id and o.id <> j.id and o.status in ('pending', 'running')
   )

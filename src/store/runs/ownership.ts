@@ -20,16 +20,16 @@ export interface OwnedRun {
 const takeOwnershipSql = `
 with taken as (
   update pipeline_runs r
-  set owner_node = $4::uuid, owner_epoch = $5::integer, seq = r.seq + 1
+  set owner_id = $4::uuid, owner_epoch = $5::integer, seq = r.seq + 1
   where r.id = $1::uuid and r.status in ('pending', 'running')
-    and r.owner_node is not distinct from $2::uuid and r.owner_epoch is not distinct from $3::integer
+    and r.owner_id is not distinct from $2::uuid and r.owner_epoch is not distinct from $3::integer
   returning r.id, r.seq, r.status
 ),
 moved as (
   update executions e
-  set owner_node = $4::uuid,
-    node = case when e.node is not null then $4::uuid end,
-    epoch = case when e.node is not null then $5::integer end
+  set owner_id = $4::uuid,
+    instance_id = case when e.instance_id is not null then $4::uuid end,
+    epoch = case when e.instance_id is not null then $5::integer end
   where e.pipeline_run_id = (select t.id from taken t) and e.status in ('pending', 'running')
 )
 insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
@@ -53,9 +53,9 @@ export async function takeOwnership(
 const leaveSql = `
 with left_alone as (
   update pipeline_runs r
-  set owner_node = null, owner_epoch = null, seq = r.seq + 1
+  set owner_id = null, owner_epoch = null, seq = r.seq + 1
   where r.id = $1::uuid and r.status in ('pending', 'running')
-    and r.owner_node = $2::uuid and r.owner_epoch = $3::integer
+    and r.owner_id = $2::uuid and r.owner_epoch = $3::integer
   returning r.id, r.seq, r.status
 )
 insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
@@ -74,15 +74,15 @@ const unfinished = "r.status in ('pending', 'running')";
 // `is not distinct from` leaves the planner one good way, the index of what is unfinished: an index of owners would lead
 // through all runs that they have ever owned, and statistics from before a burst of runs do not tell the two apart.
 const ownedBy = (node: string, epoch: string) =>
-  `r.owner_node is not distinct from ${node} and r.owner_epoch is not distinct from ${epoch}`;
+  `r.owner_id is not distinct from ${node} and r.owner_epoch is not distinct from ${epoch}`;
 
 /** Reads the distinct owners of the runs that are not final; null: runs without an owner. */
 export async function readOwners(database: Queryable): Promise<readonly (Owner | null)[]> {
   const rows = await database.query<{ instance: Owner["instance"] | null; epoch: number | null }>(
-    `select r.owner_node as instance, r.owner_epoch as epoch
+    `select r.owner_id as instance, r.owner_epoch as epoch
      from pipeline_runs r
      where ${unfinished}
-     group by r.owner_node, r.owner_epoch`,
+     group by r.owner_id, r.owner_epoch`,
     [],
     { name: "runs.owners" },
   );
@@ -103,15 +103,15 @@ with chosen as materialized (
 ),
 taken as (
   update pipeline_runs r
-  set owner_node = $3::uuid, owner_epoch = $4::integer, seq = r.seq + 1
+  set owner_id = $3::uuid, owner_epoch = $4::integer, seq = r.seq + 1
   where r.id = any (array(select c.id from chosen c))
   returning r.id, r.seq, r.status
 ),
 moved as (
   update executions e
-  set owner_node = $3::uuid,
-    node = case when e.node is not null then $3::uuid end,
-    epoch = case when e.node is not null then $4::integer end
+  set owner_id = $3::uuid,
+    instance_id = case when e.instance_id is not null then $3::uuid end,
+    epoch = case when e.instance_id is not null then $4::integer end
   from taken t
   cross join lateral (
     select one.id
@@ -120,7 +120,7 @@ moved as (
     offset 0
   ) live
   where e.id = live.id
-  returning e.id, e.pipeline_run_id, e.node
+  returning e.id, e.pipeline_run_id, e.instance_id
 ),
 told as (
   insert into transitions (run_id, seq, entity, entity_id, from_state, to_state, cause, evidence)
@@ -130,7 +130,7 @@ told as (
 )
 select t.id as run, t.seq, null::uuid as execution from taken t
 union all
-select m.pipeline_run_id, null::integer, m.id from moved m where m.node is not null`;
+select m.pipeline_run_id, null::integer, m.id from moved m where m.instance_id is not null`;
 
 /** Takes ownership of up to `limit` unfinished runs of one owner, the oldest first; empty: it has no more. */
 export async function takeOwnershipOfMany(
@@ -160,7 +160,7 @@ where ${unfinished} and ${ownedBy("$1::uuid", "$2::integer")}
 union all
 select distinct e.pipeline_run_id, null::integer
 from executions e
-where e.node = $1::uuid and e.status in ('pending', 'running')`;
+where e.instance_id = $1::uuid and e.status in ('pending', 'running')`;
 
 export async function readPositions(
   database: Database,

@@ -1,4 +1,4 @@
-/** Retention. The database function `purge_runs` (migrations/0003) is the only thing that may delete history. */
+/** Retention. The database function `purge_runs` (migrations/0001_baseline.sql) is the only thing that may delete history. */
 import type { ArtifactId, ExecutionId, RunId } from "../../kernel/index.ts";
 import type { Queryable } from "../db/database.ts";
 

@@ -31,7 +31,7 @@ run as (
   update pipeline_runs r
   set git_ref = $5::text, git_sha = $6::text, tree = $7::text, branch = $8::text, tag = $11::text,
     config_digest = $9::text, seq = r.seq + 1 + jsonb_array_length($12::jsonb)
-  where r.id = $1::uuid and r.owner_node = $2::uuid and r.owner_epoch = $3::integer and r.seq = $4::integer
+  where r.id = $1::uuid and r.owner_id = $2::uuid and r.owner_epoch = $3::integer and r.seq = $4::integer
     and r.status = 'pending' and r.config_digest is null and r.cancel_requested_at is null
   returning r.id, r.seq
 ),
@@ -64,7 +64,7 @@ export async function readUnresolved(
   const [row] = await database.query<RunRow & { age_ms: number }>(
     `select ${runColumns}, (extract(epoch from now() - row.created_at) * 1000)::double precision as age_ms
      from ${runTables}
-     where row.id = $1::uuid and row.owner_node = $2::uuid and row.owner_epoch = $3::integer
+     where row.id = $1::uuid and row.owner_id = $2::uuid and row.owner_epoch = $3::integer
        and row.status = 'pending' and row.config_digest is null
        and not exists (select from jobs j where j.pipeline_run_id = row.id)`,
     [id, owner.instance, owner.epoch],

@@ -20,7 +20,7 @@ found as materialized (
   where a.id = any ($3::uuid[]) and a.expired_at is null and exists (select from source)
   for share
 )
-insert into adopted_artifacts (pipeline_run_id, artifact_id)
+insert into reused_artifacts (pipeline_run_id, artifact_id)
 select $1::uuid, f.id from found f`;
 
 /**

@@ -76,10 +76,10 @@ select
   ), '[]'::json) as steps,
   coalesce((
     select json_agg(json_build_object('id', e.id, 'stepId', e.job_step_id, 'attempt', e.attempt, 'status', e.status,
-      'instance', e.node) order by s.execution_order)
+      'instance', e.instance_id) order by s.execution_order)
     from steps s
     cross join lateral (
-      select e.id, e.job_step_id, e.attempt, e.status, e.node
+      select e.id, e.job_step_id, e.attempt, e.status, e.instance_id
       from executions e
       where e.job_step_id = s.id and e.status in ('pending', 'running')
       limit 1

@@ -157,7 +157,7 @@ export function createRunStore(database: Database): RunStore {
     unfinished: (owner) =>
       select(
         `where row.status in ('pending', 'running')
-           and row.owner_node is not distinct from $1::uuid and row.owner_epoch is not distinct from $2::integer
+           and row.owner_id is not distinct from $1::uuid and row.owner_epoch is not distinct from $2::integer
          order by row.created_at, row.id`,
         [owner?.instance ?? null, owner?.epoch ?? null],
       ),

@@ -22,7 +22,7 @@ export async function readStatistics(database: Database): Promise<Statistics> {
        select count(*)::integer as queued,
          coalesce(extract(epoch from now() - min(e.ready_at)), 0)::double precision as oldest_seconds
        from executions e
-       where e.status = 'pending' and e.node is null and e.ready_at is not null
+       where e.status = 'pending' and e.instance_id is null and e.ready_at is not null
      ) q`,
     [],
     { name: "statistics" },

@@ -40,7 +40,7 @@ with numbered as (
 ),
 run as (
   insert into pipeline_runs (id, pipeline_id, number, executor_type, cause_kind, cause_actor, cause_delivery, git_ref, git_sha, requested_stages,
-    retried_from, owner_node, owner_epoch, seq)
+    retried_from, owner_id, owner_epoch, seq)
   select $1::uuid, $2::uuid, n.number, $3::text, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text[], $10::uuid, $11::uuid,
     $12::integer, 2
   from numbered n

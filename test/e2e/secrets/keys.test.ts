@@ -67,12 +67,14 @@ describe("a sealed secret", () => {
 
   it("is another each time, and every byte of it counts", () => {
     const sealed = seal(ring, place, "a value");
-    expect(Buffer.from(sealed.sealed).equals(Buffer.from(seal(ring, place, "a value").sealed))).toBe(false);
-    expect(Buffer.from(sealed.sealed).includes("a value")).toBe(false);
-    for (let at = 0; at < sealed.sealed.length; at++) {
-      const changed = Buffer.from(sealed.sealed);
+    expect(Buffer.from(sealed.encrypted).equals(Buffer.from(seal(ring, place, "a value").encrypted))).toBe(
+      false,
+    );
+    expect(Buffer.from(sealed.encrypted).includes("a value")).toBe(false);
+    for (let at = 0; at < sealed.encrypted.length; at++) {
+      const changed = Buffer.from(sealed.encrypted);
       changed[at] = (changed[at] ?? 0) ^ 1;
-      expect(() => open(ring, { ...sealed, sealed: changed })).toThrow(/was changed/);
+      expect(() => open(ring, { ...sealed, encrypted: changed })).toThrow(/was changed/);
     }
     expect(sealed.key_id).toBe(keyId(Buffer.alloc(32, 1)));
   });

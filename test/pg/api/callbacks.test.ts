@@ -79,8 +79,8 @@ describe("an attempt that is carried out elsewhere", () => {
     expect((await store().get(execution().id))?.report).toMatchObject({ status: "failed", exit_code: 2 });
     const evidence = await store().evidence(execution().id);
     expect(evidence).toMatchObject([
-      { said_by: "pod-1", report: late },
-      { said_by: "pod-1", report: { status: "failed", exit_code: 3 } },
+      { reported_by: "pod-1", report: late },
+      { reported_by: "pod-1", report: { status: "failed", exit_code: 3 } },
     ]);
   });
 

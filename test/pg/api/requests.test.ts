@@ -190,7 +190,6 @@ describe("an Idempotency-Key", () => {
     const other = await store.instances.register({
       dataDirectory: "/elsewhere",
       host: "other",
-      instance: "1",
       bootId: "other",
       pidNamespace: "other",
       pid: 1,
@@ -200,7 +199,7 @@ describe("an Idempotency-Key", () => {
     const { id } = (await make("k5", "cut off")).json;
     await database.execute(
       `update idempotency_keys k
-       set status = null, answer = null, holder_node = $1::uuid, holder_epoch = $2::integer
+       set status = null, answer = null, holder_id = $1::uuid, holder_epoch = $2::integer
        where k.key = 'k5'`,
       [other.id, other.epoch],
     );

@@ -20,7 +20,7 @@ it("holds what it needs and no TypeScript", () => {
   const root = dirname(dirname(launcher));
   for (const needed of [
     "dist/main.js",
-    "migrations/0001_tables.sql",
+    "migrations/0001_baseline.sql",
     "api/v1/shipinator.proto",
     "package.json",
     "LICENSE",
