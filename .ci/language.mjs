@@ -9,6 +9,8 @@ const held = [
   "src/config/yaml",
   "src/domain",
   "src/kernel",
+  "src/logs",
+  "src/masking",
   "src/orchestrator",
   "src/services/maintenance",
   "src/store/runs",

@@ -58,7 +58,7 @@ function openLocalExecutor(parts: ExecutorParts): LocalExecutor {
       await artifacts.restore({ artifact, root, kind: kind === "artifacts" ? "directory" : "workspace" });
     },
     logFile: (executionId) => parts.logs.prepare(executionId),
-    logGrows: (executionId) => parts.logs.keepTimes(executionId),
+    logGrows: (executionId) => parts.logs.startTimes(executionId),
     logEnds: (executionId) => parts.logs.endTimes(executionId),
     secrets: async (spec) => openSecrets((await database()).store, parts.secretKeys, spec),
     maskingPump: [host.node, maskingProgram],

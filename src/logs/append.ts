@@ -1,4 +1,4 @@
-/** Adds shipped bytes to a log: compare what is there, keep what is new, as a segment that appears whole. */
+/** Appends received bytes to a log: compares known bytes and stores new ones as a segment that appears whole. */
 import { randomBytes } from "node:crypto";
 import fs from "node:fs/promises";
 import path from "node:path";
@@ -15,7 +15,7 @@ export async function append(
   bytes: Uint8Array,
 ): Promise<AppendResult> {
   if (!Number.isSafeInteger(offset) || offset < 0)
-    throw new Problem("usage", `a log has no offset ${offset}`, { place: "offset" });
+    throw new Problem("usage", `${offset} is not an offset of a log.`, { place: "offset" });
   await fs.mkdir(directory, { recursive: true });
   for (;;) {
     const extent = await extentOf(directory);
@@ -26,7 +26,7 @@ export async function append(
     if (step.kind === "full") return { kind: "full", size: extent.size };
     if (step.kind === "known") return { kind: "stored", size: extent.size };
     const fresh = bytes.subarray(step.known, step.known + step.fresh);
-    // Somebody else added a segment at this very offset: look again, it may be the same bytes.
+    // Another writer added a segment at this offset, perhaps with the same bytes, so compare again.
     if (!(await addSegment(directory, extent.size, fresh))) continue;
     const size = extent.size + fresh.length;
     return step.known + step.fresh < bytes.length ? { kind: "full", size } : { kind: "stored", size };
@@ -35,13 +35,13 @@ export async function append(
 
 type Step =
   | { readonly kind: "gap" }
-  /** How many leading bytes must equal what is kept. */
+  /** `known`: number of leading bytes that must equal the stored ones. */
   | { readonly kind: "known"; readonly known: number }
   | { readonly kind: "full"; readonly known: number }
   | { readonly kind: "sealed"; readonly known: number }
   | { readonly kind: "add"; readonly known: number; readonly fresh: number };
 
-/** What to do with `length` bytes at `offset`, given what is kept. */
+/** Decides what to do with `length` bytes at `offset`. */
 export function decide(
   extent: Omit<Extent, "starts">,
   capBytes: number,
@@ -57,7 +57,10 @@ export function decide(
   return { kind: "add", known, fresh: Math.min(length - known, capBytes - size) };
 }
 
-/** Writes aside and links: a segment is never seen half, and an offset is taken once, on NFS too. False: taken. */
+/**
+ * Writes a temporary file and links it, so that readers see whole segments and one writer gets an offset, on NFS, too.
+ * Returns false if another writer has the offset.
+ */
 async function addSegment(directory: string, start: number, bytes: Uint8Array): Promise<boolean> {
   const aside = path.join(directory, `.append-${randomBytes(8).toString("hex")}`);
   try {
@@ -78,17 +81,17 @@ async function compare(directory: string, offset: number, bytes: Uint8Array): Pr
     const count = await readInto(directory, offset + done, kept.subarray(0, bytes.length - done));
     const same = Buffer.compare(kept.subarray(0, count), bytes.subarray(done, done + count)) === 0;
     if (count === 0 || !same)
-      throw new Problem("conflict", `the log already keeps other bytes from offset ${offset + done} on`, {
+      throw new Problem("conflict", `The log already has other bytes from offset ${offset + done}.`, {
         place: directory,
-        remedy: "Send each byte of a log once, or the same again.",
+        remedy: "Send the same bytes again, or continue at the end of the log.",
       });
     done += count;
   }
 }
 
 function sealedProblem(directory: string, size: number): Problem {
-  return new Problem("conflict", `the log is sealed with ${size} bytes; nothing is added`, {
+  return new Problem("conflict", `The log is sealed with ${size} bytes and accepts no more.`, {
     place: directory,
-    remedy: "Ship a log's bytes before its execution's final report is acknowledged.",
+    remedy: "Send a log's bytes before the final report of its execution.",
   });
 }

@@ -1,12 +1,12 @@
-/** Followers of logs: each pulls at its own pace; those of one log share a tailer, which lives as long as they do. */
+/** Followers of logs. Each reads at its own pace. Followers of one log share a tailer, which ends with the last one. */
 import fs, { watch } from "node:fs";
 import { Problem } from "../kernel/index.ts";
-import { lookAt, Tailer, type TailerDeps } from "./tailer.ts";
+import { readAt, Tailer, type TailerDeps } from "./tailer.ts";
 import type { FollowRequest, LogBytes, WatchDirectory } from "./types.ts";
 
 export const watchDirectory: WatchDirectory = (directory, notify) => {
   const watcher = watch(directory, notify);
-  // The directory was removed, or the kernel gave up on it: the sweep goes on.
+  // The directory was removed, or the kernel stopped watching it. Polling continues.
   watcher.on("error", notify);
   return { [Symbol.dispose]: () => watcher.close() };
 };
@@ -19,7 +19,7 @@ export class Followers {
     this.#deps = deps;
   }
 
-  /** Wakes the followers of a log that was changed by this process. */
+  /** Wakes the followers of a log that this process has changed. */
   notify(directory: string): void {
     this.#tailers.get(directory)?.notify();
   }
@@ -28,31 +28,31 @@ export class Followers {
     const { signal, ended } = request;
     let { offset } = request;
     if (!Number.isSafeInteger(offset) || offset < 0)
-      throw new Problem("usage", `a log has no offset ${offset}`, { place: "offset" });
-    // Of a log that has ended nothing more is to be watched, and nothing is made for it.
+      throw new Problem("usage", `${offset} is not an offset of a log.`, { place: "offset" });
+    // A log that has ended needs no watch and no directory.
     const tailer = signal.aborted || ended.aborted ? null : this.#join(directory);
-    const bell = createBell();
-    const leave = () => tailer !== null && this.#leave(directory, tailer, bell);
-    tailer?.subscribe(bell.ring);
-    // At once, as a reader that does not read would otherwise keep the watch after it was aborted.
+    const wakeup = createWakeup();
+    const leave = () => tailer !== null && this.#leave(directory, tailer, wakeup);
+    tailer?.subscribe(wakeup.notify);
+    // Leave on abort, because the generator does not run while its consumer does not read.
     signal.addEventListener("abort", leave, { once: true });
-    for (const told of [signal, ended]) told.addEventListener("abort", bell.ring, { once: true });
+    for (const source of [signal, ended]) source.addEventListener("abort", wakeup.notify, { once: true });
     try {
       while (!signal.aborted) {
-        // The order matters: what changes or ends from here on rings, and is seen by the next look.
-        bell.arm();
+        // Arm before reading: a change from here on wakes this follower and the next read sees it.
+        wakeup.arm();
         const over = ended.aborted;
-        // A shared look may have begun before the end; the last one is one's own.
-        const look = await (over || tailer === null ? lookAt(directory, offset) : tailer.look(offset));
+        // A shared read may have begun before the end, so the last read is not shared.
+        const read = await (over || tailer === null ? readAt(directory, offset) : tailer.read(offset));
         if (signal.aborted) return;
-        if (look.bytes.length > 0) {
-          yield { offset, bytes: look.bytes };
-          offset += look.bytes.length;
-        } else if (over || look.over) return;
-        else await bell.rung();
+        if (read.bytes.length > 0) {
+          yield { offset, bytes: read.bytes };
+          offset += read.bytes.length;
+        } else if (over || read.atEnd) return;
+        else await wakeup.wait();
       }
     } finally {
-      for (const told of [signal, ended]) told.removeEventListener("abort", bell.ring);
+      for (const source of [signal, ended]) source.removeEventListener("abort", wakeup.notify);
       signal.removeEventListener("abort", leave);
       leave();
     }
@@ -61,41 +61,41 @@ export class Followers {
   #join(directory: string): Tailer {
     const present = this.#tailers.get(directory);
     if (present !== undefined) return present;
-    // Something must be there to be watched before the first byte is.
+    // A watch needs the directory before the first byte exists.
     fs.mkdirSync(directory, { recursive: true });
     const tailer = new Tailer(directory, this.#deps);
     this.#tailers.set(directory, tailer);
     return tailer;
   }
 
-  /** Once per follower. */
-  #leave(directory: string, tailer: Tailer, bell: Bell): void {
-    if (!tailer.unsubscribe(bell.ring) || tailer.followers > 0) return;
+  /** Acts once per follower. */
+  #leave(directory: string, tailer: Tailer, wakeup: Wakeup): void {
+    if (!tailer.unsubscribe(wakeup.notify) || tailer.followers > 0) return;
     this.#tailers.delete(directory);
     tailer[Symbol.dispose]();
   }
 }
 
-interface Bell {
-  readonly ring: () => void;
+interface Wakeup {
+  readonly notify: () => void;
   arm(): void;
-  /** Resolves when it has rung since it was armed. */
-  rung(): Promise<void>;
+  /** Resolves when `notify` was called since `arm`. */
+  wait(): Promise<void>;
 }
 
-function createBell(): Bell {
-  let rang = false;
+function createWakeup(): Wakeup {
+  let notified = false;
   let waiting: (() => void) | null = null;
   return {
-    ring() {
-      rang = true;
+    notify() {
+      notified = true;
       waiting?.();
     },
     arm() {
-      rang = false;
+      notified = false;
     },
-    async rung() {
-      if (rang) return;
+    async wait() {
+      if (notified) return;
       await new Promise<void>((resolve) => {
         waiting = resolve;
       });

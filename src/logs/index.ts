@@ -1,4 +1,4 @@
-/** Logs: bytes exactly as the step wrote them, readable while it runs, cut at a visible cap. */
+/** Logs: bytes exactly as the step wrote them, readable while it runs and limited by a cap. */
 export { createLogStore } from "./store.ts";
 export { timesFile } from "./times.ts";
 export type {

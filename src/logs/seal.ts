@@ -1,4 +1,4 @@
-/** Ends a log: its segments become one read-only file. The rename of that file is the seal; the rest is cleaning up. */
+/** Seals a log: merges its segments into one read-only file. The rename of that file is the seal. */
 import { createHash, randomBytes } from "node:crypto";
 import fs from "node:fs/promises";
 import path from "node:path";
@@ -7,18 +7,18 @@ import { extentOf, firstSegment, readInto } from "./segments.ts";
 
 const chunkBytes = 1 << 20;
 const readOnly = 0o444;
-const leftover = /^(\d{20}|\.(append|merge)-[0-9a-f]{16})$/;
+const leftoverPattern = /^(\d{20}|\.(append|merge)-[0-9a-f]{16})$/;
 
 /**
- * A log of one segment, which every log of the local executor is, costs two system calls and is not synced: its step's
- * fate does not hang on it. A merge is synced before it replaces the segments it was made from.
+ * Seals a log of one segment, which every log of the local executor is, by two system calls and without a sync, because
+ * the step's result does not depend on it. A merge is synced before it replaces its segments.
  */
 export async function seal(directory: string): Promise<{ readonly bytes: number }> {
   const { size, sealed, starts } = await extentOf(directory);
   const zero = path.join(directory, firstSegment);
   if (!sealed && starts.length === 1 && starts[0] === 0) {
     await fs.chmod(zero, readOnly);
-    // Asked again: the writer may have written between the first look and the seal.
+    // Read the size again: the writer may have written before the seal.
     return { bytes: (await fs.stat(zero)).size };
   }
   if (!sealed) await merge(directory, size);
@@ -39,7 +39,7 @@ async function merge(directory: string, size: number): Promise<void> {
     if (merged !== size)
       throw new Problem(
         "storage_failed",
-        `of a log's ${size} bytes ${merged} could be read; it is not sealed`,
+        `Only ${merged} of the log's ${size} bytes could be read, so it is not sealed.`,
         {
           place: directory,
           remedy: "Check whether a segment was removed from the directory.",
@@ -52,7 +52,7 @@ async function merge(directory: string, size: number): Promise<void> {
   try {
     await fs.rename(aside, path.join(directory, firstSegment));
   } catch (error) {
-    // Another process was sealing, was first, and has taken our file for a left-over.
+    // Another process sealed the log first and removed our file as a leftover.
     const now = await extentOf(directory);
     if (!now.sealed || now.size !== size) throw error;
   }
@@ -60,7 +60,7 @@ async function merge(directory: string, size: number): Promise<void> {
 
 async function cleanUp(directory: string): Promise<void> {
   for (const name of await fs.readdir(directory))
-    if (leftover.test(name) && name !== firstSegment)
+    if (leftoverPattern.test(name) && name !== firstSegment)
       await fs.rm(path.join(directory, name), { force: true });
 }
 
@@ -74,7 +74,7 @@ export async function digest(
   return { bytes: size + rest.length, sha256: hash.update(rest).digest("hex") };
 }
 
-/** The first `size` bytes. Each chunk is overwritten by the next. */
+/** Reads the first `size` bytes. Each chunk overwrites the one before. */
 async function* chunks(directory: string, size: number): AsyncGenerator<Uint8Array, void, undefined> {
   const buffer = new Uint8Array(Math.min(chunkBytes, Math.max(1, size)));
   for (let offset = 0; offset < size; ) {

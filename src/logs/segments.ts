@@ -1,7 +1,7 @@
 /**
- * A log on disk: `<base>/<first 2 of the id's random part>/<execution id>/<start offset, 20 digits>`. A segment appears
- * whole and never shrinks; segment 0 alone may grow, under a writer of its own. A log is sealed if and only if its
- * segment 0 is read-only: it then holds everything, and other segments are left-overs of the merge.
+ * Segments of a log: `<base>/<first 2 of the id's random part>/<execution id>/<start offset, 20 digits>`. A segment
+ * appears whole and never shrinks. Only segment 0 may grow, by a single writer. A log is sealed if and only if its
+ * segment 0 is read-only: it then has all bytes, and other segments are leftovers of the merge.
  */
 import { constants, type Stats } from "node:fs";
 import fs, { type FileHandle } from "node:fs/promises";
@@ -14,7 +14,7 @@ const writable = 0o222;
 export const segmentName = (start: number): string => String(start).padStart(20, "0");
 export const firstSegment = segmentName(0);
 
-/** The id's leading digits are its time: the random part spreads logs evenly over 256 directories. */
+/** Spreads logs evenly over 256 directories by the random part of the id, because its leading digits are a time. */
 export function logDirectory(base: string, executionId: ExecutionId): string {
   return path.join(base, executionId.slice(15, 17), executionId);
 }
@@ -22,10 +22,10 @@ export function logDirectory(base: string, executionId: ExecutionId): string {
 export const isSealed = (segmentZero: Stats): boolean => (segmentZero.mode & writable) === 0;
 
 export interface Extent {
-  /** Bytes from 0 without a gap. */
+  /** Number of bytes from 0 without a gap. */
   readonly size: number;
   readonly sealed: boolean;
-  /** Start offsets in order. */
+  /** Start offsets of the segments, ascending. */
   readonly starts: readonly number[];
 }
 
@@ -36,7 +36,7 @@ export async function extentOf(directory: string): Promise<Extent> {
   const last = starts.at(-1);
   if (last === undefined) return { size: 0, sealed: false, starts };
   const stat = await statOrNull(path.join(directory, segmentName(last)));
-  // Merged away between the two looks: what replaced it is sealed.
+  // A merge removed the segment meanwhile, so the log is sealed now.
   return stat === null ? extentOf(directory) : { size: last + stat.size, sealed: false, starts };
 }
 
@@ -53,7 +53,7 @@ async function startsIn(directory: string): Promise<readonly number[]> {
   }
 }
 
-/** A segment open for reading, or null when it is not there. */
+/** Opens a segment for reading. Null if it is absent. */
 async function openSegment(directory: string, start: number): Promise<FileHandle | null> {
   try {
     return await fs.open(path.join(directory, segmentName(start)), constants.O_RDONLY);
@@ -64,8 +64,8 @@ async function openSegment(directory: string, start: number): Promise<FileHandle
 }
 
 /**
- * Bytes into `target` from `offset` on, from as many segments as it takes; returns how many.
- * @param seen what was last seen of the log, where the caller has just looked
+ * Reads bytes from `offset` into `target`, over several segments if necessary. Returns their number.
+ * @param seen extent that the caller has just read
  */
 export async function readInto(
   directory: string,
@@ -80,7 +80,7 @@ export async function readInto(
     const start = extent.starts.findLast((begin) => begin <= at);
     if (start === undefined) break;
     const count = await readSegment(directory, start, at, target.subarray(filled));
-    // A merge may take the segment away between listing and opening; then its bytes are in segment 0.
+    // A merge may remove the segment between listing and opening. Its bytes are in segment 0 then.
     if (count === null) extent = await extentOf(directory);
     else if (count === 0) break;
     else filled += count;
@@ -88,7 +88,7 @@ export async function readInto(
   return filled;
 }
 
-/** Null when the segment is not there. */
+/** Returns null if the segment is absent. */
 async function readSegment(
   directory: string,
   start: number,

@@ -1,4 +1,4 @@
-/** The log store: composes segments, sealing and following over one base directory. */
+/** Log store in one base directory. */
 import { mkdirSync } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
@@ -8,16 +8,16 @@ import { Followers, watchDirectory } from "./follow.ts";
 import { digest, seal } from "./seal.ts";
 import { extentOf, firstSegment, logDirectory, readInto } from "./segments.ts";
 import { tail } from "./tail.ts";
-import { createTimeKeeper, readTimes } from "./times.ts";
+import { createTimeRecorder, readTimes } from "./times.ts";
 import type { LogStore, LogStoreDeps } from "./types.ts";
 
-const defaultSweepMs = 2_000;
+const defaultPollMs = 2_000;
 
 export function createLogStore(deps: LogStoreDeps): LogStore {
   const { base, capBytes } = deps;
-  const { sweepMs = defaultSweepMs, watch = watchDirectory } = deps;
-  const followers = new Followers({ clock: deps.clock, log: deps.log, sweepMs, watch });
-  const times = createTimeKeeper(deps);
+  const { pollMs = defaultPollMs, watch = watchDirectory } = deps;
+  const followers = new Followers({ clock: deps.clock, log: deps.log, pollMs, watch });
+  const times = createTimeRecorder(deps);
   const directoryOf = (executionId: ExecutionId) => logDirectory(base, executionId);
 
   return {
@@ -34,13 +34,13 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
     async append(executionId, offset, bytes) {
       const directory = directoryOf(executionId);
       const result = await failing(executionId, append(directory, capBytes, offset, bytes));
-      if (bytes.length > 0) await times.note(directory, result.size);
+      if (bytes.length > 0) await times.record(directory, result.size);
       followers.notify(directory);
       return result;
     },
 
-    keepTimes: (executionId) => times.keep(directoryOf(executionId)),
-    endTimes: (executionId) => times.drop(directoryOf(executionId)),
+    startTimes: (executionId) => times.start(directoryOf(executionId)),
+    endTimes: (executionId) => times.stop(directoryOf(executionId)),
     times: (executionId) => failing(executionId, readTimes(directoryOf(executionId))),
 
     size: async (executionId) => (await failing(executionId, extentOf(directoryOf(executionId)))).size,
@@ -84,14 +84,13 @@ export function createLogStore(deps: LogStoreDeps): LogStore {
   };
 }
 
-/** One mkdir; the shard is made only when it turns out to be missing. */
+/** Makes the parent only if it is missing, to save a system call. */
 function makeDirectory(directory: string): void {
   try {
     mkdirSync(directory);
   } catch (error) {
     if (errorCode(error) === "EEXIST") return;
     if (errorCode(error) !== "ENOENT") throw error;
-    // Once for each of 256.
     mkdirSync(directory, { recursive: true });
   }
 }
@@ -106,8 +105,12 @@ async function failing<T>(executionId: ExecutionId, work: Promise<T>): Promise<T
 
 function storageFailure(executionId: ExecutionId, error: unknown): Problem {
   if (error instanceof Problem) return error;
-  return new Problem("storage_failed", `log of execution ${executionId}: ${errorMessage(error)}`, {
-    remedy: "Check the space and the rights of the data directory, then try again.",
-    cause: error,
-  });
+  return new Problem(
+    "storage_failed",
+    `The log of execution ${executionId} failed: ${errorMessage(error)}.`,
+    {
+      remedy: "Check the space and permissions of the data directory, then try again.",
+      cause: error,
+    },
+  );
 }

@@ -1,4 +1,4 @@
-/** The last lines of a log, found from its end. */
+/** Reads the last lines of a log. */
 import { extentOf, readInto } from "./segments.ts";
 
 const newline = 0x0a;
@@ -11,7 +11,7 @@ export async function tail(directory: string, lines: number, maxBytes: number): 
   return lastLines(buffer.subarray(0, count), lines);
 }
 
-/** The last `lines` lines of what is given; a newline at the very end closes the last line and begins none. */
+/** Returns the last `lines` lines. A final newline ends the last line and begins no other. */
 export function lastLines(bytes: Uint8Array, lines: number): Uint8Array {
   if (lines <= 0) return bytes.subarray(bytes.length);
   let at = bytes.at(-1) === newline ? bytes.length - 1 : bytes.length;

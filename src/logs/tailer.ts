@@ -1,80 +1,80 @@
-/** One look-out per followed log, shared by all its followers: one watch, one sweep, and reads that they share. */
+/** Watches one followed log for all its followers: one watch, one poll and shared reads. */
 import type { Clock, Logger } from "../kernel/index.ts";
 import { extentOf, readInto } from "./segments.ts";
 import type { WatchDirectory } from "./types.ts";
 
-/** Small enough that nobody waits for the turn of one who reads much. */
+/** Small enough that a fast reader does not delay others. */
 const chunkBytes = 64 * 1024;
-/** Followers mostly stand at the same place; laggards read for themselves. Bounds the memory of a followed log. */
-const sharedLooks = 4;
+/** Maximum number of cached reads, which bounds the memory of a followed log. Most followers are at the same offset. */
+const maxSharedReads = 4;
 
 export interface TailerDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  readonly sweepMs: number;
+  readonly pollMs: number;
   readonly watch: WatchDirectory;
 }
 
-export interface Look {
-  /** The next bytes; none at the present end. */
+export interface ReadResult {
+  /** Next bytes. Empty at the current end. */
   readonly bytes: Uint8Array;
-  /** The log is sealed and this is its end. */
-  readonly over: boolean;
+  /** True at the end of a sealed log. */
+  readonly atEnd: boolean;
 }
 
-export async function lookAt(directory: string, offset: number): Promise<Look> {
-  // In this order: a seal seen here came after the last byte, so nothing more to read is the end.
+export async function readAt(directory: string, offset: number): Promise<ReadResult> {
+  // Read the extent first: if it is sealed, no byte follows.
   const extent = await extentOf(directory);
   const bytes = new Uint8Array(Math.max(0, Math.min(chunkBytes, extent.size - offset)));
   const count = await readInto(directory, offset, bytes, extent);
-  return { bytes: bytes.subarray(0, count), over: extent.sealed && count === 0 };
+  return { bytes: bytes.subarray(0, count), atEnd: extent.sealed && count === 0 };
 }
 
 export class Tailer implements Disposable {
   readonly #directory: string;
-  readonly #looks = new Map<number, Promise<Look>>();
+  readonly #reads = new Map<number, Promise<ReadResult>>();
   readonly #stopped = new AbortController();
   readonly #watch: Disposable | null;
-  readonly #bells = new Set<() => void>();
+  readonly #listeners = new Set<() => void>();
 
   constructor(directory: string, deps: TailerDeps) {
     this.#directory = directory;
     this.#watch = this.#startWatch(deps);
-    void this.#sweep(deps);
+    void this.#poll(deps);
   }
 
-  /** Rings at every sign of a change, until `unsubscribe`. */
-  subscribe(ring: () => void): void {
-    this.#bells.add(ring);
+  /** Calls `listener` at every possible change, until `unsubscribe`. */
+  subscribe(listener: () => void): void {
+    this.#listeners.add(listener);
   }
 
-  /** False when it was not subscribed any more. */
-  unsubscribe(ring: () => void): boolean {
-    return this.#bells.delete(ring);
+  /** Returns false if it was not subscribed. */
+  unsubscribe(listener: () => void): boolean {
+    return this.#listeners.delete(listener);
   }
 
   get followers(): number {
-    return this.#bells.size;
+    return this.#listeners.size;
   }
 
-  /** Wakes all followers. What was read before may be old now. */
+  /** Wakes all followers and drops cached reads. */
   readonly notify = (): void => {
-    this.#looks.clear();
-    for (const ring of this.#bells) ring();
+    this.#reads.clear();
+    for (const listener of this.#listeners) listener();
   };
 
-  /** What is at an offset. Followers at one place share one look and its bytes, as long as nothing has changed. */
-  look(offset: number): Promise<Look> {
-    const shared = this.#looks.get(offset);
+  /** Reads at an offset. Followers at one offset share the read until the log changes. */
+  read(offset: number): Promise<ReadResult> {
+    const shared = this.#reads.get(offset);
     if (shared !== undefined) return shared;
-    const fresh = lookAt(this.#directory, offset);
-    this.#looks.set(offset, fresh);
-    const forget = () => {
-      if (this.#looks.get(offset) === fresh) this.#looks.delete(offset);
+    const fresh = readAt(this.#directory, offset);
+    this.#reads.set(offset, fresh);
+    const drop = () => {
+      if (this.#reads.get(offset) === fresh) this.#reads.delete(offset);
     };
-    fresh.then(({ bytes }) => bytes.length === 0 && forget(), forget);
-    const [oldest] = this.#looks.keys();
-    if (this.#looks.size > sharedLooks && oldest !== undefined) this.#looks.delete(oldest);
+    fresh.then(({ bytes }) => bytes.length === 0 && drop(), drop);
+    const [oldest] = this.#reads.keys();
+    if (this.#reads.size > maxSharedReads && oldest !== undefined) this.#reads.delete(oldest);
     return fresh;
   }
 
@@ -89,17 +89,17 @@ export class Tailer implements Disposable {
     } catch (error) {
       log.warn(
         { err: error, directory: this.#directory },
-        "no notifications here: followers look now and then",
+        "The log directory cannot be watched; followers poll.",
       );
       return null;
     }
   }
 
-  /** A watch may fail later, or say nothing of what another machine writes: the sweep is the guarantee. */
-  async #sweep({ clock, sweepMs }: TailerDeps): Promise<void> {
+  /** Polls, because a watch may fail later or miss what another machine writes. */
+  async #poll({ clock, pollMs }: TailerDeps): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
-      await clock.sleep(sweepMs, signal);
+      await clock.sleep(pollMs, signal);
       this.notify();
     }
   }

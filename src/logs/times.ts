@@ -1,7 +1,6 @@
 /**
- * When a log's lines were written, to about a second: beside a log that grows, in the file `times` of its directory,
- * stands how much of it was there at which moments. One line each, `<bytes> <milliseconds since 1970>`, appended; a line
- * that a killed process left half is passed over. The bytes themselves know nothing of it.
+ * Times of a log's lines, to about a second. The file `times` in the log's directory records the log's size at certain
+ * moments, one appended line each: `<bytes> <milliseconds since 1970>`. Readers skip a line that a killed process cut.
  */
 import { type Stats, statSync } from "node:fs";
 import fs from "node:fs/promises";
@@ -10,18 +9,18 @@ import { type Clock, errorCode, errorMessage, type Logger } from "../kernel/inde
 import { firstSegment } from "./segments.ts";
 import type { LogTime } from "./types.ts";
 
-const everyMs = 1_000;
-/** The most that are given out: of a longer log fewer of them, evenly. */
-const most = 20_000;
+const intervalMs = 1_000;
+/** Maximum number of times that are returned. A longer log gives an even sample. */
+const maxTimes = 20_000;
 
 export const timesFile = "times";
 
-export interface TimeKeeper {
-  /** Looks at the log about once a second until `drop`, and notes when it has grown. */
-  keep(directory: string): void;
-  drop(directory: string): void;
-  /** Notes that so many bytes are there now. */
-  note(directory: string, bytes: number): Promise<void>;
+export interface TimeRecorder {
+  /** Records the size of a growing log about once a second, until `stop`. */
+  start(directory: string): void;
+  stop(directory: string): void;
+  /** Records the current size. */
+  record(directory: string, bytes: number): Promise<void>;
 }
 
 interface Deps {
@@ -29,75 +28,71 @@ interface Deps {
   readonly log: Logger;
 }
 
-export function createTimeKeeper({ clock, log }: Deps): TimeKeeper {
-  /** By directory, the bytes that were noted last. */
-  const kept = new Map<string, number>();
-  let rest: AbortController | null = null;
+export function createTimeRecorder({ clock, log }: Deps): TimeRecorder {
+  /** Last recorded size by directory. */
+  const sizes = new Map<string, number>();
+  let running: AbortController | null = null;
 
-  /** As long as there is something to look at: its rest is ended with that, so that no process waits for it. */
-  async function look(resting: AbortController): Promise<void> {
-    while (!resting.signal.aborted) {
-      await clock.sleep(everyMs, resting.signal);
-      for (const [directory, before] of kept) {
+  /** Runs while a log is recorded. Its sleep ends with the last log, so that no process waits for it. */
+  async function recordAll(stop: AbortController): Promise<void> {
+    while (!stop.signal.aborted) {
+      await clock.sleep(intervalMs, stop.signal);
+      for (const [directory, before] of sizes) {
         const size = sizeOf(path.join(directory, firstSegment));
         if (size <= before) continue;
-        kept.set(directory, size);
-        await note(directory, size);
-        // Its end came meanwhile.
-        if (resting.signal.aborted) return;
+        sizes.set(directory, size);
+        await record(directory, size);
+        if (stop.signal.aborted) return;
       }
     }
   }
 
-  async function note(directory: string, bytes: number): Promise<void> {
+  async function record(directory: string, bytes: number): Promise<void> {
     try {
       await fs.appendFile(path.join(directory, timesFile), `${bytes} ${clock.now().getTime()}\n`, {
         mode: 0o644,
       });
     } catch (error) {
-      // A log is worth more than its times.
-      log.warn(
-        { place: directory, error: errorMessage(error) },
-        "the time of a log's lines could not be kept",
-      );
+      // A log is more important than its times.
+      log.warn({ place: directory, error: errorMessage(error) }, "The times of a log could not be recorded.");
     }
   }
 
   return {
-    keep(directory) {
-      if (!kept.has(directory)) kept.set(directory, 0);
-      if (rest !== null) return;
-      rest = new AbortController();
-      look(rest).catch((error: unknown) =>
-        log.error({ error: errorMessage(error) }, "the times of logs' lines are not kept for now"),
+    start(directory) {
+      if (!sizes.has(directory)) sizes.set(directory, 0);
+      if (running !== null) return;
+      running = new AbortController();
+      recordAll(running).catch((error: unknown) =>
+        log.error({ error: errorMessage(error) }, "The recording of log times has stopped."),
       );
     },
-    drop(directory) {
-      kept.delete(directory);
-      if (kept.size > 0) return;
-      rest?.abort();
-      rest = null;
+    stop(directory) {
+      sizes.delete(directory);
+      if (sizes.size > 0) return;
+      running?.abort();
+      running = null;
     },
-    note,
+    record,
   };
 }
 
-/** Synchronous: of a few files once a second, and a turn of the thread pool costs more. */
+/** Reads synchronously, because the thread pool costs more for a few files a second. */
 function sizeOf(file: string): number {
   const found: Stats | undefined = statSync(file, { throwIfNoEntry: false });
   return found?.size ?? 0;
 }
 
-/** In order, each with more bytes than the one before. */
+/** Returns the times in ascending order of bytes. */
 export async function readTimes(directory: string): Promise<readonly LogTime[]> {
   const text = await fs.readFile(path.join(directory, timesFile), "latin1").catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return "";
     throw error;
   });
-  return thinned(parseTimes(text));
+  return evenSample(parseTimes(text));
 }
 
-/** What two processes noted of one log may overlap: the first that saw so many bytes is right. */
+/** Keeps the first time of each size, because records of two processes may overlap. */
 export function parseTimes(text: string): readonly LogTime[] {
   const times: LogTime[] = [];
   let before = 0;
@@ -110,7 +105,7 @@ export function parseTimes(text: string): readonly LogTime[] {
   return times;
 }
 
-function thinned(times: readonly LogTime[]): readonly LogTime[] {
-  const step = Math.ceil(times.length / most);
+function evenSample(times: readonly LogTime[]): readonly LogTime[] {
+  const step = Math.ceil(times.length / maxTimes);
   return step <= 1 ? times : times.filter((_, index) => index % step === 0 || index === times.length - 1);
 }

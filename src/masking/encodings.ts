@@ -1,22 +1,22 @@
 /**
- * Encodings whose every piece can be read by itself: of base64 and hex one line is as good as the whole. So a log is
- * searched for pieces of them, and they are followed across line breaks.
+ * Encodings of which each piece can be decoded alone, such as one line of base64 or hex. The mask searches a log for
+ * pieces of them and follows a piece across line breaks.
  */
 
 export interface Encoding {
   readonly name: string;
-  /** All ways in which this may come out, and by how many bytes a piece is recognized. */
-  readonly written: (bytes: Buffer) => readonly string[];
-  /** Lines of it may end with a column that shows the same bytes as text. */
+  /** Returns all texts that programs may print for the bytes. */
+  readonly encode: (bytes: Buffer) => readonly string[];
+  /** A line may end with a column that shows the same bytes as text. */
   readonly hasTextColumn?: true;
-  /** Long values are looked for in it as well. */
-  readonly isUsual?: true;
+  /** Applies to long values, too. */
+  readonly isCommon?: true;
 }
 
-/** Pieces of fewer bytes are no evidence of the value. */
-export const leastBytes = 10;
+/** Minimum length of a piece. A shorter piece may match by chance. */
+export const minBytes = 10;
 
-/** Each byte as text. */
+/** Text of each byte value. */
 const byteTable = (print: (byte: number) => string): readonly string[] =>
   Array.from({ length: 256 }, (_, byte) => print(byte));
 const hexes = byteTable((byte) => byte.toString(16).padStart(2, "0"));
@@ -25,50 +25,50 @@ const decimals = byteTable(String);
 const bits = byteTable((byte) => byte.toString(2).padStart(8, "0"));
 
 export const encodings: readonly Encoding[] = [
-  { name: "base64", written: (bytes) => base64(bytes), isUsual: true },
+  { name: "base64", encode: (bytes) => base64(bytes), isCommon: true },
   {
     name: "base64 for URLs",
-    written: (bytes) => base64(bytes).map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
-    isUsual: true,
+    encode: (bytes) => base64(bytes).map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
+    isCommon: true,
   },
-  { name: "hex", written: (bytes) => bothCases(bytes.toString("hex")), isUsual: true },
+  { name: "hex", encode: (bytes) => bothCases(bytes.toString("hex")), isCommon: true },
   {
-    name: "hex, bytes apart",
-    written: (bytes) => bothCases(joined(bytes, hexes, " ")),
+    name: "hex, separated bytes",
+    encode: (bytes) => bothCases(joined(bytes, hexes, " ")),
     hasTextColumn: true,
-    isUsual: true,
+    isCommon: true,
   },
-  { name: "hex, colons between", written: (bytes) => bothCases(joined(bytes, hexes, ":")) },
-  { name: "hex of a script's string", written: (bytes) => bothCases(joined(bytes, hexes, "\\x")) },
+  { name: "hex, colons between", encode: (bytes) => bothCases(joined(bytes, hexes, ":")) },
+  { name: "hex of a script's string", encode: (bytes) => bothCases(joined(bytes, hexes, "\\x")) },
   {
-    name: "hex of a script's list",
-    written: (bytes) => [", 0x", ",0x"].map((gap) => joined(bytes, hexes, gap)),
+    name: "hex of a list in a script",
+    encode: (bytes) => [", 0x", ",0x"].map((gap) => joined(bytes, hexes, gap)),
   },
   {
     name: "hex in words of two bytes",
-    written: (bytes) => inWords(bytes, 2, bigEndianHex).flatMap(bothCases),
+    encode: (bytes) => inWords(bytes, 2, bigEndianHex).flatMap(bothCases),
     hasTextColumn: true,
-    isUsual: true,
+    isCommon: true,
   },
   {
     name: "hex in words of a little-endian machine",
-    written: (bytes) => [2, 4, 8].flatMap((size) => inWords(bytes, size, littleEndianHex)).flatMap(bothCases),
+    encode: (bytes) => [2, 4, 8].flatMap((size) => inWords(bytes, size, littleEndianHex)).flatMap(bothCases),
     hasTextColumn: true,
   },
-  { name: "hex in words, wide", written: (bytes) => inWords(bytes, 2, littleEndianHex, "    ") },
+  { name: "hex in words, wide", encode: (bytes) => inWords(bytes, 2, littleEndianHex, "    ") },
   {
     name: "octal in words",
-    written: (bytes) => [" ", "  "].flatMap((gap) => inWords(bytes, 2, numberIn(8, 6, "0"), gap)),
+    encode: (bytes) => [" ", "  "].flatMap((gap) => inWords(bytes, 2, numberIn(8, 6, "0"), gap)),
   },
-  { name: "decimal in words", written: (bytes) => inWords(bytes, 2, numberIn(10, 5, " ")) },
-  { name: "decimal in words, wide", written: (bytes) => inWords(bytes, 2, numberIn(10, 5, "0"), "   ") },
-  { name: "bits", written: (bytes) => [joined(bytes, bits, " ")], hasTextColumn: true },
-  { name: "characters apart", written: (bytes) => [joined(bytes, shownCharacters, " ").trimStart()] },
-  { name: "characters by name", written: (bytes) => [joined(bytes, namedCharacters, " ").trimStart()] },
-  { name: "octal, bytes apart", written: (bytes) => [joined(bytes, octals, " ")], hasTextColumn: true },
+  { name: "decimal in words", encode: (bytes) => inWords(bytes, 2, numberIn(10, 5, " ")) },
+  { name: "decimal in words, wide", encode: (bytes) => inWords(bytes, 2, numberIn(10, 5, "0"), "   ") },
+  { name: "bits", encode: (bytes) => [joined(bytes, bits, " ")], hasTextColumn: true },
+  { name: "separated characters", encode: (bytes) => [joined(bytes, shownCharacters, " ").trimStart()] },
+  { name: "characters by name", encode: (bytes) => [joined(bytes, namedCharacters, " ").trimStart()] },
+  { name: "octal, separated bytes", encode: (bytes) => [joined(bytes, octals, " ")], hasTextColumn: true },
   {
-    name: "decimal, bytes apart",
-    written: (bytes) => [
+    name: "decimal, separated bytes",
+    encode: (bytes) => [
       ...[" ", ", ", ","].map((gap) => joined(bytes, decimals, gap)),
       joined(bytes, paddedDecimals, " "),
     ],
@@ -78,7 +78,7 @@ export const encodings: readonly Encoding[] = [
 
 const paddedDecimals = decimals.map((text) => text.padStart(3));
 
-/** Appends to one string: a list of a text for each byte costs several times as much. */
+/** Appends to one string, which is several times faster than joining a list of texts. */
 function joined(bytes: Buffer, table: readonly string[], gap: string): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 1) text += gap + (table[bytes[at] ?? 0] ?? "");
@@ -87,10 +87,10 @@ function joined(bytes: Buffer, table: readonly string[], gap: string): string {
 
 const bothCases = (text: string): readonly string[] => [text, text.toUpperCase().replaceAll("\\X", "\\x")];
 
-/** Prints the word of `size` bytes that begins at a place. */
+/** Prints the word of `size` bytes that begins at an offset. */
 type WordPrinter = (bytes: Buffer, at: number, size: number) => string;
 
-/** Words begin at the first byte or, where something stands before it, at a later one. */
+/** Returns one text per alignment, because other bytes may precede the value. */
 function inWords(bytes: Buffer, size: number, print: WordPrinter, gap = " "): readonly string[] {
   return Array.from({ length: size }, (_, from) => {
     let text = "";
@@ -121,13 +121,13 @@ const names =
     " ",
   );
 const named = (byte: number): string => names[byte] ?? (byte === 127 ? "del" : String.fromCharCode(byte));
-/** Four columns for each byte. */
+/** Each byte fills four columns. */
 const shownCharacters = byteTable((byte) => shown(byte).padStart(3));
 const namedCharacters = byteTable((byte) => named(byte & 0x7f).padStart(3));
 
 /**
- * Base64 of something that the value is a part of (`user:password`): what its digits are depends on how many bytes stand
- * before it, modulo three, and the digits at both ends also on the neighbours. Those between are the value's alone.
+ * Base64 of a text that contains the value (`user:password`). The digits depend on the number of preceding bytes, modulo
+ * three. The digits at both ends depend on the neighbours, too, so they are left out.
  */
 function base64(bytes: Buffer): readonly string[] {
   return [0, 1, 2].map((before) => {

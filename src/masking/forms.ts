@@ -1,83 +1,83 @@
 /**
- * The forms in which programs print a text, one row for each. `written` gives the text as a whole; a log holds all of it
- * or it is no match. Bytes are characters of latin1.
+ * Forms in which programs print a text, one row for each. `encode` returns whole texts: only a complete one matches.
+ * Bytes are characters of latin1.
  */
-import { isTelling } from "./secret-text.ts";
+import { isSignificant } from "./secret-text.ts";
 
 export interface Form {
   readonly name: string;
-  readonly written: (text: string) => readonly string[];
-  /** Long values are looked for in it as well. */
-  readonly isUsual?: true;
+  readonly encode: (text: string) => readonly string[];
+  /** Applies to long values, too. */
+  readonly isCommon?: true;
 }
 
 export const forms: readonly Form[] = [
-  { name: "as it is", written: (text) => [latin1(text)], isUsual: true },
-  { name: "URL component", written: (text) => percent(text, /[A-Za-z0-9\-_.!~*'()]/), isUsual: true },
-  { name: "URL component, unreserved characters only", written: (text) => percent(text, /[A-Za-z0-9\-_.~]/) },
-  { name: "URL path", written: (text) => percent(text, /[A-Za-z0-9\-_.~/]/) },
-  { name: "URL path segment", written: (text) => percent(text, /[A-Za-z0-9\-_.~$&+:=@]/) },
-  { name: "URL user information", written: (text) => percent(text, /[A-Za-z0-9\-_.~!$&'()*+,%]/) },
-  { name: "whole URL", written: (text) => percent(text, /[A-Za-z0-9\-_.!~*'();,/?:@&=+$#]/) },
+  { name: "unchanged", encode: (text) => [latin1(text)], isCommon: true },
+  { name: "URL component", encode: (text) => percent(text, /[A-Za-z0-9\-_.!~*'()]/), isCommon: true },
+  { name: "URL component, unreserved characters only", encode: (text) => percent(text, /[A-Za-z0-9\-_.~]/) },
+  { name: "URL path", encode: (text) => percent(text, /[A-Za-z0-9\-_.~/]/) },
+  { name: "URL path segment", encode: (text) => percent(text, /[A-Za-z0-9\-_.~$&+:=@]/) },
+  { name: "URL user information", encode: (text) => percent(text, /[A-Za-z0-9\-_.~!$&'()*+,%]/) },
+  { name: "whole URL", encode: (text) => percent(text, /[A-Za-z0-9\-_.!~*'();,/?:@&=+$#]/) },
   {
     name: "HTML form",
-    written: (text) =>
+    encode: (text) =>
       [/[A-Za-z0-9\-_.*]/, /[A-Za-z0-9\-_.~]/, /[A-Za-z0-9\-_.!~*'()]/].flatMap((kept) =>
         percent(text, kept).map((form) => form.replaceAll("%20", "+")),
       ),
   },
-  { name: "JSON", written: (text) => [latin1(json(text))], isUsual: true },
+  { name: "JSON", encode: (text) => [latin1(json(text))], isCommon: true },
   {
     name: "JSON, slashes escaped",
-    written: (text) => [latin1(json(text).replaceAll("/", "\\/"))],
-    isUsual: true,
+    encode: (text) => [latin1(json(text).replaceAll("/", "\\/"))],
+    isCommon: true,
   },
-  { name: "JSON, ASCII only", written: (text) => [unicodeEscaped(json(text), /[^ -~]/g)], isUsual: true },
+  { name: "JSON, ASCII only", encode: (text) => [unicodeEscaped(json(text), /[^ -~]/g)], isCommon: true },
   {
     name: "JSON, ASCII only, slashes escaped",
-    written: (text) => [unicodeEscaped(json(text).replaceAll("/", "\\/"), /[^ -~]/g)],
+    encode: (text) => [unicodeEscaped(json(text).replaceAll("/", "\\/"), /[^ -~]/g)],
   },
-  { name: "JSON for HTML", written: (text) => [latin1(unicodeEscaped(json(text), /[&<>\u2028\u2029]/g))] },
+  { name: "JSON for HTML", encode: (text) => [latin1(unicodeEscaped(json(text), /[&<>\u2028\u2029]/g))] },
   {
     name: "JSON for HTML and scripts",
-    written: (text) => [latin1(unicodeEscaped(json(text), /[&<>='\u2028\u2029]/g))],
+    encode: (text) => [latin1(unicodeEscaped(json(text), /[&<>='\u2028\u2029]/g))],
   },
   {
-    name: "JSON, ASCII only, all quotes as codes",
-    written: (text) => [
+    name: "JSON, ASCII only, escaped quotes",
+    encode: (text) => [
       upperEscapes(unicodeEscaped(json(text).replaceAll('\\"', "\\u0022"), /[^ -~]|[&<>'+`]/g)),
     ],
   },
   {
     name: "JSON within JSON",
-    written: (text) => [latin1(json(json(text))), json(unicodeEscaped(json(text), /[^ -~]/g))],
+    encode: (text) => [latin1(json(json(text))), json(unicodeEscaped(json(text), /[^ -~]/g))],
   },
-  { name: "single quotes of a shell", written: (text) => [latin1(text.replaceAll("'", "'\\''"))] },
+  { name: "single quotes of a shell", encode: (text) => [latin1(text.replaceAll("'", "'\\''"))] },
   {
-    name: "single quotes of a shell, each quote in double ones",
-    written: (text) => [latin1(text.replaceAll(/'+/g, `'"$&"'`)), latin1(text.replaceAll("'", `'"'"'`))],
+    name: "single quotes of a shell, quotes in double quotes",
+    encode: (text) => [latin1(text.replaceAll(/'+/g, `'"$&"'`)), latin1(text.replaceAll("'", `'"'"'`))],
   },
   {
     name: "double quotes of a shell",
-    written: (text) => [latin1(text.replaceAll(/["$`\\]/g, "\\$&"))],
-    isUsual: true,
+    encode: (text) => [latin1(text.replaceAll(/["$`\\]/g, "\\$&"))],
+    isCommon: true,
   },
   {
     name: "backslashes of a shell",
-    written: (text) => [
+    encode: (text) => [
       latin1(text.replaceAll(/[^A-Za-z0-9_@%+=:.,/\-\u0080-\u{10ffff}]/gu, "\\$&")),
       bashBackslashes(text),
     ],
   },
-  { name: "$'…' of a shell", written: (text) => [latin1(ansi(text)), octal(ansi(text))] },
-  { name: "string of a script", written: scriptStrings },
-  { name: "string of bytes of a script", written: (text) => scriptStrings(text).map(hexEscaped) },
-  { name: "single quotes doubled", written: (text) => [latin1(text.replaceAll("'", "''"))] },
-  { name: "XML or HTML", written: markup, isUsual: true },
-  { name: "text beside a hex dump", written: dumpText },
+  { name: "$'…' of a shell", encode: (text) => [latin1(ansi(text)), octal(ansi(text))] },
+  { name: "string of a script", encode: scriptStrings },
+  { name: "string of bytes of a script", encode: (text) => scriptStrings(text).map(hexEscaped) },
+  { name: "single quotes doubled", encode: (text) => [latin1(text.replaceAll("'", "''"))] },
+  { name: "XML or HTML", encode: markup, isCommon: true },
+  { name: "text beside a hex dump", encode: dumpText },
 ];
 
-/** Bytes of the text as characters. */
+/** UTF-8 bytes of a text, each as one character. */
 export const latin1 = (text: string): string => Buffer.from(text, "utf8").toString("latin1");
 
 function percent(text: string, kept: RegExp): readonly string[] {
@@ -87,10 +87,10 @@ function percent(text: string, kept: RegExp): readonly string[] {
   return [upper, upper.replaceAll(/%[0-9A-F]{2}/g, (code) => code.toLowerCase())];
 }
 
-/** By the expression's source. */
+/** Cache by the source of the expression. */
 const percentTables = new Map<string, readonly string[]>();
 
-/** Each byte as it stands in a URL. */
+/** Text of each byte in a URL. */
 function percentTable(kept: RegExp): readonly string[] {
   const known = percentTables.get(kept.source);
   if (known !== undefined) return known;
@@ -105,13 +105,13 @@ function percentTable(kept: RegExp): readonly string[] {
 const hexOf = (byte: string): string => byte.charCodeAt(0).toString(16).padStart(2, "0");
 const json = (text: string): string => JSON.stringify(text).slice(1, -1);
 
-/** In units of UTF-16, as JSON has them. */
+/** Escapes units of UTF-16, as JSON does. */
 const unicodeEscaped = (text: string, which: RegExp): string =>
   text.replaceAll(which, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 const upperEscapes = (text: string): string =>
   text.replaceAll(/\\u[0-9a-f]{4}/g, (code) => `\\u${code.slice(2).toUpperCase()}`);
 
-/** Bash leaves these as they are, also `#` and `~` but at the beginning. */
+/** Escapes like bash, which escapes `#` and `~` at the beginning only. */
 const bashBackslashes = (text: string): string =>
   latin1(text.replaceAll(/[ \t!"$&'()*,;<>?[\\\]^`{|}]|^[#~]/g, "\\$&"));
 
@@ -127,11 +127,11 @@ const controls: Readonly<Record<string, string>> = {
 };
 const ansi = (text: string): string =>
   text.replaceAll(/[\\']/g, "\\$&").replaceAll(/\p{Cc}/gu, (control) => controls[control] ?? control);
-/** Where the locale has no such characters, each of their bytes in octal. */
+/** Bytes beyond ASCII in octal, as shells print them in the C locale. */
 const octal = (text: string): string =>
   latin1(text).replaceAll(/[\x80-\xff]/g, (byte) => `\\${byte.charCodeAt(0).toString(8)}`);
 
-/** Python, JavaScript, Ruby, Go: one of both kinds of quotes may be escaped, and what is not ASCII be a code. */
+/** Strings of Python, JavaScript, Ruby and Go: either kind of quote, and characters beyond ASCII, may be escaped. */
 function scriptStrings(text: string): readonly string[] {
   const plain = text
     .replaceAll("\\", "\\\\")
@@ -142,10 +142,10 @@ function scriptStrings(text: string): readonly string[] {
     codePoints(quoted, "\\u", 4),
   ]);
 }
-function codePoints(text: string, least: string, digits: number): string {
+function codePoints(text: string, prefix: string, digits: number): string {
   return text.replaceAll(/[^ -~]/gu, (character) => {
     const code = (character.codePointAt(0) ?? 0).toString(16);
-    if (code.length <= digits) return `${least}${code.padStart(digits, "0")}`;
+    if (code.length <= digits) return `${prefix}${code.padStart(digits, "0")}`;
     return code.length <= 4 ? `\\u${code.padStart(4, "0")}` : `\\U${code.padStart(8, "0")}`;
   });
 }
@@ -159,12 +159,12 @@ function markup(text: string): readonly string[] {
   return [inner, quoted, ...single, numbered.replaceAll("'", "&#39;")].map(latin1);
 }
 
-/** The third column of `hexdump -C` and `xxd` has 16 bytes in a line. Of a document many such are everywhere. */
+/** The text column of `hexdump -C` and `xxd`, 16 bytes a line. Lines of documents need letters and digits to count. */
 function dumpText(text: string): readonly string[] {
   const shown = latin1(text).replaceAll(/[^ -~]/g, ".");
   if (shown.length <= 16) return [shown];
   const isDocument = text.includes("\n");
   return (shown.match(/.{16}/g) ?? []).filter(
-    (piece) => isTelling(piece) && (!isDocument || (/[a-z]/i.test(piece) && /\d/.test(piece))),
+    (piece) => isSignificant(piece) && (!isDocument || (/[a-z]/i.test(piece) && /\d/.test(piece))),
   );
 }

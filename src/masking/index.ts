@@ -1,3 +1,3 @@
-/** Secrets in logs: what they may look like there, and how they are covered. Pure; it stands in a program of its own too. */
+/** Finds and masks secrets in logs. Pure: the separate program `mask` runs it. */
 export { type CompiledMask, compileMask, createMask, type Mask, type MaskState } from "./mask.ts";
 export { maskPatterns } from "./patterns.ts";

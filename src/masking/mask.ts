@@ -1,85 +1,51 @@
-/** Masks secrets in a stream of bytes, whatever the pieces are that it comes in. */
+/** Masks secrets in a stream of bytes. Chunk boundaries do not matter. */
 import type { MaskPatterns } from "./patterns.ts";
-import { createPieceFinder, keyAt, keyLength, type Match, sureLength } from "./pieces.ts";
+import { certainLength, createPieceFinder, keyAt, keyLength, type Match } from "./pieces.ts";
+import { createTextFinder } from "./texts.ts";
 
 export interface Mask {
-  /** What of the bytes so far is certain. What may be the beginning of a secret is held back. */
+  /** Returns the masked bytes so far. Bytes that may begin a secret are held until more arrive. */
   push(chunk: Uint8Array): Buffer;
-  /** The rest: nothing more comes. */
+  /** Returns the held bytes, masked. */
   end(): Buffer;
-  /** What another mask of the same log begins with, to go on where this one is. */
+  /** State from which another mask of the same log can continue. */
   state(): MaskState;
 }
 
 export interface MaskState {
-  /** Bytes that came and may be the beginning of a secret. */
+  /** Bytes that may begin a secret. */
   readonly held: Buffer;
-  /** The bytes before these were masked: what is masked next belongs to it. */
+  /** The bytes before `held` were masked, so an adjacent match continues the same replacement. */
   readonly isMasking: boolean;
 }
 
-/** The tables of a mask, which take long to make: any number of logs may share them. */
+/** Compiled patterns, which are expensive to make. Any number of logs may share them. */
 export interface CompiledMask {
   begin(state?: MaskState): Mask;
 }
 
-export const createMask = (patterns: MaskPatterns): Mask => compileMask(patterns).begin();
-
 const replacement = Buffer.from("***");
 const nothing = Buffer.alloc(0);
 
-/** What begins at a key, in a table that is mostly empty. */
-const beginsWhole = 1;
+/** Flags of the key table, which is mostly empty. */
+const beginsText = 1;
 const holdsPiece = 2;
 
-export function compileMask(patterns: MaskPatterns): CompiledMask {
-  const tables = tablesOf(patterns);
-  return { begin: (state = { held: nothing, isMasking: false }) => beginMask(tables, state) };
-}
-
-type Tables = ReturnType<typeof tablesOf>;
-
-function tablesOf(patterns: MaskPatterns) {
-  const wholes = new Map<number, Buffer[]>();
-  /** The first one to three bytes of each whole. */
-  const beginnings = new Set<number>();
-  for (const text of patterns.wholes) {
-    const bytes = Buffer.from(text, "latin1");
-    const key = keyAt(bytes, 0);
-    const known = wholes.get(key);
-    if (known === undefined) wholes.set(key, [bytes]);
-    else known.push(bytes);
-    for (let length = 1; length < keyLength; length += 1) beginnings.add(beginning(bytes, 0, length));
-  }
+/** Finds matches of both kinds of patterns. */
+function createMatcher(patterns: MaskPatterns) {
+  const texts = createTextFinder(patterns.texts);
   const pieces = createPieceFinder(patterns.pieces);
-  const shift = 32 - Math.min(20, Math.ceil(Math.log2(wholes.size + pieces.keys.length + 1)) + 5);
+  const shift = 32 - Math.min(20, Math.ceil(Math.log2(texts.keys.length + pieces.keys.length + 1)) + 5);
   const table = new Uint8Array(2 ** (32 - shift));
   const slotOf = (key: number): number => Math.imul(key, 0x9e3779b1) >>> shift;
-  for (const key of wholes.keys()) table[slotOf(key)] = beginsWhole;
+  for (const key of texts.keys) table[slotOf(key)] = beginsText;
   for (const key of pieces.keys) table[slotOf(key)] = (table[slotOf(key)] ?? 0) | holdsPiece;
-  return { wholes, beginnings, pieces, table, slotOf };
-}
-
-function beginMask({ wholes, beginnings, pieces, table, slotOf }: Tables, state: MaskState): Mask {
-  let { held, isMasking } = state;
-
-  /** The longest whole that begins here. */
-  function wholeAt(text: Buffer, at: number, key: number): Match | null {
-    for (const bytes of wholes.get(key) ?? []) {
-      const rest = text.length - at;
-      const length = Math.min(bytes.length, rest);
-      if (bytes.compare(text, at, at + length, 0, length) !== 0) continue;
-      return { start: at, end: at + length, isOpen: bytes.length > rest, isSecret: bytes.length <= rest };
-    }
-    return null;
-  }
-
   function matchAt(text: Buffer, at: number, floor: number, kinds: number, isLast: boolean): Match | null {
     const key = keyAt(text, at);
     const piece = (kinds & holdsPiece) === 0 ? null : pieces.find(text, at, key, floor);
-    const whole = (kinds & beginsWhole) === 0 ? null : wholeAt(text, at, key);
+    const whole = (kinds & beginsText) === 0 ? null : texts.find(text, at, key);
     if (!isLast && piece?.isOpen !== true && whole?.isOpen !== true) return longer(piece, whole);
-    if (isLast) return longer(piece, whole?.isOpen === true ? closedWhole(text, at, key) : whole);
+    if (isLast) return longer(piece, whole?.isOpen === true ? texts.findComplete(text, at, key) : whole);
     const open = [piece, whole].filter((match) => match?.isOpen === true);
     return {
       start: Math.min(...open.map((match) => match?.start ?? at)),
@@ -89,13 +55,37 @@ function beginMask({ wholes, beginnings, pieces, table, slotOf }: Tables, state:
     };
   }
 
-  /** Nothing more comes: the longest of which all is there. */
-  const closedWhole = (text: Buffer, at: number, key: number): Match | null => {
-    const bytes = wholes.get(key)?.find((one) => text.indexOf(one, at) === at);
-    return bytes === undefined ? null : { start: at, end: at + bytes.length, isOpen: false, isSecret: true };
-  };
+  function uncertainFrom(text: Buffer, floor: number): number {
+    const until = texts.uncertainFrom(text, floor);
+    return Math.min(
+      until,
+      pieces.uncertainFrom(text, text.length, floor),
+      pieces.uncertainFrom(text, until, floor),
+    );
+  }
 
-  /** Gives what is certain, and keeps the rest. */
+  return {
+    kindsOf: (key: number): number => table[slotOf(key)] ?? 0,
+    matchAt,
+    uncertainFrom,
+    uncertainPieceFrom: pieces.uncertainFrom,
+  };
+}
+
+export const createMask = (patterns: MaskPatterns): Mask => compileMask(patterns).begin();
+
+export function compileMask(patterns: MaskPatterns): CompiledMask {
+  const matcher = createMatcher(patterns);
+  return { begin: (state = { held: nothing, isMasking: false }) => beginMask(matcher, state) };
+}
+
+type Matcher = ReturnType<typeof createMatcher>;
+
+function beginMask(matcher: Matcher, state: MaskState): Mask {
+  const { kindsOf, matchAt, uncertainFrom, uncertainPieceFrom } = matcher;
+  let { held, isMasking } = state;
+
+  /** Masks the certain part and holds the rest. */
   function scan(text: Buffer, isLast: boolean): Buffer {
     const out: Buffer[] = [];
     const last = text.length - keyLength;
@@ -112,17 +102,17 @@ function beginMask({ wholes, beginnings, pieces, table, slotOf }: Tables, state:
     while (at <= last) {
       if (keyEnd < at) keyEnd = at;
       while (keyEnd < at + keyLength) key = (key << 8) | (text[keyEnd++] ?? 0);
-      const kinds = table[slotOf(key)] ?? 0;
+      const kinds = kindsOf(key);
       const match = kinds === 0 ? null : matchAt(text, at, from, kinds, isLast);
       if (match?.isOpen === true && !isLast) {
         until = match.start;
         break;
       }
-      // What goes on where a secret has just been masked is the rest of it, even if it is short.
+      // A match directly after a masked secret continues that secret, even if the match is short.
       const isRest = isMasking && match?.start === from;
       if (match === null || !(match.isSecret || isRest)) {
-        // Long blanks of a document match long ones of the log: what is left to see begins near their end.
-        at = Math.max(at + 1, (match?.end ?? 0) - sureLength);
+        // Long blanks match each other without being a secret. The next candidate begins near their end.
+        at = Math.max(at + 1, (match?.end ?? 0) - certainLength);
         continue;
       }
       plain(match.start);
@@ -133,21 +123,10 @@ function beginMask({ wholes, beginnings, pieces, table, slotOf }: Tables, state:
     }
     if (isLast) until = text.length;
     else if (until < 0) until = uncertainFrom(text, from);
-    else until = pieces.uncertainFrom(text, until, from);
+    else until = uncertainPieceFrom(text, until, from);
     plain(until);
     held = text.subarray(until);
     return Buffer.concat(out);
-  }
-
-  function uncertainFrom(text: Buffer, floor: number): number {
-    let until = text.length;
-    for (let at = Math.max(floor, text.length - keyLength + 1); at < until; at += 1)
-      if (beginnings.has(beginning(text, at, text.length - at))) until = at;
-    return Math.min(
-      until,
-      pieces.uncertainFrom(text, text.length, floor),
-      pieces.uncertainFrom(text, until, floor),
-    );
   }
 
   return {
@@ -159,10 +138,6 @@ function beginMask({ wholes, beginnings, pieces, table, slotOf }: Tables, state:
     state: () => ({ held, isMasking }),
   };
 }
-
-/** At most three bytes, and how many they are, as one number. */
-const beginning = (text: Buffer, at: number, length: number): number =>
-  length * 2 ** 24 + text.readUIntBE(at, length);
 
 function longer(a: Match | null, b: Match | null): Match | null {
   const secrets = [a, b].filter((match) => match?.isSecret === true);

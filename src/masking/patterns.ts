@@ -1,73 +1,73 @@
-/** What a log is searched for: the values in all of their forms. Byte strings as latin1. */
-import { encodings, leastBytes } from "./encodings.ts";
+/** Builds the patterns of the mask: all forms and encodings of the secret values, as latin1 byte strings. */
+import { encodings, minBytes } from "./encodings.ts";
 import { forms, latin1 } from "./forms.ts";
-import { isTelling, secretTexts } from "./secret-text.ts";
+import { isSignificant, secretTexts } from "./secret-text.ts";
 
 export interface MaskPatterns {
-  /** Are masked when all of it is there. Longest first, each once, of at least four bytes. */
-  readonly wholes: readonly string[];
-  /** Are masked from a few bytes on, wherever they begin. */
+  /** Distinct texts of at least four bytes, longest first. Only a complete one is masked. */
+  readonly texts: readonly string[];
+  /** Encoded texts of which any piece of `minLength` characters is masked. */
   readonly pieces: readonly PiecePattern[];
 }
 
 export interface PiecePattern {
   readonly text: string;
-  /** So many characters of it are evidence. */
-  readonly least: number;
-  /** Whether the piece between these two places says anything. Indentation is no secret. */
-  readonly isTelling: (from: number, to: number) => boolean;
+  /** Minimum number of characters that count as evidence. */
+  readonly minLength: number;
+  /** True if the piece between two offsets can be a secret. Indentation cannot. */
+  readonly isSignificant: (from: number, to: number) => boolean;
   readonly hasTextColumn: boolean;
 }
 
-/** Encoded text that is shorter is no evidence. */
-const shortestEncoded = 6;
-/** From here on a text has a part that is long enough to be found by itself, whatever line break is in it. */
-const shortestPieces = 16;
+/** Minimum length of an encoded text. */
+const minEncodedLength = 6;
+/** Minimum length of a piece pattern: a line break leaves a part that is long enough to be found alone. */
+const minPieceLength = 16;
 /**
- * Values of more bytes are looked for in usual forms and encodings alone: in all of them they would fill hundreds of
- * megabytes, and seconds pass until a log is masked.
+ * Maximum size of a value that all forms and encodings apply to. Longer values use the common ones only, because all
+ * patterns of a long value would take hundreds of megabytes and seconds.
  */
-const longestThorough = 8192;
-/** Longer texts are masked part by part, so that a near miss is noticed soon. */
-const longestWhole = 256;
+const maxThoroughBytes = 8192;
+/** Maximum length of a text. Longer texts are split, so that the mask notices a mismatch early. */
+const maxTextLength = 256;
 
 export function maskPatterns(values: readonly string[]): MaskPatterns {
   const wholes = new Set<string>();
   const pieces = new Map<string, PiecePattern>();
   for (const value of values) {
     const bytes = Buffer.from(value, "utf8");
-    const isSought = ({ isUsual }: { readonly isUsual?: true }) =>
-      bytes.length <= longestThorough || isUsual === true;
-    const soughtForms = forms.filter(isSought);
+    const applies = ({ isCommon }: { readonly isCommon?: true }) =>
+      bytes.length <= maxThoroughBytes || isCommon === true;
+    const usedForms = forms.filter(applies);
     for (const text of secretTexts(value)) {
-      for (const { written } of soughtForms) {
-        for (const form of written(text)) {
-          if (form.length >= shortestEncoded || form === latin1(text))
+      for (const { encode } of usedForms) {
+        for (const form of encode(text)) {
+          if (form.length >= minEncodedLength || form === latin1(text))
             for (const part of partsOf(form)) wholes.add(part);
         }
       }
     }
-    for (const { written, hasTextColumn = false } of encodings.filter(isSought)) {
-      for (const text of written(bytes)) {
-        if (text.length >= shortestPieces) pieces.set(text, pieceOf(text, bytes, hasTextColumn));
-        else if (text.length >= shortestEncoded) for (const broken of brokenForms(text)) wholes.add(broken);
+    for (const { encode, hasTextColumn = false } of encodings.filter(applies)) {
+      for (const text of encode(bytes)) {
+        if (text.length >= minPieceLength) pieces.set(text, pieceOf(text, bytes, hasTextColumn));
+        else if (text.length >= minEncodedLength) for (const broken of brokenForms(text)) wholes.add(broken);
       }
     }
   }
   return {
-    wholes: [...wholes].filter((text) => text.length >= 4).sort((a, b) => b.length - a.length),
+    texts: [...wholes].filter((text) => text.length >= 4).sort((a, b) => b.length - a.length),
     pieces: [...pieces.values()],
   };
 }
 
 function partsOf(text: string): readonly string[] {
-  if (text.length <= longestWhole) return [text];
-  const count = Math.ceil(text.length / longestWhole);
+  if (text.length <= maxTextLength) return [text];
+  const count = Math.ceil(text.length / maxTextLength);
   const length = Math.ceil(text.length / count);
   return Array.from({ length: count }, (_, part) => text.slice(part * length, (part + 1) * length));
 }
 
-/** As it is, and with a line break anywhere. */
+/** Returns the text, and the text with a line break at each offset. */
 function brokenForms(text: string): readonly string[] {
   const places = Array.from({ length: text.length - 1 }, (_, at) => at + 1);
   const broken = places.flatMap((at) =>
@@ -82,8 +82,8 @@ function pieceOf(text: string, bytes: Buffer, hasTextColumn: boolean): PiecePatt
   return {
     text,
     hasTextColumn,
-    least: Math.min(text.length, Math.ceil(leastBytes / scale)),
-    isTelling: (from, to) =>
-      !isDocument || isTelling(bytes.toString("utf8", Math.floor(from * scale), Math.ceil(to * scale))),
+    minLength: Math.min(text.length, Math.ceil(minBytes / scale)),
+    isSignificant: (from, to) =>
+      !isDocument || isSignificant(bytes.toString("utf8", Math.floor(from * scale), Math.ceil(to * scale))),
   };
 }

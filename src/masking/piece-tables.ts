@@ -1,33 +1,33 @@
-/** Tables of millions of entries in arrays of numbers: objects for them would take seconds to make, and gigabytes. */
+/** Tables of millions of entries in arrays of numbers. Objects would take seconds and gigabytes. */
 
-/** A key that is at more places says little; its neighbours say more. */
-const mostPlaces = 8;
-/** An entry is the pattern, the place in it, and the entry of the same key that follows. */
-const width = 3;
+/** Maximum number of places of a key. Keys in more places are common text, and their neighbours are found instead. */
+const maxPlaces = 8;
+/** An entry holds the pattern, the place in it, and the next entry of the same key. */
+const entryWidth = 3;
 
-/** A slot is a key, its first and its last entry, and how many there are: side by side, as they are asked for together. */
+/** A slot holds a key, its first and last entry, and their count. They are adjacent for the processor's cache. */
 const slotWidth = 4;
 
-/** Places in patterns by the four bytes that stand there, in the order in which they were added. */
+/** Places in patterns by their four bytes, in insertion order. */
 export class PlaceTable {
-  /** Hashed with linear probing. */
+  /** Hash table with linear probing. */
   private slots = new Int32Array(slotWidth << 10);
   private keyCount = 0;
-  /** Entry 0 is none. */
+  /** Entry 0 means no entry. */
   private readonly entries: number[] = [0, 0, 0];
 
   add(key: number, pattern: number, at: number): void {
     const { slots, entries } = this;
     const slot = slotOf(slots, key);
     const count = slots[slot + 3] ?? 0;
-    if (count >= mostPlaces) return;
-    const entry = entries.length / width;
+    if (count >= maxPlaces) return;
+    const entry = entries.length / entryWidth;
     entries.push(pattern, at, 0);
     if (count === 0) {
       slots[slot] = key;
       slots[slot + 1] = entry;
       this.keyCount += 1;
-    } else entries[(slots[slot + 2] ?? 0) * width + 2] = entry;
+    } else entries[(slots[slot + 2] ?? 0) * entryWidth + 2] = entry;
     slots[slot + 2] = entry;
     slots[slot + 3] = count + 1;
     if (this.keyCount * 2 * slotWidth > slots.length) this.grow();
@@ -40,21 +40,21 @@ export class PlaceTable {
     return keys;
   }
 
-  /** Its first entry; 0: it has none. */
+  /** Returns the first entry of a key, or 0. */
   first(key: number): number {
     return this.slots[slotOf(this.slots, key) + 1] ?? 0;
   }
 
   next(entry: number): number {
-    return this.entries[entry * width + 2] ?? 0;
+    return this.entries[entry * entryWidth + 2] ?? 0;
   }
 
   patternOf(entry: number): number {
-    return this.entries[entry * width] ?? 0;
+    return this.entries[entry * entryWidth] ?? 0;
   }
 
   placeOf(entry: number): number {
-    return this.entries[entry * width + 1] ?? 0;
+    return this.entries[entry * entryWidth + 1] ?? 0;
   }
 
   private grow(): void {
@@ -68,7 +68,7 @@ export class PlaceTable {
   }
 }
 
-/** The slot of a key, or the free one where it belongs. */
+/** Returns the slot of a key, or the free slot for it. */
 function slotOf(slots: Int32Array, key: number): number {
   const mask = slots.length - 1;
   let slot = ((Math.imul(key, 0x9e3779b1) >>> 5) * slotWidth) & mask;
@@ -76,14 +76,14 @@ function slotOf(slots: Int32Array, key: number): number {
   return slot;
 }
 
-/** Which one, two and three characters stand side by side in a set of texts. Now and then it takes others for them. */
-export class Grams {
+/** Set of the 1-, 2- and 3-grams of some texts. A hash collision can give a false positive. */
+export class NGrams {
   private readonly shift: number;
   private readonly ones = new Uint8Array(1 << 8);
   private readonly twos = new Uint8Array(1 << 16);
   private readonly threes: Uint8Array;
 
-  /** @param size length of all texts together */
+  /** @param size total length of the texts */
   constructor(size: number) {
     const bits = Math.min(22, Math.ceil(Math.log2(size + 2)) + 6);
     this.shift = 32 - bits;
@@ -95,7 +95,7 @@ export class Grams {
     const { length } = bytes;
     for (let at = 0; at < length; at += 1) {
       const one = bytes[at] ?? 0;
-      // A separator at the beginning is no part of a value.
+      // A value does not begin with a separator.
       if (!mayBegin(one)) continue;
       ones[one] = 1;
       if (at + 1 === length) return;
@@ -106,7 +106,7 @@ export class Grams {
     }
   }
 
-  mayHold(text: Buffer, from: number, to: number): boolean {
+  mayContain(text: Buffer, from: number, to: number): boolean {
     if (!mayBegin(text[from])) return false;
     for (let at = from; at + 3 <= to; at += 1)
       if (mayBegin(text[at]) && !this.hasThree(text, at)) return false;

@@ -189,7 +189,7 @@ describe("where notifications do not come", () => {
     ],
     ["the watch is silent", () => ({ [Symbol.dispose]: () => undefined })],
   ])("a slow sweep brings the bytes: %s", async (_, watch) => {
-    await using bench = await openBench({ watch, sweepMs: 5 });
+    await using bench = await openBench({ watch, pollMs: 5 });
     const { chunks, end } = follow(bench);
     const iterator = chunks[Symbol.asyncIterator]();
     const file = bench.store.prepare(bench.id);

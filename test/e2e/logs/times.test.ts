@@ -29,8 +29,8 @@ describe("the times of a log", () => {
   it("are noted once a second while it grows, and not while it does not", async () => {
     const id = newId<ExecutionId>();
     const file = bench.store.prepare(id);
-    bench.store.keepTimes(id);
-    bench.store.keepTimes(id);
+    bench.store.startTimes(id);
+    bench.store.startTimes(id);
     await second();
     appendFileSync(file, "12345");
     await second();
@@ -45,7 +45,7 @@ describe("the times of a log", () => {
     bench.store.endTimes(id);
     expect(clock.sleepers).toBe(0);
     // As after a restart, which begins with what is there.
-    bench.store.keepTimes(id);
+    bench.store.startTimes(id);
     await second();
     appendFileSync(file, "x");
     await second();

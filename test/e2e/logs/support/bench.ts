@@ -29,7 +29,7 @@ export async function openBench(deps: Partial<LogStoreDeps> = {}): Promise<Bench
       capBytes: 1 << 20,
       clock: systemClock,
       log: silentLogger,
-      sweepMs: never,
+      pollMs: never,
       ...deps,
       ...more,
     });
