@@ -5,11 +5,12 @@
 import type { ChangeSet } from "../domain/index.ts";
 import { createLoop, errorMessage, type RunId } from "../kernel/index.ts";
 import { createAttempts } from "./executions/attempts.ts";
-import { createReconcileQueue } from "./reconcile/queue.ts";
-import { createReconciler } from "./reconcile/reconciler.ts";
+import type { ReconcileContext } from "./reconcile/context.ts";
+import { reconcileRun, untrackRun } from "./reconcile/reconciler.ts";
 import { createSourceResolution } from "./reconcile/source-resolution.ts";
 import { createTrackedRuns } from "./reconcile/tracked-runs.ts";
 import { createDispatcher } from "./scheduling/dispatcher.ts";
+import { createReconcileQueue } from "./scheduling/reconcile-queue.ts";
 import type { Orchestrator, OrchestratorDeps } from "./types.ts";
 import { createWorkspaces } from "./workspaces/workspaces.ts";
 
@@ -28,7 +29,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     clock,
     retryMs: resyncMs,
     stopping: signal,
-    reconcile: (runId) => reconciler.reconcile(runId),
+    reconcile: (runId) => reconcileRun(context, runId),
     onError: (runId, error) =>
       log.error({ pipeline_run_id: runId, error: errorMessage(error) }, "A reconcile failed and is retried."),
   });
@@ -47,7 +48,8 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     signal,
   );
   const resolution = createSourceResolution(deps, { enqueue, enqueueAfter: queue.enqueueAfter }, signal);
-  const reconciler = createReconciler(deps, {
+  const context: ReconcileContext = {
+    ...deps,
     runs,
     attempts,
     resolution,
@@ -58,7 +60,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
       for (const listener of recordListeners) listener(changes, runId);
     },
     enqueue,
-  });
+  };
   const resyncs = createLoop({
     clock,
     everyMs: resyncMs,
@@ -90,7 +92,7 @@ export function createOrchestrator(deps: OrchestratorDeps): Orchestrator {
     await queue.enqueue(runId);
     await attempts.idle(run.executions);
     await queue.enqueue(runId);
-    if (runs.get(runId)?.mode === "observe") reconciler.untrack(runId);
+    if (runs.get(runId)?.mode === "observe") untrackRun(context, runId);
   }
 
   async function stop(): Promise<void> {

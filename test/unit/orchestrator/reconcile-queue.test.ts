@@ -1,6 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { createReconcileQueue, type ReconcileResult } from "../../../src/orchestrator/reconcile/queue.ts";
+import {
+  createReconcileQueue,
+  type ReconcileResult,
+} from "../../../src/orchestrator/scheduling/reconcile-queue.ts";
 import { createSteeredClock } from "../../pg/orchestrator/clock.ts";
 
 function setUp(results: readonly (ReconcileResult | Error)[] = []) {
