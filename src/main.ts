@@ -59,7 +59,7 @@ const program = createProgram({
   async openClient({ mode, configFile }) {
     const { openApp } = await import("./app/command.ts");
     const app = await openApp({ environment, cwd, home, login, configFile, mode, host });
-    return { client: app.client, dataDir: app.dataDir, place: "here", close: () => app.close() };
+    return { client: app.client, dataDir: app.dataDir, location: "local", close: () => app.close() };
   },
   async findServer({ configFile }) {
     const { findServer } = await import("./app/discovery.ts");

@@ -1,4 +1,4 @@
-/** From the words of the command line to the command that they ask for; or what is wrong with them. */
+/** Parses the command line to the chosen command, or reports its errors. */
 import { Command, CommanderError } from "commander";
 import { Problem } from "../kernel/index.ts";
 import { defineCommands } from "./commands/define.ts";
@@ -8,8 +8,8 @@ import { EXIT, errorDocument } from "./errors.ts";
 import { createStyle } from "./terminal/style.ts";
 
 export type ParsedArguments =
-  /** Help was shown, or what is wrong was said. */
-  { readonly kind: "answered"; readonly code: number } | ChosenCommand;
+  /** Help or an error was printed. */
+  { readonly kind: "handled"; readonly code: number } | ChosenCommand;
 
 interface ChosenCommand {
   readonly kind: "command";
@@ -19,16 +19,16 @@ interface ChosenCommand {
 
 const EXAMPLES = `
 Examples:
-  shipinator init                        write a starting .shipinator.yaml
+  shipinator init                        write an initial .shipinator.yaml
   shipinator run                         build, test and deploy this directory
-  shipinator run --only build,test       leave the deploy out
+  shipinator run --only build,test       skip the deploy
   shipinator run https://git.example/team/app.git --ref v1.2
-  shipinator logs latest --step unit     what that step wrote
-  shipinator download 12/app --to ./app  take an artifact of run 12
+  shipinator logs latest --step unit     show the log of a step
+  shipinator download 12/app --to ./app  save an artifact of run 12
 
-RUN is a number, [PROJECT/]PIPELINE#NUMBER, an id or the beginning of one, or
+RUN is a number, [PROJECT/]PIPELINE#NUMBER, an id or a prefix of one, or
 "latest".
-Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment,
+Exit codes: 0 success, 1 failed run, 2 usage or configuration, 3 environment,
 130 interrupted.
 `;
 
@@ -46,31 +46,31 @@ export async function parseArguments(deps: CliDeps): Promise<ParsedArguments> {
     chosen.push({ kind: "command", options, run });
   });
   defineHelp(program);
-  nameHelpAfterErrors(program, "shipinator");
+  showHelpHint(program, "shipinator");
   if (deps.argv.length === 0) {
     program.outputHelp({ error: true });
-    return { kind: "answered", code: EXIT.usage };
+    return { kind: "handled", code: EXIT.usage };
   }
   try {
     const argv = sharedOptionsLast(deps.argv);
-    refuseUnknownBelow(program, argv);
+    rejectUnknownSubcommand(program, argv);
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return { kind: "answered", code: EXIT.done };
-    // A person has been told; a program that asked for data reads it there, as every other error.
-    if (asksForData(deps.argv)) {
+    if (error.exitCode === 0) return { kind: "handled", code: EXIT.done };
+    // The message is on stderr. A program that requested data reads the error on stdout, like every other error.
+    if (requestsData(deps.argv)) {
       deps.stdout.write(errorDocument(new Problem("usage", error.message.replace(/^error: /, ""))));
     }
-    return { kind: "answered", code: EXIT.usage };
+    return { kind: "handled", code: EXIT.usage };
   }
-  return chosen[0] ?? { kind: "answered", code: EXIT.usage };
+  return chosen[0] ?? { kind: "handled", code: EXIT.usage };
 }
 
 const sharedOption =
   /^(?:(?:-o|--output|--config|--server|--token|--ca-file)|(?:-o.+|--(?:output|config|server|token|ca-file)=.*))$/s;
 
-/** `--server URL list` as `list --server URL`: commander knows these options as the commands' own. */
+/** Moves shared options behind the command, because commander defines them on each command. */
 function sharedOptionsLast(argv: readonly string[]): readonly string[] {
   let first = 0;
   while (sharedOption.test(argv[first] ?? "")) first += /=|^-o./s.test(argv[first] ?? "") ? 1 : 2;
@@ -82,12 +82,12 @@ function sharedOptionsLast(argv: readonly string[]): readonly string[] {
 const isCalled = (word: string) => (command: Command) =>
   command.name() === word || command.aliases().includes(word);
 
-/** `help pipeline add` as `pipeline add --help`. */
+/** Defines `help pipeline add` as an alternative to `pipeline add --help`. */
 function defineHelp(program: Command): void {
   program
     .command("help")
     .description("show the help of a command")
-    .argument("[command...]", "words of the command")
+    .argument("[command...]", "name of the command")
     .action((words: readonly string[]) => {
       let command = program;
       for (const word of words) {
@@ -97,22 +97,22 @@ function defineHelp(program: Command): void {
     });
 }
 
-/** `secret sett`: commander would take the word for an argument of the group's default command. */
-function refuseUnknownBelow(program: Command, [first = "", second = "-"]: readonly string[]): void {
+/** Rejects `secret sett`, which commander takes as an argument of the group's default command. */
+function rejectUnknownSubcommand(program: Command, [first = "", second = "-"]: readonly string[]): void {
   const group = program.commands.find(isCalled(first));
   if (group === undefined || group.commands.length === 0) return;
   if (second.startsWith("-") || group.commands.some(isCalled(second))) return;
   group.error(`error: unknown command '${second}'`);
 }
 
-/** An error of a command leads to the help of that command. */
-function nameHelpAfterErrors(command: Command, path: string): void {
+/** Adds a reference to the help of the command to each of its errors. */
+function showHelpHint(command: Command, path: string): void {
   command.showHelpAfterError(`See: ${path} --help`);
-  for (const one of command.commands) nameHelpAfterErrors(one, `${path} ${one.name()}`);
+  for (const one of command.commands) showHelpHint(one, `${path} ${one.name()}`);
 }
 
-/** Of words that could not be understood, hence by their look. */
-function asksForData(argv: readonly string[]): boolean {
+/** Tests whether arguments request data. It compares text, because the arguments could not be parsed. */
+function requestsData(argv: readonly string[]): boolean {
   return argv.some(
     (word, at) =>
       /^(?:--output=|-o)(?:json|yaml)$/.test(word) ||
@@ -125,7 +125,7 @@ function createCommander(deps: CliDeps): Command {
   const out = createStyle(stdout, environment);
   const err = createStyle(stderr, environment);
   return new Command("shipinator")
-    .description("Builds, tests and deploys a Git repository as its .shipinator.yaml says.")
+    .description("Builds, tests and deploys a Git repository according to its .shipinator.yaml.")
     .version(deps.version, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand(false)

@@ -1,23 +1,23 @@
-/** What every command is given: the outside world, and how this invocation wants its answer. */
+/** The context of a command: its dependencies and the options of the invocation. */
 import { Problem } from "../kernel/index.ts";
 import type { CliDeps, Writer } from "./deps.ts";
 import { createStyle, type Style } from "./terminal/style.ts";
 
-/** `table` is for people, in whatever form a command has; the others are data: all of it, or what things are named by. */
+/** `table` is text for people. The others are data: everything, or only names. */
 export const outputFormats = ["table", "json", "yaml", "name"] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
 export interface CommandContext {
   readonly deps: CliDeps;
   readonly format: OutputFormat;
-  /** The server configuration file that was named, or null. */
+  /** Path of the configuration file, or null. */
   readonly configFile: string | null;
-  /** The server that was named (`local`: the one on this data directory, or none), and the token. */
+  /** Address of the server, `local` for the server of this data directory if it runs, or null. */
   readonly server: string | null;
   readonly token: string | null;
-  /** The file with certificates of authorities that was named, or null. */
+  /** Path of a file with CA certificates, or null. */
   readonly caFile: string | null;
-  /** The answer's stream and its style. */
+  /** The stream of the result. */
   readonly out: Writer;
   readonly style: Style;
   readonly errStyle: Style;
@@ -49,15 +49,15 @@ export function createContext(deps: CliDeps, options: GlobalOptions): CommandCon
   };
 }
 
-/** Something a person should know beside the answer, on stderr. */
+/** Prints a note for people on stderr. */
 export function note({ deps, errStyle }: Pick<CommandContext, "deps" | "errStyle">, text: string): void {
   deps.stderr.write(`${errStyle.yellow("note:")} ${text}\n`);
 }
 
-/** Whether a program reads the answer. */
+/** Tests whether the output is data for a program. */
 export const asData = ({ format }: Pick<CommandContext, "format">): boolean => format !== "table";
 
-/** One document on stdout; with `name` a line for each thing. @throws Problem usage: it has no names */
+/** Writes one document to stdout, or with `name` a line per item. @throws Problem usage when the items have no names */
 export async function writeData(
   { out, format }: Pick<CommandContext, "out" | "format">,
   value: unknown,
@@ -67,13 +67,13 @@ export async function writeData(
   else out.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** What another command takes for it: its id where it has one. */
+/** The reference that other commands accept: the id, or else another name. */
 function nameOf(value: unknown): string {
   const fields: Readonly<Record<string, unknown>> = { ...(typeof value === "object" ? value : {}) };
   const name = [fields.id, fields.name, fields.seq, fields.run_id, fields.path].find(
     (one) => typeof one === "string" || typeof one === "number",
   );
   if (name === undefined)
-    throw new Problem("usage", "what this command answers has no names", { remedy: "Ask for -o json." });
+    throw new Problem("usage", "The output of this command has no names.", { remedy: "Use -o json." });
   return `${name}\n`;
 }

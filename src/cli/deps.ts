@@ -1,30 +1,30 @@
-/** Everything of the outside world that the commands touch, so that they run in memory as they run on a terminal. */
+/** All external dependencies of the commands, so that tests can run commands in memory. */
 import type { Clock } from "../kernel/index.ts";
 import type { Client } from "../services/index.ts";
 
-/** One of the two output streams. Writes are in order; after the reader has gone, or one has failed, they do nothing. */
+/** An output stream. Writes are in order. They do nothing after the reader has closed the stream or a write has failed. */
 export interface Writer {
   write(chunk: string | Uint8Array): void;
-  /** Resolves when little enough is waiting to be taken over, or when nobody takes it any more. */
+  /** Resolves when the buffer has space again, or when the stream is closed. */
   drained(): Promise<void>;
   readonly isTTY: boolean;
-  /** Cells of the terminal, now; 80 and 24 where there is none. */
+  /** Current size of the terminal in cells; 80 by 24 without a terminal. */
   readonly columns: number;
   readonly rows: number;
-  /** Aborts when the reader has gone (`| head`), or takes no more (a full disk). */
+  /** Aborts when the reader closes the stream (`| head`) or a write fails (a full disk). */
   readonly gone: AbortSignal;
-  /** Resolves when nothing is waiting any more, to what went wrong; that a reader has gone is nothing wrong. */
+  /** Resolves when everything is written, to the error of a failed write or null. A closed reader is not an error. */
   flushed(): Promise<Error | null>;
 }
 
 export type FileKind = "file" | "directory" | "other" | "absent";
 
-/** A file being written under a temporary name beside its final one. */
+/** A file that is written under a temporary name in the directory of its final name. */
 export interface PendingFile {
   write(chunk: Uint8Array): Promise<void>;
-  /** Makes the bytes durable and gives them their name. @throws Problem conflict when the name is taken meanwhile */
+  /** Syncs the file and renames it to its final name. @throws Problem conflict when the name exists by then */
   commit(): Promise<void>;
-  /** Removes the temporary file; nothing after `commit`. */
+  /** Removes the temporary file. It does nothing after `commit`. */
   discard(): Promise<void>;
 }
 
@@ -37,86 +37,87 @@ export interface NewFile {
 
 /** Paths are absolute or relative to the working directory. */
 export interface Files {
-  /** The first `limit` bytes of a file. @throws Problem not_found, usage */
+  /** Reads the first `limit` bytes of a file. @throws Problem not_found, usage */
   read(path: string, limit: number): Promise<Uint8Array>;
   kind(path: string): Promise<FileKind>;
-  /** All of a file. @throws Problem not_found, usage, while it is read */
+  /** Streams a whole file. Reading throws Problem not_found or usage. */
   stream(path: string): AsyncIterable<Uint8Array>;
-  /** Names in a directory, unsorted. @throws Problem not_found, usage */
+  /** Lists the names in a directory, unsorted. @throws Problem not_found, usage */
   names(path: string): Promise<readonly string[]>;
-  /** With its parents, for this account alone; fine when it is there. @throws Problem usage */
+  /** Creates a directory and its parents with access for this account only, unless it exists. @throws Problem usage */
   makeDirectory(path: string): Promise<void>;
   /** @throws Problem conflict, usage, storage_failed */
   create(file: NewFile): Promise<PendingFile>;
-  /** Removes a file; fine when it is not there. @throws Problem usage */
+  /** Removes a file if it exists. @throws Problem usage */
   remove(path: string): Promise<void>;
 }
 
-/** `run` carries runs to their end; `read` looks, and records what has finished meanwhile. */
+/** `run` drives runs to their end. `read` only reads, and records executions that have ended. */
 export type ClientMode = "run" | "read";
 
-/** A client and what it stands on. `close` may be called once the command's last question is answered, or to leave. */
+/** A client and its connection. Call `close` after the last request. */
 export interface Session {
   readonly client: Client;
-  /** Where everything is kept: a directory, or a server's address. */
+  /** The data directory, or the address of the server. */
   readonly dataDir: string;
-  /** `here`: this process looks, and carries what it starts; `server`: another process does. */
-  readonly place: "here" | "server";
+  /** `local`: this process reads the data directory and drives its runs. `server`: a server does. */
+  readonly location: "local" | "server";
   close(): Promise<void>;
 }
 
-/** The server that runs on this machine's data directory. */
+/** The running server of the data directory on this machine. */
 export interface FoundServer {
   readonly url: string;
   readonly token: string;
-  /** Path of its Unix socket, which needs no certificate; null: it has none. */
+  /** Path of its Unix socket, which needs no certificate, or null. */
   readonly socket: string | null;
 }
 
-/** A server that has begun to listen. */
+/** A server that listens. */
 export interface RunningServer {
   readonly url: string;
   readonly dataDir: string;
   readonly adminTokenFile: string;
   readonly warnings: readonly string[];
-  /** Resolves when it has stopped in order. */
+  /** Resolves when the server has stopped. */
   stop(): Promise<void>;
 }
 
-/** A backup that is about to be made. */
+/** A backup that has not been written yet. */
 export interface OpenBackup extends AsyncDisposable {
   readonly dataDir: string;
-  /** To be read once, to its end. */
+  /** Content of the backup. Read it once, to its end. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Complete after the last byte. `damage`: what is recorded and could not be kept, a sentence each. */
+  /** Summary after the last byte. `damage` lists recorded items that could not be read, one sentence each. */
   summary(): { readonly artifacts: number; readonly logs: number; readonly damage: readonly string[] };
 }
 
 export interface Restored {
   readonly dataDir: string;
-  /** When the backup was made, RFC 3339, and by which version of the program. */
+  /** Time of the backup in RFC 3339. */
   readonly createdAt: string;
+  /** Version of the program that made it. */
   readonly program: string;
   readonly artifacts: number;
   readonly logs: number;
-  /** Runs that had not ended then. */
+  /** Number of runs that had not ended at that time. */
   readonly unfinished: number;
 }
 
 export interface CliDeps {
-  /** Without the program's own two. */
+  /** Arguments without the program and the script. */
   readonly argv: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly stdout: Writer;
   readonly stderr: Writer;
-  /** Standard input, at most so many bytes of it. */
+  /** Reads standard input up to a number of bytes. */
   readonly readStdin: (limit: number) => Promise<Uint8Array>;
-  /** All of standard input. */
+  /** Streams standard input. */
   readonly stdin: () => AsyncIterable<Uint8Array>;
   readonly files: Files;
   readonly clock: Clock;
-  /** Who asks, recorded with what is asked. */
+  /** Name of the user, which is recorded with requests. */
   readonly login: () => string;
   readonly version: string;
   /** @throws Problem */
@@ -124,7 +125,7 @@ export interface CliDeps {
     readonly mode: ClientMode;
     readonly configFile: string | null;
   }) => Promise<Session>;
-  /** The server that runs on this data directory, with its admin's token where this account can read it; or null. */
+  /** Finds the running server of this data directory, or null when there is none or its admin token is not readable. */
   readonly findServer: (options: { readonly configFile: string | null }) => Promise<FoundServer | null>;
   /** @throws Problem */
   readonly startServer: (options: { readonly configFile: string | null }) => Promise<RunningServer>;
@@ -133,12 +134,12 @@ export interface CliDeps {
     readonly configFile: string | null;
     readonly signal: AbortSignal;
   }) => Promise<OpenBackup>;
-  /** Into an empty place; what fails leaves it empty. @throws Problem */
+  /** Restores into an empty data directory, which stays empty after a failure. @throws Problem */
   readonly restoreBackup: (options: {
     readonly configFile: string | null;
     readonly bytes: AsyncIterable<Uint8Array>;
     readonly signal: AbortSignal;
   }) => Promise<Restored>;
-  /** Calls the handler on Ctrl-C and SIGTERM, instead of ending at once, until the returned function is called. */
+  /** Calls the handler on Ctrl-C and SIGTERM instead of ending, until the returned function is called. */
   readonly onInterrupt: (handler: () => void) => () => void;
 }

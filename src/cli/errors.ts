@@ -1,4 +1,4 @@
-/** How an error reaches a person (stderr, always) and a program (stdout, with `-o json` and `-o yaml`). */
+/** Reports errors: to people on stderr, and to programs on stdout with `-o json` and `-o yaml`. */
 import { errorMessage, Problem } from "../kernel/index.ts";
 import type { CommandContext } from "./context.ts";
 import { sanitizeText } from "./terminal/sanitize.ts";
@@ -7,7 +7,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2, environment: 3, interrupted:
 
 const debugLevels = ["debug", "trace"];
 
-/** Reports an error that nobody caught, with its stack: such a moment does not come again. @returns the exit code */
+/** Reports an uncaught error with its stack. @returns the exit code */
 export function reportCrash(context: CommandContext, error: unknown): number {
   return reportError(context, error, true);
 }
@@ -27,7 +27,7 @@ export function reportError(context: CommandContext, error: unknown, withStack =
   return problem.exitCode;
 }
 
-/** Problems of a pipeline file come rendered: `path:line:column: message`, code frames and all. */
+/** Problems of a pipeline file are already rendered: `path:line:column: message` with code frames. */
 function isRendered(problem: Problem): boolean {
   return problem.code === "config_invalid" && Array.isArray(problem.details) && problem.details.length > 0;
 }
@@ -43,8 +43,8 @@ function problemLines(problem: Problem): readonly string[] {
 function unknownLines(problem: Problem, debug: boolean): readonly string[] {
   const sentence = sanitizeText(problem.message.split("\n")[0] ?? "");
   const remedy = problem.remedy === undefined ? [] : [`  ${sanitizeText(problem.remedy)}`];
-  const more = debug ? [] : ["  Set SHIPINATOR_LOG_LEVEL=debug and repeat the command to see the details."];
-  return [`something inside Shipinator went wrong: ${sentence}`, ...remedy, ...more];
+  const more = debug ? [] : ["  Repeat the command with SHIPINATOR_LOG_LEVEL=debug to see the details."];
+  return [`An internal error occurred: ${sentence}`, ...remedy, ...more];
 }
 
 function stackOf(error: unknown): string {
@@ -53,7 +53,7 @@ function stackOf(error: unknown): string {
   return error.cause === undefined ? own : `${own}\ncaused by: ${stackOf(error.cause)}`;
 }
 
-/** JSON, which is YAML too. */
+/** Writes an error as JSON, which is also YAML. */
 export const errorDocument = (problem: Problem): string =>
   `${JSON.stringify({ error: toJson(problem) }, null, 2)}\n`;
 
@@ -67,7 +67,7 @@ function toJson(problem: Problem): Readonly<Record<string, unknown>> {
   };
 }
 
-/** One line about something that went wrong beside the way and does not end the command. */
+/** Prints a warning about an error that does not end the command. */
 export function warn({ deps, errStyle }: Pick<CommandContext, "deps" | "errStyle">, error: unknown): void {
   const sentence = sanitizeText(errorMessage(error).split("\n")[0] ?? "");
   deps.stderr.write(`${errStyle.yellow("warning:")} ${sentence}\n`);

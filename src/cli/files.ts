@@ -1,4 +1,4 @@
-/** The filesystem, as the commands see it: bounded reads, and files that appear whole or not at all. */
+/** File access of the commands: bounded reads, and atomic writes. */
 import { randomBytes } from "node:crypto";
 import {
   constants,
@@ -25,14 +25,14 @@ export function createFiles(cwd: string): Files {
       try {
         return await readdir(resolve(cwd, path));
       } catch (error) {
-        throw unreadable(error, path);
+        throw readProblem(error, path);
       }
     },
     async makeDirectory(path) {
       try {
         await mkdir(resolve(cwd, path), { recursive: true, mode: 0o700 });
       } catch (error) {
-        throw unwritable(error, path);
+        throw writeProblem(error, path);
       }
     },
     create: (file) => create({ ...file, path: resolve(cwd, file.path) }),
@@ -40,13 +40,13 @@ export function createFiles(cwd: string): Files {
       try {
         await rm(resolve(cwd, path), { force: true });
       } catch (error) {
-        throw new Problem("usage", `${path} cannot be removed: ${errorMessage(error)}`, { cause: error });
+        throw new Problem("usage", `${path} cannot be removed: ${errorMessage(error)}.`, { cause: error });
       }
     },
   };
 }
 
-/** The first `limit` bytes; what comes after them is not waited for. */
+/** Reads the first `limit` bytes without waiting for the rest. */
 export async function readUpTo(stream: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -70,7 +70,7 @@ async function readBounded(path: string, shown: string, limit: number): Promise<
     }
     return buffer.subarray(0, length);
   } catch (error) {
-    throw unreadable(error, shown);
+    throw readProblem(error, shown);
   }
 }
 
@@ -79,17 +79,16 @@ async function* streamOf(path: string, shown: string): AsyncGenerator<Uint8Array
     await using file = await open(path, constants.O_RDONLY);
     yield* file.createReadStream({ autoClose: false, highWaterMark: 1 << 20 });
   } catch (error) {
-    throw unreadable(error, shown);
+    throw readProblem(error, shown);
   }
 }
 
-function unreadable(error: unknown, path: string): Problem {
+function readProblem(error: unknown, path: string): Problem {
   const code = errorCode(error);
   if (code === "ENOENT" || code === "ENOTDIR")
-    return new Problem("not_found", `there is no file or directory ${path}`, { cause: error });
-  const because =
-    code === "EACCES" || code === "EPERM" ? "this account may not read it" : errorMessage(error);
-  return new Problem("usage", `${path} cannot be read: ${because}`, { cause: error });
+    return new Problem("not_found", `The file or directory ${path} does not exist.`, { cause: error });
+  const because = code === "EACCES" || code === "EPERM" ? "permission denied" : errorMessage(error);
+  return new Problem("usage", `${path} cannot be read: ${because}.`, { cause: error });
 }
 
 async function kindOf(path: string): Promise<FileKind> {
@@ -99,23 +98,23 @@ async function kindOf(path: string): Promise<FileKind> {
     return found.isDirectory() ? "directory" : "other";
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return "absent";
-    throw unreadable(error, path);
+    throw readProblem(error, path);
   }
 }
 
-/** Written beside its final name, so that the last step is a rename within one filesystem. */
+/** Creates a temporary file in the same directory, so that the final rename stays within one filesystem. */
 async function create(file: NewFile): Promise<PendingFile> {
   const { path, overwrite, mode } = file;
   const kind = await kindOf(path);
-  // A rename would put a file in the place of /dev/null.
-  if (kind === "other") throw special(path);
-  if (overwrite === "never" && kind !== "absent") throw taken(path);
+  // A rename would replace a device such as /dev/null with a file.
+  if (kind === "other") throw specialFileProblem(path);
+  if (overwrite === "never" && kind !== "absent") throw existsProblem(path);
   const temporary = join(
     dirname(path),
     `.${basename(path).slice(0, 200)}.${randomBytes(6).toString("hex")}.part`,
   );
   const handle = await open(temporary, "wx", mode).catch((error: unknown) => {
-    throw unwritable(error, path);
+    throw writeProblem(error, path);
   });
   let state: "writing" | "closed" | "gone" = "writing";
 
@@ -123,7 +122,7 @@ async function create(file: NewFile): Promise<PendingFile> {
     await target.sync();
     state = "closed";
     await target.close();
-    // A link fails where the name is taken; a rename would replace what somebody else wrote meanwhile.
+    // A link fails when the name exists; a rename would replace a file that another process wrote.
     if (overwrite === "replace") await rename(temporary, path);
     else {
       await link(temporary, path);
@@ -137,14 +136,14 @@ async function create(file: NewFile): Promise<PendingFile> {
       try {
         await handle.writeFile(chunk);
       } catch (error) {
-        throw unwritable(error, path);
+        throw writeProblem(error, path);
       }
     },
     async commit() {
       try {
         await finish(handle);
       } catch (error) {
-        throw errorCode(error) === "EEXIST" ? taken(path) : unwritable(error, path);
+        throw errorCode(error) === "EEXIST" ? existsProblem(path) : writeProblem(error, path);
       }
     },
     async discard() {
@@ -156,26 +155,31 @@ async function create(file: NewFile): Promise<PendingFile> {
   };
 }
 
-function taken(path: string): Problem {
-  return new Problem("conflict", `${path} exists already and is left as it is`, {
-    remedy: "Add --force to replace it, or name another file.",
+function existsProblem(path: string): Problem {
+  return new Problem("conflict", `${path} already exists.`, {
+    remedy: "Add --force to replace it, or choose another file.",
   });
 }
 
-function special(path: string): Problem {
-  return new Problem("usage", `${path} is a device, pipe or socket, which a file would replace`, {
-    remedy:
-      "Name a file; or let the bytes go to standard output, where the command has --to -, and redirect that.",
+function specialFileProblem(path: string): Problem {
+  return new Problem("usage", `${path} is a device, pipe or socket and not a file.`, {
+    remedy: "Choose a file, or use standard output with - and redirect it.",
   });
 }
 
-function unwritable(error: unknown, path: string): Problem {
+function writeProblem(error: unknown, path: string): Problem {
   const code = errorCode(error);
   if (code === "ENOENT" || code === "ENOTDIR")
-    return new Problem("usage", `${path} cannot be written: there is no directory ${dirname(path)}`, {
-      cause: error,
-    });
+    return new Problem(
+      "usage",
+      `${path} cannot be written, because the directory ${dirname(path)} does not exist.`,
+      {
+        cause: error,
+      },
+    );
   if (code === "EACCES" || code === "EPERM" || code === "EISDIR" || code === "EROFS")
-    return new Problem("usage", `${path} cannot be written: ${errorMessage(error)}`, { cause: error });
-  return new Problem("storage_failed", `${path} cannot be written: ${errorMessage(error)}`, { cause: error });
+    return new Problem("usage", `${path} cannot be written: ${errorMessage(error)}.`, { cause: error });
+  return new Problem("storage_failed", `${path} cannot be written: ${errorMessage(error)}.`, {
+    cause: error,
+  });
 }

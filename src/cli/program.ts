@@ -1,4 +1,4 @@
-/** The command line: reads the arguments, runs one command, gives its exit code. */
+/** The command line program: parses the arguments and runs one command. */
 import { errorMessage, Problem } from "../kernel/index.ts";
 import { createContext, noOptions } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
@@ -7,22 +7,23 @@ import { EXIT, reportCrash, reportError } from "./errors.ts";
 export interface Program {
   /** Runs the command in `argv`; never rejects. @returns the exit code */
   run(): Promise<number>;
-  /** Says what nobody caught. @returns the exit code */
+  /** Reports an uncaught error. @returns the exit code */
   crash(error: unknown): number;
 }
 
 export function createProgram(deps: CliDeps): Program {
-  // Asked by scripts before anything else, so it costs nothing else.
-  const asksVersion = deps.argv.length === 1 && ["--version", "-V", "version"].includes(deps.argv[0] ?? "");
+  // Scripts often request the version, so it loads nothing else.
+  const isVersionRequest =
+    deps.argv.length === 1 && ["--version", "-V", "version"].includes(deps.argv[0] ?? "");
   const report = (error: unknown) => reportError(createContext(deps, noOptions), error);
   return {
     crash: (error) => reportCrash(createContext(deps, noOptions), error),
     async run() {
-      const code = asksVersion ? printVersion(deps) : await runCommand(deps);
+      const code = isVersionRequest ? printVersion(deps) : await runCommand(deps);
       const failure = await deps.stdout.flushed();
       if (failure === null) return code;
-      const told = report(unwritten(failure));
-      return code === EXIT.done ? told : code;
+      const failureCode = report(outputProblem(failure));
+      return code === EXIT.done ? failureCode : code;
     },
   };
 }
@@ -37,7 +38,7 @@ async function runCommand(deps: CliDeps): Promise<number> {
   try {
     const { parseArguments } = await import("./arguments.ts");
     const parsed = await parseArguments(deps);
-    if (parsed.kind === "answered") return parsed.code;
+    if (parsed.kind === "handled") return parsed.code;
     options = parsed.options;
     return await parsed.run(createContext(deps, options));
   } catch (error) {
@@ -45,10 +46,10 @@ async function runCommand(deps: CliDeps): Promise<number> {
   }
 }
 
-function unwritten(error: Error): Problem {
-  return new Problem("storage_failed", `standard output cannot be written: ${errorMessage(error)}`, {
+function outputProblem(error: Error): Problem {
+  return new Problem("storage_failed", `Standard output cannot be written: ${errorMessage(error)}.`, {
     remedy:
-      "Only what is shown is incomplete; what was done is recorded: shipinator list, shipinator status.",
+      "The command has finished, and only its output is incomplete. See: shipinator list, shipinator status",
     cause: error,
   });
 }

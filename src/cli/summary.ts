@@ -1,4 +1,4 @@
-/** What is said of a run when it is over (and by `status` at any time). */
+/** The summary of a run at its end, and for `status` at any time. */
 import { isFinalRun } from "../domain/index.ts";
 import { shellWord } from "../kernel/index.ts";
 import {
@@ -21,18 +21,18 @@ import { lastExecution, mark, paintStatus, runTitle, stepDuration, stepRemark } 
 export interface SummaryOptions {
   readonly run: RunDetail;
   readonly client: Client;
-  /** How the run is named in the commands that are shown. */
+  /** Reference to the run in suggested commands. */
   readonly reference: string;
   readonly style: Style;
   readonly now: Date;
 }
 
-/** In a stage of more steps only the failed and the slowest ones are named. */
+/** Number of steps above which a stage lists only failed and slow steps. */
 const MANY_STEPS = 30;
 const NAMED_STEPS = 3;
 const NAMED_FAILURES = 10;
 const DEPLOY_LINES = 3;
-/** Some tools write megabytes without a line break; the whole of it is in the log. */
+/** Maximum length of a line, because some tools write megabytes without a line break. */
 const LINE_CELLS = 400;
 
 export async function renderSummary(options: SummaryOptions): Promise<string> {
@@ -40,11 +40,11 @@ export async function renderSummary(options: SummaryOptions): Promise<string> {
   const blocks = [
     stages(options),
     run.notes.map((text) => `${style.dim("note:")} ${sanitizeName(text)}\n`).join(""),
-    await deployed(options),
+    await deployOutput(options),
     ...(await failures(options)),
     artifacts(run.artifacts, style),
     `${style.bold("More")}  shipinator logs ${reference} ${style.dim(style.marks.dot)} shipinator artifacts ${reference}\n`,
-    conclusion(options),
+    resultLine(options),
   ];
   return blocks.filter((block) => block !== "").join("\n");
 }
@@ -81,13 +81,13 @@ function stages({ run, style, now }: SummaryOptions): string {
   return text;
 }
 
-/** A log that is not whole says so, whatever became of its step. */
+/** A remark on a truncated log, independent of the step's result. */
 function cutRemark(step: StepDetail): string {
   const dropped = lastExecution(step)?.log_dropped ?? 0;
-  return dropped === 0 ? "" : `log cut: ${formatSize(dropped)} over the limit are not kept`;
+  return dropped === 0 ? "" : `log truncated: ${formatSize(dropped)} over the limit`;
 }
 
-/** What failed, and what took longest. */
+/** The failed and the slowest steps. */
 function notable(steps: readonly StepDetail[], now: Date): readonly StepDetail[] {
   const time = (step: StepDetail) => elapsed(step.started_at, step.finished_at, now) ?? 0;
   const failed = steps.filter((step) => step.status === "failed").slice(0, NAMED_FAILURES);
@@ -95,15 +95,15 @@ function notable(steps: readonly StepDetail[], now: Date): readonly StepDetail[]
   return steps.filter((step) => failed.includes(step) || slowest.includes(step));
 }
 
-/** `995 succeeded, 2 skipped`. */
+/** Counts steps by status: `995 succeeded, 2 skipped`. */
 function tally(steps: readonly StepDetail[]): string {
   const counts = new Map<string, number>();
   for (const { status } of steps) counts.set(status, (counts.get(status) ?? 0) + 1);
   return [...counts].map(([status, amount]) => `${amount.toLocaleString("en-US")} ${status}`).join(", ");
 }
 
-/** What a deploy said last: where the thing is now. */
-async function deployed({ run, client, style }: SummaryOptions): Promise<string> {
+/** The last log lines of a deploy, which usually show the address. */
+async function deployOutput({ run, client, style }: SummaryOptions): Promise<string> {
   let text = "";
   for (const job of newestJobs(run)) {
     if (job.job_type !== "deploy" || job.status !== "succeeded") continue;
@@ -175,7 +175,7 @@ function artifacts(list: readonly ArtifactDetail[], style: Style): string {
   return text;
 }
 
-function conclusion({ run, style, now }: SummaryOptions): string {
+function resultLine({ run, style, now }: SummaryOptions): string {
   const time = elapsed(run.started_at ?? run.created_at, run.finished_at, now);
   const took =
     time === null || run.started_at === null

@@ -1,6 +1,6 @@
 /**
- * A writer over a Node stream: the reader may go away (`| head`) without anybody seeing an error. What cannot be written
- * for another reason (a full disk, a terminal that hung up) must not end a run either; it is told when all is done.
+ * A writer over a Node stream. A reader that closes the stream (`| head`) causes no error. Other failures (a full disk, a
+ * closed terminal) do not end the run; they are reported at the end.
  */
 import type { Writable } from "node:stream";
 import { errorCode } from "../kernel/index.ts";
@@ -33,7 +33,7 @@ export function createWriter(stream: Stream): Writer {
       });
     },
     async flushed() {
-      // A failed write is told in an event of its own, which may come after the callback.
+      // A failed write emits an event, which may come after the callback.
       await new Promise((resolve) => stream.write("", () => setImmediate(resolve)));
       return failure;
     },

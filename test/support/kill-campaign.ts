@@ -119,7 +119,7 @@ async function find(world: World, repository: string, finder: Moment["finder"]):
   if (finder === "two lists, resume") await Promise.all([ask("list"), ask("list")]);
   if (finder === "list, resume") {
     // What is not over is named, with the command that goes on; that command carries it.
-    const resume = /this continues it: shipinator (resume \S+)/.exec(await ask("list"))?.[1];
+    const resume = /Resume it with: shipinator (resume \S+)/.exec(await ask("list"))?.[1];
     if (resume !== undefined) await ask(...resume.split(" "));
   }
   if (finder === "status, run") await ask("status");

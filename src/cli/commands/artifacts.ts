@@ -1,8 +1,8 @@
-/** `shipinator artifacts RUN`: what a run has made. */
+/** `shipinator artifacts RUN`: the artifacts of a run. */
 import type { ArtifactDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { formatSize } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
@@ -21,10 +21,10 @@ const columns = (exact: "exact" | "rounded"): readonly Column<ArtifactDetail>[] 
 
 export async function artifactsCommand(context: CommandContext, which: string): Promise<number> {
   const { out, style } = context;
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const run = await client.get(which);
     if (asData(context)) await writeData(context, run.artifacts);
-    else if (run.artifacts.length === 0) note(context, "this run has made no artifacts");
+    else if (run.artifacts.length === 0) note(context, "This run has no artifacts.");
     else {
       const shape = columns(out.isTTY ? "rounded" : "exact");
       out.write(renderTable(shape, run.artifacts, { style, width: out.isTTY ? out.columns : null }));

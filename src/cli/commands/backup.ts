@@ -1,12 +1,12 @@
-/** `shipinator backup FILE` and `shipinator restore FILE`: everything of a data directory in one file, and back. */
+/** `shipinator backup FILE` and `shipinator restore FILE`. */
 import { Problem } from "../../kernel/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import type { OpenBackup } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { formatSize } from "../terminal/format.ts";
+import { count, formatSize } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
-import { whileWaiting } from "../watch/waiting.ts";
+import { withSpinner } from "../watch/spinner.ts";
 
 export interface BackupArguments {
   /** `-` for standard output. */
@@ -17,16 +17,16 @@ export interface BackupArguments {
 export async function backupCommand(context: CommandContext, args: BackupArguments): Promise<number> {
   const { deps, out, configFile } = context;
   if (args.file === "-" && out.isTTY)
-    throw new Problem("usage", "a backup's bytes would garble this terminal", {
-      remedy: "Redirect stdout, or name a file.",
+    throw new Problem("usage", "The content of a backup cannot be printed on a terminal.", {
+      remedy: "Redirect standard output, or name a file.",
     });
-  return await withInterrupts(deps, 1, async ({ asked }) => {
-    const signal = AbortSignal.any([asked, out.gone]);
+  return await withInterrupts(deps, 1, async ({ cancel }) => {
+    const signal = AbortSignal.any([cancel, out.gone]);
     await using backup = await deps.openBackup({ configFile, signal });
-    const size = await whileWaiting(context, { label: "keeping", asked }, () =>
+    const size = await withSpinner(context, { label: "writing the backup", cancel }, () =>
       args.file === "-" ? toStdout(context, backup) : toFile(context, backup, args),
     ).catch((error: unknown) => {
-      // Nobody reads any more; where that is a failure, the program's end says so.
+      // The reader closed stdout. The program reports a failed write at its end.
       if (out.gone.aborted) return 0;
       throw error;
     });
@@ -65,7 +65,7 @@ async function toFile(
   { bytes }: OpenBackup,
   { file: path, existing }: BackupArguments,
 ): Promise<number> {
-  // It holds logs and artifacts of all projects.
+  // The file contains logs and artifacts of all projects, so only the owner can read it.
   const file = await deps.files.create({ path, overwrite: existing, mode: 0o600 });
   let size = 0;
   try {
@@ -82,16 +82,16 @@ async function toFile(
 
 export async function restoreCommand(context: CommandContext, file: string): Promise<number> {
   const { deps, out, configFile } = context;
-  return await withInterrupts(deps, 1, async ({ asked }) => {
+  return await withInterrupts(deps, 1, async ({ cancel }) => {
     const bytes = file === "-" ? deps.stdin() : deps.files.stream(file);
-    const restored = await whileWaiting(context, { label: "restoring", asked }, () =>
-      deps.restoreBackup({ configFile, bytes, signal: asked }),
+    const restored = await withSpinner(context, { label: "restoring the backup", cancel }, () =>
+      deps.restoreBackup({ configFile, bytes, signal: cancel }),
     );
     const { dataDir, createdAt, program, artifacts, logs, unfinished } = restored;
     if (unfinished > 0)
       note(
         context,
-        `${count(unfinished, "run")} had not ended when the backup was made: nothing of that is carried on, and the next command records the end`,
+        `${count(unfinished, "run")} had not ended at the time of the backup. The next command marks ${unfinished === 1 ? "it" : "them"} as canceled.`,
       );
     if (asData(context))
       await writeData(context, {
@@ -109,5 +109,3 @@ export async function restoreCommand(context: CommandContext, file: string): Pro
     return EXIT.done;
   });
 }
-
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? "" : "s"}`;

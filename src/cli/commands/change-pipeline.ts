@@ -2,7 +2,7 @@
 import type { PipelineDetail } from "../../services/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 
 const titleOf = ({ project, name }: PipelineDetail) => `${sanitizeName(project)}/${sanitizeName(name)}`;
@@ -12,27 +12,27 @@ export async function renamePipelineCommand(
   reference: string,
   name: string,
 ): Promise<number> {
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const before = await client.pipelines.get(reference);
     const pipeline = await client.pipelines.update(before.id, { name });
     if (asData(context)) await writeData(context, pipeline);
     else
       context.out.write(
-        `pipeline ${titleOf(before)} is called ${sanitizeName(pipeline.name)} from now on, in its runs as well\n`,
+        `Renamed pipeline ${titleOf(before)} to ${sanitizeName(pipeline.name)}, also in its runs.\n`,
       );
     return EXIT.done;
   });
 }
 
 export async function removePipelineCommand(context: CommandContext, reference: string): Promise<number> {
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const pipeline = await client.pipelines.get(reference);
     const history = await client.list({ pipeline_id: pipeline.id, limit: 1 });
     await client.pipelines.remove(pipeline.id);
     if (asData(context)) await writeData(context, pipeline);
     else {
-      const kept = history.items.length > 0 ? "; its runs stay until retention deletes them" : "";
-      context.out.write(`pipeline ${titleOf(pipeline)} is removed, and its name is free${kept}\n`);
+      const kept = history.items.length > 0 ? " Its runs stay until retention deletes them." : "";
+      context.out.write(`Removed pipeline ${titleOf(pipeline)}. Its name is free.${kept}\n`);
     }
     return EXIT.done;
   });

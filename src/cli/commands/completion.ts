@@ -1,23 +1,23 @@
-/** `shipinator completion bash|zsh|fish`: what a shell needs to complete commands and options, out of their own tree. */
+/** `shipinator completion bash|zsh|fish`: completion scripts, generated from the command tree. */
 import type { Command, Option } from "commander";
 import { shellQuote } from "../../kernel/index.ts";
 
 export type Shell = "bash" | "zsh" | "fish";
 
-/** A command, its words before it: `["token", "create"]`; none is the program itself. */
-interface Node {
+/** A command at a path such as `["token", "create"]`. The empty path is the program. */
+interface CommandNode {
   readonly path: readonly string[];
-  /** What may come next: commands, or the words that its argument is one of. */
+  /** Possible next words: subcommands, or the choices of the argument. */
   readonly commands: readonly { readonly words: readonly string[]; readonly description: string }[];
-  readonly options: readonly OptionWords[];
+  readonly options: readonly OptionNode[];
 }
 
-interface OptionWords {
+interface OptionNode {
   readonly short: string | null;
   readonly long: string;
   readonly description: string;
-  /** What it takes: nothing, anything (a file, perhaps), or one of these. */
-  readonly takes: "nothing" | "anything" | readonly string[];
+  /** Argument of the option: none, any (perhaps a file), or one of these. */
+  readonly argument: "nothing" | "anything" | readonly string[];
 }
 
 export function completionScript(shell: Shell, program: Command): string {
@@ -32,7 +32,7 @@ export function completionScript(shell: Shell, program: Command): string {
   }
 }
 
-function nodesOf(command: Command, path: readonly string[]): readonly Node[] {
+function nodesOf(command: Command, path: readonly string[]): readonly CommandNode[] {
   const below = command.commands.map((one) => ({
     words: [one.name(), ...one.aliases()],
     description: one.description(),
@@ -41,20 +41,19 @@ function nodesOf(command: Command, path: readonly string[]): readonly Node[] {
     (one.argChoices ?? []).map((word) => ({ words: [word], description: one.description })),
   );
   const commands = [...below, ...given];
-  const own: Node = { path, commands, options: command.options.map(wordsOf) };
+  const own: CommandNode = { path, commands, options: command.options.map(wordsOf) };
   return [own, ...command.commands.flatMap((one) => nodesOf(one, [...path, one.name()]))];
 }
 
-function wordsOf({ short, long, description, argChoices, required, optional }: Option): OptionWords {
+function wordsOf({ short, long, description, argChoices, required, optional }: Option): OptionNode {
   const takes = argChoices ?? (required || optional ? "anything" : "nothing");
-  return { short: short ?? null, long: long ?? short ?? "", description, takes };
+  return { short: short ?? null, long: long ?? short ?? "", description, argument: takes };
 }
 
-const formsOf = ({ short, long }: OptionWords): readonly string[] =>
-  short === null ? [long] : [short, long];
+const formsOf = ({ short, long }: OptionNode): readonly string[] => (short === null ? [long] : [short, long]);
 
-/** `token create` under each of its names: an alias leads to the same place. */
-function stepsOf(nodes: readonly Node[]): readonly string[] {
+/** Maps each name of a command, including aliases, to the command. */
+function stepsOf(nodes: readonly CommandNode[]): readonly string[] {
   return nodes.flatMap(({ path, commands }) =>
     commands.flatMap(({ words }) =>
       words.map((word) => {
@@ -65,9 +64,9 @@ function stepsOf(nodes: readonly Node[]): readonly string[] {
   );
 }
 
-function choicesOf({ path, options }: Node, variable: string): readonly string[] {
+function choicesOf({ path, options }: CommandNode, variable: string): readonly string[] {
   return options.flatMap((option) => {
-    const choices = option.takes;
+    const choices = option.argument;
     return typeof choices === "string"
       ? []
       : formsOf(option).map(
@@ -77,16 +76,18 @@ function choicesOf({ path, options }: Node, variable: string): readonly string[]
   });
 }
 
-/** Options that take something: what comes after them is theirs. */
-function valuesOf({ path, options }: Node): readonly string[] {
+/** Options with an argument. */
+function valuesOf({ path, options }: CommandNode): readonly string[] {
   return options.flatMap((option) =>
-    option.takes === "anything" ? formsOf(option).map((form) => shellQuote([...path, form].join(" "))) : [],
+    option.argument === "anything"
+      ? formsOf(option).map((form) => shellQuote([...path, form].join(" ")))
+      : [],
   );
 }
 
-/** Both shells have the same case; they differ in how words are had and given. In zsh `words` is what was typed. */
+/** The parts that bash and zsh share. In zsh, `words` contains the typed words. */
 function shared(
-  nodes: readonly Node[],
+  nodes: readonly CommandNode[],
   variable: "words" | "choices",
 ): { readonly steps: string; readonly values: string; readonly choices: string } {
   return {
@@ -96,7 +97,7 @@ function shared(
   };
 }
 
-function bash(nodes: readonly Node[]): string {
+function bash(nodes: readonly CommandNode[]): string {
   const { steps, values, choices } = shared(nodes, "words");
   const words = nodes.map(({ path, commands, options }) => {
     const all = [...commands.flatMap((one) => one.words), ...options.map(({ long }) => long)];
@@ -126,7 +127,7 @@ complete -o bashdefault -o default -F _shipinator shipinator
 `;
 }
 
-function zsh(nodes: readonly Node[]): string {
+function zsh(nodes: readonly CommandNode[]): string {
   const { steps, values, choices } = shared(nodes, "choices");
   const described = (word: string, description: string) =>
     shellQuote(`${word.replaceAll(":", "\\:")}:${description}`);
@@ -135,7 +136,7 @@ function zsh(nodes: readonly Node[]): string {
       ...commands.flatMap((one) => one.words.map((word) => described(word, one.description))),
       ...options.map((one) => described(one.long, one.description)),
     ];
-    // Where a command is to come, no file does.
+    // A file cannot follow where a subcommand must follow.
     const files = commands.length > 0 ? "no" : "yes";
     return `  ${shellQuote(path.join(" "))}) described=(${all.join(" ")}) files=${files} ;;`;
   });
@@ -168,7 +169,7 @@ compdef _shipinator shipinator
 `;
 }
 
-function fish(nodes: readonly Node[]): string {
+function fish(nodes: readonly CommandNode[]): string {
   const lines = nodes.flatMap(({ path, commands, options }) => {
     const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`).join("; and ");
     const below = commands.flatMap((one) => one.words);
@@ -182,7 +183,7 @@ function fish(nodes: readonly Node[]): string {
           line([`-n ${shellQuote(yet)}`, "-f", `-a ${word}`, `-d ${shellQuote(one.description)}`]),
         ),
       ),
-      ...options.map(({ short, long, description, takes }) =>
+      ...options.map(({ short, long, description, argument: takes }) =>
         line([
           `-n ${shellQuote(path.length === 0 ? "__fish_use_subcommand" : seen)}`,
           ...(short === null ? [] : [`-s ${short.slice(1)}`]),

@@ -1,4 +1,4 @@
-/** The commands that keep everything, and bring it back. */
+/** Definitions of `backup` and `restore`. */
 import type { Command } from "commander";
 import type { Choose, SharedOptions } from "./define.ts";
 import type { Shared } from "./define-deployments.ts";
@@ -10,9 +10,9 @@ export function defineBackups(
 ): void {
   program
     .command("backup")
-    .description("keep everything of this data directory and its database in one file")
-    .argument("<file>", "the file, or - for standard output")
-    .option("--force", "replace a file that is there")
+    .description("write the data directory and its database to one file")
+    .argument("<file>", "file to write, or - for standard output")
+    .option("--force", "replace an existing file")
     .addOption(shared.output())
     .addOption(shared.config())
     .action((file: string, options: SharedOptions & { force?: true }) =>
@@ -23,8 +23,8 @@ export function defineBackups(
     );
   program
     .command("restore")
-    .description("bring a backup back, into an empty data directory and an empty database")
-    .argument("<file>", "the backup, or - for standard input")
+    .description("restore a backup into an empty data directory and an empty database")
+    .argument("<file>", "backup file, or - for standard input")
     .addOption(shared.output())
     .addOption(shared.config())
     .action((file: string, options: SharedOptions) =>

@@ -1,16 +1,16 @@
-/** The commands that change pipelines and projects: names, arguments, options, help. */
+/** Definitions of the commands that change pipelines and projects. */
 import type { Command } from "commander";
 import type { Choose, SharedOptions } from "./define.ts";
 import type { WithServer } from "./define-service.ts";
-import { PIPELINE_HELP } from "./help-words.ts";
+import { PIPELINE_HELP } from "./help-texts.ts";
 
 export function definePipelineChanges(pipeline: Command, choose: Choose, withServer: WithServer): void {
   withServer(
     pipeline
       .command("rename")
-      .description("give a pipeline another name")
+      .description("rename a pipeline")
       .argument("<pipeline>", PIPELINE_HELP)
-      .argument("<name>", "the new name, without its project"),
+      .argument("<name>", "new name, without the project"),
   ).action((reference: string, name: string, options: SharedOptions) =>
     choose(options, async (context) => {
       const { renamePipelineCommand } = await import("./change-pipeline.ts");
@@ -21,7 +21,7 @@ export function definePipelineChanges(pipeline: Command, choose: Choose, withSer
     pipeline
       .command("remove")
       .alias("rm")
-      .description("remove a pipeline; its runs stay until retention deletes them")
+      .description("remove a pipeline, and keep its runs until retention deletes them")
       .argument("<pipeline>", PIPELINE_HELP),
   ).action((reference: string, options: SharedOptions) =>
     choose(options, async (context) => {
@@ -46,9 +46,9 @@ export function defineProjects(program: Command, choose: Choose, withServer: Wit
   withServer(
     project
       .command("add")
-      .description("make a project")
+      .description("add a project")
       .argument("<name>", "name of the project")
-      .option("--description <text>", "what it is for"),
+      .option("--description <text>", "description of the project"),
   ).action((name: string, options: SharedOptions & { readonly description?: string }) =>
     choose(options, async (context) => {
       const { addProjectCommand } = await import("./project.ts");
@@ -58,9 +58,9 @@ export function defineProjects(program: Command, choose: Choose, withServer: Wit
   withServer(
     project
       .command("rename")
-      .description("give a project another name")
+      .description("rename a project")
       .argument("<project>", "name or id of the project")
-      .argument("<name>", "the new name"),
+      .argument("<name>", "new name"),
   ).action((reference: string, name: string, options: SharedOptions) =>
     choose(options, async (context) => {
       const { renameProjectCommand } = await import("./project.ts");
@@ -71,9 +71,9 @@ export function defineProjects(program: Command, choose: Choose, withServer: Wit
     project
       .command("remove")
       .alias("rm")
-      .description("remove a project that is empty")
+      .description("remove an empty project")
       .argument("<project>", "name or id of the project")
-      .option("--force", "with its pipelines, repositories, secrets, registry logins and tokens"),
+      .option("--force", "also remove its pipelines, repositories, secrets, registry logins and tokens"),
   ).action((reference: string, options: SharedOptions & { readonly force?: true }) =>
     choose(options, async (context) => {
       const { removeProjectCommand } = await import("./project.ts");

@@ -1,4 +1,4 @@
-/** The commands about deployments: names, arguments, options, help. */
+/** Definitions of the commands for deployments. */
 import type { Command, Option } from "commander";
 import { Problem } from "../../kernel/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
@@ -16,13 +16,13 @@ type ResolveOptions = SharedOptions & { succeeded?: true; failed?: true };
 export function defineDeployments(program: Command, choose: Choose, shared: Shared): void {
   const deployments = program
     .command("deployments")
-    .description("show what was deployed; settle what is unknown")
+    .description("list deployments, and resolve unknown outcomes")
     .helpCommand(false);
   deployments
     .command("list", { isDefault: true })
     .alias("ls")
-    .description("show the newest deployments")
-    .option("-n, --limit <number>", "at most so many", shared.parseLimit, 20)
+    .description("list the newest deployments")
+    .option("-n, --limit <number>", "maximum number of deployments", shared.parseLimit, 20)
     .addOption(shared.output())
     .addOption(shared.config())
     .addOption(shared.server())
@@ -35,10 +35,10 @@ export function defineDeployments(program: Command, choose: Choose, shared: Shar
     );
   deployments
     .command("resolve")
-    .description("say how a deployment ended whose outcome is unknown")
-    .argument("<deployment>", "an id or the beginning of one")
-    .option("--succeeded", "it has taken effect")
-    .option("--failed", "it has not")
+    .description("record the outcome of a deployment whose outcome is unknown")
+    .argument("<deployment>", "id or a prefix of one")
+    .option("--succeeded", "the deployment has taken effect")
+    .option("--failed", "the deployment has not taken effect")
     .addOption(shared.output())
     .addOption(shared.config())
     .addOption(shared.server())
@@ -54,8 +54,8 @@ export function defineDeployments(program: Command, choose: Choose, shared: Shar
 
 function outcomeOf({ succeeded, failed }: ResolveOptions): "succeeded" | "failed" {
   if (succeeded === failed)
-    throw new Problem("usage", "how the deployment ended must be said by one of --succeeded and --failed", {
-      remedy: "Look at the target first: what is there decides whether the next deploy may begin.",
+    throw new Problem("usage", "Exactly one of --succeeded and --failed is required.", {
+      remedy: "Check the target first, because the outcome decides whether the next deploy can begin.",
     });
   return succeeded ? "succeeded" : "failed";
 }

@@ -1,22 +1,22 @@
-/** The commands for what steps, repositories and registries are given and nobody reads. */
+/** Definitions of the commands for secrets and registry logins. */
 import type { Command } from "commander";
 import type { Choose, SharedOptions } from "./define.ts";
 import type { WithServer } from "./define-service.ts";
 
 type SecretOptions = SharedOptions & { readonly project?: string };
 
-const PROJECT_HELP = "the project's name (default: the only one)";
+const PROJECT_HELP = "name of the project (default: the only one)";
 
 export function defineSecrets(program: Command, choose: Choose, withServer: WithServer): void {
   const secret = program
     .command("secret")
-    .description("set, list and remove what steps are given and nobody reads")
+    .description("set, list and remove secrets of steps")
     .helpCommand(false);
   withServer(
     secret
       .command("set")
-      .description("set a secret to what comes from standard input")
-      .argument("<name>", "a variable's name")
+      .description("set a secret to the content of standard input")
+      .argument("<name>", "name of the variable")
       .option("--project <name>", PROJECT_HELP),
   ).action((name: string, options: SecretOptions) =>
     choose(options, async (context) => {
@@ -40,7 +40,7 @@ export function defineSecrets(program: Command, choose: Choose, withServer: With
     secret
       .command("remove")
       .description("remove a secret")
-      .argument("<name>", "its name")
+      .argument("<name>", "name of the secret")
       .option("--project <name>", PROJECT_HELP),
   ).action((name: string, options: SecretOptions) =>
     choose(options, async (context) => {
@@ -49,7 +49,7 @@ export function defineSecrets(program: Command, choose: Choose, withServer: With
     }),
   );
   defineRegistries(program, choose, withServer);
-  withServer(secret.command("rotate").description("seal all secrets with a new key")).action(
+  withServer(secret.command("rotate").description("encrypt all secrets with a new key")).action(
     (options: SharedOptions) =>
       choose(options, async (context) => {
         const { rotateSecretsCommand } = await import("./secret.ts");
@@ -66,10 +66,10 @@ function defineRegistries(program: Command, choose: Choose, withServer: WithServ
   withServer(
     registry
       .command("set")
-      .description("set as whom a project asks a registry")
-      .argument("<host>", "host[:port], as image references begin")
-      .requiredOption("--username <name>", "the user's name there")
-      .requiredOption("--secret <name>", "the project's secret that is the password or token")
+      .description("set the login of a project for a registry")
+      .argument("<host>", "host[:port] of the registry, as in image references")
+      .requiredOption("--username <name>", "user name in the registry")
+      .requiredOption("--secret <name>", "secret of the project with the password or token")
       .option("--project <name>", PROJECT_HELP),
   ).action((host: string, options: SecretOptions & { readonly username: string; readonly secret: string }) =>
     choose(options, async (context) => {
@@ -94,7 +94,7 @@ function defineRegistries(program: Command, choose: Choose, withServer: WithServ
     registry
       .command("remove")
       .description("remove a login")
-      .argument("<host>", "host[:port]")
+      .argument("<host>", "host[:port] of the registry")
       .option("--project <name>", PROJECT_HELP),
   ).action((host: string, options: SecretOptions) =>
     choose(options, async (context) => {

@@ -1,11 +1,11 @@
-/** The commands that a team's server is used with: names, arguments, options, help. */
+/** Definitions of the commands that use a server. */
 import { type Command, Option } from "commander";
 import type { Scope } from "../../domain/index.ts";
 import type { Choose, SharedOptions } from "./define.ts";
 import { definePipelineChanges, defineProjects } from "./define-catalog.ts";
 import type { Shared } from "./define-deployments.ts";
 import { defineSecrets } from "./define-secrets.ts";
-import { PIPELINE_HELP, RUN_HELP } from "./help-words.ts";
+import { PIPELINE_HELP, RUN_HELP } from "./help-texts.ts";
 
 const scopes = ["read", "trigger", "admin"] as const satisfies readonly Scope[];
 
@@ -19,8 +19,8 @@ export function defineService(program: Command, choose: Choose, shared: Shared):
 
   program
     .command("login")
-    .description("keep a server's address and a token, which is read from standard input")
-    .argument("<server>", "its address")
+    .description("store the address of a server and a token from standard input")
+    .argument("<server>", "address of the server")
     .action((server: string, options: SharedOptions) =>
       choose(options, async (context) => {
         const { loginCommand } = await import("./login.ts");
@@ -29,14 +29,14 @@ export function defineService(program: Command, choose: Choose, shared: Shared):
     );
   program
     .command("logout")
-    .description("forget the server and the token that login has kept")
+    .description("remove the stored server and token")
     .action(() =>
       choose({}, async (context) => {
         const { logoutCommand } = await import("./login.ts");
         return await logoutCommand(context);
       }),
     );
-  withServer(program.command("whoami").description("show who asks, what they may, and which server")).action(
+  withServer(program.command("whoami").description("show the user, the permissions and the server")).action(
     (options: SharedOptions) =>
       choose(options, async (context) => {
         const { whoamiCommand } = await import("./whoami.ts");
@@ -68,23 +68,20 @@ function definePipelines(program: Command, choose: Choose, withServer: WithServe
   withServer(
     pipeline
       .command("add")
-      .description("register a repository's pipeline, with project and repository where they are new")
-      .argument("<repository>", "its address; on the server's machine also a directory")
-      .option("--name <name>", "the pipeline's name (default: the repository's)")
-      .option("--project <name>", "the project's name (default: the repository's)")
-      .option(
-        "--clone-secret <name>",
-        "the project's secret that opens the repository: a token or a private key",
-      )
-      .option("--clone-username <name>", "as whom, where a token does not say it")
-      .option("--no-check", "register it without reading the repository first"),
+      .description("register a pipeline, and add its project and repository if they are new")
+      .argument("<repository>", "address of the repository, or a directory on the server's machine")
+      .option("--name <name>", "name of the pipeline (default: name of the repository)")
+      .option("--project <name>", "name of the project (default: name of the repository)")
+      .option("--clone-secret <name>", "secret of the project for cloning: a token or a private key")
+      .option("--clone-username <name>", "user name, if the token needs one")
+      .option("--no-check", "register without reading the repository"),
   ).action((repository: string, options: AddOptions) =>
     choose(options, async (context) => {
       const { addPipelineCommand } = await import("./pipeline.ts");
       const { name = null, project = null, cloneSecret, cloneUsername } = options;
       const trust = options.check ? "checked" : "unchecked";
-      const asked = { repository, name, project, cloneSecret, cloneUsername, trust } as const;
-      return await addPipelineCommand(context, asked);
+      const args = { repository, name, project, cloneSecret, cloneUsername, trust } as const;
+      return await addPipelineCommand(context, args);
     }),
   );
   definePipelineChanges(pipeline, choose, withServer);
@@ -109,7 +106,7 @@ interface RetryOptions extends SharedOptions {
   readonly follow?: true;
 }
 
-const FOLLOW_HELP = "show it to its end, and exit as it ends";
+const FOLLOW_HELP = "show the run to its end, and exit with its result";
 const showOf = (follow: true | undefined) => (follow ? "to_the_end" : "accepted");
 
 function defineRuns(program: Command, choose: Choose, withServer: WithServer): void {
@@ -118,8 +115,8 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
       .command("trigger")
       .description("run a registered pipeline")
       .argument("<pipeline>", PIPELINE_HELP)
-      .option("--ref <ref>", "a branch or tag (default: the default branch)")
-      .option("--sha <commit>", "a full commit id")
+      .option("--ref <ref>", "branch or tag (default: the default branch)")
+      .option("--sha <commit>", "full commit id")
       .option("--only <stages>", "stages to run, separated by commas")
       .option("-f, --follow", FOLLOW_HELP),
   ).action((pipeline: string, options: TriggerOptions) =>
@@ -137,8 +134,8 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
   );
   const verbs = [
     ["cancel", "cancel a run"],
-    ["why", "say why a run is where it is"],
-    ["events", "list a run's recorded transitions"],
+    ["why", "explain the state of a run"],
+    ["events", "list the recorded transitions of a run"],
   ] as const;
   for (const [verb, description] of verbs)
     withServer(program.command(verb).description(description).argument("[run]", RUN_HELP, "latest")).action(
@@ -151,9 +148,9 @@ function defineRuns(program: Command, choose: Choose, withServer: WithServer): v
   withServer(
     program
       .command("retry")
-      .description("run the same commit again, as a new run")
+      .description("run the same commit again as a new run")
       .argument("[run]", RUN_HELP, "latest")
-      .option("--failed", "only what has not succeeded; the artifacts of what has are taken over")
+      .option("--failed", "run only stages that did not succeed, and reuse the artifacts of the others")
       .option("-f, --follow", FOLLOW_HELP),
   ).action((run: string, options: RetryOptions) =>
     choose(options, async (context) => {
@@ -178,20 +175,17 @@ type CreateOptions = SharedOptions & {
 };
 
 function defineTokens(program: Command, choose: Choose, { withServer, parseLimit }: TokenContext): void {
-  const token = program.command("token").description("make, list and revoke tokens").helpCommand(false);
+  const token = program.command("token").description("create, list and revoke tokens").helpCommand(false);
   withServer(
     token
       .command("create")
-      .description("make a token; it is shown this once")
-      .argument("<name>", "whose it is, or what for")
-      .addOption(new Option("--scope <scope>", "what it may").choices(scopes).default("read"))
-      .option("--project <name>", "only that project (default: all)")
-      .option(
-        "--expires <time>",
-        "when it stops to hold: 2030-01-31T12:00:00Z, or in 90d, 12h, 30m (default: never)",
-      )
-      .option("--to <file>", "a file for it, which its owner alone can read (default: standard output)")
-      .option("--force", "replace a file that is there"),
+      .description("create a token, which is shown once")
+      .argument("<name>", "owner or purpose of the token")
+      .addOption(new Option("--scope <scope>", "permissions of the token").choices(scopes).default("read"))
+      .option("--project <name>", "project of the token (default: all)")
+      .option("--expires <time>", "expiry: 2030-01-31T12:00:00Z, or 90d, 12h, 30m from now (default: never)")
+      .option("--to <file>", "file for the token, readable only by its owner (default: standard output)")
+      .option("--force", "replace an existing file"),
   ).action((name: string, options: CreateOptions) =>
     choose(options, async (context) => {
       const { createTokenCommand } = await import("./token.ts");
@@ -205,7 +199,7 @@ function defineTokens(program: Command, choose: Choose, { withServer, parseLimit
       .command("list", { isDefault: true })
       .alias("ls")
       .description("list tokens")
-      .option("-n, --limit <number>", "at most so many", parseLimit, 50),
+      .option("-n, --limit <number>", "maximum number of tokens", parseLimit, 50),
   ).action((options: SharedOptions & { limit: number }) =>
     choose(options, async (context) => {
       const { listTokensCommand } = await import("./token.ts");
@@ -213,7 +207,7 @@ function defineTokens(program: Command, choose: Choose, { withServer, parseLimit
     }),
   );
   withServer(
-    token.command("revoke").description("make a token hold no more, at once").argument("<id>", "its id"),
+    token.command("revoke").description("revoke a token immediately").argument("<id>", "id of the token"),
   ).action((id: string, options: SharedOptions) =>
     choose(options, async (context) => {
       const { revokeTokenCommand } = await import("./token.ts");

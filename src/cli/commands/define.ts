@@ -1,4 +1,4 @@
-/** The tree of commands: names, arguments, options, help. Each command's code is loaded when it is asked for. */
+/** The command tree: names, arguments, options and help. The code of a command is loaded when it runs. */
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { CauseKind, RunState } from "../../domain/index.ts";
 import { type CommandContext, type OutputFormat, outputFormats } from "../context.ts";
@@ -7,7 +7,7 @@ import type { Shell } from "./completion.ts";
 import { defineBackups } from "./define-backups.ts";
 import { defineDeployments } from "./define-deployments.ts";
 import { defineService } from "./define-service.ts";
-import { causeKinds, RUN_HELP } from "./help-words.ts";
+import { causeKinds, RUN_HELP } from "./help-texts.ts";
 
 /** Options that every command takes. */
 export interface SharedOptions {
@@ -42,7 +42,7 @@ interface ListOptions extends SharedOptions {
   readonly since?: string;
 }
 
-/** Told which command was asked for, and how to run it. */
+/** Receives the options and the function of the chosen command. */
 export type Choose = (shared: SharedOptions, run: (context: CommandContext) => Promise<number>) => void;
 
 export function defineCommands(program: Command, choose: Choose): void {
@@ -52,7 +52,7 @@ export function defineCommands(program: Command, choose: Choose): void {
   defineContents(program, choose);
   program
     .command("serve")
-    .description("run the server: the API for a team and other programs")
+    .description("run the server with the API")
     .addOption(configOption())
     .action((options: SharedOptions) =>
       choose(options, async (context) => {
@@ -72,8 +72,10 @@ export function defineCommands(program: Command, choose: Choose): void {
   defineBackups(program, choose, shared);
   program
     .command("completion")
-    .description("print what a shell needs to complete commands and options")
-    .addArgument(new Argument("<shell>", "the shell").choices(["bash", "zsh", "fish"] satisfies Shell[]))
+    .description("print a completion script for a shell")
+    .addArgument(
+      new Argument("<shell>", "name of the shell").choices(["bash", "zsh", "fish"] satisfies Shell[]),
+    )
     .action((shell: Shell) =>
       choose({}, async ({ out }) => {
         const { completionScript } = await import("./completion.ts");
@@ -90,39 +92,38 @@ export function defineCommands(program: Command, choose: Choose): void {
         return EXIT.done;
       }),
     );
-  offerCaFile(program);
+  addCaFileOption(program);
 }
 
-/** Adds `--ca-file` to each command that speaks to a server. */
-function offerCaFile(command: Command): void {
+/** Adds `--ca-file` to each command that uses a server. */
+function addCaFileOption(command: Command): void {
   const speaks = command.options.some(({ long }) => long === "--server") || command.name() === "login";
-  if (speaks)
-    command.option("--ca-file <file>", "PEM certificates of authorities to trust for the server's address");
-  for (const one of command.commands) offerCaFile(one);
+  if (speaks) command.option("--ca-file <file>", "PEM file with CA certificates to trust for the server");
+  for (const one of command.commands) addCaFileOption(one);
 }
 
 function outputOption(): Option {
-  return new Option("-o, --output <format>", "form of the answer").choices(outputFormats).default("table");
+  return new Option("-o, --output <format>", "output format").choices(outputFormats).default("table");
 }
 
 function serverOption(): Option {
-  return new Option("--server <url>", "a server's address, or local for this data directory");
+  return new Option("--server <url>", "address of a server, or local for this data directory");
 }
 
 function tokenOption(): Option {
-  return new Option("--token <token>", "the token to show it");
+  return new Option("--token <token>", "API token for authentication");
 }
 
 function configOption(): Option {
-  return new Option("--config <file>", "Shipinator's own configuration file");
+  return new Option("--config <file>", "configuration file of Shipinator");
 }
 
 function defineRun(program: Command, choose: Choose): void {
   program
     .command("run")
     .description("build, test and deploy a directory or a repository")
-    .argument("[target]", "a directory, or a repository's address", ".")
-    .option("--ref <ref>", "a branch, tag or commit, instead of the files as they are")
+    .argument("[target]", "directory, or address of a repository", ".")
+    .option("--ref <ref>", "branch, tag or commit instead of the current files")
     .option("--only <stages>", "stages to run, separated by commas", collect)
     .addOption(outputOption())
     .addOption(configOption())
@@ -135,8 +136,8 @@ function defineRun(program: Command, choose: Choose): void {
     );
   program
     .command("resume")
-    .description("carry runs on that were left unfinished")
-    .argument("[run]", `${RUN_HELP}; all of them by default`)
+    .description("resume unfinished runs")
+    .argument("[run]", `${RUN_HELP} (default: all)`)
     .addOption(outputOption())
     .addOption(configOption())
     .action((run: string | undefined, options: SharedOptions) =>
@@ -150,8 +151,8 @@ function defineRun(program: Command, choose: Choose): void {
 function defineFile(program: Command, choose: Choose): void {
   program
     .command("validate")
-    .description("check a pipeline file and show all its problems")
-    .argument("[file]", "a file, a directory that has a .shipinator.yaml, or - for standard input", ".")
+    .description("check a pipeline file and show all problems")
+    .argument("[file]", "file, directory with a .shipinator.yaml, or - for standard input", ".")
     .addOption(outputOption())
     .action((file: string, options: SharedOptions) =>
       choose(options, async (context) => {
@@ -161,9 +162,9 @@ function defineFile(program: Command, choose: Choose): void {
     );
   program
     .command("init")
-    .description("look at a repository and write a starting .shipinator.yaml")
-    .argument("[directory]", "the repository's root", ".")
-    .option("--force", "replace a .shipinator.yaml that is there")
+    .description("write an initial .shipinator.yaml for a repository")
+    .argument("[directory]", "root of the repository", ".")
+    .option("--force", "replace an existing .shipinator.yaml")
     .addOption(outputOption())
     .action((directory: string, options: SharedOptions & { force?: true }) =>
       choose(options, async (context) => {
@@ -177,18 +178,20 @@ function defineQueries(program: Command, choose: Choose): void {
   program
     .command("list")
     .alias("ls")
-    .description("show the newest runs")
-    .option("-n, --limit <number>", "at most so many", parseLimit, 20)
+    .description("list the newest runs")
+    .option("-n, --limit <number>", "maximum number of runs", parseLimit, 20)
     .addOption(
-      new Option("--status <status>", "only runs in this state").choices(runStatuses).argParser(parseStatus),
+      new Option("--status <status>", "only runs with this status")
+        .choices(runStatuses)
+        .argParser(parseStatus),
     )
     .addOption(
       new Option("--cause <kind>", "only runs of a pipeline or project with this cause").choices(causeKinds),
     )
     .option("--project <name>", "only runs of this project")
     .option("--pipeline <pipeline>", "only runs of this pipeline: [PROJECT/]PIPELINE")
-    .option("--branch <branch>", "only runs of this branch of the pipeline, or of a ref: refs/tags/v1")
-    .option("--since <time>", "only runs since then: 2030-01-31T12:00:00Z, or 7d, 12h, 30m ago")
+    .option("--branch <branch>", "only runs of this branch or ref of the pipeline, such as refs/tags/v1")
+    .option("--since <time>", "only runs since a time: 2030-01-31T12:00:00Z, or 7d, 12h, 30m ago")
     .addOption(outputOption())
     .addOption(configOption())
     .addOption(serverOption())
@@ -210,7 +213,7 @@ function defineQueries(program: Command, choose: Choose): void {
     );
   program
     .command("status")
-    .description("show a run: its stages, steps, failures and artifacts")
+    .description("show the stages, steps, failures and artifacts of a run")
     .argument("[run]", RUN_HELP, "latest")
     .addOption(outputOption())
     .addOption(configOption())
@@ -227,11 +230,11 @@ function defineQueries(program: Command, choose: Choose): void {
 function defineContents(program: Command, choose: Choose): void {
   program
     .command("logs")
-    .description("print what a run's steps have written")
+    .description("print the logs of a run")
     .argument("[run]", RUN_HELP, "latest")
-    .option("--step <name>", "one step's bytes only; NAME or STAGE/NAME")
-    .option("-f, --follow", "go on until it is over")
-    .option("-t, --timestamps", "each line after its time, to about a second")
+    .option("--step <name>", "only the log of this step: NAME or STAGE/NAME")
+    .option("-f, --follow", "continue until the run ends")
+    .option("-t, --timestamps", "add the time to each line, to about a second")
     .addOption(configOption())
     .addOption(serverOption())
     .addOption(tokenOption())
@@ -245,7 +248,7 @@ function defineContents(program: Command, choose: Choose): void {
     );
   program
     .command("artifacts")
-    .description("list what a run has made")
+    .description("list the artifacts of a run")
     .argument("[run]", RUN_HELP, "latest")
     .addOption(outputOption())
     .addOption(configOption())
@@ -259,10 +262,10 @@ function defineContents(program: Command, choose: Choose): void {
     );
   program
     .command("download")
-    .description("save an artifact, verified by its digest")
-    .argument("<artifact>", "an id or the beginning of one, or RUN/NAME")
-    .option("--to <path>", "a file, a directory, or - for standard output (default: this directory)")
-    .option("--force", "replace a file that is there")
+    .description("save an artifact and verify its digest")
+    .argument("<artifact>", "id or a prefix of one, or RUN/NAME")
+    .option("--to <path>", "file, directory, or - for standard output (default: this directory)")
+    .option("--force", "replace an existing file")
     .addOption(outputOption())
     .addOption(configOption())
     .addOption(serverOption())
@@ -280,10 +283,10 @@ function collect(value: string, before: readonly string[] | undefined): readonly
   return [...(before ?? []), value];
 }
 
-/** A stage that went well is `succeeded`, a run `success`: either word is understood. */
+/** Parses a run status. `succeeded`, the status of a stage, also means `success`. */
 function parseStatus(value: string): RunState {
-  const asked = value === "succeeded" ? "success" : value;
-  const found = runStatuses.find((status) => status === asked);
+  const wanted = value === "succeeded" ? "success" : value;
+  const found = runStatuses.find((status) => status === wanted);
   if (found !== undefined) return found;
   throw new InvalidArgumentError(`Allowed choices are ${runStatuses.join(", ")}.`);
 }
@@ -291,5 +294,5 @@ function parseStatus(value: string): RunState {
 function parseLimit(value: string): number {
   const limit = Number(value);
   if (/^\d{1,6}$/.test(value) && limit >= 1) return limit;
-  throw new InvalidArgumentError("It is a whole number from 1 to 999999.");
+  throw new InvalidArgumentError("It must be a whole number from 1 to 999999.");
 }

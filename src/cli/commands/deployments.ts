@@ -1,8 +1,8 @@
-/** `shipinator deployments list` and `… resolve`: what went to which target, and a person's word about what is unknown. */
+/** `shipinator deployments list` and `shipinator deployments resolve`. */
 import type { DeploymentDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
@@ -11,7 +11,7 @@ import { pipelineTitle } from "../watch/step-line.ts";
 const PAGE = 100;
 
 export async function listDeploymentsCommand(context: CommandContext, limit: number): Promise<number> {
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const deployments: DeploymentDetail[] = [];
     let cursor: string | null = null;
     do {
@@ -23,7 +23,7 @@ export async function listDeploymentsCommand(context: CommandContext, limit: num
       cursor = page.next_cursor;
     } while (cursor !== null && deployments.length < limit);
     if (asData(context)) await writeData(context, deployments);
-    else if (deployments.length === 0) note(context, "nothing has been deployed yet");
+    else if (deployments.length === 0) note(context, "There are no deployments yet.");
     else context.out.write(render(context, deployments));
     return EXIT.done;
   });
@@ -39,12 +39,12 @@ export async function resolveDeploymentCommand(
   { deployment, outcome }: ResolveArguments,
 ): Promise<number> {
   const { deps, out } = context;
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const resolved = await client.resolveDeployment(deployment, outcome, deps.login());
     if (asData(context)) await writeData(context, resolved);
     else
       out.write(
-        `deployment ${resolved.id} to ${placeOf(resolved)} is settled as ${outcome}; the next one is free to go\n`,
+        `Resolved deployment ${resolved.id} to ${placeOf(resolved)} as ${outcome}. The next deployment can start.\n`,
       );
     return EXIT.done;
   });
@@ -66,10 +66,10 @@ function render({ deps, out, style }: CommandContext, deployments: readonly Depl
     { header: "TARGET/NAMESPACE/RELEASE", shrinkTo: 12, text: placeOf },
     { header: "RUN", shrinkTo: 8, text: (one) => `${pipelineTitle(one)}#${one.number}` },
     { header: "STARTED", text: ({ created_at }) => (out.isTTY ? formatAge(created_at, now) : created_at) },
-    { header: "SETTLED BY", shrinkTo: 6, text: ({ resolved_by }) => sanitizeName(resolved_by ?? "") },
+    { header: "RESOLVED BY", shrinkTo: 6, text: ({ resolved_by }) => sanitizeName(resolved_by ?? "") },
   ];
-  const settled = deployments.some(({ resolved_by }) => resolved_by !== null);
-  return renderTable(settled ? columns : columns.slice(0, -1), deployments, {
+  const hasResolved = deployments.some(({ resolved_by }) => resolved_by !== null);
+  return renderTable(hasResolved ? columns : columns.slice(0, -1), deployments, {
     style,
     width: out.isTTY ? out.columns : null,
   });

@@ -1,4 +1,4 @@
-/** `shipinator download ARTIFACT`: a file that is whole and verified, or no file. */
+/** `shipinator download ARTIFACT`: writes a complete and verified file, or no file. */
 import { createHash } from "node:crypto";
 import { basename, join } from "node:path";
 import { Problem } from "../../kernel/index.ts";
@@ -6,13 +6,13 @@ import type { ArtifactDetail, Client } from "../../services/index.ts";
 import { asData, type CommandContext, writeData } from "../context.ts";
 import type { Files } from "../deps.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { formatSize } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 
 export interface DownloadArguments {
   readonly artifact: string;
-  /** A file, a directory, `-` for stdout; null is the working directory. */
+  /** A file, a directory, `-` for stdout, or null for the working directory. */
   readonly to: string | null;
   readonly existing: "never" | "replace";
 }
@@ -20,13 +20,13 @@ export interface DownloadArguments {
 export async function downloadCommand(context: CommandContext, args: DownloadArguments): Promise<number> {
   const { deps, out } = context;
   if (args.to === "-" && out.isTTY)
-    throw new Problem("usage", "an artifact's bytes would garble this terminal", {
-      remedy: "Redirect stdout, or name a file with --to FILE.",
+    throw new Problem("usage", "The content of an artifact cannot be printed on a terminal.", {
+      remedy: "Redirect standard output, or name a file with --to FILE.",
     });
-  return await withReader(context, async ({ client }, signal) => {
+  return await withClient(context, async ({ client }, signal) => {
     const artifact = await client.artifact(args.artifact);
     if (args.to === "-") {
-      for await (const chunk of verified(client, artifact, signal)) {
+      for await (const chunk of verifiedChunks(client, artifact, signal)) {
         out.write(chunk);
         await out.drained();
       }
@@ -45,9 +45,9 @@ async function targetOf(files: Files, artifact: ArtifactDetail, to: string): Pro
   return isDirectory ? join(to, fileName(artifact)) : to;
 }
 
-/** The file's own name; a tar and an image's note say by their ending what they are. */
+/** The name of the file. A tar and an image reference get an extension. */
 function fileName({ name, metadata }: ArtifactDetail): string {
-  // The name comes from a pipeline file: never a way out of the directory.
+  // The name comes from a pipeline file and must not lead out of the directory.
   const own = basename(metadata.form === "file" ? (metadata.path ?? name) : name).replace(
     /^\.+$/,
     "artifact",
@@ -69,15 +69,15 @@ async function save({ files, client, artifact, path, overwrite, signal }: SaveOp
   const mode = artifact.metadata.form === "file" ? (artifact.metadata.mode ?? 0o644) & 0o777 : 0o644;
   const file = await files.create({ path, overwrite, mode });
   try {
-    for await (const chunk of verified(client, artifact, signal)) await file.write(chunk);
+    for await (const chunk of verifiedChunks(client, artifact, signal)) await file.write(chunk);
     await file.commit();
   } finally {
     await file.discard();
   }
 }
 
-/** The bytes as they come; ends in a Problem when they were not the artifact's. */
-async function* verified(
+/** Yields the bytes, and throws a Problem at the end when the digest differs. */
+async function* verifiedChunks(
   client: Client,
   artifact: ArtifactDetail,
   signal: AbortSignal,
@@ -89,7 +89,11 @@ async function* verified(
   }
   signal.throwIfAborted();
   if (hash.digest("hex") !== artifact.checksum)
-    throw new Problem("artifact_corrupt", `the bytes received are not those of artifact ${artifact.name}`, {
-      remedy: "Nothing was kept. Download it again; if that fails as well, the stored artifact is damaged.",
-    });
+    throw new Problem(
+      "artifact_corrupt",
+      `The received bytes do not match the digest of artifact ${artifact.name}.`,
+      {
+        remedy: "Download it again. If that fails too, the stored artifact is damaged. No file was written.",
+      },
+    );
 }

@@ -1,4 +1,4 @@
-/** `shipinator init [DIR]`: looks at a repository and writes a starting pipeline file, never over one that is there. */
+/** `shipinator init [DIR]`: writes an initial pipeline file for a repository. */
 import { join } from "node:path";
 import { misspelledFileName, proposePipelineFile, relevantFiles } from "../../config/index.ts";
 import { Problem } from "../../kernel/index.ts";
@@ -14,31 +14,41 @@ export interface InitArguments {
   readonly existing: "never" | "replace";
 }
 
-/** Deep enough for `deploy/charts/app/Chart.yaml`. */
+/** Depth that includes `deploy/charts/app/Chart.yaml`. */
 const DEPTH = 3;
-/** A look, not an inventory. */
+/** Maximum number of scanned files. */
 const MAX_NAMES = 5_000;
 const MAX_CONTENT = 256 * 1024;
-/** What others put there; nothing of it is the project's own. */
-const foreign = new Set(["node_modules", "vendor", "target", "dist", "build", "venv", "__pycache__"]);
+/** Directories that usually contain no source of the project. */
+const ignoredDirectories = new Set([
+  "node_modules",
+  "vendor",
+  "target",
+  "dist",
+  "build",
+  "venv",
+  "__pycache__",
+]);
 
 export async function initCommand(context: CommandContext, args: InitArguments): Promise<number> {
   const { deps, out, style } = context;
   const { files } = deps;
   const { directory } = args;
   const kind = await files.kind(directory);
-  if (kind === "absent") throw new Problem("not_found", `there is no directory ${directory}`);
+  if (kind === "absent") throw new Problem("not_found", `The directory ${directory} does not exist.`);
   if (kind !== "directory")
-    throw new Problem("usage", `${directory} is not a directory`, { remedy: "Name the repository's root." });
+    throw new Problem("usage", `${directory} is not a directory.`, {
+      remedy: "Name the root of the repository.",
+    });
   const path = join(directory, PIPELINE_FILE);
   const where = directory === "." ? "" : ` ${pathWord(directory)}`;
-  // Asked first, so that nothing is looked at in vain; `create` makes sure.
+  // An early check. `create` checks again.
   if (args.existing === "never" && (await files.kind(path)) !== "absent")
-    throw new Problem("conflict", `${path} exists already and is left as it is`, {
-      remedy: `Check it with: shipinator validate${where}. Or replace it with: shipinator init${where} --force`,
+    throw new Problem("conflict", `${path} already exists.`, {
+      remedy: `Check it with: shipinator validate${where}. To replace it: shipinator init${where} --force`,
     });
   if ((await files.kind(join(directory, misspelledFileName))) !== "absent") throw misspelledFile(directory);
-  const { text, reason } = proposePipelineFile(await look(files, directory));
+  const { text, reason } = proposePipelineFile(await scanFiles(files, directory));
   const file = await files.create({ path, overwrite: args.existing, mode: 0o644 });
   try {
     await file.write(Buffer.from(text));
@@ -49,18 +59,18 @@ export async function initCommand(context: CommandContext, args: InitArguments):
   if (asData(context)) await writeData(context, { path, reason });
   else {
     out.write(
-      `${style.green(style.marks.ok)} wrote ${sanitizeName(path)}\n${sanitizeName(reason)}\n\nNext:\n`,
+      `${style.green(style.marks.ok)} Wrote ${sanitizeName(path)}.\n${sanitizeName(reason)}\n\nNext:\n`,
     );
-    out.write(`  shipinator validate${where}   after you have looked it over\n  shipinator run${where}\n`);
+    out.write(`  shipinator validate${where}   check the file\n  shipinator run${where}\n`);
   }
   return EXIT.done;
 }
 
 /**
- * Paths from the root, and the content of those files that a proposal reads. Breadth first: a directory of thousands of
- * files must not hide what lies beside it.
+ * Lists paths from the root, with the content of files that a proposal reads. The search is breadth-first, so that a
+ * directory with thousands of files does not hide its siblings.
  */
-async function look(files: Files, root: string): Promise<ReadonlyMap<string, string | null>> {
+async function scanFiles(files: Files, root: string): Promise<ReadonlyMap<string, string | null>> {
   const found = new Map<string, string | null>();
   let level: readonly string[] = [""];
   for (let depth = 0; depth <= DEPTH; depth += 1) {
@@ -69,18 +79,19 @@ async function look(files: Files, root: string): Promise<ReadonlyMap<string, str
       for (const name of await namesIn(files, root, directory)) {
         if (found.size >= MAX_NAMES) return found;
         const path = directory === "" ? name : `${directory}/${name}`;
-        // What may not be looked at is not what a proposal is made of.
+        // Unreadable entries are ignored.
         const kind = await files.kind(join(root, path)).catch(() => null);
         if (kind === "file")
           found.set(path, relevantFiles.includes(name) ? await contentOf(files, join(root, path)) : null);
-        else if (kind === "directory" && !name.startsWith(".") && !foreign.has(name)) below.push(path);
+        else if (kind === "directory" && !name.startsWith(".") && !ignoredDirectories.has(name))
+          below.push(path);
       }
     level = below;
   }
   return found;
 }
 
-/** Sorted. The root must be readable; a directory in it that is not (a database's, say) is passed over. */
+/** Lists names, sorted. The root must be readable. Unreadable directories below it are ignored. */
 async function namesIn(files: Files, root: string, directory: string): Promise<readonly string[]> {
   try {
     return (await files.names(join(root, directory))).toSorted();

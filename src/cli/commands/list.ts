@@ -1,14 +1,14 @@
-/** `shipinator list`: the newest runs on this data directory. */
+/** `shipinator list`: the newest runs. */
 import type { CauseKind, RunState } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { RunFilter, RunSummary } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { elapsed, formatAge, formatDuration } from "../terminal/format.ts";
 import { type Column, renderTable } from "../terminal/table.ts";
 import { paintStatus, pipelineTitle, refName } from "../watch/step-line.ts";
-import { timeOf } from "./time-argument.ts";
+import { parseTime } from "./parse-time.ts";
 
 export interface ListArguments {
   readonly limit: number;
@@ -18,14 +18,14 @@ export interface ListArguments {
   /** `[PROJECT/]PIPELINE`. */
   readonly pipeline: string | null;
   readonly branch: string | null;
-  /** A time, or how long ago: `2h`. */
+  /** A time, or a duration before now such as `2h`. */
   readonly since: string | null;
 }
 
 const PAGE = 100;
 
 export async function listCommand(context: CommandContext, args: ListArguments): Promise<number> {
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const filter = filterOf(args, context.deps.clock.now());
     const runs: RunSummary[] = [];
     let cursor: string | null = null;
@@ -43,8 +43,8 @@ export async function listCommand(context: CommandContext, args: ListArguments):
       note(
         context,
         Object.keys(filter).length === 0
-          ? "no runs yet; this makes one: shipinator run"
-          : "no run is as the options ask",
+          ? "There are no runs yet. Start one with: shipinator run"
+          : "No run matches the options.",
       );
     else context.out.write(renderRuns(context, runs));
     return EXIT.done;
@@ -53,15 +53,16 @@ export async function listCommand(context: CommandContext, args: ListArguments):
 
 function filterOf({ status, cause, project, pipeline, branch, since }: ListArguments, now: Date): RunFilter {
   if (branch !== null && (pipeline === null || status !== null))
-    throw new Problem("usage", "--branch goes with --pipeline, and not together with --status", {
-      remedy: "Name one pipeline with --pipeline, and leave --status out.",
+    throw new Problem("usage", "--branch requires --pipeline and excludes --status.", {
+      remedy: "Name one pipeline with --pipeline, and remove --status.",
     });
   if (cause !== null && ((pipeline === null && project === null) || status !== null || branch !== null))
     throw new Problem(
       "usage",
-      "--cause goes with --pipeline or --project, and not with --status or --branch.",
+      "--cause requires --pipeline or --project and excludes --status and --branch.",
       {
-        remedy: "Name one pipeline with --pipeline or one project with --project, and leave the others out.",
+        remedy:
+          "Name one pipeline with --pipeline or one project with --project, and remove the other options.",
       },
     );
   return {
@@ -70,7 +71,7 @@ function filterOf({ status, cause, project, pipeline, branch, since }: ListArgum
     ...(project === null ? {} : { project }),
     ...(pipeline === null ? {} : { pipeline }),
     ...(branch === null ? {} : { ref: branch }),
-    ...(since === null ? {} : { since: timeOf(since, { option: "--since", now, direction: "back" }) }),
+    ...(since === null ? {} : { since: parseTime(since, { option: "--since", now, direction: "back" }) }),
   };
 }
 
@@ -87,13 +88,13 @@ function renderRuns({ deps, out, style }: CommandContext, runs: readonly RunSumm
     { header: "REF", shrinkTo: 6, text: ({ git_ref }) => refName(git_ref ?? "-") },
     {
       header: "COMMIT",
-      narrow: "left out",
+      whenNarrow: "hidden",
       text: ({ git_sha, dirty }) => (git_sha === null ? "-" : `${git_sha.slice(0, 7)}${dirty ? "+" : ""}`),
     },
-    { header: "CAUSE", narrow: "left out", text: ({ cause }) => cause.kind },
+    { header: "CAUSE", whenNarrow: "hidden", text: ({ cause }) => cause.kind },
     { header: "STARTED", text: ({ created_at }) => (out.isTTY ? formatAge(created_at, now) : created_at) },
     { header: "TOOK", align: "right", text: (run) => took(run, now) },
-    { header: "REASON", narrow: "left out", text: ({ failure_reason }) => failure_reason ?? "" },
+    { header: "REASON", whenNarrow: "hidden", text: ({ failure_reason }) => failure_reason ?? "" },
   ];
   const reasons = runs.some(({ failure_reason }) => failure_reason !== null);
   return renderTable(reasons ? columns : columns.slice(0, -1), runs, {

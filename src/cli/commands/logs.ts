@@ -1,16 +1,15 @@
-/** `shipinator logs RUN`: one step's bytes as they are, or all steps' lines, each after its step's name. */
+/** `shipinator logs RUN`: the bytes of one step, or the lines of all steps with the step's name. */
 import { isFinalRun, isFinalStage } from "../../domain/index.ts";
 import { type Clock, Problem } from "../../kernel/index.ts";
 import type { Client, RunDetail } from "../../services/index.ts";
 import { type CommandContext, note } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { mentionAbandoned, withReader } from "../session.ts";
+import { noteAbandoned, withClient } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { followRun, type RunView } from "../watch/follow-run.ts";
 import { lineTimes } from "../watch/line-times.ts";
 import { createLogPrinter, type LogPrinter } from "../watch/log-printer.ts";
 import { RunModel, type WatchedStep } from "../watch/run-model.ts";
-import { runTitle } from "../watch/step-line.ts";
 
 export interface LogsArguments {
   readonly run: string;
@@ -22,7 +21,7 @@ export interface LogsArguments {
 
 export async function logsCommand(context: CommandContext, args: LogsArguments): Promise<number> {
   const { deps, out, style } = context;
-  return await withReader(context, async ({ client }, signal) => {
+  return await withClient(context, async ({ client }, signal) => {
     const run = await client.get(args.run);
     const chosen = args.step === null ? null : chooseStep(run, args.step);
     const form = out.isTTY ? "elapsed" : "absolute";
@@ -35,17 +34,17 @@ export async function logsCommand(context: CommandContext, args: LogsArguments):
         : { stamps: (attempt) => lineTimes({ client, clock: deps.clock, form }, attempt) }),
     });
     if (args.follow === "to_the_end" && !isFinalRun(run.status)) {
-      // Its end may be far: who waits for it must know that somebody has to bring it about.
-      await mentionAbandoned(context, client, run);
+      // An abandoned run does not end by itself, so a follower must know about it.
+      await noteAbandoned(context, client, run);
       await follow({ client, run, chosen, printer, signal, clock: deps.clock });
     } else await printSoFar({ client, run, chosen, printer, signal });
     if (!isFinalRun(run.status) && args.follow === "so_far" && !signal.aborted)
-      note(context, `${runTitle(run)} is not over yet; --follow shows what comes`);
+      note(context, `The run has not ended. Add --follow to see the rest.`);
     return EXIT.done;
   });
 }
 
-interface SoFar {
+interface LogSelection {
   readonly client: Client;
   readonly run: RunDetail;
   readonly chosen: WatchedStep | null;
@@ -53,7 +52,7 @@ interface SoFar {
   readonly signal: AbortSignal;
 }
 
-async function printSoFar({ client, run, chosen, printer, signal }: SoFar): Promise<void> {
+async function printSoFar({ client, run, chosen, printer, signal }: LogSelection): Promise<void> {
   for (const watched of new RunModel(run).steps) {
     if (chosen !== null && watched.step.id !== chosen.step.id) continue;
     for (const execution of watched.step.executions) {
@@ -65,13 +64,13 @@ async function printSoFar({ client, run, chosen, printer, signal }: SoFar): Prom
   }
 }
 
-/** Only the log lines, of one step until it ends, or of all until the run ends. */
+/** Prints log lines: of one step until it ends, or of all steps until the run ends. */
 async function follow({
   chosen,
   printer,
   signal,
   ...rest
-}: SoFar & { readonly clock: Clock }): Promise<void> {
+}: LogSelection & { readonly clock: Clock }): Promise<void> {
   const over = new AbortController();
   const wants = ({ step }: WatchedStep) => chosen === null || step.id === chosen.step.id;
   const view: RunView = {
@@ -83,10 +82,16 @@ async function follow({
       if (chosen !== null && wants(watched)) over.abort();
     },
   };
-  await followRun({ ...rest, view, wants, signal: AbortSignal.any([signal, over.signal]), logs: "complete" });
+  await followRun({
+    ...rest,
+    view,
+    includes: wants,
+    signal: AbortSignal.any([signal, over.signal]),
+    logs: "complete",
+  });
 }
 
-/** The step of the newest attempt with that name. */
+/** Finds the step with this name in the newest attempt. */
 function chooseStep(run: RunDetail, name: string): WatchedStep {
   const steps = new RunModel(run).steps;
   const full = steps.filter(({ job, step, label }) => label === name || `${job.name}/${step.name}` === name);
@@ -97,13 +102,13 @@ function chooseStep(run: RunDetail, name: string): WatchedStep {
   if (latest !== undefined && stages.size === 1) return latest;
   const names = [...new Set(steps.map(({ job, step }) => `${job.name}/${step.name}`))].map(sanitizeName);
   if (latest === undefined)
-    throw new Problem("not_found", `${runTitle(run)} has no step "${sanitizeName(name)}"`, {
+    throw new Problem("not_found", `The run has no step "${sanitizeName(name)}".`, {
       remedy:
         names.length === 0
-          ? "It has no steps."
+          ? "It has no steps yet."
           : `Its steps are ${names.slice(0, 20).join(", ")}${names.length > 20 ? ", …" : ""}.`,
     });
-  throw new Problem("usage", `several stages have a step "${sanitizeName(name)}"`, {
-    remedy: `Name the stage as well: ${[...stages].map((stage) => `--step ${stage}/${name}`).join(" or ")}.`,
+  throw new Problem("usage", `Several stages have a step "${sanitizeName(name)}".`, {
+    remedy: `Add the stage: ${[...stages].map((stage) => `--step ${stage}/${name}`).join(" or ")}.`,
   });
 }

@@ -1,4 +1,4 @@
-/** `shipinator pipeline add` and `… list`. */
+/** `shipinator pipeline add` and `shipinator pipeline list`. */
 import { isAbsolute, resolve } from "node:path";
 import { Problem, withoutTrailing } from "../../kernel/index.ts";
 import type {
@@ -10,44 +10,44 @@ import type {
 } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { pipelineWords } from "../printed.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
+import { pipelineArgument } from "../suggested-arguments.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
-import { whileWaiting } from "../watch/waiting.ts";
+import { withSpinner } from "../watch/spinner.ts";
 
 export interface AddArguments {
   readonly repository: string;
   readonly name: string | null;
   readonly project: string | null;
-  /** Of the project's secrets; absent: what the repository has stays. */
+  /** Name of a secret of the project. Undefined leaves the repository unchanged. */
   readonly cloneSecret: string | undefined;
   readonly cloneUsername: string | undefined;
-  /** `checked`: a repository that no run could use is not registered. */
+  /** `checked` rejects a repository that no run can use. */
   readonly trust: "checked" | "unchecked";
 }
 
-/** Makes what is not there yet of project, repository and pipeline; asked again, it says what there is. */
+/** Creates project, repository and pipeline unless they exist. */
 export async function addPipelineCommand(context: CommandContext, args: AddArguments): Promise<number> {
   const { deps, out } = context;
-  return await withReader(context, async (session, signal) => {
+  return await withClient(context, async (session, signal) => {
     const { client } = session;
     const url = addressOf(args.repository, deps.cwd);
-    // A path is one of this machine: the server that takes it runs here.
+    // A path refers to this machine, because only a server on this machine accepts it.
     if (isAbsolute(url) && (await deps.files.kind(url)) !== "directory")
-      throw new Problem("usage", `there is no directory ${url}`, {
-        remedy: "Give a repository's address, or its directory on this machine.",
+      throw new Problem("usage", `The directory ${url} does not exist.`, {
+        remedy: "Use the address of a repository, or its directory on this machine.",
       });
     const { project, repository, pipeline } = await register(context, client, { ...args, url }, signal);
     if (asData(context)) await writeData(context, pipeline);
     else {
       const name = sanitizeName(pipeline.name);
-      out.write(`pipeline ${name} of project ${sanitizeName(project.name)}\n`);
+      out.write(`Pipeline ${name} of project ${sanitizeName(project.name)}.\n`);
       const opened =
         repository.clone_secret === null ? "" : `, cloned with the secret ${repository.clone_secret}`;
-      const words = await pipelineWords(context, session, pipeline);
+      const words = await pipelineArgument(context, session, pipeline);
       out.write(
-        `  ${sanitizeName(repository.clone_url)}${opened}\n  run it with: shipinator trigger ${words} --follow\n`,
+        `  ${sanitizeName(repository.clone_url)}${opened}\n  Run it with: shipinator trigger ${words} --follow\n`,
       );
     }
     return EXIT.done;
@@ -56,11 +56,11 @@ export async function addPipelineCommand(context: CommandContext, args: AddArgum
 
 export async function listPipelinesCommand(context: CommandContext): Promise<number> {
   const { out, style } = context;
-  return await withReader(context, async ({ client }) => {
-    const pipelines = await all((cursor) => client.pipelines.list({ limit: 200, cursor }));
+  return await withClient(context, async ({ client }) => {
+    const pipelines = await readAllPages((cursor) => client.pipelines.list({ limit: 200, cursor }));
     if (asData(context)) await writeData(context, pipelines);
     else if (pipelines.length === 0)
-      note(context, "no pipelines yet; this makes one: shipinator pipeline add REPOSITORY");
+      note(context, "There are no pipelines yet. Add one with: shipinator pipeline add REPOSITORY");
     else
       out.write(
         renderTable<PipelineDetail>(
@@ -78,7 +78,7 @@ export async function listPipelinesCommand(context: CommandContext): Promise<num
   });
 }
 
-/** A path becomes absolute, for the server works in another directory. */
+/** Makes a path absolute, because the server has another working directory. */
 function addressOf(text: string, cwd: string): string {
   const isAddress = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text) || /^[^/\s:@]+@[^/\s:]+:/.test(text);
   return isAddress ? text : resolve(cwd, text);
@@ -88,12 +88,12 @@ function nameOf(url: string): string {
   const last = withoutTrailing(url, "/").split(/[/:]/).at(-1) ?? "";
   const name = last.replace(/\.git$/, "");
   if (name !== "") return name;
-  throw new Problem("usage", `${JSON.stringify(url)} gives the pipeline no name`, {
-    remedy: "Give one with --name.",
+  throw new Problem("usage", `No name can be derived from ${JSON.stringify(url)}.`, {
+    remedy: "Set one with --name.",
   });
 }
 
-/** Makes what is not there yet; what fails half-way leaves nothing of it. */
+/** Creates what does not exist yet. A failure removes what was created. */
 async function register(
   context: CommandContext,
   client: Client,
@@ -101,14 +101,14 @@ async function register(
   signal: AbortSignal,
 ) {
   const own = nameOf(url);
-  const { project, made: madeProject } = await ensureProject(client, args.project ?? own);
-  const undo: (() => Promise<unknown>)[] = madeProject ? [() => client.projects.remove(project.id)] : [];
+  const { project, created: createdProject } = await ensureProject(client, args.project ?? own);
+  const undo: (() => Promise<unknown>)[] = createdProject ? [() => client.projects.remove(project.id)] : [];
   try {
-    const { repository, made: madeRepository } = await ensureRepository(client, project, url, {
+    const { repository, created: createdRepository } = await ensureRepository(client, project, url, {
       ...(args.cloneSecret === undefined ? {} : { clone_secret: args.cloneSecret }),
       ...(args.cloneUsername === undefined ? {} : { clone_username: args.cloneUsername }),
     });
-    if (madeRepository) undo.unshift(() => client.repositories.remove(repository.id));
+    if (createdRepository) undo.unshift(() => client.repositories.remove(repository.id));
     if (args.trust === "checked") await check(context, client, repository, signal);
     return { project, repository, pipeline: await ensurePipeline(client, repository, args.name ?? own) };
   } catch (error) {
@@ -117,7 +117,7 @@ async function register(
   }
 }
 
-/** @throws Problem of the check, with the way around it */
+/** @throws Problem of the check, with the remedy to skip it */
 async function check(
   context: CommandContext,
   client: Client,
@@ -125,24 +125,24 @@ async function check(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const waiting = { label: "reading the repository", asked: signal };
-    const { pipeline_file_problem: problem } = await whileWaiting(context, waiting, () =>
+    const spinner = { label: "reading the repository", cancel: signal };
+    const { pipeline_file_problem: problem } = await withSpinner(context, spinner, () =>
       client.repositories.check(id, signal),
     );
-    if (problem !== null) note(context, `no run can use the pipeline file yet: ${problem}`);
+    if (problem !== null) note(context, `The pipeline file is not usable yet: ${problem}`);
   } catch (error) {
     const { code, message, remedy, cause } = Problem.from(error);
     throw new Problem(code, `The repository was not registered: ${message}`, {
-      remedy: `${remedy === undefined ? "" : `${remedy}\n  `}To register it all the same, add --no-check.`,
+      remedy: `${remedy === undefined ? "" : `${remedy}\n  `}To register it without the check, add --no-check.`,
       cause,
     });
   }
 }
 
 async function ensureProject(client: Client, name: string) {
-  const projects = await all((cursor) => client.projects.list({ limit: 200, cursor }));
-  const there = projects.find((one) => one.name === name);
-  return { project: there ?? (await client.projects.create({ name })), made: there === undefined };
+  const projects = await readAllPages((cursor) => client.projects.list({ limit: 200, cursor }));
+  const existing = projects.find((one) => one.name === name);
+  return { project: existing ?? (await client.projects.create({ name })), created: existing === undefined };
 }
 
 async function ensureRepository(
@@ -152,16 +152,19 @@ async function ensureRepository(
   credential: Pick<RepositoryChange, "clone_secret" | "clone_username">,
 ) {
   const project_id = project.id;
-  const known = await all((cursor) => client.repositories.list({ project_id, limit: 200, cursor }));
+  const known = await readAllPages((cursor) => client.repositories.list({ project_id, limit: 200, cursor }));
   const same = (one: RepositoryDetail) => trimmed(one.clone_url) === trimmed(url);
-  const there = known.find(same);
-  if (there === undefined)
+  const existing = known.find(same);
+  if (existing === undefined)
     return {
       repository: await client.repositories.create({ project_id, clone_url: url, ...credential }),
-      made: true,
+      created: true,
     };
   const isSame = Object.keys(credential).length === 0;
-  return { repository: isSame ? there : await client.repositories.update(there.id, credential), made: false };
+  return {
+    repository: isSame ? existing : await client.repositories.update(existing.id, credential),
+    created: false,
+  };
 }
 
 const trimmed = (url: string) => withoutTrailing(url, "/");
@@ -172,7 +175,7 @@ async function ensurePipeline(
   name: string,
 ): Promise<PipelineDetail> {
   const repository_id = repository.id;
-  const known = await all((cursor) => client.pipelines.list({ repository_id, limit: 200, cursor }));
+  const known = await readAllPages((cursor) => client.pipelines.list({ repository_id, limit: 200, cursor }));
   return known.find((one) => one.name === name) ?? (await client.pipelines.create({ repository_id, name }));
 }
 
@@ -181,7 +184,7 @@ interface PageOf<T> {
   readonly next_cursor: string | null;
 }
 
-export async function all<T>(
+export async function readAllPages<T>(
   read: (cursor: string | undefined) => Promise<PageOf<T>>,
 ): Promise<readonly T[]> {
   const items: T[] = [];

@@ -2,13 +2,13 @@
 import type { NewRegistryLogin, RegistryLogin } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
-import { projectOf } from "./project-of.ts";
+import { findProject } from "./find-project.ts";
 
-const what = "a registry's login";
+const subject = "A registry login";
 
 export interface LoginArguments extends NewRegistryLogin {
   readonly host: string;
@@ -17,13 +17,13 @@ export interface LoginArguments extends NewRegistryLogin {
 
 export async function setRegistryCommand(context: CommandContext, args: LoginArguments): Promise<number> {
   const { host, project, username, secret } = args;
-  return await withReader(context, async ({ client }) => {
-    const { id, name } = await projectOf(client, project, what);
+  return await withClient(context, async ({ client }) => {
+    const { id, name } = await findProject(client, project, subject);
     const login = await client.registries.put(id, host, { username, secret });
     if (asData(context)) await writeData(context, login);
     else
       context.out.write(
-        `project ${sanitizeName(name)} asks ${login.host} as ${sanitizeName(login.username)}, with the secret ${login.secret}\n`,
+        `Project ${sanitizeName(name)} uses the login ${sanitizeName(login.username)} for ${login.host} with the secret ${login.secret}.\n`,
       );
     return EXIT.done;
   });
@@ -34,8 +34,8 @@ export async function listRegistriesCommand(
   project: string | null,
 ): Promise<number> {
   const { deps, out, style } = context;
-  return await withReader(context, async ({ client }) => {
-    const { id, name } = await projectOf(client, project, what);
+  return await withClient(context, async ({ client }) => {
+    const { id, name } = await findProject(client, project, subject);
     const logins = await client.registries.list(id);
     const now = deps.clock.now();
     const when = (time: string) => (out.isTTY ? formatAge(time, now) : time);
@@ -43,7 +43,7 @@ export async function listRegistriesCommand(
     else if (logins.length === 0)
       note(
         context,
-        `project ${sanitizeName(name)} has no logins; this sets one: shipinator registry set HOST --username USER --secret NAME`,
+        `Project ${sanitizeName(name)} has no logins. Set one with: shipinator registry set HOST --username USER --secret NAME`,
       );
     else
       out.write(
@@ -68,11 +68,11 @@ export async function removeRegistryCommand(
   host: string,
   project: string | null,
 ): Promise<number> {
-  return await withReader(context, async ({ client }) => {
-    const { id, name } = await projectOf(client, project, what);
+  return await withClient(context, async ({ client }) => {
+    const { id, name } = await findProject(client, project, subject);
     await client.registries.remove(id, host);
     if (asData(context)) await writeData(context, { project_id: id, host });
-    else context.out.write(`project ${sanitizeName(name)} has no login for ${sanitizeName(host)} any more\n`);
+    else context.out.write(`Removed the login of project ${sanitizeName(name)} for ${sanitizeName(host)}.\n`);
     return EXIT.done;
   });
 }

@@ -1,33 +1,35 @@
-/** `cancel`, `retry`, `why` and `events`: one question or wish about one run. */
+/** `shipinator cancel`, `retry`, `why` and `events`. */
 import { Problem } from "../../kernel/index.ts";
 import { gapLine, type RunEvent } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
 import { withInterrupts } from "../interrupts.ts";
-import { openReader, withReader } from "../session.ts";
+import { openClient, withClient } from "../session.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeLine, sanitizeName, sanitizeText } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
 import { runTitle } from "../watch/step-line.ts";
-import { type Show, withAccepted } from "./accepted-run.ts";
-import { carry } from "./carry-abandoned.ts";
+import { type ShowMode, showAccepted } from "./accepted-run.ts";
+import { resumeRun } from "./resume-abandoned.ts";
 
-/** Without a server a run that nobody carries stays as it is: who cancels it carries it to its end. */
+/** Cancels a run. Without a server, this command drives a run without an owner to its end. */
 async function cancel(context: CommandContext, which: string): Promise<number> {
   const { deps, out } = context;
-  const says = "is being canceled; what still runs is ended first";
+  const statusText = "is being canceled";
   return await withInterrupts(deps, 2, async (interrupts) => {
-    const session = await openReader(context, "run");
+    const session = await openClient(context, "run");
     try {
-      const { client, place } = session;
+      const { client, location } = session;
       const run = await client.get(which);
       const answer = await client.cancel(run.id, deps.login());
-      const isAbandoned = place === "here" && (await client.abandoned()).some(({ id }) => id === run.id);
-      if (isAbandoned) await carry(context, session, { run, interrupts, says });
+      const isAbandoned = location === "local" && (await client.abandoned()).some(({ id }) => id === run.id);
+      if (isAbandoned) await resumeRun(context, session, { run, interrupts, statusText });
       else if (answer !== "final" && !asData(context))
-        out.write(`${runTitle(run)} ${says}${place === "here" ? ", by the process that carries it" : ""}\n`);
+        out.write(
+          `${runTitle(run)} ${statusText}${location === "local" ? " by the process that drives it" : ""}\n`,
+        );
       if (asData(context)) await writeData(context, await client.get(run.id));
-      else if (answer === "final") note(context, `${runTitle(run)} is over already: ${run.status}`);
+      else if (answer === "final") note(context, `The run has already ended: ${run.status}.`);
       return EXIT.done;
     } finally {
       await session.close();
@@ -38,16 +40,16 @@ async function cancel(context: CommandContext, which: string): Promise<number> {
 export interface RetryArguments {
   readonly which: string;
   readonly what: "whole" | "failed";
-  readonly show: Show;
+  readonly show: ShowMode;
 }
 
 export async function retryCommand(
   context: CommandContext,
   { which, what, show }: RetryArguments,
 ): Promise<number> {
-  return await withAccepted(context, show, async ({ client, place }) => {
-    if (place === "here")
-      throw new Problem("usage", "no server is known that could carry the run", {
+  return await showAccepted(context, show, async ({ client, location }) => {
+    if (location === "local")
+      throw new Problem("usage", "There is no server to drive the run.", {
         remedy: "Start one with: shipinator serve",
       });
     return await client.retry({ run: which, what, by: context.deps.login() });
@@ -56,7 +58,7 @@ export async function retryCommand(
 
 async function why(context: CommandContext, which: string): Promise<number> {
   const { out, style } = context;
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const answer = await client.why(which);
     if (asData(context)) await writeData(context, answer);
     else {
@@ -71,7 +73,7 @@ async function why(context: CommandContext, which: string): Promise<number> {
 
 async function events(context: CommandContext, which: string): Promise<number> {
   const { deps, out, style } = context;
-  return await withReader(context, async ({ client }, signal) => {
+  return await withClient(context, async ({ client }, signal) => {
     const run = await client.get(which);
     const seen: RunEvent[] = [];
     const enough = new AbortController();

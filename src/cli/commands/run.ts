@@ -7,12 +7,12 @@ import { asData, type CommandContext, note, writeData } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { EXIT } from "../errors.ts";
 import { type Interrupts, withInterrupts } from "../interrupts.ts";
-import { resumeWords, runWords } from "../printed.ts";
+import { resumeArgument, runArgument } from "../suggested-arguments.ts";
 import { renderSummary } from "../summary.ts";
+import { withSpinner } from "../watch/spinner.ts";
 import { runTitle } from "../watch/step-line.ts";
-import { whileWaiting } from "../watch/waiting.ts";
 import { progressStream, watchRun } from "../watch/watch-run.ts";
-import { carryAbandoned } from "./carry-abandoned.ts";
+import { resumeAbandoned } from "./resume-abandoned.ts";
 
 export interface RunArguments {
   readonly target: string;
@@ -23,17 +23,17 @@ export interface RunArguments {
 export async function runCommand(context: CommandContext, args: RunArguments): Promise<number> {
   const { deps } = context;
   const source = sourceOf(args, deps.cwd);
-  return await carrying(context, async (session, interrupts) => {
-    const { asked } = interrupts;
-    // The first question starts the database, which takes a while the first time.
-    const abandoned = await whileWaiting(context, { label: "starting", asked }, () =>
+  return await withRunClient(context, async (session, interrupts) => {
+    const { cancel } = interrupts;
+    // The first request starts the database, which takes a while the first time.
+    const abandoned = await withSpinner(context, { label: "starting", cancel }, () =>
       session.client.abandoned(),
     );
-    await carryAbandoned(context, session, { runs: abandoned, interrupts });
-    if (asked.aborted) return EXIT.interrupted;
+    await resumeAbandoned(context, session, { runs: abandoned, interrupts });
+    if (cancel.aborted) return EXIT.interrupted;
     const request: TriggerRequest = { source, only: args.only, by: deps.login() };
-    const { run, notes } = await whileWaiting(context, { label: "reading the repository", asked }, () =>
-      session.client.trigger(request, asked),
+    const { run, notes } = await withSpinner(context, { label: "reading the repository", cancel }, () =>
+      session.client.trigger(request, cancel),
     );
     const shown = await showRun({ context, session, run, notes, interrupts });
     if (asData(context)) await writeData(context, shown.run);
@@ -42,10 +42,10 @@ export async function runCommand(context: CommandContext, args: RunArguments): P
 }
 
 export async function resumeCommand(context: CommandContext, which: string | null): Promise<number> {
-  return await carrying(context, async (session, interrupts) => {
+  return await withRunClient(context, async (session, interrupts) => {
     const { client } = session;
     const runs = which === null ? await client.abandoned() : [await abandonedRun(context, session, which)];
-    if (runs.length === 0) note(context, "no run waits to be continued");
+    if (runs.length === 0) note(context, "There is no unfinished run.");
     let code: number = EXIT.done;
     const ended: RunDetail[] = [];
     for (const { id } of runs) {
@@ -53,35 +53,35 @@ export async function resumeCommand(context: CommandContext, which: string | nul
       const shown = await showRun({ context, session, run: await client.get(id), notes: [], interrupts });
       if (shown.code !== EXIT.done) code = shown.code;
       ended.push(shown.run);
-      if (interrupts.asked.aborted) break;
+      if (interrupts.cancel.aborted) break;
     }
-    // What was asked for by name is one; whatever waits is a list, also when it is none.
+    // A named run is one object. All unfinished runs are a list, even an empty one.
     if (asData(context)) await writeData(context, which === null ? ended : ended[0]);
     return code;
   });
 }
 
-/** The stages named in `--only build,test`. */
+/** Parses the stages in `--only build,test`. */
 export function parseStages(values: readonly string[]): readonly JobType[] {
   const named = values.flatMap((value) => value.split(",")).map((name) => name.trim());
   return named.map((name) => {
     const stage = jobTypes.find((type) => type === name);
     if (stage !== undefined) return stage;
-    const remedy = `The stages are ${jobTypes.join(", ")}; several are separated by commas.`;
-    throw new Problem("usage", `--only names a stage that does not exist: "${name}"`, { remedy });
+    const remedy = `The stages are ${jobTypes.join(", ")}. Separate several with commas.`;
+    throw new Problem("usage", `--only names an unknown stage: "${name}".`, { remedy });
   });
 }
 
-/** Anything with a scheme, `helper::address`, or `user@host:path` is an address, everything else a path. */
+/** Text with a scheme, `helper::address` and `user@host:path` are addresses; everything else is a path. */
 function sourceOf({ target, ref }: RunArguments, cwd: string): TriggerRequest["source"] {
   const isAddress = /^[A-Za-z][A-Za-z0-9+.-]*:(?:\/\/|:)/.test(target) || /^[^/\s:@]+@[^/\s:]+:/.test(target);
   if (target === "")
-    throw new Problem("usage", "the path to run is empty", { remedy: "Use . for this directory." });
+    throw new Problem("usage", "The path to run is empty.", { remedy: "Use . for this directory." });
   if (isAddress) return { kind: "repository", url: target, ref };
   return { kind: "directory", path: resolve(cwd, target), ref };
 }
 
-async function carrying(
+async function withRunClient(
   context: CommandContext,
   work: (session: Session, interrupts: Interrupts) => Promise<number>,
 ): Promise<number> {
@@ -89,7 +89,7 @@ async function carrying(
   return await withInterrupts(deps, 2, async (interrupts) => {
     const session = await deps.openClient({ mode: "run", configFile });
     try {
-      return interrupts.asked.aborted ? EXIT.interrupted : await work(session, interrupts);
+      return interrupts.cancel.aborted ? EXIT.interrupted : await work(session, interrupts);
     } finally {
       await session.close();
     }
@@ -109,16 +109,16 @@ async function showRun(options: ShowOptions): Promise<{ readonly code: number; r
   const { deps } = context;
   const run = await watchRun(options);
   if (!isFinalRun(run.status)) {
-    const words = await resumeWords(context, session.client, run);
-    note(context, `${runTitle(run)} is left unfinished; this continues it: shipinator resume ${words}`);
+    const words = await resumeArgument(context, session.client, run);
+    note(context, `Unfinished: ${runTitle(run)}. Resume it with: shipinator resume ${words}`);
     return { code: EXIT.interrupted, run };
   }
   const { out, style } = progressStream(context);
   const now = deps.clock.now();
-  const reference = await runWords(context, session, run);
+  const reference = await runArgument(context, session, run);
   const summary = await renderSummary({ run, client: session.client, reference, style, now });
-  out.write(`\n${summary}${style.dim(`everything is kept in ${session.dataDir}`)}\n`);
-  if (interrupts.asked.aborted) return { code: EXIT.interrupted, run };
+  out.write(`\n${summary}${style.dim(`Data directory: ${session.dataDir}`)}\n`);
+  if (interrupts.cancel.aborted) return { code: EXIT.interrupted, run };
   return { code: run.status === "success" ? EXIT.done : EXIT.failed, run };
 }
 
@@ -127,8 +127,8 @@ async function abandonedRun(context: CommandContext, session: Session, which: st
   const run = await client.get(which);
   const abandoned = await client.abandoned();
   if (abandoned.some(({ id }) => id === run.id)) return run;
-  const state = isFinalRun(run.status) ? `it is over (${run.status})` : "another process carries it";
-  throw new Problem("conflict", `${runTitle(run)} does not wait to be continued: ${state}`, {
-    remedy: `See it with: shipinator status ${await runWords(context, session, run)}`,
+  const state = isFinalRun(run.status) ? `it has ended (${run.status})` : "another process drives it";
+  throw new Problem("conflict", `The run cannot be resumed, because ${state}.`, {
+    remedy: `Show it with: shipinator status ${await runArgument(context, session, run)}`,
   });
 }

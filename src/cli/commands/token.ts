@@ -3,66 +3,66 @@ import type { Scope } from "../../domain/index.ts";
 import type { Client, TokenCreated, TokenDetail } from "../../services/index.ts";
 import { asData, type CommandContext, note, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { placeOptions } from "../printed.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
+import { locationOptions } from "../suggested-arguments.ts";
 import { formatAge } from "../terminal/format.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import { renderTable } from "../terminal/table.ts";
-import { projectOf } from "./project-of.ts";
-import { timeOf } from "./time-argument.ts";
+import { findProject } from "./find-project.ts";
+import { parseTime } from "./parse-time.ts";
 
 export interface CreateTokenArguments {
   readonly name: string;
   readonly scope: Scope;
-  /** A project's name; null: all. */
+  /** Name of a project, or null for all. */
   readonly project: string | null;
-  /** A time, or how long from now: `90d`. */
+  /** A time, or a duration from now such as `90d`. */
   readonly expires: string | null;
-  /** The file that gets it, for its owner alone; null: standard output. */
+  /** File for the token, or null for standard output. */
   readonly to: string | null;
   readonly existing: "never" | "replace";
 }
 
-/** Writes the token, and nothing else, to the file or to standard output. */
+/** Creates a token and writes only the token to the file or to standard output. */
 export async function createTokenCommand(
   context: CommandContext,
   args: CreateTokenArguments,
 ): Promise<number> {
-  return await withReader(context, async (session) => {
+  return await withClient(context, async (session) => {
     const { client } = session;
-    const project_id = args.project === null ? null : (await projectOf(client, args.project, "a token")).id;
+    const project_id = args.project === null ? null : (await findProject(client, args.project, "A token")).id;
     const { name, scope } = args;
     const expires_at =
       args.expires === null
         ? null
-        : timeOf(args.expires, { option: "--expires", now: context.deps.clock.now(), direction: "ahead" });
+        : parseTime(args.expires, { option: "--expires", now: context.deps.clock.now(), direction: "ahead" });
     const create = () => client.tokens.create({ name, scope, project_id, expires_at });
-    const options = await placeOptions(context, session);
-    if (args.to === null) await show(context, await create(), options);
-    else await keep(context, { client, create, options, path: args.to, existing: args.existing });
+    const options = await locationOptions(context, session);
+    if (args.to === null) await printToken(context, await create(), options);
+    else await saveToken(context, { client, create, options, path: args.to, existing: args.existing });
     return EXIT.done;
   });
 }
 
-async function show(context: CommandContext, made: TokenCreated, options: string): Promise<void> {
+async function printToken(context: CommandContext, made: TokenCreated, options: string): Promise<void> {
   if (asData(context)) return await writeData(context, made);
   context.out.write(`${made.token}\n`);
-  note(context, `this is shown once; revoke it with: shipinator token revoke ${made.id}${options}`);
+  note(context, `The token is shown once. Revoke it with: shipinator token revoke ${made.id}${options}`);
 }
 
-interface Keeping {
+interface SaveOptions {
   readonly client: Client;
   readonly create: () => Promise<TokenCreated>;
-  /** The options of the command that is shown. */
+  /** Options of the suggested command. */
   readonly options: string;
   readonly path: string;
   readonly existing: "never" | "replace";
 }
 
-/** Opens the file before the token is made; revokes a token that the file cannot keep. */
-async function keep(
+/** Opens the file before it creates the token, and revokes a token that cannot be written. */
+async function saveToken(
   context: CommandContext,
-  { client, create, options, path, existing }: Keeping,
+  { client, create, options, path, existing }: SaveOptions,
 ): Promise<void> {
   const { deps, out } = context;
   const file = await deps.files.create({ path, overwrite: existing, mode: 0o600 });
@@ -78,7 +78,7 @@ async function keep(
     if (asData(context)) await writeData(context, made);
     else
       out.write(
-        `the token is kept in ${sanitizeName(path)}; revoke it with: shipinator token revoke ${made.id}${options}\n`,
+        `The token is stored in ${sanitizeName(path)}. Revoke it with: shipinator token revoke ${made.id}${options}\n`,
       );
   } finally {
     await file.discard();
@@ -87,12 +87,13 @@ async function keep(
 
 export async function listTokensCommand(context: CommandContext, limit: number): Promise<number> {
   const { deps, out, style } = context;
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const { items } = await client.tokens.list({ limit });
     const now = deps.clock.now();
     const when = (time: string | null) => (time === null ? "-" : out.isTTY ? formatAge(time, now) : time);
     if (asData(context)) await writeData(context, items);
-    else if (items.length === 0) note(context, "no tokens yet; this makes one: shipinator token create NAME");
+    else if (items.length === 0)
+      note(context, "There are no tokens yet. Create one with: shipinator token create NAME");
     else
       out.write(
         renderTable<TokenDetail>(
@@ -105,7 +106,7 @@ export async function listTokensCommand(context: CommandContext, limit: number):
               text: ({ project }) => (project === null ? "all" : sanitizeName(project)),
             },
             { header: "STATE", text: stateOf },
-            { header: "MADE", narrow: "left out", text: ({ created_at }) => when(created_at) },
+            { header: "CREATED", whenNarrow: "hidden", text: ({ created_at }) => when(created_at) },
             { header: "EXPIRES", text: ({ expires_at }) => expires_at ?? "-" },
             { header: "ID", text: ({ id }) => id },
           ],
@@ -117,17 +118,17 @@ export async function listTokensCommand(context: CommandContext, limit: number):
 
     function stateOf({ revoked_at, expires_at }: TokenDetail): string {
       if (revoked_at !== null) return "revoked";
-      return expires_at !== null && new Date(expires_at) <= now ? "expired" : "holds";
+      return expires_at !== null && new Date(expires_at) <= now ? "expired" : "valid";
     }
   });
 }
 
 export async function revokeTokenCommand(context: CommandContext, id: string): Promise<number> {
   const { out } = context;
-  return await withReader(context, async ({ client }) => {
+  return await withClient(context, async ({ client }) => {
     const revoked = await client.tokens.revoke(id);
     if (asData(context)) await writeData(context, revoked);
-    else out.write(`token ${sanitizeName(revoked.name)} holds no more\n`);
+    else out.write(`Revoked token ${sanitizeName(revoked.name)}.\n`);
     return EXIT.done;
   });
 }

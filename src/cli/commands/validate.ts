@@ -1,4 +1,4 @@
-/** `shipinator validate [FILE|DIR|-]`: all problems of a pipeline file at once. Exit 0 or 2. */
+/** `shipinator validate [FILE|DIR|-]`: shows all problems of a pipeline file. Exits 0 or 2. */
 import { join } from "node:path";
 import {
   misspelledFileName,
@@ -15,7 +15,7 @@ import { sanitizeName } from "../terminal/sanitize.ts";
 import { createStyle } from "../terminal/style.ts";
 import { misspelledFile, nameOf, PIPELINE_FILE } from "./pipeline-file.ts";
 
-/** One byte over what the language allows, so that too large a file is seen as such. */
+/** One byte over the limit, so that a larger file is detected. */
 const READ_LIMIT = 256 * 1024 + 1;
 
 export async function validateCommand(context: CommandContext, target: string): Promise<number> {
@@ -42,13 +42,13 @@ export async function validateCommand(context: CommandContext, target: string): 
   return EXIT.usage;
 }
 
-/** Which executor a run will have is not known here. */
+/** Notes about images, because the executor of a later run is unknown here. */
 function imageNotes({ build, test, deploy }: PipelineConfig): readonly string[] {
   const steps = [build, test].flatMap((stage) => stage?.steps ?? []);
   const images = [...steps, deploy].flatMap((step) => (step?.image == null ? [] : [step.image]));
   return [...new Set(images)].map(
     (image) =>
-      `image ${JSON.stringify(image)} is for executors elsewhere: the local executor runs the step with what its machine has installed`,
+      `The local executor ignores the image ${JSON.stringify(image)} and runs the step with the programs of its machine.`,
   );
 }
 
@@ -65,8 +65,8 @@ async function load({ deps }: CommandContext, target: string): Promise<{ bytes: 
 
 function noPipelineFile(directory: string): Problem {
   const init = directory === "." ? "shipinator init" : `shipinator init ${pathWord(directory)}`;
-  return new Problem("not_found", `${nameOf(directory)} has no ${PIPELINE_FILE}`, {
-    remedy: `Write a starting one with: ${init}`,
+  return new Problem("not_found", `${nameOf(directory)} has no ${PIPELINE_FILE}.`, {
+    remedy: `Create one with: ${init}`,
   });
 }
 

@@ -1,20 +1,20 @@
-/** `shipinator whoami`: who the server takes this person for, what they may, and which server that is. */
+/** `shipinator whoami`: the user, the permissions and the server. */
 import { asData, type CommandContext, writeData } from "../context.ts";
 import { EXIT } from "../errors.ts";
-import { withReader } from "../session.ts";
+import { withClient } from "../session.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 
 export async function whoamiCommand(context: CommandContext): Promise<number> {
-  return await withReader(context, async ({ client, dataDir, place }) => {
+  return await withClient(context, async ({ client, dataDir, location }) => {
     const caller = await client.whoami();
     if (asData(context)) await writeData(context, caller);
     else {
       const { name, scope, project, project_id, expires_at } = caller;
       const where = project_id === null ? "all projects" : `project ${sanitizeName(project ?? project_id)}`;
       const until = expires_at === null ? "" : `, until ${expires_at}`;
-      const at = place === "server" ? "server" : "data directory";
+      const label = location === "server" ? "server" : "data directory";
       context.out.write(`${sanitizeName(name)}: ${scope} in ${where}${until}\n`);
-      context.out.write(`  ${at} ${sanitizeName(dataDir)}\n`);
+      context.out.write(`  ${label} ${sanitizeName(dataDir)}\n`);
     }
     return EXIT.done;
   });

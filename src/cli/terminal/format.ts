@@ -10,7 +10,7 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(seconds / 3600)}h ${pad(Math.floor((seconds % 3600) / 60))}m`;
 }
 
-/** Between two RFC 3339 times; up to `now` while the second is null; null when it has not begun. */
+/** Milliseconds between two RFC 3339 times, up to `now` when `to` is null, or null when `from` is null. */
 export function elapsed(from: string | null, to: string | null, now: Date): number | null {
   if (from === null) return null;
   return Math.max(0, (to === null ? now.getTime() : Date.parse(to)) - Date.parse(from));
@@ -43,7 +43,7 @@ export function count(amount: number, noun: string): string {
   return `${amount.toLocaleString("en-US")} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
-/** A relative or absolute path as an argument in a shell; one that begins with a dash would be read as an option. */
+/** Quotes a path for a shell, and adds `./` to a path that would be parsed as an option. */
 export function pathWord(path: string): string {
   return shellWord(path.startsWith("-") ? `./${path}` : path);
 }

@@ -1,6 +1,6 @@
 /**
- * The changing bottom part of a terminal. What is printed above it stays; the region is overwritten in place, line by
- * line, so that nothing flickers and the scrollback holds only what was meant to stay.
+ * The changing bottom part of a terminal. Lines above it are permanent. The region is overwritten line by line, so that
+ * nothing flickers and the scrollback contains only permanent lines.
  */
 import type { Writer } from "../deps.ts";
 import { widthOf } from "./width.ts";
@@ -11,13 +11,13 @@ const ERASE_TO_LINE_END = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
 
 export interface LiveRegion {
-  /** Prints `above` for good and replaces the region by `lines`; each fits into the terminal's width. */
+  /** Prints `above` permanently and replaces the region with `lines`, each of which fits the terminal's width. */
   draw(above: readonly string[], lines: readonly string[]): void;
-  /** Removes the region and gives the cursor back. Idempotent. */
+  /** Removes the region and shows the cursor. Idempotent. */
   close(): void;
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: our own colours, to be left out of the width
+// biome-ignore lint/suspicious/noControlCharactersInRegex: our own colour sequences, which have no width
 const ownColours = /\x1b\[[0-9;]*m/g;
 
 export function createLiveRegion(out: Writer): LiveRegion {
@@ -25,7 +25,7 @@ export function createLiveRegion(out: Writer): LiveRegion {
   let last = "";
   let open = false;
 
-  /** Rows that the region takes now: after a resize the terminal has wrapped what no longer fits. */
+  /** Current number of rows of the region. After a resize the terminal wraps longer lines. */
   function rows(): number {
     return widths.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / Math.max(1, out.columns))), 0);
   }

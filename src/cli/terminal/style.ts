@@ -1,4 +1,4 @@
-/** Colours and marks, as the environment and the stream ask for them. */
+/** Colours and symbols that suit the environment and the stream. */
 export interface Style {
   readonly color: boolean;
   bold(text: string): string;
@@ -41,7 +41,7 @@ const ascii: Marks = {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A terminal that can move its cursor. */
+/** Tests whether the stream is a terminal that can move its cursor. */
 export function isCapable(stream: { readonly isTTY: boolean }, environment: Environment): boolean {
   return stream.isTTY && environment.TERM !== "dumb";
 }
@@ -62,7 +62,7 @@ export function createStyle(stream: { readonly isTTY: boolean }, environment: En
   };
 }
 
-/** NO_COLOR wins, then FORCE_COLOR and CLICOLOR_FORCE, then CLICOLOR=0, then whether it is a terminal. */
+/** Decides on colours by NO_COLOR, then FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR=0 and the kind of stream. */
 function wantsColor(stream: { readonly isTTY: boolean }, environment: Environment): boolean {
   const { NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, CLICOLOR } = environment;
   if (NO_COLOR !== undefined && NO_COLOR !== "") return false;
@@ -71,7 +71,7 @@ function wantsColor(stream: { readonly isTTY: boolean }, environment: Environmen
   return CLICOLOR !== "0" && isCapable(stream, environment);
 }
 
-/** A locale that is named and is not UTF-8, and the Linux console, get plain letters. */
+/** Tests whether Unicode symbols are safe. The Linux console and locales without UTF-8 get ASCII. */
 function speaksUnicode(environment: Environment): boolean {
   if (environment.TERM === "linux") return false;
   const locale = [environment.LC_ALL, environment.LC_CTYPE, environment.LANG].find((name) => name);

@@ -1,25 +1,25 @@
 /**
- * A table that fits: columns as wide as their widest cell, the flexible ones cut when the terminal is narrow. A header is
- * never cut: where even that is too wide, columns that may be left out are, and then each row is a block of lines.
+ * A table that fits the terminal. Columns are as wide as their widest cell, and flexible ones shrink on a narrow terminal.
+ * Headers are never cut. If the table is still too wide, optional columns are hidden, and then each row becomes a block.
  */
 import type { Style } from "./style.ts";
 import { cut, widthOf } from "./width.ts";
 
 export interface Column<Row> {
   readonly header: string;
-  /** The cell's text, without control characters. */
+  /** Text of the cell without control characters. */
   readonly text: (row: Row) => string;
   readonly paint?: (text: string, row: Row) => string;
   readonly align?: "right";
-  /** May be cut, down to this many cells or its header's; the first such column gives way last. */
+  /** Minimum width in cells of a column that can shrink, at minimum its header's. The last such column shrinks first. */
   readonly shrinkTo?: number;
-  /** May be left out on a narrow terminal; the first such column goes last. */
-  readonly narrow?: "left out";
+  /** Hides the column on a narrow terminal. The last such column is hidden first. */
+  readonly whenNarrow?: "hidden";
 }
 
 export interface TableOptions {
   readonly style: Style;
-  /** Null: nothing is cut. */
+  /** Null for no limit. */
   readonly width: number | null;
 }
 
@@ -38,9 +38,9 @@ export function renderTable<Row>(
     const widths = width === null ? natural : shrink(shown, natural, width);
     if (width === null || excessOf(widths, width) <= 0)
       return renderLines(shown, rows, { style, cells, widths });
-    const spare = shown.findLast(({ narrow }) => narrow === "left out");
-    if (spare === undefined) return renderBlocks(columns, rows, style);
-    shown = shown.filter((column) => column !== spare);
+    const hideable = shown.findLast(({ whenNarrow }) => whenNarrow === "hidden");
+    if (hideable === undefined) return renderBlocks(columns, rows, style);
+    shown = shown.filter((column) => column !== hideable);
   }
 }
 
@@ -58,9 +58,9 @@ function renderLines<Row>(
   const line = (texts: readonly string[], paint: (text: string, index: number) => string) =>
     texts
       .map((text, index) => {
-        const room = widths[index] ?? 0;
-        const shown = cut(text, room, style.marks.more);
-        const padding = " ".repeat(Math.max(0, room - widthOf(shown)));
+        const cellWidth = widths[index] ?? 0;
+        const shown = cut(text, cellWidth, style.marks.more);
+        const padding = " ".repeat(Math.max(0, cellWidth - widthOf(shown)));
         const painted = paint(shown, index);
         return columns[index]?.align === "right" ? padding + painted : painted + padding;
       })
@@ -76,13 +76,13 @@ function renderLines<Row>(
   return [head, ...body].map((text) => `${text}\n`).join("");
 }
 
-/** Each row as lines of header and cell. */
+/** Renders each row as lines of header and cell. */
 function renderBlocks<Row>(columns: readonly Column<Row>[], rows: readonly Row[], style: Style): string {
-  const room = Math.max(...columns.map(({ header }) => widthOf(header))) + GAP;
+  const cellWidth = Math.max(...columns.map(({ header }) => widthOf(header))) + GAP;
   const block = (row: Row) =>
     columns.map(({ header, text, paint }) => {
       const cell = text(row);
-      const label = style.bold(header) + " ".repeat(room - widthOf(header));
+      const label = style.bold(header) + " ".repeat(cellWidth - widthOf(header));
       return `${`${label}${paint?.(cell, row) ?? cell}`.trimEnd()}\n`;
     });
   return rows.map((row) => block(row).join("")).join("\n");
@@ -92,7 +92,7 @@ function excessOf(widths: readonly number[], width: number): number {
   return widths.reduce((sum, cells) => sum + cells, 0) + GAP * (widths.length - 1) - width;
 }
 
-/** Takes what is too much from the last flexible column first, each down to its least. */
+/** Shrinks flexible columns, the last one first, each to its minimum. */
 function shrink<Row>(
   columns: readonly Column<Row>[],
   natural: readonly number[],
@@ -104,9 +104,9 @@ function shrink<Row>(
     const { shrinkTo, header = "" } = columns[index] ?? {};
     const now = widths[index] ?? 0;
     if (shrinkTo === undefined) continue;
-    const least = Math.max(shrinkTo, widthOf(header));
-    if (now <= least) continue;
-    const taken = Math.min(excess, now - least);
+    const minimum = Math.max(shrinkTo, widthOf(header));
+    if (now <= minimum) continue;
+    const taken = Math.min(excess, now - minimum);
     widths[index] = now - taken;
     excess -= taken;
   }

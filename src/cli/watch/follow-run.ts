@@ -1,20 +1,20 @@
 /**
- * Follows a run to its end and tells a view about it in reading order: a group of steps is told when the one before it
- * has been told to its end, its logs included, so that a slow reader never sees the lines of two stages mixed.
+ * Follows a run to its end and updates a view in reading order. A group of steps is shown after the previous group and its
+ * logs are complete, so that the lines of two stages are never mixed.
  */
 import { isFinalRun, isFinalStage } from "../../domain/index.ts";
 import type { Clock } from "../../kernel/index.ts";
 import type { Client, ExecutionDetail, RunDetail } from "../../services/index.ts";
 import { RunModel, type WatchedStep } from "./run-model.ts";
 
-/** What a view is told. Calls are in order and never overlap for one step. */
+/** Receiver of updates. Calls are in order and never overlap for one step. */
 export interface RunView {
-  /** The run has changed; `model` is live, not a copy. */
+  /** Reports a change of the run. `model` is live and not a copy. */
   changed(model: RunModel): void;
   started(step: WatchedStep): void;
-  /** More of the log of an attempt at the step, as bytes; resolves when more may come. */
+  /** Receives bytes of the log of an execution, and resolves when it can receive more. */
   log(step: WatchedStep, bytes: Uint8Array, attempt: ExecutionDetail): Promise<void>;
-  /** The step is final and its log was told to its end. */
+  /** Reports the end of the step after all of its log. */
   ended(step: WatchedStep): void;
 }
 
@@ -23,21 +23,21 @@ export interface FollowOptions {
   readonly run: RunDetail;
   readonly view: RunView;
   readonly clock: Clock;
-  /** Ends the following, not the run. */
+  /** Stops following. The run continues. */
   readonly signal: AbortSignal;
-  /** `live`: logs that had ended before they were first heard of are left out. */
+  /** `live` leaves out logs of executions that had ended before. */
   readonly logs: "complete" | "live" | "none";
-  /** Whose logs are read; default: all steps'. */
-  readonly wants?: (step: WatchedStep) => boolean;
+  /** Selects the steps whose logs are read. Default: all. */
+  readonly includes?: (step: WatchedStep) => boolean;
 }
 
-/** A refresh costs the server a read of the whole run; it may take a tenth of the time. */
+/** Divisor of the time that refreshes may take, because each one reads the whole run. */
 const REFRESH_SHARE = 10;
 const MIN_REFRESH_PAUSE_MS = 20;
 const MAX_REFRESH_PAUSE_MS = 2_000;
 const RECONNECT_MS = 1_000;
 
-/** @returns the run as it is at its end, or when the signal aborted. */
+/** @returns the run at its end, or when the signal aborts */
 export async function followRun(options: FollowOptions): Promise<RunDetail> {
   return await new Follower(options).follow();
 }
@@ -47,9 +47,9 @@ class Follower {
   readonly #model: RunModel;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  /** Steps before it were told to their end. */
+  /** Index of the first step that is not complete in the view. */
   #cursor = 0;
-  readonly #told = new Set<string>();
+  readonly #followedLogs = new Set<string>();
   readonly #started = new Set<string>();
   readonly #ended = new Set<string>();
   readonly #logs = new Map<string, Promise<void>>();
@@ -66,12 +66,12 @@ class Follower {
 
   async follow(): Promise<RunDetail> {
     const { client, view } = this.#options;
-    await this.#guard(async () => {
+    await this.#stopOnFailure(async () => {
       await this.#followEvents();
       await this.#refreshing;
       if (this.#signal.aborted) return;
       this.#model.replace(await client.get(this.#model.run.id));
-      this.#tell();
+      this.#updateView();
       while (this.#logs.size > 0) await Promise.all(this.#logs.values());
     });
     this.#stop.abort();
@@ -83,37 +83,37 @@ class Follower {
 
   async #followEvents(): Promise<void> {
     const { client, clock } = this.#options;
-    this.#tell();
+    this.#updateView();
     while (!isFinalRun(this.#model.run.status) && !this.#signal.aborted) {
       const before = this.#model.run.seq;
       for await (const event of client.events(this.#model.run.id, before, this.#signal)) {
         this.#model.apply(event);
-        this.#tell();
+        this.#updateView();
         if (isFinalRun(this.#model.run.status) || this.#signal.aborted) return;
       }
-      // The stream ended early; what was missed is in the next detail.
+      // The stream ended early. The next detail contains the missed events.
       if (this.#model.run.seq === before) await clock.sleep(RECONNECT_MS, this.#signal);
       if (this.#signal.aborted) return;
       this.#model.replace(await client.get(this.#model.run.id));
-      this.#tell();
+      this.#updateView();
     }
   }
 
-  /** Brings the view up to date with the model: as far as the reading order goes. */
-  #tell(): void {
+  /** Updates the view from the model as far as the reading order allows. */
+  #updateView(): void {
     this.#options.view.changed(this.#model);
     const { steps } = this.#model;
     for (;;) {
       const group = groupAt(steps, this.#cursor);
       if (group.length === 0) break;
-      for (const step of group) this.#tellStep(step);
+      for (const step of group) this.#updateStep(step);
       if (!group.every(({ step }) => this.#ended.has(step.id))) break;
       this.#cursor += group.length;
     }
     if (this.#model.stale) this.#refresh();
   }
 
-  #tellStep(watched: WatchedStep): void {
+  #updateStep(watched: WatchedStep): void {
     const { step } = watched;
     if (step.status === "pending" || this.#ended.has(step.id)) return;
     const everRan = step.started_at !== null || step.executions.length > 0;
@@ -132,18 +132,22 @@ class Follower {
   }
 
   #followLog(watched: WatchedStep, execution: ExecutionDetail): void {
-    if (this.#options.logs === "none" || execution.status === "pending" || this.#told.has(execution.id))
+    if (
+      this.#options.logs === "none" ||
+      execution.status === "pending" ||
+      this.#followedLogs.has(execution.id)
+    )
       return;
-    this.#told.add(execution.id);
+    this.#followedLogs.add(execution.id);
     if (this.#options.logs === "live" && execution.status !== "running") return;
-    if (this.#options.wants?.(watched) === false) return;
+    if (this.#options.includes?.(watched) === false) return;
     if (execution.log_bytes === 0 || execution.begun_at === null) return;
     const stepId = watched.step.id;
     this.#openLogs.set(stepId, (this.#openLogs.get(stepId) ?? 0) + 1);
-    const done = this.#guard(() => this.#readLog(watched, execution)).then(() => {
+    const done = this.#stopOnFailure(() => this.#readLog(watched, execution)).then(() => {
       this.#openLogs.set(stepId, (this.#openLogs.get(stepId) ?? 1) - 1);
       this.#logs.delete(execution.id);
-      this.#tell();
+      this.#updateView();
     });
     this.#logs.set(execution.id, done);
   }
@@ -158,7 +162,7 @@ class Follower {
   #refresh(): void {
     if (this.#refreshing !== null || this.#signal.aborted) return;
     const { client, clock } = this.#options;
-    this.#refreshing = this.#guard(async () => {
+    this.#refreshing = this.#stopOnFailure(async () => {
       await clock.sleep(this.#refreshPauseMs, this.#signal);
       if (this.#signal.aborted) return;
       const begin = clock.monotonic();
@@ -171,12 +175,12 @@ class Follower {
       this.#model.replace(detail);
     }).then(() => {
       this.#refreshing = null;
-      if (!this.#signal.aborted) this.#tell();
+      if (!this.#signal.aborted) this.#updateView();
     });
   }
 
-  /** The first failure of what runs beside the events ends the following and is what `follow` throws. */
-  async #guard(work: () => Promise<void>): Promise<void> {
+  /** Runs background work. Its first failure stops following, and `follow` throws it. */
+  async #stopOnFailure(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
@@ -186,7 +190,7 @@ class Follower {
   }
 }
 
-/** The step at an index, and those of its parallel group that follow it. */
+/** The step at an index and the following steps of its parallel group. */
 function groupAt(steps: readonly WatchedStep[], index: number): readonly WatchedStep[] {
   const first = steps[index];
   if (first === undefined) return [];

@@ -1,22 +1,22 @@
-/** When a log's lines were written: as it was noted, or, of what comes just now, now. */
+/** Times of log lines: the recorded time, or the current time for new lines. */
 import type { Clock } from "../../kernel/index.ts";
 import type { Client, LogTime } from "../../services/index.ts";
 
 export interface LineTimesOptions {
   readonly client: Pick<Client, "logTimes">;
   readonly clock: Clock;
-  /** `elapsed`: since the attempt began, for people; `absolute`: RFC 3339, for programs. */
+  /** `elapsed` is the time since the execution began, for people. `absolute` is RFC 3339, for programs. */
   readonly form: "elapsed" | "absolute";
 }
 
-/** Gives the time of the line that begins at an offset. */
-export type Stamp = (lineStart: number) => string;
+/** Formats the time of the line that begins at an offset. */
+export type FormatLineTime = (lineStart: number) => string;
 
-/** Asked when the first bytes of an attempt's log have come; what comes later than was noted is of now. */
+/** Reads the recorded times of an execution's log. Later lines get the current time. */
 export async function lineTimes(
   { client, clock, form }: LineTimesOptions,
   attempt: { readonly id: string; readonly begun_at: string | null },
-): Promise<Stamp> {
+): Promise<FormatLineTime> {
   const times = await client.logTimes(attempt.id);
   const begun = Date.parse(attempt.begun_at ?? "");
   return (lineStart) => {
@@ -27,7 +27,7 @@ export async function lineTimes(
   };
 }
 
-/** The first time by which the byte at the offset was there. */
+/** The first recorded time after the byte at the offset was written. */
 export function timeAt(times: readonly LogTime[], offset: number): string | null {
   let [low, high] = [0, times.length];
   while (low < high) {
@@ -38,7 +38,7 @@ export function timeAt(times: readonly LogTime[], offset: number): string | null
   return times[low]?.at ?? null;
 }
 
-/** `00:07`, `12:34`, `1:02:03`: as wide as it must be, so that lines of a short step stand below each other. */
+/** `00:07`, `12:34` or `1:02:03`. */
 export function formatElapsed(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const two = (value: number) => String(value).padStart(2, "0");

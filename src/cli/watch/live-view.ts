@@ -1,6 +1,6 @@
 /**
- * The view for a terminal: a line per finished step that stays, and below it what runs now, with the last lines of its
- * log. At most ten frames a second from one timer; nothing is drawn between them.
+ * The view for a terminal: a permanent line per finished step, and below it the running steps with the last lines of their
+ * logs. One timer draws at most ten frames a second.
  */
 import { isFinalStage } from "../../domain/index.ts";
 import { type Clock, createLoop } from "../../kernel/index.ts";
@@ -17,15 +17,15 @@ import { mark, stepDuration, stepRemark } from "./step-line.ts";
 
 const FRAME_MS = 100;
 const MAX_LOG_LINES = 5;
-/** A run of more steps prints only what did not succeed; the rest is counted. */
+/** Number of steps above which only unsuccessful steps get a line. */
 const MANY_STEPS = 100;
 
 export interface LiveView extends RunView {
-  /** Shown at the end of the bottom line. */
-  hint(text: string): void;
-  /** Prints a line for good above what changes. */
+  /** Sets the text at the end of the bottom line. */
+  setStatus(text: string): void;
+  /** Prints a permanent line above the changing part. */
   print(line: string): void;
-  /** Draws what is still to be printed, removes the changing part, stops the timer. Idempotent. */
+  /** Prints the remaining lines, removes the changing part and stops the timer. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -41,25 +41,25 @@ export function createLiveView({ out, style, clock, onError }: LiveViewOptions):
   const tails = new Map<string, LogTail>();
   const running = new Set<string>();
   let model: RunModel | null = null;
-  let hint = "";
-  let waiting: string[] = [];
+  let status = "";
+  let unprinted: string[] = [];
   let closed = false;
 
   function draw(): void {
     if (closed) return;
-    const above = waiting;
-    waiting = [];
+    const above = unprinted;
+    unprinted = [];
     region.draw(above, model === null ? [] : frame(model));
   }
 
   function frame(current: RunModel): readonly string[] {
     const width = Math.max(10, out.columns - 1);
     const now = clock.now();
-    // A finished group may still be on its way out while the next one runs; what is final is not shown as running.
+    // A finished step may still be printing its log, so final steps are excluded.
     const steps = current.steps.filter(({ step }) => running.has(step.id) && !isFinalStage(step.status));
-    const room = Math.max(1, out.rows - 3);
-    const shown = steps.length > room ? steps.slice(0, room - 1) : steps;
-    const logLines = Math.min(MAX_LOG_LINES, Math.floor(room / Math.max(1, shown.length)) - 1);
+    const available = Math.max(1, out.rows - 3);
+    const shown = steps.length > available ? steps.slice(0, available - 1) : steps;
+    const logLines = Math.min(MAX_LOG_LINES, Math.floor(available / Math.max(1, shown.length)) - 1);
     const lines: string[] = [];
     for (const watched of shown) {
       lines.push(runningLine(watched, width, now));
@@ -85,7 +85,7 @@ export function createLiveView({ out, style, clock, onError }: LiveViewOptions):
     const done = steps.filter(({ step }) => isFinalStage(step.status)).length;
     const age = elapsed(run.started_at ?? run.created_at, run.finished_at, now) ?? 0;
     const progress = `${done.toLocaleString("en-US")} of ${count(steps.length, "step")}`;
-    return [`  ${progress}`, formatDuration(age), hint]
+    return [`  ${progress}`, formatDuration(age), status]
       .filter((part) => part !== "")
       .join(` ${style.marks.dot} `);
   }
@@ -109,18 +109,18 @@ export function createLiveView({ out, style, clock, onError }: LiveViewOptions):
       tails.delete(watched.step.id);
       const many = (model?.steps.length ?? 0) > MANY_STEPS;
       if (many && (watched.step.status === "succeeded" || watched.step.status === "skipped")) return;
-      waiting.push(endedRow(style, watched, { width: Math.max(10, out.columns - 1), now: clock.now() }));
+      unprinted.push(endedRow(style, watched, { width: Math.max(10, out.columns - 1), now: clock.now() }));
     },
-    hint(text) {
-      hint = text;
+    setStatus(text) {
+      status = text;
     },
     print(line) {
-      waiting.push(line);
+      unprinted.push(line);
     },
     async close() {
       if (closed) return;
       await timer.stop();
-      if (waiting.length > 0) draw();
+      if (unprinted.length > 0) draw();
       closed = true;
       region.close();
     },
@@ -137,12 +137,12 @@ interface Row {
 
 const NAME_COLUMN = 36;
 
-/** Mark, name, remark, and the duration; what does not fit is cut from the name. */
+/** Formats mark, name, remark and duration. The name is cut to fit. */
 function stepRow(style: Style, { sign, watched, remark = "", tail, width }: Row): string {
   const beside = (remark === "" ? 0 : widthOf(remark) + 2) + (tail === "" ? 0 : tail.length + 2);
-  const room = Math.max(4, width - 2 - beside);
-  const name = cut(sanitizeName(watched.label), room, style.marks.more);
-  const column = Math.min(NAME_COLUMN, room);
+  const available = Math.max(4, width - 2 - beside);
+  const name = cut(sanitizeName(watched.label), available, style.marks.more);
+  const column = Math.min(NAME_COLUMN, available);
   const parts = [`${sign} ${tail === "" && remark === "" ? name : padEnd(name, column)}`];
   if (remark !== "") parts.push(watched.step.status === "failed" ? style.red(remark) : style.dim(remark));
   if (tail !== "") parts.push(style.dim(tail));

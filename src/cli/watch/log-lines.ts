@@ -1,21 +1,19 @@
-/** A step's log as lines: all of them with a prefix, or the last few for a glance. */
-
 const NEWLINE = 0x0a;
 
-/** Gives out whole lines only, each after the prefix, their bytes as they are. */
+/** Splits a log into whole lines and adds a prefix to each. The bytes stay unchanged. */
 export class LinePrefixer {
   readonly #prefix: (lineStart: number) => string;
   #rest: Uint8Array[] = [];
-  /** Offsets of the line that is not complete, and of what comes next. */
+  /** Offsets of the incomplete line and of the next bytes. */
   #start = 0;
   #next = 0;
 
-  /** @param prefix given the offset at which the line begins in all that was pushed */
+  /** @param prefix receives the offset of the line in all pushed bytes */
   constructor(prefix: string | ((lineStart: number) => string)) {
     this.#prefix = typeof prefix === "string" ? () => prefix : prefix;
   }
 
-  /** The lines that are complete with these bytes, as one piece; empty when none is. */
+  /** Adds bytes. @returns the lines that are complete now, joined */
   push(bytes: Uint8Array): Uint8Array {
     const out: Uint8Array[] = [];
     let from = 0;
@@ -28,12 +26,12 @@ export class LinePrefixer {
       this.#start = this.#next + from;
     }
     this.#next += bytes.length;
-    // A copy: the caller may use its buffer again.
+    // A copy, because the caller may reuse its buffer.
     if (from < bytes.length) this.#rest.push(Uint8Array.from(bytes.subarray(from)));
     return Buffer.concat(out);
   }
 
-  /** The last line, when it does not end in a line break; it gets one. */
+  /** Returns the last line without a line break, and adds one. */
   end(): Uint8Array {
     if (this.#rest.length === 0) return new Uint8Array();
     const line = Buffer.concat([Buffer.from(this.#prefix(this.#start)), ...this.#rest, Buffer.of(NEWLINE)]);
@@ -44,7 +42,7 @@ export class LinePrefixer {
 
 const KEPT_BYTES = 16 * 1024;
 
-/** The end of a log, in bounded memory. */
+/** Keeps the end of a log in bounded memory. */
 export class LogTail {
   #kept = Buffer.alloc(0);
 
@@ -54,13 +52,13 @@ export class LogTail {
     this.#kept = Buffer.concat([before, recent]);
   }
 
-  /** Up to `amount` last lines that are not blank, undecorated, the unfinished one included. */
+  /** The last `amount` lines that are not blank, including an incomplete one. */
   lines(amount: number, clean: (line: string) => string): readonly string[] {
     return lastLines(this.#kept, amount, clean);
   }
 }
 
-/** Up to `amount` last lines of some bytes that are not blank once cleaned. */
+/** The last `amount` lines that are not blank after cleaning. */
 export function lastLines(
   bytes: Uint8Array,
   amount: number,

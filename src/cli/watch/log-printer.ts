@@ -1,30 +1,30 @@
-/** Writes steps' logs to a stream: to a pipe the bytes as they are, to a terminal nothing that could move it. */
+/** Writes logs to a stream: unchanged bytes to a pipe, safe text to a terminal. */
 import type { ExecutionDetail } from "../../services/index.ts";
 import type { Writer } from "../deps.ts";
 import { sanitizeKeepingColors, sanitizeLine, sanitizeName } from "../terminal/sanitize.ts";
 import type { Style } from "../terminal/style.ts";
-import type { Stamp } from "./line-times.ts";
+import type { FormatLineTime } from "./line-times.ts";
 import { LinePrefixer } from "./log-lines.ts";
 import type { WatchedStep } from "./run-model.ts";
 
 export interface LogPrinter {
-  /** @param attempt whose log it is: all of its bytes, in order */
+  /** Writes bytes of an execution's log, in order. */
   log(step: WatchedStep, bytes: Uint8Array, attempt: ExecutionDetail): Promise<void>;
-  /** Writes the last line, where it was not ended by a line break. */
+  /** Writes a last line without a line break. */
   end(step: WatchedStep): void;
 }
 
 export interface LogPrinterOptions {
   readonly out: Writer;
   readonly style: Style;
-  /** `step`: whole lines only, each after `[stage/step] `. `none`: bytes as they come. */
+  /** `step` writes whole lines after `[stage/step] `. `none` writes bytes immediately. */
   readonly prefix: "step" | "none";
-  /** Lines come after their times. */
-  readonly stamps?: (attempt: ExecutionDetail) => Promise<Stamp>;
+  /** Adds a time to each line. */
+  readonly stamps?: (attempt: ExecutionDetail) => Promise<FormatLineTime>;
 }
 
 export function createLogPrinter({ out, style, prefix, stamps }: LogPrinterOptions): LogPrinter {
-  /** By step, then by attempt. */
+  /** By step, then by execution. */
   const prefixers = new Map<string, Map<string, LinePrefixer>>();
   const raw = prefix === "none" && !out.isTTY && stamps === undefined;
   const clean = style.color ? sanitizeKeepingColors : sanitizeLine;

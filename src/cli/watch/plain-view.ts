@@ -1,4 +1,4 @@
-/** The view for pipes and files: lines of steps after `[stage/step] `, lines of ours without. */
+/** The view for pipes and files: log lines with the prefix `[stage/step] `, and a line per start and end of a step. */
 import type { Writer } from "../deps.ts";
 import { sanitizeName } from "../terminal/sanitize.ts";
 import type { Style } from "../terminal/style.ts";

@@ -1,6 +1,6 @@
 /**
- * A run as it was last heard of: a `RunDetail`, moved on by events. Events carry states and times; executions, exit
- * statuses and reasons come with the next detail, so a step says whether what is known of it is complete.
+ * The known state of a run: a `RunDetail`, updated by events. Events contain only states and times. Executions, exit
+ * statuses and reasons come with the next detail, so the model knows which steps are incomplete.
  */
 import { isFinalExecution, isFinalStage, jobTypes, type StageState } from "../../domain/index.ts";
 import type { ExecutionDetail, JobDetail, RunDetail, RunEvent, StepDetail } from "../../services/index.ts";
@@ -10,7 +10,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export interface WatchedStep {
   readonly job: JobDetail;
   readonly step: StepDetail;
-  /** `build/compile`; of a further attempt of the job `build#2/compile`. */
+  /** `build/compile`, or `build#2/compile` for the second attempt of the job. */
   readonly label: string;
 }
 
@@ -22,7 +22,7 @@ export class RunModel {
     { readonly entity: Mutable<JobDetail | StepDetail>; readonly step: WatchedStep | null }
   >();
   readonly #executions = new Map<string, Mutable<ExecutionDetail>>();
-  /** Seq of the last event that was not in the detail, by step id. */
+  /** Seq of the last event after the detail, by step id. */
   readonly #changed = new Map<string, number>();
   #detailSeq = 0;
   #stale = false;
@@ -36,17 +36,17 @@ export class RunModel {
     return this.#run;
   }
 
-  /** In the order in which they run: build, test, deploy, the attempts of each, their steps. */
+  /** Steps in execution order: by stage, attempt and step. */
   get steps(): readonly WatchedStep[] {
     return this.#steps;
   }
 
-  /** Something was heard of that the detail does not know yet. */
+  /** True after an event for an entity that is not in the detail. */
   get stale(): boolean {
     return this.#stale;
   }
 
-  /** Takes a newer detail over; an older one changes nothing. */
+  /** Replaces the detail, unless it is older. */
   replace(detail: RunDetail): void {
     if (detail.seq < this.#run.seq) return;
     this.#detailSeq = detail.seq;
@@ -54,12 +54,12 @@ export class RunModel {
     this.#byId.clear();
     this.#executions.clear();
     this.#changed.clear();
-    const jobs = sortJobs(detail.jobs).map((job) => this.#adopt(job));
+    const jobs = sortJobs(detail.jobs).map((job) => this.#indexJob(job));
     this.#run = { ...detail, jobs: jobs.map(({ job }) => job) };
     this.#steps = jobs.flatMap(({ steps }) => steps);
   }
 
-  /** Returns the step it concerns, or null. An event that is in the detail already changes nothing. */
+  /** Applies an event that is newer than the detail. @returns the affected step, or null */
   apply(event: RunEvent): WatchedStep | null {
     if (event.seq <= this.#run.seq) return null;
     this.#run.seq = event.seq;
@@ -70,14 +70,14 @@ export class RunModel {
     return null;
   }
 
-  /** Whether all that was heard of the step is in the detail: its executions, and how they ended. */
+  /** Tests whether the detail contains the executions of the step and their results. */
   isComplete({ step }: WatchedStep): boolean {
     const behind = this.#stale || (this.#changed.get(step.id) ?? 0) > this.#detailSeq;
     if (!behind) return step.status !== "running" || step.executions.length > 0;
     return step.status === "skipped" || (step.status === "succeeded" && step.executions.length === 1);
   }
 
-  #adopt(detail: JobDetail): { readonly job: JobDetail; readonly steps: readonly WatchedStep[] } {
+  #indexJob(detail: JobDetail): { readonly job: JobDetail; readonly steps: readonly WatchedStep[] } {
     const job: Mutable<JobDetail> = { ...detail };
     this.#byId.set(job.id, { entity: job, step: null });
     const prefix = job.attempt > 1 ? `${job.name}#${job.attempt}` : job.name;

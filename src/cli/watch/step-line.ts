@@ -1,4 +1,4 @@
-/** One line about a step, a job or a run, the same in every view. */
+/** Texts about steps, jobs and runs that all views share. */
 import type { RunState, StageState } from "../../domain/index.ts";
 import { assertNever } from "../../kernel/index.ts";
 import type { ExecutionDetail, RunDetail, RunSummary, StepDetail } from "../../services/index.ts";
@@ -34,18 +34,18 @@ export function paintStatus(status: StageState | RunState, style: Style, text: s
   return status === "running" ? style.cyan(text) : style.dim(text);
 }
 
-/** The attempt that decided: the newest. */
+/** The newest execution, which decides the result. */
 export function lastExecution(step: StepDetail): ExecutionDetail | null {
   return step.executions.toSorted((a, b) => a.attempt - b.attempt).at(-1) ?? null;
 }
 
-/** `1.2s`; or empty where it never ran. */
+/** `1.2s`, or empty when it never ran. */
 export function stepDuration(step: Pick<StepDetail, "started_at" | "finished_at">, now: Date): string {
   const ms = elapsed(step.started_at, step.finished_at, now);
   return ms === null ? "" : formatDuration(ms);
 }
 
-/** What is to be said of a step beside its name: nothing for a success, else the reason's word and the exit status. */
+/** A remark after the name: empty for success, else the reason and the exit status. */
 export function stepRemark(step: StepDetail): string {
   if (step.status === "skipped" || step.status === "canceled") return step.status;
   if (step.status !== "failed") return "";
@@ -60,7 +60,7 @@ export function runTitle(run: Pick<RunSummary, "number" | "project" | "pipeline"
   return `run ${run.number} of ${pipelineTitle(run)}`;
 }
 
-/** `web`, or `shop/web` where the project has another name. */
+/** `web`, or `shop/web` when the project has another name. */
 export function pipelineTitle({ project, pipeline }: Pick<RunSummary, "project" | "pipeline">): string {
   return sanitizeName(project === pipeline ? pipeline : `${project}/${pipeline}`);
 }
@@ -70,13 +70,13 @@ export function refName(ref: string): string {
   return sanitizeName(ref.replace(/^refs\/(heads|tags)\//, ""));
 }
 
-/** `main, commit 1a2b3c4 with uncommitted changes, in examples/hello`; empty where nothing is known. */
+/** `main, commit 1a2b3c4 with uncommitted changes, in examples/hello`, or empty when unknown. */
 export function runSource(run: Source): string {
   const parts: string[] = [];
   if (run.git_ref !== null && run.git_ref !== run.git_sha) parts.push(refName(run.git_ref));
   if (run.git_sha !== null)
     parts.push(`commit ${run.git_sha.slice(0, 7)}${run.dirty ? " with uncommitted changes" : ""}`);
-  // Before somebody has looked at its repository a run has no job, and its commit is not known.
+  // Until the source is resolved, a run has no jobs and its commit is unknown.
   else if (run.jobs.length > 0) parts.push("no commit");
   if (run.subpath !== null && run.subpath !== "" && run.subpath !== ".")
     parts.push(`in ${sanitizeName(run.subpath)}`);

@@ -1,4 +1,4 @@
-/** Carries one run before a person's eyes: head, live or plain view, Ctrl-C. The summary is the caller's. */
+/** Shows a run to its end: its title, a live or plain view, and Ctrl-C. The caller prints the summary. */
 import { isFinalRun } from "../../domain/index.ts";
 import type { RunDetail } from "../../services/index.ts";
 import { asData, type CommandContext } from "../context.ts";
@@ -10,8 +10,8 @@ import { createStyle, isCapable, type Style } from "../terminal/style.ts";
 import { followRun } from "./follow-run.ts";
 import { createLiveView } from "./live-view.ts";
 import { createPlainView } from "./plain-view.ts";
-import { watchStandstill } from "./standstill.ts";
 import { runHead, runSource } from "./step-line.ts";
+import { reportWaitReasons } from "./wait-reasons.ts";
 
 export interface WatchOptions {
   readonly context: CommandContext;
@@ -21,7 +21,7 @@ export interface WatchOptions {
   readonly interrupts: Interrupts;
 }
 
-/** Where progress is shown: beside the answer, so that data keeps stdout for its one document. */
+/** The stream for progress, which is stderr when stdout is for data. */
 export function progressStream({ deps, format }: CommandContext): {
   readonly out: Writer;
   readonly style: Style;
@@ -30,7 +30,7 @@ export function progressStream({ deps, format }: CommandContext): {
   return { out, style: createStyle(out, deps.environment) };
 }
 
-/** @returns the run at its end; not final only when the person insisted on leaving it. */
+/** @returns the run at its end, or unfinished when the user forced the command to end */
 export async function watchRun(options: WatchOptions): Promise<RunDetail> {
   const { context, session, run, notes, interrupts } = options;
   const { deps } = context;
@@ -43,27 +43,27 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
     ? createLiveView({ out, style, clock: deps.clock, onError: (error) => warn(context, error) })
     : null;
   const view = live ?? createPlainView({ out, style, now: () => deps.clock.now() });
-  const say = (text: string) => (live === null ? void out.write(`${text}\n`) : live.hint(text));
+  const showStatus = (text: string) => (live === null ? void out.write(`${text}\n`) : live.setStatus(text));
 
-  const printed = (line: string) => (live === null ? void out.write(`${line}\n`) : live.print(line));
+  const printLine = (line: string) => (live === null ? void out.write(`${line}\n`) : live.print(line));
   let source = runSource(run);
-  /** What a server found that was asked for a branch, or for nothing. */
-  const tellSource = (now: RunDetail) => {
+  /** Prints the commit that the server resolved. */
+  const showSource = (now: RunDetail) => {
     const found = runSource(now);
     if (now.git_sha === null || found === source) return;
     source = found;
-    printed(style.dim(found));
+    printLine(style.dim(found));
   };
 
-  await using standstill = watchStandstill({
+  await using waitReasons = reportWaitReasons({
     client: session.client,
     clock: deps.clock,
-    say: (text) => printed(noteLine(text)),
+    report: (text) => printLine(noteLine(text)),
   });
 
-  live?.hint("Ctrl-C cancels");
-  const canceling = onAbort(interrupts.asked, async () => {
-    say("canceling; press Ctrl-C again to insist");
+  live?.setStatus("Ctrl-C cancels");
+  const canceling = onAbort(interrupts.cancel, async () => {
+    showStatus("canceling, press Ctrl-C again to force");
     await session.client.cancel(run.id, deps.login());
   });
   try {
@@ -73,16 +73,16 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
       view: {
         ...view,
         changed(model) {
-          tellSource(model.run);
+          showSource(model.run);
           view.changed(model);
-          standstill.changed(model);
+          waitReasons.changed(model);
         },
       },
       clock: deps.clock,
-      signal: interrupts.insisted,
+      signal: interrupts.force,
       logs: live === null ? "complete" : "live",
     });
-    if (!isFinalRun(final.status)) return await insist(options, final);
+    if (!isFinalRun(final.status)) return await forceCancel(options, final);
     await canceling.settled((error) => warn(context, error));
     return final;
   } finally {
@@ -91,8 +91,8 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
   }
 }
 
-/** @returns the run as it is then: canceled, unless even that cannot be recorded now */
-async function insist({ context, session }: WatchOptions, run: RunDetail): Promise<RunDetail> {
+/** @returns the canceled run, or the unchanged run when the cancellation cannot be recorded */
+async function forceCancel({ context, session }: WatchOptions, run: RunDetail): Promise<RunDetail> {
   try {
     await session.client.insist(run.id);
     return await session.client.get(run.id);
@@ -102,7 +102,7 @@ async function insist({ context, session }: WatchOptions, run: RunDetail): Promi
   }
 }
 
-/** Starts the work when the signal aborts, once; at once when it has already. */
+/** Starts the work when the signal aborts, or immediately when it has aborted. */
 function onAbort(signal: AbortSignal, work: () => Promise<void>) {
   let outcome: Promise<unknown> | null = null;
   const start = () => {

@@ -116,7 +116,7 @@ describe("the shipinator command", () => {
       child.stdin?.end(good);
       const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
       expect(child.stderr === null ? "" : await text(child.stderr)).toMatch(
-        /^error: standard output cannot be written: ENOSPC[^\n]*\n {2}[^\n]+\n$/,
+        /^error: Standard output cannot be written: ENOSPC[^\n]*\n {2}[^\n]+\n$/,
       );
       expect(await ended).toBe(3);
       await full.close();

@@ -37,7 +37,7 @@ describe("files", () => {
   it("says in a sentence what cannot be read", async () => {
     await expect(files.read("nope", 1)).rejects.toMatchObject({
       code: "not_found",
-      message: "there is no file or directory nope",
+      message: "The file or directory nope does not exist.",
     });
     await expect(files.read(".", 1)).rejects.toMatchObject({ code: "usage" });
     await expect(files.names("nope")).rejects.toMatchObject({ code: "not_found" });
@@ -110,7 +110,7 @@ describe("files", () => {
   it("says where it cannot write", async () => {
     await expect(write("no/such/app", "never", "x")).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringContaining("there is no directory"),
+      message: expect.stringContaining("does not exist"),
     });
     await expect(write("/dev/full/x", "never", "x")).rejects.toMatchObject({ code: "usage" });
   });

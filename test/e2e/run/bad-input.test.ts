@@ -31,7 +31,7 @@ function expectSentence({ stderr, stdout }: Answer, pattern: RegExp): void {
   expect(stderr).toMatch(pattern);
   expect(stderr.split("\n").length).toBeLessThanOrEqual(5);
   expect(`${stderr}${stdout}`).not.toMatch(/^\s+at .*[:(].*\d+:\d+\)?$/m);
-  expect(stderr).not.toContain("something inside Shipinator went wrong");
+  expect(stderr).not.toContain("An internal error occurred");
 }
 
 /** Refused before a run is made. */
@@ -55,7 +55,7 @@ describe("a run that is refused", () => {
       /^error: .* has \.shipinator\.yml, and .* \.shipinator\.yaml\n {2}rename it: git mv \.shipinator\.yml \.shipinator\.yaml\n$/,
     );
     await refused(["run", join(world.root, "nowhere")], /^error: .*nowhere/);
-    await refused(["run", ""], /^error: the path to run is empty/);
+    await refused(["run", ""], /^error: The path to run is empty./);
     const file = join(world.directory("some", { file: "x" }), "file");
     await refused(["run", file], /^error: .*file/);
 

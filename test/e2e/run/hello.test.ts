@@ -33,7 +33,7 @@ describe("shipinator run examples/hello", () => {
       expect(first.stdout).toMatch(new RegExp(`^  ✓ ${step} +\\d+(\\.\\d)?m?s`, "m"));
     expect(first.stdout).toContain("it answers: Hello, Shipinator!");
     expect(first.stdout).toMatch(/✓ run 1 of hello: success in \d/);
-    expect(first.stdout).toContain(`everything is kept in ${world.dataDir}`);
+    expect(first.stdout).toContain(`Data directory: ${world.dataDir}`);
     await world.quiet();
   });
 

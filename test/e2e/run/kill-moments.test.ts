@@ -100,7 +100,7 @@ describe("kill -9 of other parts", () => {
     expect(await world.shipinator(["cancel", "1"])).toMatchObject({
       code: 0,
       stdout: "",
-      stderr: "note: run 1 of unwanted is over already: canceled\n",
+      stderr: "note: The run has already ended: canceled.\n",
     });
   });
 
@@ -118,7 +118,7 @@ build:
     running.child.kill("SIGKILL");
     await running.ended;
     const following = world.start(["logs", "latest", "--follow"]);
-    await following.said(/note: run 1 of followed was left unfinished.*shipinator resume 1/);
+    await following.said(/note: Unfinished: run 1 of followed.*shipinator resume 1/);
     await following.said(/\[build\/waits\] begun/);
     const resuming = world.start(["resume"]);
     await resuming.said(/\[build\/waits\] begun/);

@@ -29,9 +29,7 @@ build:
     await running.ended;
     const listed = await world.shipinator(["list"]);
     expect(listed.stdout).toMatch(/^ +1 +running/m);
-    expect(listed.stderr).toBe(
-      "note: run 1 of goes-on was left unfinished; this continues it: shipinator resume 1\n",
-    );
+    expect(listed.stderr).toBe("note: Unfinished: run 1 of goes-on. Resume it with: shipinator resume 1\n");
     expect((await world.status("1")).status).toBe("running");
     writeFileSync(join(world.root, "go"), "");
     while (!ledger(world).includes("ended")) await world.shipinator(["status"]);

@@ -123,7 +123,7 @@ deploy:
     await told(["secret", "set", "TOKEN", "--project", "app"], value);
     const keys = join(world.dataDir, "secret-keys");
     const before = readFileSync(keys, "utf8");
-    expect(await told(["secret", "rotate"])).toContain("1 secret sealed with the new key");
+    expect(await told(["secret", "rotate"])).toContain("Encrypted 1 secret with the new key");
     expect(readFileSync(keys, "utf8")).not.toContain(before.trim());
     expect((await world.run([repository])).code).toBe(0);
 

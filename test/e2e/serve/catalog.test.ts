@@ -37,7 +37,7 @@ async function refused(...argv: string[]): Promise<string> {
 describe("a team's pipelines and projects", () => {
   it("are run by the name that is printed, however it is written", async () => {
     expect(await good("pipeline", "add", repository, "--project", "web")).toContain(
-      "run it with: shipinator trigger My_App --follow",
+      "Run it with: shipinator trigger My_App --follow",
     );
     const followed = await good("trigger", "web/My_App", "--follow");
     expect(followed).toContain("run 1 of web/My_App");
@@ -49,8 +49,10 @@ describe("a team's pipelines and projects", () => {
   });
 
   it("get other names", async () => {
-    expect(await good("pipeline", "rename", "My_App", "site")).toContain("web/My_App is called site");
-    expect(await good("project", "rename", "web", "shop")).toContain("web is called shop");
+    expect(await good("pipeline", "rename", "My_App", "site")).toContain(
+      "Renamed pipeline web/My_App to site",
+    );
+    expect(await good("project", "rename", "web", "shop")).toContain("Renamed project web to shop");
     expect(await good("status", "shop/site#1")).toContain("run 1 of shop/site");
     expect(await refused("trigger", "web/My_App")).toContain("There is no pipeline");
     expect(await good("project", "add", "empty", "--description", "for later")).toContain("project empty");
@@ -62,7 +64,7 @@ describe("a team's pipelines and projects", () => {
 
   it("are removed, with their history kept", async () => {
     expect(await good("pipeline", "remove", "shop/site")).toBe(
-      "pipeline shop/site is removed, and its name is free; its runs stay until retention deletes them\n",
+      "Removed pipeline shop/site. Its name is free. Its runs stay until retention deletes them.\n",
     );
     expect((await cli("pipeline", "list")).stderr).toContain("no pipelines yet");
     expect(await refused("trigger", "site")).toMatch(
@@ -79,10 +81,10 @@ describe("a team's pipelines and projects", () => {
     expect(await refused("project", "remove", "shop")).toMatch(
       /The project shop is not empty: it has 1 pipeline \(site\)\.\n.*shipinator project remove shop --force/,
     );
-    expect(await good("project", "remove", "shop", "--force")).toContain("project shop is removed");
-    expect(await good("project", "remove", "empty")).toContain("project empty is removed");
+    expect(await good("project", "remove", "shop", "--force")).toContain("Removed project shop.");
+    expect(await good("project", "remove", "empty")).toContain("Removed project empty.");
     expect((await cli("project", "list")).stderr).toContain("no projects yet");
-    expect(await refused("project", "remove", "shop")).toContain('there is no project "shop"');
+    expect(await refused("project", "remove", "shop")).toContain('no project "shop"');
   });
 });
 
@@ -94,11 +96,11 @@ it("a person sees as whom a server knows them, and logs out", async () => {
   expect(await good("whoami")).toBe(`ann: trigger in all projects\n  server ${server.url}\n`);
   expect(JSON.parse(await good("whoami", "-o", "json"))).toMatchObject({ name: "ann", scope: "trigger" });
   const out = await cli("logout");
-  expect([out.code, out.stdout]).toEqual([0, `logged out of ${server.url}\n`]);
+  expect([out.code, out.stdout]).toEqual([0, `Logged out of ${server.url}.\n`]);
   expect(out.stderr).toContain("the token itself holds until");
   expect(existsSync(file)).toBe(false);
   expect(await good("whoami")).not.toContain("ann");
-  expect((await cli("logout")).stderr).toContain("nobody is logged in");
+  expect((await cli("logout")).stderr).toContain("There is no login.");
   writeFileSync(file, "torn");
   expect((await cli("logout")).code).toBe(0);
   expect(existsSync(file)).toBe(false);

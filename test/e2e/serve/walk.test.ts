@@ -51,7 +51,7 @@ describe("a server in five minutes", () => {
       expect(added.stdout).toContain("pipeline app of project app");
     }
     const mistyped = await cli("pipeline", "add", `${repository}x`);
-    expect([mistyped.code, mistyped.stderr]).toEqual([2, expect.stringContaining("there is no directory")]);
+    expect([mistyped.code, mistyped.stderr]).toEqual([2, expect.stringContaining("does not exist")]);
     const listed = await cli("pipeline", "list", "-o", "json");
     expect(JSON.parse(listed.stdout)).toMatchObject([{ name: "app", clone_url: repository }]);
   });
@@ -211,14 +211,14 @@ describe("a server in five minutes", () => {
     });
     expect([wrong.code, wrong.stderr]).toEqual([
       2,
-      expect.stringContaining(`error: ${server.url} does not know this token`),
+      expect.stringContaining(`error: ${server.url} does not accept this token`),
     ]);
     expect(wrong.stderr).toContain("shipinator token create NAME --scope trigger");
     const login = await world.shipinator(["login", server.url], {
       input: `${token}\n`,
       env: serverEnvironment,
     });
-    expect([login.code, login.stdout]).toEqual([0, expect.stringContaining("logged in")]);
+    expect([login.code, login.stdout]).toEqual([0, expect.stringContaining("Logged in")]);
     expect(statSync(join(world.home, ".config/shipinator/login.json")).mode & 0o777).toBe(0o600);
     expect((await cli("list")).code).toBe(0);
     const refused = await cli("trigger", "app");

@@ -96,7 +96,7 @@ describe("a deploy that was lost", () => {
     await expect(cluster.history("nothing")).rejects.toThrow("not found");
 
     const settled = await cluster.shipinator(["deployments", "resolve", id, "--failed"]);
-    expect(settled.stdout).toContain("is settled as failed");
+    expect(settled.stdout).toContain(" as failed. ");
     const next = await cluster.run(directory);
     expect(next.code, next.stdout).toBe(0);
     expect(await cluster.history("nothing")).toMatchObject([{ revision: 1, status: "deployed" }]);
@@ -158,7 +158,7 @@ describe("a process that was killed during a deploy", () => {
         if (pattern.test(command)) process.kill(pid, "SIGKILL");
     const listed = await cluster.shipinator(["list", "-n", "1"]);
     expect(listed.stdout).toMatch(/running/);
-    expect(listed.stderr).toContain("this continues it: shipinator resume");
+    expect(listed.stderr).toContain("Resume it with: shipinator resume");
     const resumed = await cluster.shipinator(["resume"], { env: cluster.env });
     expect(resumed.code, resumed.stdout + resumed.stderr).toBe(0);
     expect(await newestDeployment()).toMatchObject({ release, outcome: "succeeded" });

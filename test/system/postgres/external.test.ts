@@ -121,7 +121,7 @@ describe.each(releases)("Postgres $major of Debian $suite", (release) => {
       const { code, stderr } = await world.shipinator(["list"], { env });
       return { code, stderr };
     }
-    const noRuns = { code: 0, stderr: "note: no runs yet; this makes one: shipinator run\n" };
+    const noRuns = { code: 0, stderr: "note: There are no runs yet. Start one with: shipinator run\n" };
 
     it("is spoken with ssl_mode require, and only then where the server insists", async () => {
       await using world = new World();

@@ -21,7 +21,7 @@ describe("artifacts and download", () => {
     expect(
       JSON.parse((await execute(["artifacts", "12", "-o", "json"], { runs: [run] })).stdout),
     ).toHaveLength(1);
-    expect((await execute(["artifacts"])).stderr).toBe("note: this run has made no artifacts\n");
+    expect((await execute(["artifacts"])).stderr).toBe("note: This run has no artifacts.\n");
   });
 
   it("saves under the artifact's own name, a path, or in a directory", async () => {
@@ -65,7 +65,9 @@ describe("artifacts and download", () => {
     const client = { runs: [runWith()], payload: Buffer.from("paylord") };
     const { code, stderr, command } = await execute(["download", "12/app"], client);
     expect(code).toBe(1);
-    expect(stderr).toContain("error: the bytes received are not those of artifact app\n  Nothing was kept.");
+    expect(stderr).toContain(
+      "error: The received bytes do not match the digest of artifact app.\n  Download it again.",
+    );
     expect(command.files.size).toBe(0);
   });
 

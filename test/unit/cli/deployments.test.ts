@@ -51,14 +51,14 @@ describe("deployments list", () => {
 
   it("is what `deployments` alone shows; with who settled what, where somebody did", async () => {
     const { stdout } = await execute(["deployments"], [settled, unknown]);
-    expect(stdout).toMatch(/ SETTLED BY\n/);
+    expect(stdout).toMatch(/ RESOLVED BY\n/);
     expect(stdout).toMatch(/ failed +local\/demo\/- .* ada\n/);
   });
 
   it("is an array as JSON, also when it is empty", async () => {
     expect(JSON.parse((await execute(["deployments", "-o", "json"])).stdout)).toEqual([unknown]);
     expect((await execute(["deployments", "list", "-o", "json"], [])).stdout).toBe("[]\n");
-    expect((await execute(["deployments", "list"], [])).stderr).toBe("note: nothing has been deployed yet\n");
+    expect((await execute(["deployments", "list"], [])).stderr).toBe("note: There are no deployments yet.\n");
   });
 
   it("turns pages until it has as many as asked for", async () => {
@@ -72,7 +72,7 @@ describe("deployments resolve", () => {
   it.each(["succeeded", "failed"])("--%s says so, and that the release is free", async (outcome) => {
     const { code, stdout } = await execute(["deployments", "resolve", unknown.id, `--${outcome}`]);
     expect(stdout).toBe(
-      `deployment ${unknown.id} to local/demo/site is settled as ${outcome}; the next one is free to go\n`,
+      `Resolved deployment ${unknown.id} to local/demo/site as ${outcome}. The next deployment can start.\n`,
     );
     expect(code).toBe(0);
   });
@@ -84,8 +84,8 @@ describe("deployments resolve", () => {
 
   it.each([
     [[], "error: missing required argument 'deployment'"],
-    [["0190"], "must be said by one of --succeeded and --failed"],
-    [["0190", "--succeeded", "--failed"], "must be said by one of --succeeded and --failed"],
+    [["0190"], "Exactly one of --succeeded and --failed is required"],
+    [["0190", "--succeeded", "--failed"], "Exactly one of --succeeded and --failed is required"],
     [["0190", "--perhaps"], "error: unknown option '--perhaps'"],
     [["ffff", "--failed"], 'there is no deployment "ffff"'],
   ])("%j is refused with exit 2, and settles nothing", async (words, message) => {

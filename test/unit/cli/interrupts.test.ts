@@ -27,7 +27,7 @@ describe("Ctrl-C during run", () => {
     command.interrupt();
     await clock.advance(200);
     expect(client.asked.filter((what) => what === "cancel")).toHaveLength(1);
-    expect(command.stdout.text()).toContain("canceling; press Ctrl-C again to insist\n");
+    expect(command.stdout.text()).toContain("canceling, press Ctrl-C again to force\n");
     cancel(run);
     expect(await finish(command)).toBe(130);
     expect(command.stdout.text()).toContain("– build/compile canceled, 0.4s\n– build/image canceled\n");
@@ -42,7 +42,7 @@ describe("Ctrl-C during run", () => {
     command.interrupt();
     await clock.advance(200);
     expect(command.stdout.screen.lines().at(-1)).toBe(
-      "  0 of 2 steps · 0.4s · canceling; press Ctrl-C again to insist",
+      "  0 of 2 steps · 0.4s · canceling, press Ctrl-C again to force",
     );
     cancel(run);
     expect(await finish(command)).toBe(130);
@@ -84,7 +84,7 @@ describe("Ctrl-C during run", () => {
     expect(await finish(command)).toBe(130);
     expect(client.asked).toContain("insist");
     expect(command.stderr.text()).toBe(
-      "note: run 12 of hello is left unfinished; this continues it: shipinator resume 12\n",
+      "note: Unfinished: run 12 of hello. Resume it with: shipinator resume 12\n",
     );
     expect(command.stdout.screen.cursor).toBe("shown");
     expect(command.stdout.screen.lines()).toEqual(["run 12 of hello (main, commit 1a2b3c4)"]);
@@ -101,7 +101,7 @@ describe("Ctrl-C during run", () => {
       openClient: async () => ({
         client,
         dataDir: "/data",
-        place: "here" as const,
+        location: "local" as const,
         close: () => new Promise(() => {}),
       }),
     });
@@ -127,7 +127,7 @@ describe("Ctrl-C during run", () => {
       clock,
       async openClient() {
         await opened.promise;
-        return { client, dataDir: "/data", place: "here" as const, close };
+        return { client, dataDir: "/data", location: "local" as const, close };
       },
     });
     await until(command, () => command.listening() > 0);
@@ -209,10 +209,10 @@ describe("abandoned runs", () => {
     const command = start({ argv: ["run"], client, clock });
     expect(await finish(command)).toBe(0);
     expect(command.stdout.text().split("\n").slice(0, 6)).toEqual([
-      "note: 2 runs were left unfinished by an earlier command; continuing first",
-      "▸ run 3 of other continues",
+      "note: 2 runs were left unfinished by an earlier command. Resuming first.",
+      "▸ run 3 of other resumed",
       expect.stringMatching(/^✓ run 3 of other: success after 0\.\ds$/),
-      "▸ run 4 of other continues",
+      "▸ run 4 of other resumed",
       expect.stringMatching(/^✓ run 4 of other: success after 0\.\ds$/),
       "run 12 of hello (main, commit 1a2b3c4)",
     ]);
@@ -227,12 +227,12 @@ describe("abandoned runs", () => {
       onCancel: cancel,
     });
     const command = start({ argv: ["run"], client, clock });
-    await until(command, () => command.stdout.text().includes("continues"));
+    await until(command, () => command.stdout.text().includes("resumed"));
     command.interrupt();
     expect(await finish(command)).toBe(130);
     expect(client.triggered).toEqual([]);
     expect(command.stdout.text()).toContain(
-      "canceling run 3 of other; press Ctrl-C again to insist\n– run 3 of other: canceled",
+      "canceling run 3 of other, press Ctrl-C again to force\n– run 3 of other: canceled",
     );
   });
 
@@ -242,7 +242,7 @@ describe("abandoned runs", () => {
     const command = start({ argv: ["status", "12"], client, clock });
     expect(await finish(command)).toBe(0);
     expect(command.stderr.text()).toBe(
-      "note: run 3 of other was left unfinished; this continues it: shipinator resume 3\n",
+      "note: Unfinished: run 3 of other. Resume it with: shipinator resume 3\n",
     );
     expect(command.opened).toEqual(["read"]);
   });
@@ -295,6 +295,6 @@ describe("abandoned runs", () => {
     run.moveRun("success");
     const command = start({ argv: ["resume", "12"], client: createFakeClient({ runs: [run] }), clock });
     expect(await finish(command)).toBe(2);
-    expect(command.stderr.text()).toContain("does not wait to be continued: it is over (success)");
+    expect(command.stderr.text()).toContain("The run cannot be resumed, because it has ended (success).");
   });
 });

@@ -53,7 +53,7 @@ describe("list", () => {
     expect(JSON.parse(stdout)).toMatchObject([{ number: 12, status: "failed" }]);
     expect((await execute(["list", "-o", "json", "--status", "success"])).stdout).toBe("[]\n");
     expect((await execute(["list"], { runs: [] })).stderr).toBe(
-      "note: no runs yet; this makes one: shipinator run\n",
+      "note: There are no runs yet. Start one with: shipinator run\n",
     );
   });
 
@@ -74,15 +74,15 @@ describe("list", () => {
     const command = start({ argv: ["list", ...argv], client });
     expect(await finish(command)).toBe(0);
     expect(client.filters).toEqual([filter]);
-    expect(command.stderr.text()).toBe("note: no run is as the options ask\n");
+    expect(command.stderr.text()).toBe("note: No run matches the options.\n");
   });
 
   it.each([
-    [["--branch", "main"], "--branch goes with --pipeline, and not together with --status"],
-    [["--branch", "main", "--pipeline", "a", "--status", "failed"], "--branch goes with --pipeline"],
+    [["--branch", "main"], "--branch requires --pipeline and excludes --status."],
+    [["--branch", "main", "--pipeline", "a", "--status", "failed"], "--branch requires --pipeline"],
     [
       ["--since", "yesterday"],
-      '--since is no time: "yesterday"\n  Give it as 2030-01-31T12:00:00Z, or as 7d',
+      '--since is not a time: "yesterday".\n  Use a time such as 2030-01-31T12:00:00Z, or a duration such as 7d',
     ],
   ])("refuses %j in the words of the options", async (argv, message) => {
     const { code, stderr } = await execute(["list", ...argv]);
@@ -169,7 +169,7 @@ describe("logs", () => {
     const unknown = await execute(["logs", "12", "--step", "nope"]);
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toBe(
-      'error: run 12 of hello has no step "nope"\n  Its steps are build/compile, test/unit, test/compile.\n',
+      'error: The run has no step "nope".\n  Its steps are build/compile, test/unit, test/compile.\n',
     );
     const ambiguous = await execute(["logs", "12", "--step", "compile"]);
     expect(ambiguous.code).toBe(2);
@@ -211,7 +211,7 @@ describe("logs", () => {
     run.log("build/compile", "a\n");
     const { stdout, stderr } = await execute(["logs"], { runs: [run] });
     expect(stdout).toBe("[build/compile] a\n");
-    expect(stderr).toBe("note: run 12 of hello is not over yet; --follow shows what comes\n");
+    expect(stderr).toBe("note: The run has not ended. Add --follow to see the rest.\n");
   });
 
   it("ends quietly when nobody reads any more", async () => {

@@ -81,7 +81,7 @@ describe("run on a terminal", () => {
       "More  shipinator logs 12 · shipinator artifacts 12",
       "",
       "✗ run 12 of hello: failed (timed_out) in 1.3s",
-      "everything is kept in /data",
+      "Data directory: /data",
     ]);
     expect(command.stdout.screen.cursor).toBe("shown");
   });
@@ -99,9 +99,7 @@ describe("run on a terminal", () => {
     expect(command.stdout.screen.lines()).toEqual([expect.stringMatching(/^. starting · 0\.\ds$/)]);
     command.interrupt();
     await clock.advance(100);
-    expect(command.stdout.screen.lines()).toEqual([
-      expect.stringMatching(/^. stopping before anything begins · 0\.\ds$/),
-    ]);
+    expect(command.stdout.screen.lines()).toEqual([expect.stringMatching(/^. stopping · 0\.\ds$/)]);
     opened.resolve([]);
     expect(await finish(command)).toBe(130);
     expect(command.stdout.screen.lines()).toEqual([]);
@@ -260,7 +258,7 @@ describe("run on a terminal", () => {
       "More  shipinator logs 12 · shipinator artifacts 12",
       "",
       "✗ run 12 of hello: failed (script_failed) in 3.0s",
-      "everything is kept in /data",
+      "Data directory: /data",
     ]);
   });
 

@@ -62,7 +62,7 @@ Artifacts
 More  shipinator logs 12 · shipinator artifacts 12
 
 ✓ run 12 of hello: success in 1.7s
-everything is kept in /data
+Data directory: /data
 `);
     expect(client.triggered).toEqual([
       { source: { kind: "directory", path: "/home/ada/hello", ref: null }, only: null, by: "ada" },
@@ -129,7 +129,7 @@ ${shown}  | FAIL a  tab
 More  shipinator logs 12 · shipinator artifacts 12
 
 ✗ run 12 of hello: failed (script_failed) in 0.4s
-everything is kept in /data
+Data directory: /data
 `);
   });
 
@@ -270,8 +270,8 @@ build     succeeded  0.0s
     expect(await finish(command)).toBe(3);
     expect(command.closed()).toBe(1);
     expect(command.stderr.text()).toBe(
-      "error: standard output cannot be written: ENOSPC: no space left on device, write\n" +
-        "  Only what is shown is incomplete; what was done is recorded: shipinator list, shipinator status.\n",
+      "error: Standard output cannot be written: ENOSPC: no space left on device, write.\n" +
+        "  The command has finished, and only its output is incomplete. See: shipinator list, shipinator status\n",
     );
   });
 

@@ -233,7 +233,7 @@ describe("tables", () => {
     const headed = [
       { header: "PROJECT", shrinkTo: 2, text: (row: readonly string[]) => row[0] ?? "" },
       { header: "ID", text: (row: readonly string[]) => row[1] ?? "" },
-      { header: "REASON", narrow: "left out" as const, text: (row: readonly string[]) => row[2] ?? "" },
+      { header: "REASON", whenNarrow: "hidden" as const, text: (row: readonly string[]) => row[2] ?? "" },
     ];
     const wide = [["alphabetical", "1000", "failed"]];
     expect(renderTable(headed, wide, { style, width: 21 })).toBe(

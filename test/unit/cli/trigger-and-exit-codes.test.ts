@@ -46,7 +46,7 @@ describe("exit codes", () => {
     };
     const result = await execute(["run"], { onTrigger });
     expect(result.code).toBe(exit);
-    expect(result.stderr).toMatch(/^error: (something inside Shipinator went wrong: )?the fact\n/);
+    expect(result.stderr).toMatch(/^error: (An internal error occurred: )?the fact\n/);
     expect(result.stderr).toContain("  The remedy.\n");
     expect(result.command.closed()).toBe(1);
   });
@@ -79,8 +79,8 @@ describe("exit codes", () => {
     const quiet = await execute(["run", "-o", "json"], { onTrigger });
     expect(quiet.code).toBe(3);
     expect(quiet.stderr).toBe(
-      "error: something inside Shipinator went wrong: x is not a function\n" +
-        "  Set SHIPINATOR_LOG_LEVEL=debug and repeat the command to see the details.\n",
+      "error: An internal error occurred: x is not a function\n" +
+        "  Repeat the command with SHIPINATOR_LOG_LEVEL=debug to see the details.\n",
     );
     expect(JSON.parse(quiet.stdout)).toMatchObject({ error: { code: "internal" } });
     const loud = await execute(["run"], { onTrigger }, { environment: { SHIPINATOR_LOG_LEVEL: "debug" } });

@@ -104,14 +104,14 @@ describe("usage", () => {
     [["rnu"], "error: unknown command 'rnu'\n(Did you mean run?)\n"],
     [["list", "--statsu", "failed"], "error: unknown option '--statsu'\n(Did you mean --status?)\n"],
     [["list", "--status", "done"], "Allowed choices are pending, running, success, failed, canceled."],
-    [["list", "--limit", "0"], "It is a whole number from 1 to 999999."],
-    [["list", "--limit", "1e3"], "It is a whole number from 1 to 999999."],
+    [["list", "--limit", "0"], "It must be a whole number from 1 to 999999."],
+    [["list", "--limit", "1e3"], "It must be a whole number from 1 to 999999."],
     [["secret", "sett", "A"], "error: unknown command 'sett'\n"],
     [["run", "a", "b"], "error: too many arguments for 'run'. Expected 1 argument but got 2"],
     [["run", "--ref"], "error: option '--ref <ref>' argument missing\n"],
     [["run", "-o", "xml"], "Allowed choices are table, json, yaml, name."],
-    [["run", "--only", "biuld"], 'error: --only names a stage that does not exist: "biuld"\n'],
-    [["run", ""], "error: the path to run is empty\n"],
+    [["run", "--only", "biuld"], 'error: --only names an unknown stage: "biuld".\n'],
+    [["run", ""], "error: The path to run is empty.\n"],
     [["download"], "error: missing required argument 'artifact'\n"],
   ])("%j is refused with exit 2", async (argv, message) => {
     const { code, stdout, stderr } = await execute(argv);
@@ -182,10 +182,10 @@ describe("validate", () => {
   it("says where there is no pipeline file, and offers init", async () => {
     expect(await execute(["validate"])).toMatchObject({
       code: 2,
-      stderr: "error: this directory has no .shipinator.yaml\n  Write a starting one with: shipinator init\n",
+      stderr: "error: This directory has no .shipinator.yaml.\n  Create one with: shipinator init\n",
     });
     expect((await execute(["validate", "nope.yaml"])).stderr).toBe(
-      "error: there is no file or directory nope.yaml\n",
+      "error: The file or directory nope.yaml does not exist.\n",
     );
   });
 
@@ -193,7 +193,7 @@ describe("validate", () => {
     expect(await execute(["validate"], { ".shipinator.yml": good })).toMatchObject({
       code: 2,
       stderr:
-        "error: this directory has .shipinator.yml, and the pipeline file is called .shipinator.yaml\n  Rename it: git mv .shipinator.yml .shipinator.yaml\n",
+        "error: This directory has .shipinator.yml, but the pipeline file must be called .shipinator.yaml.\n  Rename it: git mv .shipinator.yml .shipinator.yaml\n",
     });
   });
 
@@ -211,11 +211,11 @@ describe("init", () => {
     const manifest = JSON.stringify({ name: "hello", scripts: { test: "node --test" } });
     const { code, stdout, files } = await execute(["init"], { "package.json": manifest });
     expect(code).toBe(0);
-    expect(stdout).toBe(`✓ wrote .shipinator.yaml
+    expect(stdout).toBe(`✓ Wrote .shipinator.yaml.
 Based on package.json.
 
 Next:
-  shipinator validate   after you have looked it over
+  shipinator validate   check the file
   shipinator run
 `);
     const text = String(files.get(".shipinator.yaml"));
@@ -226,7 +226,7 @@ Next:
   it("never writes over a file that is there, unless told to", async () => {
     const refused = await execute(["init"], { ".shipinator.yaml": "mine" });
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain("error: .shipinator.yaml exists already and is left as it is\n");
+    expect(refused.stderr).toContain("error: .shipinator.yaml already exists.\n");
     expect(refused.files.get(".shipinator.yaml")).toBe("mine");
     const below = await execute(["init", "a b"], { "a b/": "", "a b/.shipinator.yaml": "mine" });
     expect(below.stderr).toContain("shipinator init 'a b' --force\n");
@@ -241,14 +241,14 @@ Next:
       expect(refused).toMatchObject({
         code: 2,
         stderr:
-          "error: this directory has .shipinator.yml, and the pipeline file is called .shipinator.yaml\n  Rename it: git mv .shipinator.yml .shipinator.yaml\n",
+          "error: This directory has .shipinator.yml, but the pipeline file must be called .shipinator.yaml.\n  Rename it: git mv .shipinator.yml .shipinator.yaml\n",
       });
       expect(refused.files.has(".shipinator.yaml")).toBe(false);
     }
   });
 
   it("refuses what is no directory", async () => {
-    expect((await execute(["init", "nope"])).stderr).toBe("error: there is no directory nope\n");
-    expect((await execute(["init", "f"], { f: "" })).stderr).toContain("error: f is not a directory\n");
+    expect((await execute(["init", "nope"])).stderr).toBe("error: The directory nope does not exist.\n");
+    expect((await execute(["init", "f"], { f: "" })).stderr).toContain("error: f is not a directory.\n");
   });
 });

@@ -74,7 +74,8 @@ export function createMemoryFiles(content: Map<string, string | Uint8Array>): Fi
   return {
     async read(path, limit) {
       const found = content.get(normal(path));
-      if (found === undefined) throw new Problem("not_found", `there is no file or directory ${path}`);
+      if (found === undefined)
+        throw new Problem("not_found", `The file or directory ${path} does not exist.`);
       return Buffer.from(found).subarray(0, limit);
     },
     async *stream(path) {
@@ -94,7 +95,7 @@ export function createMemoryFiles(content: Map<string, string | Uint8Array>): Fi
     async create({ path, overwrite }) {
       const parts: Uint8Array[] = [];
       if (overwrite === "never" && content.has(normal(path)))
-        throw new Problem("conflict", `${path} exists already and is left as it is`);
+        throw new Problem("conflict", `${path} already exists.`);
       return {
         async write(chunk) {
           parts.push(chunk);
@@ -164,7 +165,7 @@ export function start(options: HarnessOptions): Harness {
       const close = async () => {
         closed += 1;
       };
-      return { client: options.client, dataDir: "/data", place: "here", close };
+      return { client: options.client, dataDir: "/data", location: "local", close };
     },
     findServer: async () => null,
     startServer: () => Promise.reject(new Error("no server in this test")),

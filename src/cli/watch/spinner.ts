@@ -1,4 +1,4 @@
-/** One line with a spinner while something is awaited that has nothing to show yet (the first start of a database). */
+/** A line with a spinner during work without output, such as the first start of a database. */
 import { createLoop } from "../../kernel/index.ts";
 import type { CommandContext } from "../context.ts";
 import { warn } from "../errors.ts";
@@ -8,19 +8,19 @@ import { isCapable } from "../terminal/style.ts";
 import { progressStream } from "./watch-run.ts";
 
 const FRAME_MS = 100;
-/** What is quicker is not worth a line. */
-const PATIENCE_MS = 500;
+/** Delay before the line appears. */
+const DELAY_MS = 500;
 
-export interface Waiting {
+export interface SpinnerOptions {
   readonly label: string;
-  /** Aborts on Ctrl-C; the line says so, since what is awaited may need a moment to stop. */
-  readonly asked: AbortSignal;
+  /** Aborts on Ctrl-C. The line shows it, because the work may take a moment to stop. */
+  readonly cancel: AbortSignal;
 }
 
-/** Shows the line on a terminal only, removes it when the work has ended in any way. */
-export async function whileWaiting<T>(
+/** Shows the line on a terminal until the work ends. */
+export async function withSpinner<T>(
   context: CommandContext,
-  { label, asked }: Waiting,
+  { label, cancel }: SpinnerOptions,
   work: () => Promise<T>,
 ): Promise<T> {
   const { clock, environment } = context.deps;
@@ -34,9 +34,9 @@ export async function whileWaiting<T>(
     everyMs: FRAME_MS,
     async runOnce() {
       const waited = clock.monotonic() - begin;
-      if (waited < PATIENCE_MS && !asked.aborted) return;
+      if (waited < DELAY_MS && !cancel.aborted) return;
       const sign = spinner[Math.floor(waited / FRAME_MS) % spinner.length] ?? "";
-      const words = asked.aborted ? "stopping before anything begins" : label;
+      const words = cancel.aborted ? "stopping" : label;
       region.draw([], [`${style.cyan(sign)} ${style.dim(`${words} ${dot} ${formatDuration(waited)}`)}`]);
     },
     onError: (error) => warn(context, error),

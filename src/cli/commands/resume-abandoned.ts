@@ -1,4 +1,4 @@
-/** Before a new run: the runs that a killed process left behind are carried to their end, one line each. */
+/** Resumes runs that a killed process left unfinished, and drives them to their end with one line each. */
 import { isFinalRun } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { RunSummary } from "../../services/index.ts";
@@ -6,27 +6,29 @@ import { type CommandContext, note } from "../context.ts";
 import type { Session } from "../deps.ts";
 import { warn } from "../errors.ts";
 import type { Interrupts } from "../interrupts.ts";
-import { resumeWords } from "../printed.ts";
+import { resumeArgument } from "../suggested-arguments.ts";
 import { elapsed, formatDuration } from "../terminal/format.ts";
 import { followRun, type RunView } from "../watch/follow-run.ts";
 import { mark, paintStatus, runTitle } from "../watch/step-line.ts";
 import { progressStream } from "../watch/watch-run.ts";
 
-const silent: RunView = { changed() {}, started() {}, log: async () => {}, ended() {} };
+const silentView: RunView = { changed() {}, started() {}, log: async () => {}, ended() {} };
 
-/** A run that cannot be continued is named and left; the others and the new run do not wait for it. */
-export async function carryAbandoned(
+/** Resumes all these runs. A run that cannot be resumed gets a warning and is skipped. */
+export async function resumeAbandoned(
   context: CommandContext,
   session: Session,
   { runs, interrupts }: { readonly runs: readonly RunSummary[]; readonly interrupts: Interrupts },
 ): Promise<void> {
   const { out, style } = progressStream(context);
   if (runs.length > 0)
-    out.write(`${style.yellow("note:")} ${left(runs.length)} by an earlier command; continuing first\n`);
+    out.write(
+      `${style.yellow("note:")} ${countUnfinished(runs.length)} by an earlier command. Resuming first.\n`,
+    );
   for (const run of runs) {
-    if (interrupts.asked.aborted) return;
+    if (interrupts.cancel.aborted) return;
     try {
-      await carry(context, session, { run, interrupts, says: "continues" });
+      await resumeRun(context, session, { run, interrupts, statusText: "resumed" });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       warn(context, error);
@@ -34,40 +36,40 @@ export async function carryAbandoned(
   }
 }
 
-function left(amount: number): string {
+function countUnfinished(amount: number): string {
   return amount === 1 ? "1 run was left unfinished" : `${amount} runs were left unfinished`;
 }
 
-interface CarryOptions {
+interface ResumeOptions {
   readonly run: RunSummary;
   readonly interrupts: Interrupts;
-  /** What becomes of it, after its title. */
-  readonly says: string;
+  /** Text after the title of the run. */
+  readonly statusText: string;
 }
 
-/** Takes over a run that nobody carries and stays until it is over, or the person insists on leaving it. */
-export async function carry(
+/** Takes ownership of a run without an owner and drives it to its end, or until the user forces the command to end. */
+export async function resumeRun(
   context: CommandContext,
   { client }: Session,
-  { run, interrupts, says }: CarryOptions,
+  { run, interrupts, statusText }: ResumeOptions,
 ): Promise<void> {
   const { deps } = context;
   const { out, style } = progressStream(context);
   const title = runTitle(run);
   await client.resume(run.id);
-  out.write(`${mark("running", style)} ${title} ${says}\n`);
+  out.write(`${mark("running", style)} ${title} ${statusText}\n`);
   let canceling: Promise<unknown> = Promise.resolve();
   const cancel = () => {
-    out.write(`canceling ${title}; press Ctrl-C again to insist\n`);
+    out.write(`canceling ${title}, press Ctrl-C again to force\n`);
     canceling = client.cancel(run.id, deps.login()).catch((error: unknown) => warn(context, error));
   };
-  interrupts.asked.addEventListener("abort", cancel, { once: true });
+  interrupts.cancel.addEventListener("abort", cancel, { once: true });
   try {
     const options = {
       client,
-      view: silent,
+      view: silentView,
       clock: deps.clock,
-      signal: interrupts.insisted,
+      signal: interrupts.force,
       logs: "none" as const,
     };
     let final = await followRun({ ...options, run: await client.get(run.id) });
@@ -78,13 +80,13 @@ export async function carry(
     if (!isFinalRun(final.status))
       return note(
         context,
-        `${title} is left unfinished; this continues it: shipinator resume ${await resumeWords(context, client, run)}`,
+        `Unfinished: ${title}. Resume it with: shipinator resume ${await resumeArgument(context, client, run)}`,
       );
     const time = elapsed(final.started_at, final.finished_at, deps.clock.now());
     const took = time === null ? "" : ` after ${formatDuration(time)}`;
     out.write(`${mark(final.status, style)} ${title}: ${paintStatus(final.status, style)}${took}\n`);
   } finally {
-    interrupts.asked.removeEventListener("abort", cancel);
+    interrupts.cancel.removeEventListener("abort", cancel);
     await canceling;
   }
 }

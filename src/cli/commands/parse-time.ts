@@ -1,4 +1,4 @@
-/** Times as people give them: RFC 3339, or so long before or after now. */
+/** Parses times on the command line: RFC 3339, or a duration before or after now. */
 import { Problem } from "../../kernel/index.ts";
 
 const unitMs: ReadonlyMap<string, number> = new Map([
@@ -14,8 +14,8 @@ export interface TimeOption {
   readonly direction: "ahead" | "back";
 }
 
-/** `90d`, `12h`, `30m`, `2w` from now; RFC 3339 as it is. @throws Problem usage */
-export function timeOf(text: string, { option, now, direction }: TimeOption): string {
+/** Converts `90d`, `12h`, `30m` or `2w` to a time. RFC 3339 stays unchanged. @throws Problem usage */
+export function parseTime(text: string, { option, now, direction }: TimeOption): string {
   const [, count, unit = ""] = /^(\d{1,5})([mhdw])$/.exec(text) ?? [];
   const ms = unitMs.get(unit);
   if (ms !== undefined)
@@ -25,9 +25,9 @@ export function timeOf(text: string, { option, now, direction }: TimeOption): st
     return text;
   throw new Problem(
     "usage",
-    `${option} is no time${direction === "ahead" ? " to come" : ""}: ${JSON.stringify(text)}`,
+    `${option} is not a ${direction === "ahead" ? "future time" : "time"}: ${JSON.stringify(text)}.`,
     {
-      remedy: "Give it as 2030-01-31T12:00:00Z, or as 7d, 12h or 30m.",
+      remedy: "Use a time such as 2030-01-31T12:00:00Z, or a duration such as 7d, 12h or 30m.",
     },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Words of the commands that are shown to be typed: names that mean one thing alone, and the options without which the
- * command would look into another place than this one did.
+ * Arguments of suggested commands: unambiguous references, and the options that make the command use the same server or
+ * data directory as this one.
  */
 import { resolve } from "node:path";
 import { Problem, shellWord } from "../kernel/index.ts";
@@ -11,33 +11,33 @@ import { readLogin } from "./remote/login-file.ts";
 
 type Run = Pick<RunSummary, "id" | "number" | "pipeline" | "project">;
 
-/** The run, and the place where it is known, after `shipinator status` and its like. */
-export async function runWords(context: CommandContext, session: Session, run: Run): Promise<string> {
-  return `${await runReference(session.client, run)}${await placeOptions(context, session)}`;
+/** Arguments for a run after `shipinator status` and similar commands. */
+export async function runArgument(context: CommandContext, session: Session, run: Run): Promise<string> {
+  return `${await runReference(session.client, run)}${await locationOptions(context, session)}`;
 }
 
-/** The run after `shipinator resume`, which works in this data directory alone. */
-export async function resumeWords(context: CommandContext, client: Client, run: Run): Promise<string> {
+/** Arguments for a run after `shipinator resume`, which uses only this data directory. */
+export async function resumeArgument(context: CommandContext, client: Client, run: Run): Promise<string> {
   return `${await runReference(client, run)}${configOption(context)}`;
 }
 
-/** The pipeline, and the place where it is known, after `shipinator trigger` and its like. */
-export async function pipelineWords(
+/** Arguments for a pipeline after `shipinator trigger` and similar commands. */
+export async function pipelineArgument(
   context: CommandContext,
   session: Session,
   pipeline: Pick<PipelineDetail, "id" | "name" | "project">,
 ): Promise<string> {
-  return `${await pipelineReference(session.client, pipeline)}${await placeOptions(context, session)}`;
+  return `${await pipelineReference(session.client, pipeline)}${await locationOptions(context, session)}`;
 }
 
-/** The options that lead another command to this one's place, each after a space. A token is never shown. */
-export async function placeOptions(
+/** Options that select the same server or data directory, each after a space. A token is never included. */
+export async function locationOptions(
   context: CommandContext,
-  { place }: Pick<Session, "place">,
+  { location }: Pick<Session, "location">,
 ): Promise<string> {
   const config = configOption(context);
   const { deps, server, caFile } = context;
-  if (place === "here") return (await leadsElsewhere(context)) ? `${config} --server local` : config;
+  if (location === "local") return (await usesAnotherServer(context)) ? `${config} --server local` : config;
   const named = server === null ? "" : ` --server ${shellWord(server)}`;
   const authorities = caFile === null ? "" : ` --ca-file ${shellWord(resolve(deps.cwd, caFile))}`;
   return `${config}${named}${authorities}`;
@@ -47,18 +47,18 @@ function configOption({ configFile }: CommandContext): string {
   return configFile === null ? "" : ` --config ${shellWord(configFile)}`;
 }
 
-/** Tells whether a command without options would ask another server. */
-async function leadsElsewhere({ deps }: CommandContext): Promise<boolean> {
+/** Tests whether a command without options would use another server. */
+async function usesAnotherServer({ deps }: CommandContext): Promise<boolean> {
   const named = deps.environment.SHIPINATOR_SERVER;
   if (named !== undefined) return named !== "local";
-  // A file that cannot be read stands in the way as well.
+  // An unreadable login file also makes a command fail.
   return await readLogin(deps).then(
     (login) => login !== null,
     () => true,
   );
 }
 
-/** The shortest name of the run that means no other, as a word of a shell. */
+/** The shortest unambiguous reference to the run, quoted for a shell. */
 async function runReference(
   client: Client,
   { id, number, pipeline, project }: Pick<RunSummary, "id" | "number" | "pipeline" | "project">,
@@ -67,18 +67,18 @@ async function runReference(
   return await shortest(id, [String(number), last, `${project}/${last}`], (name) => client.get(name));
 }
 
-/** The shortest name of the pipeline that means no other, as a word of a shell. */
+/** The shortest unambiguous reference to the pipeline, quoted for a shell. */
 async function pipelineReference(
   client: Client,
   { id, name, project }: Pick<PipelineDetail, "id" | "name" | "project">,
 ): Promise<string> {
-  return await shortest(id, [name, `${project}/${name}`], (asked) => client.pipelines.get(asked));
+  return await shortest(id, [name, `${project}/${name}`], (reference) => client.pipelines.get(reference));
 }
 
 type Find = (name: string) => Promise<{ readonly id: string }>;
 
 async function shortest(id: string, names: readonly string[], find: Find): Promise<string> {
-  // A word that begins with a dash would be read as an option.
+  // A name that begins with a dash would be parsed as an option.
   for (const name of names.filter((one) => !one.startsWith("-")))
     if ((await idOf(find, name)) === id) return shellWord(name);
   return id;
