@@ -187,8 +187,8 @@ function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCau
 /** Nothing is under way: either the next advance is due, or a deploy waits for its release. */
 async function nothingRuns(deps: OperationsDeps, run: RunRow, jobs: readonly JobRow[]): Promise<RunCause> {
   const { store } = await deps.database();
-  const frontier = await store.runs.snapshot(run.id);
-  const block = frontier?.deployBlock ?? null;
+  const snapshot = await store.runs.snapshot(run.id);
+  const block = snapshot?.deployBlock ?? null;
   if (block !== null)
     return {
       code: "waiting_for_release",
