@@ -1,4 +1,4 @@
-/** Keeps everything of a data directory, and its database, in one archive; and makes a new one from such an archive. */
+/** Backs up a data directory and its database to one archive, and restores such an archive. */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { ServerConfig } from "../config/index.ts";
@@ -28,34 +28,34 @@ export interface BackupsOptions {
 
 export interface OpenBackup extends AsyncDisposable {
   readonly dataDir: string;
-  /** To be read once, to its end. */
+  /** Content of the backup. Read it once, to its end. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Complete after the last byte. */
+  /** Summary after the last byte. */
   summary(): BackupSummary;
 }
 
 export interface RestoreSummary {
   readonly dataDir: string;
-  /** When the backup was made, RFC 3339, and by which version. */
+  /** Time of the backup in RFC 3339. */
   readonly createdAt: string;
   readonly program: string;
   readonly artifacts: number;
   readonly logs: number;
-  /** Runs that had not ended then, and are to be canceled. */
+  /** Number of runs that had not ended at that time, which will be canceled. */
   readonly unfinished: number;
 }
 
 const log: Logger = silentLogger;
 const clock = systemClock;
 
-/** @throws Problem not_found where there is nothing to keep, and as every command does */
+/** @throws Problem not_found when there is no data directory, and the problems of every command */
 export async function openBackup(options: BackupsOptions, signal: AbortSignal): Promise<OpenBackup> {
-  const config = await settingsOf(options);
+  const config = await loadSettings(options);
   const { dataDir } = config;
   if (!existsSync(dataDir))
-    throw new Problem("not_found", "there is nothing to keep: the data directory does not exist", {
+    throw new Problem("not_found", "The data directory does not exist.", {
       place: dataDir,
-      remedy: "Name another one with SHIPINATOR_DATA_DIR.",
+      remedy: "Set another one with SHIPINATOR_DATA_DIR.",
     });
   makeDataDirectory(dataDir, options.host.uid, []);
   await using stack = new AsyncDisposableStack();
@@ -80,20 +80,20 @@ export async function openBackup(options: BackupsOptions, signal: AbortSignal): 
 }
 
 /**
- * Into a data directory that is empty or absent, and an empty database. What fails leaves both as they were.
- * @throws Problem conflict when they are not, config_invalid for what is no backup
+ * Restores into an empty or absent data directory and an empty database. A failure leaves both unchanged.
+ * @throws Problem conflict when they are not empty, config_invalid when the file is not a backup
  */
 export async function restoreBackup(
   options: BackupsOptions,
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<RestoreSummary> {
-  const config = await settingsOf(options);
+  const config = await loadSettings(options);
   const { dataDir, artifactPath } = config;
-  for (const path of [dataDir, artifactPath]) refuseFilled(path);
+  for (const path of [dataDir, artifactPath]) requireEmpty(path);
   makeDataDirectory(dataDir, options.host.uid, []);
   const tablePath = restoreMark(dataDir);
-  mark(tablePath);
+  markRestoring(tablePath);
   try {
     const files = await restoreFiles({
       bytes,
@@ -103,17 +103,17 @@ export async function restoreBackup(
       tablePath,
       signal,
     });
-    const unfinished = await fillDatabase(config, options.host, files);
+    const unfinished = await restoreDatabase(config, options.host, files);
     rmSync(tablePath, { recursive: true });
     const { createdAt, program, artifacts, logs } = files;
     return { dataDir, createdAt, program, artifacts, logs, unfinished };
   } catch (error) {
-    for (const path of [artifactPath, dataDir]) empty(path);
+    for (const path of [artifactPath, dataDir]) clear(path);
     throw error;
   }
 }
 
-async function fillDatabase(
+async function restoreDatabase(
   config: ServerConfig,
   host: BackupsOptions["host"],
   { migrations, tables }: RestoredFiles,
@@ -127,7 +127,7 @@ async function fillDatabase(
   }
 }
 
-function settingsOf({ environment, cwd, home, configFile, host }: BackupsOptions): Promise<ServerConfig> {
+function loadSettings({ environment, cwd, home, configFile, host }: BackupsOptions): Promise<ServerConfig> {
   return readSettings({ environment, cwd, home, configFile, uid: host.uid });
 }
 
@@ -141,32 +141,36 @@ async function openIn(
   return { database, explain };
 }
 
-/** From here on every other command refuses the directory. @throws Problem conflict */
-function mark(path: string): void {
+/** Marks the directory, which all other commands then reject. @throws Problem conflict */
+function markRestoring(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    throw errorCode(error) === "EEXIST" ? filled(dirname(path)) : error;
+    throw errorCode(error) === "EEXIST" ? notEmptyProblem(dirname(path)) : error;
   }
-  // A command that began just before has made its own directories.
+  // A command that started earlier may have created its directories.
   if (readdirSync(dirname(path)).every((name) => name === basename(path))) return;
   rmdirSync(path);
-  throw filled(dirname(path));
+  throw notEmptyProblem(dirname(path));
 }
 
 /** @throws Problem conflict */
-function refuseFilled(path: string): void {
-  if (existsSync(path) && readdirSync(path).length > 0) throw filled(path);
+function requireEmpty(path: string): void {
+  if (existsSync(path) && readdirSync(path).length > 0) throw notEmptyProblem(path);
 }
 
-function filled(path: string): Problem {
-  return new Problem("conflict", "a backup is restored into an empty place, and this is not empty", {
-    place: path,
-    remedy: "Name another one with SHIPINATOR_DATA_DIR, or move what is there away. Nothing was touched.",
-  });
+function notEmptyProblem(path: string): Problem {
+  return new Problem(
+    "conflict",
+    "The directory is not empty, and a backup can only be restored into an empty one.",
+    {
+      place: path,
+      remedy: "Set another one with SHIPINATOR_DATA_DIR, or move its content. Nothing was changed.",
+    },
+  );
 }
 
-function empty(directory: string): void {
+function clear(directory: string): void {
   for (const name of existsSync(directory) ? readdirSync(directory) : [])
     rmSync(join(directory, name), { recursive: true, force: true });
 }

@@ -1,5 +1,4 @@
-/** The application behind one command: a client over this process's own database and executor. */
-
+/** The application of one command: a client for this process's own database and executor. */
 import type { ServerConfig } from "../config/index.ts";
 import { createLogger, type Logger, silentLogger } from "../kernel/index.ts";
 import {
@@ -9,23 +8,24 @@ import {
   type OpenDatabase,
   observeAbandoned,
 } from "../services/index.ts";
-import { type AppOptions, compose, settingsOf } from "./compose.ts";
+import type { AppOptions } from "./app-options.ts";
+import { compose, settingsOf } from "./compose.ts";
 
 export interface App extends AsyncDisposable {
   readonly client: Client;
   readonly dataDir: string;
-  /** Store and orchestrator, for what measures or proves them. */
+  /** Store and orchestrator, for tests and benchmarks. */
   open(): Promise<OpenDatabase>;
-  /** Stops carrying; what runs goes on and is found by the next command. Idempotent. */
+  /** Stops driving runs. Steps keep running, and the next command re-attaches to them. Idempotent. */
   close(): Promise<void>;
 }
 
 export async function openApp(options: AppOptions): Promise<App> {
   const config = await settingsOf(options);
-  const { deps, open, letGo, close } = compose(options, config, openLog(options, config));
-  // In `run` Postgres starts while the source is read; whoever needs it first hears of a failure.
+  const { deps, open, detach, close } = compose(options, config, openLog(options, config));
+  // In `run`, Postgres starts while the source is read. The first user of the database gets a failure.
   if (options.mode === "run") open().catch(() => undefined);
-  if (options.mode === "read") await closeOnFailure(observeAbandoned(deps, letGo), close);
+  if (options.mode === "read") await closeOnFailure(observeAbandoned(deps, detach), close);
   return {
     client: createOperations(deps).as(localCaller(options.login())),
     dataDir: config.dataDir,
@@ -35,7 +35,7 @@ export async function openApp(options: AppOptions): Promise<App> {
   };
 }
 
-/** Who is not given the application cannot close it: what is open of it, the database among it, ends here. */
+/** Closes everything and rethrows when opening fails, because the caller never gets an `App` to close. */
 async function closeOnFailure(work: Promise<unknown>, close: () => Promise<void>): Promise<void> {
   try {
     await work;
@@ -45,7 +45,7 @@ async function closeOnFailure(work: Promise<unknown>, close: () => Promise<void>
   }
 }
 
-/** A command's own log is for the curious: where log_level is set, on standard error. */
+/** A command logs to standard error, and only when log_level is set. */
 function openLog({ host }: AppOptions, { logLevel: level }: ServerConfig): Logger {
   return level === null
     ? silentLogger

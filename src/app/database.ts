@@ -1,4 +1,4 @@
-/** The database that the settings name: an embedded one, which is started here, or one of somebody else's. */
+/** Connects to the configured database: an embedded one, which it starts, or an external one. */
 import type { DatabaseConfig, ServerConfig } from "../config/index.ts";
 import type { Clock, Logger } from "../kernel/index.ts";
 import { type EmbeddedOptions, startEmbeddedPostgres } from "../postgres/index.ts";
@@ -7,9 +7,9 @@ import type { ConnectionSettings } from "../store/index.ts";
 
 export interface Connected {
   readonly settings: ConnectionSettings;
-  /** Whom the database's files belong to, by uid; null for one of somebody else's. */
+  /** Uid of the owner of the database files, or null for an external database. */
   readonly owner: number | null;
-  /** What an error on this connection comes from, where more is known of it. */
+  /** Replaces an error of this connection with a more precise one if its cause is known. */
   explain(error: unknown): unknown;
 }
 
@@ -18,7 +18,7 @@ export interface ConnectDeps {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Ends what was started. */
+  /** Stack that stops the embedded database. */
   readonly stack: AsyncDisposableStack;
 }
 

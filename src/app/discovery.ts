@@ -1,4 +1,4 @@
-/** The server that runs on this machine's data directory, as commands find it: by what it left there. */
+/** Finds the running server of this machine's data directory by the files that it writes there. */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defaultDataDirectory } from "../kernel/index.ts";
@@ -13,7 +13,7 @@ export interface FindOptions {
   readonly kill: (pid: number, signal: 0) => void;
 }
 
-/** @returns null where none runs, or this account may not read its token */
+/** @returns null when no server runs, or its token is not readable */
 export async function findServer(options: FindOptions): Promise<{
   readonly url: string;
   readonly token: string;
@@ -27,12 +27,12 @@ export async function findServer(options: FindOptions): Promise<{
     const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
     return { url: found.url, token, socket: found.socket };
   } catch {
-    // Nothing there, or nothing for this account: the command goes on without a server.
+    // The file is absent or not readable, so the command continues without a server.
     return null;
   }
 }
 
-/** The whole configuration is read only where a file may say more: it takes longer than all else a command does. */
+/** Reads the whole configuration only when there is a file, because that takes longer than the rest of a command. */
 async function dataDirectoryOf({
   environment,
   cwd,

@@ -1,4 +1,4 @@
-/** The form of an entry in the registry of executors, and the parts that each may use. */
+/** The type of a registry entry, and the dependencies of executors. */
 import type { ExecutorSection, ExecutorType, ServerConfig } from "../config/index.ts";
 import type { Executor, ExecutorCapabilities } from "../executor/index.ts";
 import type { Clock, Logger } from "../kernel/index.ts";
@@ -16,12 +16,12 @@ export interface ExecutorParts {
     /** Path of the Node that runs this. */
     readonly node: string;
   };
-  /** All that steps get of any environment beside their plan's. */
+  /** Environment of steps, in addition to that of their plan. */
   readonly environment: Readonly<Record<string, string>>;
-  /** All that programs that start agents get of the environment. */
+  /** Environment of programs that start agents. */
   readonly launchEnvironment: Readonly<Record<string, string>>;
   readonly account: StepAccount | null;
-  /** A pool in its place, or none. */
+  /** Pool of accounts in place of `account`, or empty. */
   readonly accounts: readonly StepAccount[];
   readonly homes: "project" | "shared";
   readonly database: () => Promise<OpenDatabase>;
@@ -29,9 +29,9 @@ export interface ExecutorParts {
   readonly logs: LogStore;
   readonly secretKeys: SecretKeys;
   readonly tokens: ExecutionTokens;
-  /** Address of the server that listens; null: none does. */
+  /** Address of the listening server, or null. */
   readonly listeningAt: () => string | null;
-  /** Monotonic time since which agents can reach this process; null: they cannot yet. */
+  /** Monotonic time since which agents can reach this process, or null. */
   readonly reachableSince: () => number | null;
   readonly clock: Clock;
   readonly log: Logger;
@@ -41,8 +41,8 @@ export interface ExecutorEntry<Type extends ExecutorType> {
   readonly type: Type;
   readonly configSchema: ExecutorSection<ServerConfig[Type]>;
   readonly capabilities: ExecutorCapabilities;
-  /** Sentences on what steps can reach, for the person who starts the server. */
+  /** Warnings about the access of steps, for the person who starts the server. */
   warnings(parts: Pick<ExecutorParts, "config" | "account" | "accounts" | "host">): readonly string[];
-  /** @throws Problem environment, data_dir_unusable: it cannot work here */
+  /** @throws Problem environment or data_dir_unusable when the executor cannot work on this machine */
   open(parts: ExecutorParts): Executor;
 }

@@ -1,11 +1,11 @@
-/** The registry of executors, and the choice of the one that carries out new runs. */
+/** The registry of executors, and the choice of the one for new runs. */
 import { type ExecutorType, executorTypes } from "../config/index.ts";
 import { createExecutorRegistry, type Executor, type ExecutorCapabilities } from "../executor/index.ts";
 import type { ExecutorEntry, ExecutorParts } from "./executor-entry.ts";
 import { localExecutor } from "./local-executor.ts";
 import { remoteExecutor } from "./remote-executor.ts";
 
-/** An executor is added here, with its section in src/config/server/executors.ts. */
+/** All executors. Each one also has a section in src/config/server/executors.ts. */
 const entries: { readonly [Type in ExecutorType]: ExecutorEntry<Type> } = {
   local: localExecutor,
   remote: remoteExecutor,
@@ -14,20 +14,20 @@ const entries: { readonly [Type in ExecutorType]: ExecutorEntry<Type> } = {
 export type ExecutorsParts = Omit<ExecutorParts, "listeningAt" | "reachableSince">;
 
 export interface Executors {
-  /** Carries out each run by the executor that it was accepted for. */
+  /** Runs each run with the executor for which it was accepted. */
   readonly executor: Executor;
   capabilitiesOf(type: string): ExecutorCapabilities;
-  /** How many steps may run at the same time. */
+  /** Maximum number of steps that run at the same time. */
   readonly slots: number;
   readonly warnings: readonly string[];
-  /** Tells where agents reach the server, as soon as it listens and before it carries any run. */
+  /** Sets the address for agents, after the server listens and before it drives runs. */
   listening(url: string): void;
 }
 
 export function openExecutors(given: ExecutorsParts): Executors {
   const { config, mode, database, clock, log } = given;
   let url: string | null = null;
-  // Callbacks come to a server, and to no other process: its presence begins when it listens.
+  // Only a server receives callbacks, from the moment when it listens.
   let reachableSince = mode === "serve" ? null : clock.monotonic();
   const parts = { ...given, listeningAt: () => url, reachableSince: () => reachableSince };
   const chosen = choose(config.executor, mode);
@@ -49,7 +49,7 @@ export function openExecutors(given: ExecutorsParts): Executors {
   };
 }
 
-/** A command that runs a pipeline by itself takes the first executor that needs no server. */
+/** Chooses the configured executor, or without a server the first one that needs no server. */
 function choose(configured: ExecutorType, mode: ExecutorsParts["mode"]): ExecutorType {
   if (mode === "serve" || !entries[configured].capabilities.needsServer) return configured;
   return executorTypes.find((type) => !entries[type].capabilities.needsServer) ?? configured;

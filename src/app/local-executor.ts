@@ -1,4 +1,4 @@
-/** The registry's entry of the local executor, with the parts that it is given: it may not import its siblings. */
+/** The registry entry of the local executor. It passes dependencies that the executor must not import. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { executorSections } from "../config/index.ts";
@@ -22,15 +22,15 @@ function warningsOf({
 }: Pick<ExecutorParts, "config" | "account" | "accounts" | "host">): readonly string[] {
   if (config.local.users.length > 0)
     return [
-      `steps run as ${accounts.map(({ name }) => name).join(", ")}, each of which is one project's at a time: other projects and the server's tokens, database, logs and artifacts are out of their reach`,
+      `Steps run as ${accounts.map(({ name }) => name).join(", ")}, with one project per account at a time. They cannot access other projects or the server's tokens, database, logs and artifacts.`,
     ];
   if (account !== null)
     return [
-      `steps run as ${account.name}: the server's tokens, database, logs and artifacts are out of their reach, and each other's workspaces are not`,
+      `Steps run as ${account.name}. They cannot access the server's tokens, database, logs and artifacts, but they can access each other's workspaces.`,
     ];
   const as = host.uid === 0 ? "as root" : "under the server's own account";
   return [
-    `steps run ${as} and can read and change all that the server can, its tokens and database included: let only trusted people push to what it builds`,
+    `Steps run ${as} and can read and change everything that the server can, including its tokens and database. Let only trusted people push to its repositories.`,
   ];
 }
 
@@ -65,7 +65,7 @@ function openLocalExecutor(parts: ExecutorParts): LocalExecutor {
   });
 }
 
-/** In a checkout as it was written, in a package as JavaScript. */
+/** TypeScript in a checkout, JavaScript in a package. */
 const maskingProgram = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../mask.ts" : "../mask.js", import.meta.url),
 );

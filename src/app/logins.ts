@@ -1,4 +1,4 @@
-/** As whom repositories and registries are asked: as the project, where it says so, else as the account that runs this. */
+/** Credentials for Git and registries: the project's if set, otherwise the server account's. */
 import { join } from "node:path";
 import { createRegistry, dockerCredentials, type Registry } from "../artifacts/index.ts";
 import type { ServerConfig } from "../config/index.ts";

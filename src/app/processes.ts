@@ -1,11 +1,11 @@
-/** Which processes on a data directory are still there. */
+/** Tests whether processes of a data directory are alive. */
 import { readProcess, systemClock, thisMachine } from "../kernel/index.ts";
 import { isInstanceAlive } from "../services/index.ts";
 import type { InstanceRow } from "../store/index.ts";
 
 /**
- * A server that announced its absence is alive to everybody until that is over, but to a server that comes after it: that
- * one knows whether the process is still there.
+ * Tests whether an instance is alive. A server that announced a restart counts as alive until its deadline, except for the
+ * next server, which checks the process.
  */
 export function isAlive(instance: InstanceRow, mode: "run" | "read" | "serve"): boolean {
   const now = systemClock.now();
@@ -19,7 +19,7 @@ export function isAlive(instance: InstanceRow, mode: "run" | "read" | "serve"): 
   return isInstanceAlive(instance, thisMachine(), startTimeOf, now);
 }
 
-/** @returns null when there is no such process, or only its remains */
+/** @returns null when there is no such process, or only a zombie */
 export function startTimeOf(pid: number): string | null {
   const found = readProcess(pid);
   return found === null || found.zombie ? null : found.start;

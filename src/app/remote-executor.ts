@@ -1,4 +1,4 @@
-/** The registry's entry of the remote executor, with the launcher that the configuration names. */
+/** The registry entry of the remote executor, with its configured launcher. */
 import { join } from "node:path";
 import { executorSections } from "../config/index.ts";
 import { noSpaceReason } from "../executor/index.ts";
@@ -6,7 +6,7 @@ import { createCommandLauncher, createRemoteExecutor, type Launcher } from "../e
 import { type ExecutionId, Problem } from "../kernel/index.ts";
 import type { ExecutorEntry, ExecutorParts } from "./executor-entry.ts";
 
-/** Milliseconds that the program which starts agents may take. */
+/** Time limit in milliseconds of the program that starts agents. */
 const launchMs = 60_000;
 
 export const remoteExecutor: ExecutorEntry<"remote"> = {
@@ -14,7 +14,7 @@ export const remoteExecutor: ExecutorEntry<"remote"> = {
   configSchema: executorSections.remote,
   capabilities: { containers: true, survivesServer: true, needsServer: true, reportsLogs: true },
   warnings: () => [
-    "steps run elsewhere; the program that starts executors runs under the server's account and is given the token of each attempt",
+    "Steps run on remote executors. The program that starts them runs under the server's account and receives the token of each attempt.",
   ],
   open: (parts) =>
     createRemoteExecutor({
@@ -22,7 +22,7 @@ export const remoteExecutor: ExecutorEntry<"remote"> = {
       launcher: launcherOf(parts),
       logSize: (id) => parts.logs.size(id),
       watch: (signal, listener) => {
-        // Callbacks come to servers alone.
+        // Only servers receive callbacks.
         if (parts.mode === "serve") void watchReports(parts, signal, listener);
       },
       refusal: () => noSpaceReason(join(parts.config.dataDir, "work"), parts.config.local.minFreeBytes),
@@ -56,12 +56,12 @@ function launcherOf({ config, launchEnvironment, tokens, listeningAt }: Executor
   });
 }
 
-/** Stands in where no launcher is configured: what was started before goes on. */
+/** Replaces a missing launcher. Jobs that were started earlier continue. */
 const absent: Launcher = {
   openJob: async () => undefined,
   async submit() {
     throw new Problem("executor_failed", "No program that starts executors is configured.", {
-      remedy: "Name one in remote.launch.",
+      remedy: "Set one with remote.launch.",
     });
   },
   cancel: async () => undefined,

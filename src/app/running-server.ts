@@ -1,4 +1,4 @@
-/** What a server leaves in its data directory for commands on its machine, and whether it is still true. */
+/** Reads the announcement of a server in its data directory, and checks that the server runs. */
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -8,14 +8,14 @@ export const serverFile = "server.json";
 
 export interface Announcement {
   readonly url: string;
-  /** Path of its Unix socket; null: it has none. */
+  /** Path of its Unix socket, or null. */
   readonly socket: string | null;
   readonly pid: number;
 }
 
 /**
- * The server that serves this data directory now. What a killed one has left is none: its socket takes no connection, or
- * its process is gone.
+ * Returns the running server of this data directory, or null. The announcement of a killed server is ignored, because its
+ * socket accepts no connection or its process has ended.
  */
 export async function runningServer(
   dataDir: string,
@@ -23,11 +23,11 @@ export async function runningServer(
 ): Promise<Announcement | null> {
   const found = readAnnouncement(join(dataDir, serverFile));
   if (found === null) return null;
-  const serves = found.socket === null ? isAlive(found.pid) : await takesConnections(found.socket);
+  const serves = found.socket === null ? isAlive(found.pid) : await acceptsConnections(found.socket);
   return serves ? found : null;
 }
 
-/** Another account's process is alive as well. */
+/** Tests whether a process exists, also of another account. */
 export const aliveBy =
   (kill: (pid: number, signal: 0) => void) =>
   (pid: number): boolean => {
@@ -46,12 +46,12 @@ function readAnnouncement(path: string): Announcement | null {
     const socket = "socket" in found && typeof found.socket === "string" ? found.socket : null;
     return { url: String(found.url), socket, pid: Number(found.pid) };
   } catch {
-    // Nothing there, or nothing for this account.
+    // The file is absent or not readable.
     return null;
   }
 }
 
-function takesConnections(path: string): Promise<boolean> {
+function acceptsConnections(path: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connect(path);
   socket.once("connect", () => resolve(true));

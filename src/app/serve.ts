@@ -1,4 +1,4 @@
-/** A server that runs for months: the application behind the API, with what it cares for by itself. */
+/** The server: the application with the API and maintenance. */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,8 @@ import {
   localCaller,
   type Operations,
 } from "../services/index.ts";
-import { type AppOptions, type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
+import type { AppOptions } from "./app-options.ts";
+import { type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
 import { aliveBy, runningServer, serverFile } from "./running-server.ts";
 
 export interface ServeOptions extends Omit<AppOptions, "mode"> {
@@ -24,22 +25,22 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   readonly dataDir: string;
   readonly adminTokenFile: string;
-  /** What whoever starts the server should know of its safety, a sentence each. */
+  /** Warnings about security, one sentence each. */
   readonly warnings: readonly string[];
-  /** Requests are drained, connections closed; what runs goes on and is re-attached by the next server. Idempotent. */
+  /** Drains requests and closes connections. Steps keep running, and the next server re-attaches to them. Idempotent. */
   stop(): Promise<void>;
 }
 
-/** Where commands on the same machine find the server and its admin's token. */
+/** Names of files with which commands on the same machine find the server and its admin token. */
 const socketFile = "server.sock";
 const adminTokenFile = "admin-token";
 
-/** @throws Problem server_config_invalid (also for what would not be safe), environment, data_dir_unusable */
+/** @throws Problem server_config_invalid (also for unsafe settings), environment, data_dir_unusable */
 export async function startServer(options: ServeOptions): Promise<Server> {
   const appOptions: AppOptions = { ...options, mode: "serve" };
   const config = await settingsOf(appOptions);
-  refuseUnsafe(config, options.host.uid);
-  await refuseSecond(config.dataDir, options.host);
+  requireSafeConfig(config, options.host.uid);
+  await requireNoOtherServer(config.dataDir, options.host);
   const log = createLogger({
     level: config.logLevel ?? "info",
     destination: { write: options.host.writeLog },
@@ -84,16 +85,16 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   const announcement = `${JSON.stringify({ url: api.url, socket, pid, version: options.version })}\n`;
   writeFileSync(found, announcement, { mode: 0o600 });
   log.info({ url: api.url, data_directory: config.dataDir }, "listening");
-  // Runs are carried once it is known where executors elsewhere report to; requests need not wait for that.
+  // Maintenance drives runs, so it starts when the address for agents is known. Requests do not wait for it.
   maintenance.start();
   stack.move();
 
   async function stop(): Promise<void> {
     log.info("stopping");
-    forgetAnnouncement(found, announcement, socket);
-    // Not ready from here on, also where the database is away and the next question takes its time.
+    removeAnnouncement(found, announcement, socket);
+    // The API stops first, because a database that is down delays the next query.
     const drained = stopApi(api);
-    if (executors.capabilitiesOf(config.executor).survivesServer && (await mayGoOn())) announceRestart();
+    if (executors.capabilitiesOf(config.executor).survivesServer && (await hasRuns())) announceRestart();
     await Promise.all([maintenance[Symbol.asyncDispose](), memory.stop()]);
     await drained;
     await traces?.[Symbol.asyncDispose]();
@@ -101,8 +102,8 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     log.info("stopped");
   }
 
-  /** Whether somebody is to come back for what runs. */
-  async function mayGoOn(): Promise<boolean> {
+  /** Tests whether runs remain for the next server. */
+  async function hasRuns(): Promise<boolean> {
     try {
       return (await store.runs.positions(owner)).length > 0;
     } catch {
@@ -114,7 +115,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
     try {
       await running.stop();
     } catch (error) {
-      log.error({ error: errorMessage(error) }, "the listening server did not end in order");
+      log.error({ error: errorMessage(error) }, "the API did not stop cleanly");
     }
   }
 
@@ -130,15 +131,18 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   return server;
 }
 
-/** The socket for commands on this machine; null: its path would be too long, and commands use the address. */
+/** Path of the socket for commands on this machine, or null when it is too long. */
 function socketOf(dataDir: string, log: Logger): string | null {
   const path = join(dataDir, socketFile);
   if (fitsSocket(path)) return path;
-  log.warn({ path }, "the data directory's path is too long for a Unix socket; commands use the address");
+  log.warn(
+    { path },
+    "the path of the data directory is too long for a Unix socket, so commands use the address",
+  );
   return null;
 }
 
-/** Loaded where it is asked for: it costs nothing else. */
+/** Opens traces. The library is loaded only when they are configured. */
 async function openTraces(
   { config, log }: Composition,
   operations: Operations,
@@ -155,52 +159,52 @@ async function openTraces(
   return traces;
 }
 
-/** Another server may have taken the place of one that was slow to stop. */
-function forgetAnnouncement(path: string, own: string, socket: string | null): void {
+/** Removes the announcement, unless a newer server has replaced it. */
+function removeAnnouncement(path: string, own: string, socket: string | null): void {
   try {
     if (readFileSync(path, "utf8") !== own) return;
     rmSync(path);
     if (socket !== null) rmSync(socket, { force: true });
   } catch {
-    // It is gone already, or cannot be read: whoever reads it next finds that nobody listens there.
+    // The file is absent or not readable. Readers check that the server listens.
   }
 }
 
 /** @throws Problem environment */
-async function refuseSecond(dataDir: string, { kill }: ServeOptions["host"]): Promise<void> {
+async function requireNoOtherServer(dataDir: string, { kill }: ServeOptions["host"]): Promise<void> {
   const running = await runningServer(dataDir, aliveBy(kill));
   if (running === null) return;
   throw new Problem(
     "environment",
-    `A server of this data directory runs already: process ${running.pid}, ${running.url}.`,
+    `A server of this data directory is already running: process ${running.pid}, ${running.url}.`,
     {
       place: dataDir,
-      remedy: `End it with \`kill ${running.pid}\`, or name another data directory with SHIPINATOR_DATA_DIR.`,
+      remedy: `Stop it with \`kill ${running.pid}\`, or set another data directory with SHIPINATOR_DATA_DIR.`,
     },
   );
 }
 
 /** @throws Problem server_config_invalid */
-function refuseUnsafe(config: ServerConfig, uid: number): void {
+function requireSafeConfig(config: ServerConfig, uid: number): void {
   const { host, port } = config.listenAddress;
   if (!isLoopback(host) && config.tls.files === null && !config.tls.proxy)
     throw new Problem(
       "server_config_invalid",
-      `listening on ${host}:${port} without TLS would show every token to whoever is on the way`,
+      `Listening on ${host}:${port} without TLS would expose every token to the network.`,
       {
         place: "listen_address",
         remedy:
-          "Listen on 127.0.0.1, or name SHIPINATOR_TLS_CERTIFICATE and SHIPINATOR_TLS_KEY, or say SHIPINATOR_TLS_PROXY=true where a proxy before it does TLS.",
+          "Listen on 127.0.0.1, or set SHIPINATOR_TLS_CERTIFICATE and SHIPINATOR_TLS_KEY, or set SHIPINATOR_TLS_PROXY=true behind a proxy that terminates TLS.",
       },
     );
   if (uid === 0 && config.local.user === null && config.local.users.length === 0)
     throw new Problem(
       "server_config_invalid",
-      "as root, every step of every pipeline would run as root and could do anything to this machine",
+      "Every step of every pipeline would run as root and could change anything on this machine.",
       {
         place: "local.user",
         remedy:
-          "Name an account for them in SHIPINATOR_LOCAL_USER, run the server under an account of its own, or say that you know it: SHIPINATOR_LOCAL_USER=root",
+          "Set an account for steps with SHIPINATOR_LOCAL_USER, run the server under its own account, or allow it with SHIPINATOR_LOCAL_USER=root.",
       },
     );
 }

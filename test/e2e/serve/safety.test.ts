@@ -23,7 +23,7 @@ async function refusal(env: Readonly<Record<string, string>>) {
 describe("a server is refused", () => {
   it("beyond loopback without TLS or a proxy that does it", async () => {
     const { code, stderr } = await refusal({ SHIPINATOR_LISTEN_ADDRESS: "0.0.0.0:0" });
-    expect([code, stderr]).toEqual([2, expect.stringContaining("without TLS would show every token")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("without TLS would expose every token")]);
   });
 
   it("as root, unless that is said to be known; as anybody else it needs no word", async () => {
@@ -59,7 +59,7 @@ describe("a server is refused", () => {
     const taken = await refusal({ SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${portOf(server)}` });
     expect([taken.code, taken.stderr]).toEqual([
       3,
-      expect.stringContaining("A server of this data directory runs already"),
+      expect.stringContaining("A server of this data directory is already running"),
     ]);
     const elsewhere = { SHIPINATOR_DATA_DIR: join(world.root, "elsewhere") };
     const busy = await refusal({ ...elsewhere, SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${portOf(server)}` });

@@ -183,7 +183,7 @@ describe("local.user", () => {
   it("lets a server of root's begin, and says what is out of reach", async () => {
     const own = world();
     const server = await startServer(own, 0, env);
-    await server.process.said(new RegExp(`steps run as ${account}: `));
+    await server.process.said(new RegExp(`Steps run as ${account}\\. `));
     expect(statSync(own.dataDir).mode & 0o777).toBe(0o711);
     expect(await server.stop()).toBe(0);
   });
