@@ -1,5 +1,5 @@
 /**
- * The pump of a step that is given secrets, a program of its own: from standard input to standard output, which is the
+ * The log writer of a step that is given secrets, a program of its own: from standard input to standard output, which is the
  * log, with the values masked; up to a cap, then it drains and counts.
  *
  *   node mask.ts VALUES CAP DRAINED
@@ -10,7 +10,7 @@
 import { appendFileSync, readFileSync, writeSync } from "node:fs";
 import { createMask, maskPatterns } from "./masking/index.ts";
 
-process.title = "shipinator-pump";
+process.title = "shipinator-log-writer";
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
 
 const [valuesFile = "", capText = "0", drainedFile = ""] = process.argv.slice(2);

@@ -61,7 +61,7 @@ function openLocalExecutor(parts: ExecutorParts): LocalExecutor {
     logGrows: (executionId) => parts.logs.startTimes(executionId),
     logEnds: (executionId) => parts.logs.endTimes(executionId),
     secrets: async (spec) => openSecrets((await database()).store, parts.secretKeys, spec),
-    maskingPump: [host.node, maskingProgram],
+    maskingWriter: [host.node, maskingProgram],
   });
 }
 

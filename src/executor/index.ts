@@ -12,7 +12,7 @@ export {
 export { noSpaceReason } from "./free-space.ts";
 export {
   createLocalExecutor,
-  type KillRung,
+  type KillStrategy,
   type LocalExecutor,
   type LocalExecutorOptions,
   type LocalPorts,
@@ -23,6 +23,6 @@ export type {
   ExecutionHandle,
   Executor,
   ExecutorCapabilities,
-  ExecutorHint,
+  ExecutorNotification,
   FoundOutput,
 } from "./types.ts";

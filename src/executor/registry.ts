@@ -3,7 +3,7 @@
  * was changed, stay with that one, which opens when the first of its jobs is asked for.
  */
 import type { JobId, Logger } from "../kernel/index.ts";
-import type { Executor, ExecutorHint } from "./types.ts";
+import type { Executor, ExecutorNotification } from "./types.ts";
 
 export interface ExecutorRegistryOptions {
   readonly chosen: string;
@@ -14,7 +14,7 @@ export interface ExecutorRegistryOptions {
   readonly log: Logger;
 }
 
-type Listener = (hint: ExecutorHint) => void;
+type Listener = (notification: ExecutorNotification) => void;
 
 /** @throws Problem when the chosen executor cannot be opened */
 export function createExecutorRegistry({ chosen, openers, typeOf, log }: ExecutorRegistryOptions): Executor {

@@ -20,8 +20,8 @@ export interface ExecutionHandle {
 
 export type CancelCause = "canceled" | "timed_out";
 
-/** A hint that `status` of this execution may have changed. May be missed, repeated or late. */
-export interface ExecutorHint {
+/** A notification that `status` of this execution may have changed. May be missed, repeated or late. */
+export interface ExecutorNotification {
   readonly executionId: ExecutionId;
   readonly state: "begun" | "ended";
 }
@@ -79,7 +79,7 @@ export interface ExecutorCapabilities {
 }
 
 /**
- * Carries out attempts. Order: `open(job)` once per job attempt (idempotent: a second call adopts the workspace), then
+ * Carries out attempts. Order: `open(job)` once per job attempt (idempotent: a second call re-attaches to the workspace), then
  * `submit` of its steps, then `close(job)`, which ends whatever a step left running and removes the workspace; it waits
  * until that is proven. Calls for different jobs may run at the same time; calls for one execution are serialized by
  * the caller. Nothing here decides about runs.
@@ -99,14 +99,14 @@ export interface Executor extends AsyncDisposable {
   open(job: JobSpec): Promise<void>;
   /**
    * Starts one step in its job's open workspace. The caller has committed the execution before. Idempotent: identity is
-   * (stepId, attempt), a second submit adopts the first. Resolves once the start is on its way, not when it has begun.
+   * (stepId, attempt), a second submit re-attaches to the first. Resolves once the start is on its way, not when it has begun.
    * @throws Problem executor_failed and others; nothing of the user's has begun then.
    */
   submit(spec: ExecutionSpec): Promise<void>;
-  /** What is known; re-attaches after a restart. Never infers "not begun" from absence: it takes the gate. */
+  /** Status as far as it is known; re-attaches after a restart. Never infers "not begun" from absence: it takes the start lock. */
   status(handle: ExecutionHandle): Promise<ExecutionStatus>;
   /**
-   * Terminate, grace, kill, prove that nothing is left; before begin it takes the gate. Idempotent. Resolves when the
+   * Terminate, grace, kill, prove that nothing is left; before begin it takes the start lock. Idempotent. Resolves when the
    * execution has ended by this or any cause, after which `status` says `ended`; where it runs elsewhere, when that it
    * is to end is written down, and its end comes as any other.
    */
@@ -126,9 +126,9 @@ export interface Executor extends AsyncDisposable {
    * there before, so a job that opens meanwhile is not touched. Absent: nothing is left behind.
    */
   sweep?(isOver: (key: string) => Promise<boolean>): Promise<readonly string[]>;
-  /** Hints until the signal aborts; correctness comes from `status`. The listener must not throw. */
-  watch(signal: AbortSignal, listener: (hint: ExecutorHint) => void): void;
-  /** What of the plan this executor does not do (say, `image`), a sentence each; recorded and said once per step. */
+  /** Notifications until the signal aborts; correctness comes from `status`. The listener must not throw. */
+  watch(signal: AbortSignal, listener: (notification: ExecutorNotification) => void): void;
+  /** Parts of the plan that this executor does not carry out (say, `image`), a sentence each; recorded once per step. */
   ignores(plan: StepPlan): readonly string[];
   /** Why no further execution may be started now (say, the disk is below `min_free_bytes`), or null. */
   refusal(): Promise<string | null>;

@@ -8,8 +8,8 @@ import { sanitizeKeepingColors, sanitizeName, sanitizeText } from "../../src/cli
 import { proposePipelineFile } from "../../src/config/index.ts";
 import { parsePipelineFile } from "../../src/config/pipeline/file.ts";
 import { parseTemplate } from "../../src/domain/index.ts";
-import { isPattern, literalPrefix } from "../../src/executor/local/glob.ts";
-import { pathFault } from "../../src/executor/local/outputs.ts";
+import { isPattern, literalPrefix } from "../../src/executor/local/outputs/glob.ts";
+import { pathFault } from "../../src/executor/local/outputs/outputs.ts";
 import { Problem, withoutTrailing } from "../../src/kernel/index.ts";
 import { maskPatterns } from "../../src/masking/index.ts";
 import { explainGit, looksCorrupt } from "../../src/source/git/problem.ts";

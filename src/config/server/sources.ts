@@ -36,7 +36,7 @@ const otherVariables: ReadonlySet<string> = new Set(
       "PIPELINE",
       "ARTIFACTS_DIR",
     ],
-    ...["ARTIFACT", "TARGET", "NAMESPACE", "RELEASE", "STEP", "JOB", "EXECUTION_ID", "LANE"],
+    ...["ARTIFACT", "TARGET", "NAMESPACE", "RELEASE", "STEP", "JOB", "EXECUTION_ID", "WORKER"],
     ...["CONFIG", "SERVER", "TOKEN"],
   ].map((name) => `SHIPINATOR_${name}`),
 );

@@ -1,17 +1,17 @@
-/** What a test may tell the fake executor to do with a step. Everything has a quiet default: begin at once, exit 0. */
+/** Behaviour of a step that a test asks of the fake executor. By default a step begins at once and exits with 0. */
 import type { Outcome, OutputSpec } from "../../domain/index.ts";
 import type { FoundOutput } from "../types.ts";
 
 export interface FakeBehaviour {
   /** `before`: stays waiting until `begin(name)`. `after`: begins, and stays there until `finish(name)`. */
   readonly hold?: "before" | "after";
-  /** How it ends; fields over those of a clean success. Default: exit code 0. */
+  /** Fields of the outcome that differ from those of a clean success. Default: exit code 0. */
   readonly outcome?: Partial<Outcome>;
-  /** Hints sent for each change. Default 1; 0 plays lost hints, 2 repeated ones. */
-  readonly hints?: number;
+  /** Notifications sent for each change. Default 1; 0 plays lost notifications, 2 repeated ones. */
+  readonly notifications?: number;
   /** Thrown by `submit`; nothing has begun then. */
   readonly submitError?: Error;
-  /** What a new instance over the same world makes of it while it has not ended. Default: it attaches. */
+  /** Reaction of a new instance over the same world while the step has not ended. Default: it attaches. */
   readonly onRestart?: "attach" | "lose" | "forget";
   /** A step that does not heed cancel ends only by `finish`, `lose`, or a further cancel. */
   readonly onCancel?: "end" | "ignore once";

@@ -1,11 +1,11 @@
 /**
  * The steerable double. State lives in a `FakeWorld`; a second instance over the same world plays a restart. It changes
- * state in the call that causes it and sends hints in a later microtask, so a test that is driven by calls alone is
+ * state in the call that causes it and sends notifications in a later microtask, so a test that is driven by calls alone is
  * deterministic.
  */
 import type { ExecutionSpec, Outcome } from "../../domain/index.ts";
 import { type Clock, Problem, systemClock } from "../../kernel/index.ts";
-import type { CancelCause, ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
+import type { CancelCause, ExecutionHandle, Executor, ExecutorNotification } from "../types.ts";
 import { behaviourOf, endedWell, type FakeScript, fakeOutcomes } from "./behaviour.ts";
 import {
   createFakeWorld,
@@ -32,10 +32,10 @@ export interface FakeExecutor extends Executor {
   begin(name: string): void;
   /** Ends the newest execution of the step named so; begins it first unless the outcome says `began: false`. */
   finish(name: string, outcome?: Partial<Outcome>): void;
-  /** As `finish` with `executor_lost`, before or after its begin according to where it is. */
+  /** Ends it with `executor_lost`, before or after its begin according to where it is. */
   lose(name: string): void;
-  /** Sends a hint of that execution's state once more. */
-  hint(name: string): void;
+  /** Sends a notification of that execution's state once more. */
+  notify(name: string): void;
 }
 
 export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecutor {
@@ -47,11 +47,15 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
   const note = (what: FakeEvent["what"], it: { jobId: string; attempt: number }, step: string | null) =>
     world.events.push({ what, jobId: it.jobId, step, attempt: it.attempt });
 
-  function tell(it: FakeExecution, state: ExecutorHint["state"], times = it.behaviour.hints ?? 1): void {
-    const hint = { executionId: it.handle.executionId, state };
+  function notify(
+    it: FakeExecution,
+    state: ExecutorNotification["state"],
+    times = it.behaviour.notifications ?? 1,
+  ): void {
+    const notification = { executionId: it.handle.executionId, state };
     for (let n = 0; n < times; n++) {
       queueMicrotask(() => {
-        for (const listener of world.listeners) listener(hint);
+        for (const listener of world.listeners) listener(notification);
       });
     }
   }
@@ -62,7 +66,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     world.begins.set(key, (world.begins.get(key) ?? 0) + 1);
     it.status = { state: "begun", begunAt: clock.now() };
     note("begin", it.handle, it.name);
-    tell(it, "begun");
+    notify(it, "begun");
   }
 
   function end(it: FakeExecution, over: Partial<Outcome>): void {
@@ -72,7 +76,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
     const begunAt = it.status.state === "begun" ? it.status.begunAt : now;
     it.status = { state: "ended", outcome: endedWell(begunAt, now, over) };
     note("end", it.handle, it.name);
-    tell(it, "ended");
+    notify(it, "ended");
     it.ended.resolve();
   }
 
@@ -99,7 +103,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
   }
 
   async function submit(spec: ExecutionSpec): Promise<void> {
-    if (disposed) throw new Problem("executor_failed", "the executor has been stopped");
+    if (disposed) throw new Problem("executor_failed", "The executor has been stopped.");
     if (!world.jobs.has(jobKey(spec.job))) {
       throw new Problem("executor_failed", `job ${spec.job.jobId} is not open`);
     }
@@ -111,7 +115,7 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       jobAttempt: spec.job.attempt,
     };
     if (look(handle) !== undefined) {
-      note("adopt", handle, spec.name);
+      note("reattach", handle, spec.name);
       return;
     }
     const nth = [...world.executions.values()].filter((it) => it.name === spec.name).length;
@@ -201,9 +205,9 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       end(it, outcome ?? it.behaviour.outcome ?? {});
     },
     lose: (name) => lose(newest(name)),
-    hint: (name) => {
+    notify: (name) => {
       const it = newest(name);
-      if (it.status.state === "begun" || it.status.state === "ended") tell(it, it.status.state, 1);
+      if (it.status.state === "begun" || it.status.state === "ended") notify(it, it.status.state, 1);
     },
     async [Symbol.asyncDispose]() {
       disposed = true;

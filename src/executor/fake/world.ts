@@ -1,11 +1,11 @@
-/** What outlives an instance of the fake executor, as files and processes outlive a server. */
+/** State that outlives an instance of the fake executor, as files and processes outlive a server. */
 import type { ExecutionStatus, JobSpec } from "../../domain/index.ts";
-import type { ExecutionHandle, ExecutorHint } from "../types.ts";
+import type { ExecutionHandle, ExecutorNotification } from "../types.ts";
 import type { FakeBehaviour } from "./behaviour.ts";
 
 /** Something that was asked or happened, in order; `step` is the step's name where there is one. */
 export interface FakeEvent {
-  readonly what: "open" | "close" | "submit" | "adopt" | "begin" | "end" | "cancel";
+  readonly what: "open" | "close" | "submit" | "reattach" | "begin" | "end" | "cancel";
   readonly jobId: string;
   readonly step: string | null;
   readonly attempt: number;
@@ -26,10 +26,10 @@ export interface FakeWorld {
   readonly jobs: Map<string, Pick<JobSpec, "jobId" | "attempt">>;
   /** By `stepId.attempt`. */
   readonly executions: Map<string, FakeExecution>;
-  /** How often the user commands of `stepId.attempt` began: more than once breaks promise 2. */
+  /** Number of begins of `stepId.attempt`: more than one breaks promise 2. */
   readonly begins: Map<string, number>;
   readonly events: FakeEvent[];
-  readonly listeners: Set<(hint: ExecutorHint) => void>;
+  readonly listeners: Set<(notification: ExecutorNotification) => void>;
 }
 
 export function createFakeWorld(): FakeWorld {

@@ -1,58 +1,61 @@
 /**
  * The local executor: steps are processes of this machine, under the server's own account. `submit` prepares files and
- * writes one line; everything that forks belongs to the helper and the shims, which outlive the server.
+ * writes one line; everything that forks belongs to the spawner and the shims, which outlive the server.
  */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { type ExecutionSpec, type ExecutionStatus, unusedImage } from "../../domain/index.ts";
 import { errorMessage, Problem, thisMachine } from "../../kernel/index.ts";
 import { noSpaceReason } from "../free-space.ts";
-import type { ClosingJob, ExecutionHandle, Executor, ExecutorHint } from "../types.ts";
-import { accountShell, refuseUnreachable, rootEnvironment } from "./account.ts";
-import { createAttempts } from "./attempts.ts";
+import type { ClosingJob, ExecutionHandle, Executor, ExecutorNotification } from "../types.ts";
+import { createAttempts } from "./attempts/attempts.ts";
+import type { Attempt } from "./attempts/ending.ts";
+import { neverBegan } from "./attempts/outcome.ts";
+import { takeStartLock } from "./attempts/start-lock.ts";
+import { type Containment, chooseContainment } from "./containment/containment.ts";
+import { thisHierarchies } from "./containment/hierarchy.ts";
 import { createDeadlines } from "./deadlines.ts";
-import type { Attempt } from "./ending.ts";
-import { takeGate } from "./gate.ts";
-import { createHelper } from "./helper.ts";
-import { createJobs, hasAccounts, type Job } from "./jobs.ts";
-import { jobPaths, makeHome, stepPaths } from "./layout.ts";
-import type { KillRung, LocalExecutorOptions } from "./options.ts";
-import { findOutputs } from "./outputs.ts";
+import { accountShell, refuseUnreachable, rootEnvironment } from "./jobs/account.ts";
+import { createJobs, hasAccounts, type Job } from "./jobs/jobs.ts";
+import { jobPaths, makeHome, stepPaths } from "./jobs/layout.ts";
+import type { KillStrategy, LocalExecutorOptions } from "./options.ts";
+import { findOutputs } from "./outputs/outputs.ts";
+import { hasSecrets, secretsFor } from "./secrets.ts";
+import { createSpawner } from "./worker/spawner.ts";
 import {
   createShellFinder,
   entryText,
   environmentFault,
-  prologueText,
   type StepRecord,
+  stepScriptText,
   systemShell,
-} from "./prologue.ts";
-import { thisHierarchies } from "./rungs/hierarchy.ts";
-import { chooseLadder, type Ladder } from "./rungs/ladder.ts";
-import { hasSecrets, secretsFor } from "./secrets.ts";
-import { neverBegan } from "./settle.ts";
+} from "./worker/step-script.ts";
 
 export interface LocalExecutor extends Executor {
   readonly type: "local";
-  /** The rung that this machine allows. */
-  readonly rung: KillRung;
+  /** The strategy that this machine allows. */
+  readonly strategy: KillStrategy;
   sweep(isOver: (key: string) => Promise<boolean>): Promise<readonly string[]>;
 }
 
 /** @throws Problem environment: not Linux, or no way to end processes */
 export function createLocalExecutor(options: LocalExecutorOptions): LocalExecutor {
   if (options.platform !== "linux") {
-    throw new Problem("environment", `the local executor needs Linux, and this is ${options.platform}`, {
+    throw new Problem("environment", `The local executor needs Linux, and this is ${options.platform}.`, {
       remedy: "Run Shipinator on Linux.",
     });
   }
   if (/[\n\0]/.test(options.directory) || !options.directory.startsWith("/")) {
     throw new Problem(
       "environment",
-      `${JSON.stringify(options.directory)} cannot hold workspaces: an absolute path without line breaks is needed`,
+      `${JSON.stringify(options.directory)} cannot hold workspaces. It needs an absolute path without line breaks.`,
     );
   }
   for (const account of [options.account ?? [], options.accounts ?? []].flat())
     refuseUnreachable(options.directory, account);
-  const ladder = chooseLadder(options.rungs ?? ["cgroup", "freezer", "session"], thisHierarchies());
+  const containment = chooseContainment(
+    options.strategies ?? ["cgroup", "freezer", "session"],
+    thisHierarchies(),
+  );
   try {
     makeHome(options.directory);
   } catch (error) {
@@ -62,31 +65,31 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
       { cause: error },
     );
   }
-  return compose(options, ladder);
+  return compose(options, containment);
 }
 
 /** A longer script goes into a file: the kernel takes 128 KiB for one argument. */
 const longestArgument = 65_536;
 
-function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
-  const listeners = new Set<(hint: ExecutorHint) => void>();
+function compose(options: LocalExecutorOptions, containment: Containment): LocalExecutor {
+  const listeners = new Set<(notification: ExecutorNotification) => void>();
   const deadlines = createDeadlines(options.clock);
   const findShell = createShellFinder();
   const sh = systemShell();
-  const helper = createHelper(hasAccounts(options) ? rootEnvironment : options.environment);
+  const spawner = createSpawner(hasAccounts(options) ? rootEnvironment : options.environment);
   const attempts = createAttempts({
     options,
     deadlines,
-    emit: (hint) => {
-      for (const listener of listeners) listener(hint);
+    emit: (notification) => {
+      for (const listener of listeners) listener(notification);
     },
   });
   const jobs = createJobs({
     options,
     machine: thisMachine(),
-    helper,
-    ladder: () => ladder,
-    onEvent: attempts.hear,
+    spawner,
+    containment: () => containment,
+    onEvent: attempts.onEvent,
   });
 
   /** Files first, then the line: what is not complete when the server dies was never released. */
@@ -126,43 +129,43 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
     if (isMasked) writeFileSync(paths.masked, JSON.stringify(secrets.masked), { mode: 0o600 });
     const logFile = await options.logFile(spec.executionId);
     for (let tries = 0; tries < 3; tries++) {
-      const lane = await jobs.acquire(job, paths.name, spec.parallelGroup);
+      const worker = await jobs.acquire(job, paths.name, spec.parallelGroup);
       const record: StepRecord = {
         executionId: spec.executionId,
-        lane: lane.directory.slice(lane.directory.lastIndexOf("/") + 1),
+        worker: worker.directory.slice(worker.directory.lastIndexOf("/") + 1),
         timeoutSeconds: spec.timeoutSeconds,
         graceSeconds: spec.graceSeconds,
         logFile,
       };
       writeFileSync(
         paths.file,
-        prologueText({
+        stepScriptText({
           record,
           directory,
           environment,
           logCapBytes: options.logCapBytes,
-          pump: isMasked ? [...options.maskingPump, paths.masked] : [],
+          writer: isMasked ? [...options.maskingWriter, paths.masked] : [],
           shell: command,
           account,
         }),
         { mode: 0o600 },
       );
       const attempt = attempts.track(handle, job, record);
-      attempt.lane = lane;
-      if (lane.release(paths.name)) {
+      attempt.worker = worker;
+      if (worker.release(paths.name)) {
         attempts.watchTimeout(attempt);
         return;
       }
-      // The lane died while it was idle (a step killed it from behind): another takes the step.
-      lane.current = null;
+      // The worker died while it was idle (a step killed it from behind): another takes the step.
+      worker.current = null;
       attempts.byName.delete(paths.name);
     }
-    throw new Problem("executor_failed", "the shims of this job die as soon as they are started");
+    throw new Problem("executor_failed", "The shims of this job die as soon as they are started.");
   }
 
   function refuse(spec: ExecutionSpec, handle: ExecutionHandle, job: Job, fault: string): void {
     const attempt = attempts.track(handle, job, null);
-    takeGate(attempt);
+    takeStartLock(attempt);
     const workspace = existsSync(job.paths.workspace) ? "whole" : "gone";
     attempts.settle(
       attempt,
@@ -197,7 +200,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
 
   /**
    * The attempt as known here, else as its files tell; null where there is no trace of it. One that is followed stays so
-   * when the directory is gone, which its own step may have removed: the lane still brings its end, or dies.
+   * when the directory is gone, which its own step may have removed: the worker still brings its end, or dies.
    */
   function find(handle: ExecutionHandle): Attempt | "vanished" | null {
     const known = attempts.byName.get(`${handle.stepId}.${handle.attempt}`);
@@ -225,7 +228,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
 
   return {
     type: "local",
-    rung: ladder.rung,
+    strategy: containment.strategy,
     admission: (job) => jobs.admission(job),
     open: (job) => jobs.open(job),
     async submit(spec) {
@@ -238,13 +241,13 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       };
       const job = jobs.find(spec.job);
       if (job === null || job === "vanished") {
-        throw new Problem("executor_failed", `job ${spec.job.jobId} has no open workspace here`, {
+        throw new Problem("executor_failed", `Job ${spec.job.jobId} has no open workspace here.`, {
           remedy: "It is opened before its steps are submitted.",
         });
       }
-      const { name, file, gate } = stepPaths(job.paths, handle);
+      const { name, file, startLock } = stepPaths(job.paths, handle);
       if (attempts.byName.has(name)) return;
-      if (!job.ofThisBoot || existsSync(file) || existsSync(gate)) {
+      if (!job.ofThisBoot || existsSync(file) || existsSync(startLock)) {
         attempts.recover(handle, job);
         return;
       }
@@ -301,7 +304,7 @@ function compose(options: LocalExecutorOptions, ladder: Ladder): LocalExecutor {
       for (const { handle } of attempts.byName.values()) options.logEnds(handle.executionId);
       jobs.detachAll();
       listeners.clear();
-      await helper[Symbol.asyncDispose]();
+      await spawner[Symbol.asyncDispose]();
     },
   };
 }

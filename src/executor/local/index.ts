@@ -1,2 +1,2 @@
 export { createLocalExecutor, type LocalExecutor } from "./executor.ts";
-export type { KillRung, LocalExecutorOptions, LocalPorts, StepAccount } from "./options.ts";
+export type { KillStrategy, LocalExecutorOptions, LocalPorts, StepAccount } from "./options.ts";

@@ -1,9 +1,9 @@
-/** What the local executor is given from outside. It may not import its siblings, so their parts come as ports. */
+/** Options and ports of the local executor. It may not import its siblings, so their parts come as ports. */
 import type { ExecutionSpec, InputArtifact, SourceSpec } from "../../domain/index.ts";
 import type { Clock, ExecutionId, Logger } from "../../kernel/index.ts";
 
-/** A way to end every process of a lane, the surest first. On the first two no survivor is possible. */
-export type KillRung = "cgroup" | "freezer" | "session";
+/** A way to end every process of a worker, the surest first. On the first two no survivor is possible. */
+export type KillStrategy = "cgroup" | "freezer" | "session";
 
 /** Another account than the server's, which must be root then. Its steps reach nothing of the executor's own. */
 export interface StepAccount {
@@ -40,7 +40,7 @@ export interface LocalPorts {
   ): Promise<void>;
   /** @throws Problem executor_failed: the step names a secret that does not exist; environment: one cannot be opened */
   secrets(spec: Pick<ExecutionSpec, "job" | "secrets">): Promise<StepSecrets>;
-  /** The absolute path of the execution's log, its directory made. The pump appends to it. No newline in it. */
+  /** The absolute path of the execution's log, its directory made. The log writer appends to it. No newline in it. */
   logFile(executionId: ExecutionId): string | Promise<string>;
   /** The log of a step grows for more than a moment; and when it does so no more. */
   logGrows(executionId: ExecutionId): void;
@@ -50,7 +50,7 @@ export interface LocalPorts {
 export interface LocalExecutorOptions extends LocalPorts {
   /** Absolute; made when missing, mode 0700. Holds `<job id>.<attempt>/…` and `trash/`. */
   readonly directory: string;
-  /** Who steps run as. Default: the server's own account. */
+  /** Account of the steps. Default: the server's own. */
   readonly account?: StepAccount;
   /** A pool in its place: each project has one of these to itself while it has open jobs. */
   readonly accounts?: readonly StepAccount[];
@@ -60,8 +60,8 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly environment: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Program and first arguments of the pump that masks secrets (src/mask.ts). */
-  readonly maskingPump: readonly string[];
+  /** Program and first arguments of the log writer that masks secrets (src/mask.ts). */
+  readonly maskingWriter: readonly string[];
   /** Bytes of a log that are stored; the rest is drained and counted. */
   readonly logCapBytes: number;
   /** Steps that name an image run without it, or are refused. Default: they run. */
@@ -70,11 +70,11 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly minFreeBytes: number;
   /** Free bytes where `directory` is. Default: statfs. */
   readonly freeBytes?: (directory: string) => Promise<number>;
-  /** Rungs that may be used, surest first. Default: all; those that this machine does not have are left out. */
-  readonly rungs?: readonly KillRung[];
-  /** Limit of a lane's memory cgroup, where there is one. Default: none. */
+  /** Strategies that may be used, surest first. Default: all; those that this machine does not have are left out. */
+  readonly strategies?: readonly KillStrategy[];
+  /** Limit of a worker's memory cgroup, where there is one. Default: none. */
   readonly memoryLimitBytes?: number;
-  /** How long a grandchild may hold the log's pipe after its step's exit. Default 2,000 ms. */
+  /** Time that a grandchild may hold the log's pipe after its step's exit. Default 2,000 ms. */
   readonly holdMs?: number;
   /** `process.kill`. */
   readonly kill: (pid: number, signal: "SIGTERM" | "SIGKILL" | "SIGUSR1") => void;

@@ -10,7 +10,7 @@
  */
 import type { ExecutionStatus, OutputSpec } from "../../domain/index.ts";
 import { type Clock, errorMessage, type Logger } from "../../kernel/index.ts";
-import type { Executor, ExecutorHint, FoundOutput } from "../types.ts";
+import type { Executor, ExecutorNotification, FoundOutput } from "../types.ts";
 import { statusOf } from "./outcome.ts";
 import type { Launcher, Report, Reports, Upload } from "./types.ts";
 
@@ -32,7 +32,7 @@ export interface RemoteExecutorOptions {
   readonly log: Logger;
 }
 
-/** So that what is due is due when it is looked at. */
+/** Makes a deadline surely due when its alarm rings. */
 const alarmMarginMs = 50;
 
 export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
@@ -76,7 +76,7 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
     alarms.delete(id);
   }
 
-  /** What is recorded, after what is overdue has been ended. */
+  /** Reads the report, after ending it if it is overdue. */
   async function look(id: Report["execution_id"]): Promise<Report | null> {
     const found = await ask((reports) => reports.get(id));
     if (found === null || found.final_status !== null || found.closed_at !== null) {
@@ -147,13 +147,13 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
     },
     watch(signal, listener) {
       if (signal.aborted) return;
-      const tell = (executionId: Report["execution_id"]) => {
-        const hint: ExecutorHint = { executionId, state: "ended" };
-        listener(hint);
+      const notify = (executionId: Report["execution_id"]) => {
+        const notification: ExecutorNotification = { executionId, state: "ended" };
+        listener(notification);
       };
-      listeners.add(tell);
-      signal.addEventListener("abort", () => listeners.delete(tell), { once: true });
-      options.watch(signal, tell);
+      listeners.add(notify);
+      signal.addEventListener("abort", () => listeners.delete(notify), { once: true });
+      options.watch(signal, notify);
     },
     ignores: () => [],
     refusal: options.refusal,

@@ -29,10 +29,10 @@ function outcomeOf(it: Report, uploads: readonly Upload[], logBytes: number): Ou
   };
 }
 
-type Verdict = readonly [reason: FailureReason | null, message: string | null];
+type Result = readonly [reason: FailureReason | null, message: string | null];
 
-/** What was to end for a cause has ended for it, unless it had succeeded before that. */
-function reported({ stop_cause }: Report, said: FinalReport, uploads: readonly Upload[]): Verdict {
+/** Evaluates a final report. An attempt that was to end for a cause has ended for it, unless it succeeded before. */
+function reported({ stop_cause }: Report, said: FinalReport, uploads: readonly Upload[]): Result {
   const { status, exit_code, reason, message } = said;
   switch (status) {
     case "success":
@@ -51,8 +51,8 @@ function reported({ stop_cause }: Report, said: FinalReport, uploads: readonly U
   }
 }
 
-/** What was reported of artifacts, and is not so. */
-function contradiction({ artifacts }: FinalReport, uploads: readonly Upload[]): Verdict | null {
+/** Finds a reported artifact that does not match the uploads. */
+function contradiction({ artifacts }: FinalReport, uploads: readonly Upload[]): Result | null {
   for (const { id, sha256 } of artifacts) {
     const upload = uploads.find(({ artifact_id }) => artifact_id === id);
     if (upload === undefined)
@@ -66,7 +66,7 @@ function contradiction({ artifacts }: FinalReport, uploads: readonly Upload[]): 
   return null;
 }
 
-function closed({ closed_reason, begun_at }: Report): Verdict {
+function closed({ closed_reason, begun_at }: Report): Result {
   const reason = closed_reason ?? "executor_lost";
   return [reason, closedMessages[reason](begun_at !== null)];
 }

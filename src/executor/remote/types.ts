@@ -11,7 +11,7 @@ import type {
 import type { ArtifactId, ExecutionId, JobId } from "../../kernel/index.ts";
 import type { ExecutionHandle } from "../types.ts";
 
-/** What is recorded of an attempt that was handed out. */
+/** Record of an attempt that was handed out. */
 export interface Report {
   readonly execution_id: ExecutionId;
   readonly launched_at: Date | null;
@@ -43,10 +43,10 @@ export interface Upload {
 /** Each change is one compare-and-set. */
 export interface Reports {
   get(id: ExecutionId): Promise<Report | null>;
-  /** Adopts what is there. */
+  /** Re-attaches to what is there. */
   submit(spec: ExecutionSpec): Promise<Report>;
   markLaunched(id: ExecutionId): Promise<void>;
-  /** What nobody has claimed ends at once. */
+  /** Ends an unclaimed attempt at once. */
   requestStop(id: ExecutionId, cause: StopCause, graceSeconds: number): Promise<unknown>;
   close(id: ExecutionId, reason: CloseReason, when: "unclaimed" | "unreported"): Promise<boolean>;
   closeJob(job: JobId, attempt: number): Promise<void>;

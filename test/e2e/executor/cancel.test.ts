@@ -13,7 +13,7 @@ async function start(world: World, job: JobSpec, command: string, over?: Partial
 }
 
 describe("cancel", () => {
-  it("before the begin takes the gate: nothing begins, the workspace is whole", async () => {
+  it("before the begin takes the start lock: nothing begins, the workspace is whole", async () => {
     await using world = makeWorld();
     const job = await world.open();
     const spec = specOf(job, "touch began");
@@ -55,7 +55,7 @@ describe("cancel", () => {
     expect(await world.ended(spec)).toMatchObject({ exitCode: 143, reason: "canceled", killedBy: null });
   });
 
-  it("kills what ignores SIGTERM, keeps what it wrote, and names the rung", async () => {
+  it("kills what ignores SIGTERM, keeps what it wrote, and names the strategy", async () => {
     await using world = makeWorld();
     const job = await world.open();
     const { spec, pids } = await start(

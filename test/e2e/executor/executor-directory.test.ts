@@ -41,8 +41,8 @@ describe("the executor's directory", () => {
     expect(make({ directory: "/dev/null/x" })).toThrow(/ENOTDIR/);
     expect(make({ directory: "relative" })).toThrow(/absolute path/);
     expect(make({ platform: "darwin" })).toThrow(/needs Linux, and this is darwin/);
-    expect(make({ rungs: [], directory: `${tmpdir()}/shipinator-none-${process.pid}` })).toThrow(
-      /none of the ways to end processes/,
+    expect(make({ strategies: [], directory: `${tmpdir()}/shipinator-none-${process.pid}` })).toThrow(
+      /None of the ways to end processes/,
     );
   });
 
@@ -76,7 +76,7 @@ describe("the executor's directory", () => {
       `rm -rf "${world.directory}/executor"; echo gone >${sign}; until [ -e ${world.directory}/go ]; do sleep 0.01; done`,
     );
     await world.appears(sign);
-    // The lane's word may come a moment after the step's sign.
+    // The worker's word may come a moment after the step's sign.
     while ((await world.executor.status(handleOf(spec))).state === "waiting") await systemClock.sleep(5);
     expect(await world.executor.status(handleOf(spec))).toMatchObject({ state: "begun" });
     writeFileSync(`${world.directory}/go`, "");

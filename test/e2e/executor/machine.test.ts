@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, it } from "vitest";
-import { signalEach } from "../../../src/executor/local/rungs/ladder.ts";
+import { signalEach } from "../../../src/executor/local/containment/containment.ts";
 import { isExecuting, readEnvironment, readProcess } from "../../../src/kernel/index.ts";
 
 async function whileRunning(command: string, args: readonly string[], look: (pid: number) => void) {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { OutputSpec } from "../../../src/domain/index.ts";
-import { findOutputs } from "../../../src/executor/local/outputs.ts";
+import { findOutputs } from "../../../src/executor/local/outputs/outputs.ts";
 
 let base: string;
 let root: string;

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
 import { createLocalExecutor } from "../../../src/executor/index.ts";
-import { shimScript } from "../../../src/executor/local/scripts.ts";
+import { shimScript } from "../../../src/executor/local/worker/scripts.ts";
 import { systemClock } from "../../../src/kernel/index.ts";
 import { handleOf, jobOf, specOf } from "../../unit/executor/specs.ts";
 import { isAlive, makeWorld, optionsIn, type World } from "./world.ts";
@@ -70,14 +70,14 @@ describe("a server that was killed", () => {
     await using other = createLocalExecutor(optionsIn(world.directory));
     expect(await other.status(handleOf(spec))).toMatchObject({ state: "begun" });
     writeFileSync(world.path(job, "workspace", "go"), "");
-    // Each word of the lane reaches one of the two.
+    // Each word of the worker reaches one of the two.
     for (const executor of [world.executor, other]) {
       while ((await executor.status(handleOf(spec))).state !== "ended") await systemClock.sleep(5);
       expect(await executor.status(handleOf(spec))).toMatchObject({ outcome: { exitCode: 6, began: true } });
     }
   });
 
-  it("can go on with the job's next steps, on the same lane or another", async () => {
+  it("can go on with the job's next steps, on the same worker or another", async () => {
     await using world = makeWorld();
     const job = jobOf();
     const spec = specOf(job, untilGo);
@@ -94,16 +94,19 @@ describe("a server that was killed", () => {
   });
 
   it.each(["nothing yet", "its record", "one of its two FIFOs"])(
-    "goes on where it left a lane half made, of which there is %s",
+    "goes on where it left a worker half made, of which there is %s",
     async (made) => {
       await using world = makeWorld();
       const job = await world.open();
       const half = () => {
-        const lane = world.path(job, "lanes", "1");
-        mkdirSync(lane);
+        const worker = world.path(job, "workers", "1");
+        mkdirSync(worker);
         if (made !== "nothing yet")
-          writeFileSync(`${lane}/lane.json`, readFileSync(world.path(job, "lanes", "0", "lane.json")));
-        if (made === "one of its two FIFOs") execFileSync("mkfifo", [`${lane}/live`]);
+          writeFileSync(
+            `${worker}/worker.json`,
+            readFileSync(world.path(job, "workers", "0", "worker.json")),
+          );
+        if (made === "one of its two FIFOs") execFileSync("mkfifo", [`${worker}/live`]);
       };
       half();
       await world.restart();
@@ -160,14 +163,14 @@ describe("a server that was killed", () => {
     const job = jobOf();
     const spec = specOf(job, ":");
     await dieAfterSubmit(world, job, [spec]);
-    const [pid = ""] = (await world.appears(world.path(job, "lanes", "0", "pid"))).split(" ");
+    const [pid = ""] = (await world.appears(world.path(job, "workers", "0", "pid"))).split(" ");
     while (isAlive(pid)) await systemClock.sleep(5);
     expect(await world.ended(spec)).toMatchObject({ exitCode: 0 });
   });
 
   it("whose shim had not begun leaves no shim for long", async () => {
     const directory = mkdtempSync(join(tmpdir(), "shipinator-worker-"));
-    execFileSync("mkfifo", [`${directory}/live`, `${directory}/hints`]);
+    execFileSync("mkfifo", [`${directory}/live`, `${directory}/events`]);
     writeFileSync(`${directory}/setup`, ":\n");
     const shim = spawn("/bin/sh", ["-c", shimScript, "shipinator-shim", directory], { stdio: "ignore" });
     expect(await once(shim, "exit")).toEqual([0, null]);

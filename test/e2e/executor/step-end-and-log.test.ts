@@ -50,7 +50,7 @@ describe("how a step ends", () => {
     expect(outcome.message).toContain("perhaps by the step itself");
   });
 
-  it("is lost, with a hint at the cause, when it kills its process group; a lane is made for what follows", async () => {
+  it("is lost, with a hint at the cause, when it kills its process group; a worker is made for what follows", async () => {
     const other = await world.open();
     const outcome = await world.run(other, "kill -9 0");
     expect(outcome).toMatchObject({ began: true, exitCode: null, reason: "executor_lost" });

@@ -33,7 +33,7 @@ describe("what a step gets", () => {
       env: { GREETING: "hello" },
     });
     const names =
-      "CI GIT_CEILING_DIRECTORIES GREETING HOME LANG PATH PWD SHIPINATOR_EXECUTION_ID SHIPINATOR_LANE TMPDIR _";
+      "CI GIT_CEILING_DIRECTORIES GREETING HOME LANG PATH PWD SHIPINATOR_EXECUTION_ID SHIPINATOR_WORKER TMPDIR _";
     const lines = log.trim().split("\n");
     expect(lines.pop()).toBe(world.path(job, "tmp"));
     expect(lines.filter((name) => name !== "_").join(" ")).toBe(names.replace(" _", ""));
@@ -61,8 +61,8 @@ describe("what a step gets", () => {
     expect([good.exitCode, good.log]).toEqual([5, nasty]);
   });
 
-  it("nothing on its standard input, and none of the lane's files", async () => {
-    expect((await world.run(job, "cat; ls -l /proc/self/fd | grep -c lanes || :")).log).toBe("0\n");
+  it("nothing on its standard input, and none of the worker's files", async () => {
+    expect((await world.run(job, "cat; ls -l /proc/self/fd | grep -c workers || :")).log).toBe("0\n");
   });
 
   it("default signals: SIGINT and SIGPIPE end it, as they would in a terminal", async () => {

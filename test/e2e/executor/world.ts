@@ -42,7 +42,7 @@ export function optionsIn(directory: string, over: Partial<LocalExecutorOptions>
     logCapBytes: 64 * 1024 * 1024,
     minFreeBytes: 0,
     platform: process.platform,
-    rungs: ["session"],
+    strategies: ["session"],
     kill: killQuietly,
     checkout: async (_source, workspace) => writeFileSync(join(workspace, "README"), "checked out\n"),
     restore: async (input, { root }) => writeFileSync(join(root, input.name), input.sha256),
@@ -53,7 +53,7 @@ export function optionsIn(directory: string, over: Partial<LocalExecutorOptions>
       variables: Object.fromEntries(names.map((name) => [name, `value of ${name}`])),
       masked: [...names, ...(job.runSecrets ?? [])].map((name) => `value of ${name}`),
     }),
-    maskingPump: [process.execPath, fileURLToPath(new URL("../../../src/mask.ts", import.meta.url))],
+    maskingWriter: [process.execPath, fileURLToPath(new URL("../../../src/mask.ts", import.meta.url))],
     ...over,
   };
 }
@@ -94,13 +94,14 @@ export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
     async ended(spec) {
       const abort = new AbortController();
       try {
-        const hinted = Promise.withResolvers<void>();
-        world.executor.watch(abort.signal, (hint) => {
-          if (hint.executionId === spec.executionId && hint.state === "ended") hinted.resolve();
+        const notified = Promise.withResolvers<void>();
+        world.executor.watch(abort.signal, (notification) => {
+          if (notification.executionId === spec.executionId && notification.state === "ended")
+            notified.resolve();
         });
-        if ((await world.executor.status(handleOf(spec))).state !== "ended") await hinted.promise;
+        if ((await world.executor.status(handleOf(spec))).state !== "ended") await notified.promise;
         const status = await world.executor.status(handleOf(spec));
-        if (status.state !== "ended") throw new Error(`hinted as ended, but ${status.state}`);
+        if (status.state !== "ended") throw new Error(`notified as ended, but ${status.state}`);
         return status.outcome;
       } finally {
         abort.abort();

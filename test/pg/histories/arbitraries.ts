@@ -110,7 +110,7 @@ const behaviour: fc.Arbitrary<FakeBehaviour> = fc
       { weight: 4, arbitrary: fc.constant("success" as const) },
       { weight: 1, arbitrary: fc.constantFrom(...outcomes) },
     ),
-    hints: fc.constantFrom(0, 1, 1, 2),
+    notifications: fc.constantFrom(0, 1, 1, 2),
     onRestart: fc.constantFrom("attach", "attach", "attach", "lose", "forget"),
     onCancel: fc.constantFrom("end", "end", "ignore once"),
     refused: fc.constantFrom("no", "no", "no", "no", "no", "no", "yes"),

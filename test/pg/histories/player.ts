@@ -62,7 +62,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
     if (it === undefined) return;
     const waits = it.status.state === "waiting";
     const needsBegin = saysBegan(outcome);
-    if (how === "hint") hand.hint(it.name);
+    if (how === "hint") hand.notify(it.name);
     else if (how === "begin") {
       if (atCancel === null) hand.begin(it.name);
     } else if (!waits && !needsBegin) hand.finish(it.name, fakeOutcomes.success);
@@ -196,7 +196,7 @@ async function begin(bench: Bench, { begins, stages, behaviours, slots }: Histor
       await act({ kind: "world", moves: [] });
     }
     const seq = (await store.runs.get(runId))?.seq;
-    for (const it of world.executions.values()) if (it.name in behaviours) hand.hint(it.name);
+    for (const it of world.executions.values()) if (it.name in behaviours) hand.notify(it.name);
     for (const zombie of zombies.splice(0)) await thaw(zombie);
     await bench.resync();
     await check("the end");

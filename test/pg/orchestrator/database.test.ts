@@ -53,7 +53,7 @@ describe("a database that fails", () => {
   it("does not keep other runs from the resync", async () => {
     await using bench = await createBench(fixture);
     const process = await bench.process({
-      script: { a: { hold: "after", hints: 0 }, x: { hold: "after", hints: 0 } },
+      script: { a: { hold: "after", notifications: 0 }, x: { hold: "after", notifications: 0 } },
     });
     const broken = await bench.begin(process, { build: [stepPlan("a")] });
     const sound = await bench.begin(process, { build: [stepPlan("x")] });

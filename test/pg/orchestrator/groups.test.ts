@@ -53,7 +53,7 @@ describe("a parallel group", () => {
 
   it("counts failures that one advance records in the order of the file", async () => {
     await using bench = await createBench(fixture);
-    const unheard = { hold: "after", hints: 0 } as const;
+    const unheard = { hold: "after", notifications: 0 } as const;
     const process = await bench.process({ script: { g0: unheard, g1: unheard } });
     const runId = await bench.begin(process, { build: group(2) });
     process.executor.finish("g1", fakeOutcomes.outOfMemory);

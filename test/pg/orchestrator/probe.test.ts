@@ -75,7 +75,7 @@ describe("a deploy that was lost after it began", () => {
 
   it("is probed although every notification is lost", async () => {
     await using bench = await createBench();
-    const { process, runId } = await lostDeploy(bench, { hold: "after", hints: 0 });
+    const { process, runId } = await lostDeploy(bench, { hold: "after", notifications: 0 });
     process.executor.finish("helm history");
     bench.clock.advance(1_000);
     await bench.quiet();

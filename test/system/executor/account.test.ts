@@ -71,14 +71,14 @@ describe("a step of another account", () => {
     expect(statSync(own.dataDir).mode & 0o777).toBe(0o711);
   });
 
-  it("reaches nothing of the server's: not its data, its logs, its gates, nor the shim", async () => {
+  it("reaches nothing of the server's: not its data, its logs, its start locks, nor the shim", async () => {
     const own = world();
     const { code, log } = await step(
       own,
       [
         `for path in . postgres/data logs artifacts mirrors work work/opened; do ls ${own.dataDir}/$path 2>/dev/null && echo read $path; done`,
-        "for path in .. ../steps ../lanes; do ls $path 2>/dev/null && echo read $path; done",
-        "for path in ../x ../steps/x ../lanes/0/x ../steps/x.gate; do (echo x >$path) 2>/dev/null && echo wrote $path; done",
+        "for path in .. ../steps ../workers; do ls $path 2>/dev/null && echo read $path; done",
+        "for path in ../x ../steps/x ../workers/0/x ../steps/x.startLock; do (echo x >$path) 2>/dev/null && echo wrote $path; done",
         "kill -0 $PPID 2>/dev/null && echo signals the shim",
         `find ${own.dataDir} -type f 2>/dev/null | grep -v /workspace/ && echo found`,
         "echo done",

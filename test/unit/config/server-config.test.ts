@@ -203,7 +203,7 @@ describe("variables that are no settings", () => {
       "TARGET",
       "NAMESPACE",
       "RELEASE",
-      "LANE",
+      "WORKER",
     ];
     expect(load(Object.fromEntries(names.map((name) => [`SHIPINATOR_${name}`, "x"])))).toEqual(load({}));
   });

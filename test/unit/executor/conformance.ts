@@ -1,7 +1,7 @@
 /** What every executor must do, whatever carries out its steps. */
 import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, ExecutionStatus, JobSpec, Outcome } from "../../../src/domain/index.ts";
-import type { Executor, ExecutorHint } from "../../../src/executor/index.ts";
+import type { Executor, ExecutorNotification } from "../../../src/executor/index.ts";
 import { Problem } from "../../../src/kernel/index.ts";
 import { handleOf, jobOf, specOf } from "./specs.ts";
 
@@ -19,7 +19,7 @@ const open = async (bench: Bench) => {
   return job;
 };
 
-/** Subscribes before it looks, so that no hint is missed. */
+/** Subscribes before it looks, so that no notification is missed. */
 async function reach(
   executor: Executor,
   spec: ExecutionSpec,
@@ -27,14 +27,14 @@ async function reach(
 ): Promise<ExecutionStatus> {
   const abort = new AbortController();
   try {
-    const hint = Promise.withResolvers<ExecutorHint>();
+    const notification = Promise.withResolvers<ExecutorNotification>();
     executor.watch(abort.signal, (it) => {
       if (it.executionId === spec.executionId && (it.state === state || it.state === "ended"))
-        hint.resolve(it);
+        notification.resolve(it);
     });
     const now = await executor.status(handleOf(spec));
     if (now.state === state || now.state === "ended") return now;
-    await hint.promise;
+    await notification.promise;
     return await executor.status(handleOf(spec));
   } finally {
     abort.abort();
@@ -71,7 +71,7 @@ export function executorConformance(name: string, makeBench: () => Promise<Bench
       expect(it.endedAt).toBeInstanceOf(Date);
     });
 
-    it("opens a job once: a second open adopts the workspace", async () => {
+    it("opens a job once: a second open re-attaches to the workspace", async () => {
       await using bench = await makeBench();
       const job = await open(bench);
       const spec = bench.spec(job, "stay");
@@ -81,7 +81,7 @@ export function executorConformance(name: string, makeBench: () => Promise<Bench
       expect(await bench.executor.status(handleOf(spec))).toMatchObject({ state: "begun" });
     });
 
-    it("submits once: a second submit adopts the first, running or ended", async () => {
+    it("submits once: a second submit re-attaches to the first, running or ended", async () => {
       await using bench = await makeBench();
       const job = await open(bench);
       const running = bench.spec(job, "stay");
@@ -171,8 +171,8 @@ export function executorConformance(name: string, makeBench: () => Promise<Bench
     it("stops hinting when the watch is aborted", async () => {
       await using bench = await makeBench();
       const abort = new AbortController();
-      const heard: ExecutorHint[] = [];
-      bench.executor.watch(abort.signal, (hint) => heard.push(hint));
+      const heard: ExecutorNotification[] = [];
+      bench.executor.watch(abort.signal, (notification) => heard.push(notification));
       abort.abort();
       const spec = bench.spec(await open(bench), "succeed");
       await bench.executor.submit(spec);

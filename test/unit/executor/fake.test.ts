@@ -96,8 +96,10 @@ describe("the fake executor does as it is told", () => {
   it("reports as often as told", async () => {
     const world = createFakeWorld();
     const heard: string[] = [];
-    const script = { twice: { hints: 2 }, never: { hints: 0 } };
-    createFakeExecutor({ world }).watch(new AbortController().signal, (hint) => heard.push(hint.state));
+    const script = { twice: { notifications: 2 }, never: { notifications: 0 } };
+    createFakeExecutor({ world }).watch(new AbortController().signal, (notification) =>
+      heard.push(notification.state),
+    );
     await submitted("twice", { world, script });
     await submitted("never", { world, script });
     await Promise.resolve();

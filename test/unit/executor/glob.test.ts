@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compilePattern, isPattern, literalPrefix } from "../../../src/executor/local/glob.ts";
+import { compilePattern, isPattern, literalPrefix } from "../../../src/executor/local/outputs/glob.ts";
 
 /** Whether it matches, and the transitions that it took. */
 function match(text: string, path: string): { matched: boolean; steps: number } {

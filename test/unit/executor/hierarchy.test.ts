@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findHierarchies } from "../../../src/executor/local/rungs/hierarchy.ts";
+import { findHierarchies } from "../../../src/executor/local/containment/hierarchy.ts";
 
 const mount = (root: string, point: string, type: string, options: string) =>
   `30 25 0:27 ${root} ${point} rw,relatime - ${type} ${type} rw,${options}`;

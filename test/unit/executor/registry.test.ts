@@ -22,8 +22,8 @@ function makeRegistry() {
 describe("the registry of executors", () => {
   it("opens the chosen one alone, and another one with the first of its jobs", async () => {
     const { registry, executors, opened } = makeRegistry();
-    const hints: string[] = [];
-    registry.watch(new AbortController().signal, ({ state }) => hints.push(state));
+    const notifications: string[] = [];
+    registry.watch(new AbortController().signal, ({ state }) => notifications.push(state));
     const job = jobOf();
     await registry.open({ ...job, executorType: "one" });
     expect(opened).toEqual(["one"]);
@@ -34,7 +34,7 @@ describe("the registry of executors", () => {
     expect(opened).toEqual(["one", "other"]);
     expect([executors.one, executors.other].map(({ world }) => world.executions.size)).toEqual([0, 1]);
     await Promise.resolve();
-    expect(hints).toContain("ended");
+    expect(notifications).toContain("ended");
   });
 
   it("finds the executor of a job from before a restart by its run", async () => {

@@ -10,7 +10,7 @@ import type { Launcher } from "../types.ts";
 export interface CommandLauncherOptions {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
-  /** Where callbacks are sent; null: no server listens. */
+  /** Address for callbacks; null: no server listens. */
   readonly url: () => string | null;
   readonly tokenOf: (execution: Pick<ExecutionSpec, "executionId" | "attempt">) => string;
   /** Milliseconds that one call may take. */

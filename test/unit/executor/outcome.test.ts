@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decide, type Evidence } from "../../../src/executor/local/settle.ts";
+import { decide, type Evidence } from "../../../src/executor/local/attempts/outcome.ts";
 
 const at = new Date(1_000);
 const evidence: Evidence = {
@@ -33,13 +33,13 @@ describe("what was left decides the outcome", () => {
   });
 
   it("what we ended keeps the script's status only if it was its own", () => {
-    const ending = { cause: "canceled", rung: "cgroup", script: "killed", timeoutSeconds: 0 } as const;
+    const ending = { cause: "canceled", strategy: "cgroup", script: "killed", timeoutSeconds: 0 } as const;
     expect(judge({ exit: "137" }, ending)).toMatchObject({
       exitCode: null,
       reason: "canceled",
       killedBy: "cgroup",
     });
-    expect(judge({ exit: "0" }, { ...ending, script: "ended", rung: null })).toMatchObject({
+    expect(judge({ exit: "0" }, { ...ending, script: "ended", strategy: null })).toMatchObject({
       exitCode: 0,
       reason: "canceled",
       killedBy: null,

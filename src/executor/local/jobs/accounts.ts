@@ -8,12 +8,12 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { allPids, Problem, readProcess } from "../../kernel/index.ts";
-import type { Helper } from "./helper.ts";
+import { allPids, Problem, readProcess } from "../../../kernel/index.ts";
+import type { LocalExecutorOptions, StepAccount } from "../options.ts";
+import type { Spawner } from "../worker/spawner.ts";
 import { readLine } from "./layout.ts";
-import type { LocalExecutorOptions, StepAccount } from "./options.ts";
 
-/** Who a job's steps are; part of `job.json`. */
+/** Account and HOME of a job's steps; part of `job.json`. */
 export interface Occupant {
   readonly account: StepAccount | null;
   /** Null: HOME is the one that all share. */
@@ -36,12 +36,12 @@ export interface Accounts {
 
 interface AccountsDeps {
   readonly options: LocalExecutorOptions;
-  readonly helper: Helper;
+  readonly spawner: Spawner;
 }
 
 interface Lease {
   readonly account: StepAccount;
-  /** Whose it is, or was last. */
+  /** Project that has it, or had it last. */
   project: string | null;
   /** For whom it was prepared last. */
   prepared: string | null;
@@ -54,14 +54,14 @@ interface Waiter extends PromiseWithResolvers<void> {
   readonly project: string;
 }
 
-/** So long processes may take to die. */
+/** Time that processes may take to die. */
 const dyingMs = 60_000;
 
-export function createAccounts({ options, helper }: AccountsDeps): Accounts {
+export function createAccounts({ options, spawner }: AccountsDeps): Accounts {
   const homes = join(options.directory, "homes");
   const lastProject = ({ name }: Pick<StepAccount, "name">) => join(options.directory, "accounts", name);
-  const gateOf = (project: string) => join(homes, project);
-  const homeOf = (project: string) => join(gateOf(project), "home");
+  const parentOf = (project: string) => join(homes, project);
+  const homeOf = (project: string) => join(parentOf(project), "home");
   const leases: readonly Lease[] = (options.accounts ?? []).map((account) => ({
     account,
     project: readLine(lastProject(account)),
@@ -82,14 +82,14 @@ export function createAccounts({ options, helper }: AccountsDeps): Accounts {
       free.find((one) => one.project === null) ??
       free[0];
     if (lease === undefined) return false;
-    if (lease.project !== project && lease.project !== null) closeGate(lease.project);
+    if (lease.project !== project && lease.project !== null) barParent(lease.project);
     lease.project = project;
     lease.jobs.add(job);
     return true;
   }
 
-  function closeGate(project: string): void {
-    if (existsSync(gateOf(project))) chmodSync(gateOf(project), 0o700);
+  function barParent(project: string): void {
+    if (existsSync(parentOf(project))) chmodSync(parentOf(project), 0o700);
   }
 
   /** In the order in which they came, so that a project with ever new jobs does not keep its account from others. */
@@ -105,7 +105,7 @@ export function createAccounts({ options, helper }: AccountsDeps): Accounts {
   async function vacate({ name, uid, gid, setpriv }: StepAccount): Promise<void> {
     const until = options.clock.monotonic() + dyingMs;
     for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
-      await helper.request("vacate", lastProject({ name }), `${uid}:${gid} ${setpriv}`);
+      await spawner.request("vacate", lastProject({ name }), `${uid}:${gid} ${setpriv}`);
       const left = processesOf(uid);
       if (left.length === 0) return;
       if (options.clock.monotonic() > until)
@@ -125,14 +125,14 @@ export function createAccounts({ options, helper }: AccountsDeps): Accounts {
     if (options.homes !== "project") return null;
     const home = homeOf(project);
     mkdirSync(homes, { recursive: true, mode: 0o711 });
-    mkdirSync(gateOf(project), { recursive: true, mode: 0o700 });
+    mkdirSync(parentOf(project), { recursive: true, mode: 0o700 });
     mkdirSync(home, { recursive: true, mode: 0o700 });
     if (account === null) return home;
     const owner = statSync(home).uid;
     // Only what was the earlier account's: a hard link to somebody else's file stays theirs.
     if (owner !== account.uid)
-      await helper.request("own", home, `${account.uid}:${account.gid} --from=${owner}`);
-    for (const each of [options.directory, homes, gateOf(project)]) chmodSync(each, 0o711);
+      await spawner.request("own", home, `${account.uid}:${account.gid} --from=${owner}`);
+    for (const each of [options.directory, homes, parentOf(project)]) chmodSync(each, 0o711);
     return home;
   }
 

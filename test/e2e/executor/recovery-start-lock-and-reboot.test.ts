@@ -4,8 +4,8 @@ import type { JobSpec } from "../../../src/domain/index.ts";
 import { handleOf, specOf } from "../../unit/executor/specs.ts";
 import { isAlive, makeWorld, type World } from "./world.ts";
 
-describe("not begun is proven by the gate, never inferred", () => {
-  it("takes the gate of a step that was prepared and not released; then it can never begin", async () => {
+describe("not begun is proven by the start lock, never inferred", () => {
+  it("takes the start lock of a step that was prepared and not released; then it can never begin", async () => {
     await using world = makeWorld();
     const job = await world.open();
     const spec = specOf(job, "touch began");
@@ -13,24 +13,24 @@ describe("not begun is proven by the gate, never inferred", () => {
       state: "ended",
       outcome: { began: false, begunAt: null, reason: "executor_lost", workspaceWhole: true },
     });
-    await world.executor.submit(spec); // adopts what was decided
+    await world.executor.submit(spec); // re-attaches to what was decided
     expect(await world.ended(spec)).toMatchObject({ began: false });
     await world.restart();
     expect(await world.ended(spec)).toMatchObject({ began: false, workspaceWhole: true });
     expect(existsSync(world.path(job, "workspace", "began"))).toBe(false);
   });
 
-  it("a shim that finds its gate taken starts nothing", async () => {
+  it("a shim that finds its start lock taken starts nothing", async () => {
     await using world = makeWorld();
     const job = await world.open();
     const spec = specOf(job, "touch began");
-    writeFileSync(world.path(job, "steps", `${spec.stepId}.1.gate`), "server\n");
+    writeFileSync(world.path(job, "steps", `${spec.stepId}.1.lock`), "server\n");
     await world.executor.submit(spec);
     expect(await world.ended(spec)).toMatchObject({ began: false, reason: "executor_lost" });
     expect(await world.run(job, "ls")).toMatchObject({ log: "README\n" });
   });
 
-  it("another attempt at the step has a gate of its own", async () => {
+  it("another attempt at the step has a start lock of its own", async () => {
     await using world = makeWorld();
     const job = await world.open();
     const first = specOf(job, "echo first");
@@ -41,7 +41,7 @@ describe("not begun is proven by the gate, never inferred", () => {
     expect(world.log(second)).toBe("second\n");
   });
 
-  it("does not take a gate that a step deleted while it ran", async () => {
+  it("does not take a start lock that a step deleted while it ran", async () => {
     await using world = makeWorld();
     const job = await world.open();
     const spec = await world.submit(
@@ -120,7 +120,7 @@ describe("a machine that was restarted", () => {
     await using world = makeWorld({ kill: (pid) => void signaled.push(pid) });
     const job = await world.open();
     await world.ended(await world.submit(job, ":"));
-    const file = world.path(job, "lanes", "0", "lane.json");
+    const file = world.path(job, "workers", "0", "worker.json");
     const record = readFileSync(file, "utf8");
     writeFileSync(file, record.replace(/pid:\[\d+\]/, "pid:[1]"));
     await world.restart();
@@ -133,8 +133,8 @@ describe("a machine that was restarted", () => {
   async function rebooted(world: World, job: JobSpec) {
     const record = world.path(job, "job.json");
     writeFileSync(record, readFileSync(record, "utf8").replace(/"bootId":"[^"]+"/, '"bootId":"another"'));
-    for (const lane of readdirSync(world.path(job, "lanes"))) {
-      const file = world.path(job, "lanes", lane, "lane.json");
+    for (const worker of readdirSync(world.path(job, "workers"))) {
+      const file = world.path(job, "workers", worker, "worker.json");
       writeFileSync(file, readFileSync(file, "utf8").replace(/"bootId":"[^"]+"/, '"bootId":"another"'));
     }
     await world.restart();

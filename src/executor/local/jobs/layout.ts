@@ -1,15 +1,15 @@
 /**
- * Where things are below the executor's directory:
- * `<job id>.<attempt>/{workspace,tmp,artifacts,objects}`, `lanes/<n>/{lane.json,setup,live,hints,began,pid}` and
- * `steps/<step id>.<attempt>` beside `….{gate,script,entry,masked,drained,cancel,outcome}`;
+ * Layout of the executor's directory:
+ * `<job id>.<attempt>/{workspace,tmp,artifacts,objects}`, `workers/<n>/{worker.json,setup,live,events,began,pid}` and
+ * `steps/<step id>.<attempt>` beside `….{start lock,script,entry,masked,drained,cancel,outcome}`;
  * `homes/<project>/home`; `accounts/<name>`, the project that an account of the pool was given to last;
  * `trash/` for what is being removed. Everything that a restarted server needs is in these files.
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { JobSpec } from "../../domain/index.ts";
-import { errorCode } from "../../kernel/index.ts";
-import type { ExecutionHandle } from "../types.ts";
+import type { JobSpec } from "../../../domain/index.ts";
+import { errorCode } from "../../../kernel/index.ts";
+import type { ExecutionHandle } from "../../types.ts";
 import type { Occupant } from "./accounts.ts";
 
 export interface JobPaths {
@@ -20,13 +20,13 @@ export interface JobPaths {
   readonly artifacts: string;
   /** Objects of the workspace's `.git` for another account: the server's files, which it may read. */
   readonly objects: string;
-  readonly lanes: string;
+  readonly workers: string;
   readonly steps: string;
   /** Written when checkout and inputs are complete: `JobRecord`. */
   readonly record: string;
 }
 
-/** What a job attempt's directory says of itself. */
+/** Record in a job attempt's directory. */
 export interface JobRecord {
   readonly bootId: string;
   readonly source: "tree" | "none";
@@ -37,12 +37,12 @@ export interface JobRecord {
 export interface StepPaths {
   /** `<step id>.<attempt>`, what the FIFO carries. */
   readonly name: string;
-  /** The prologue; what its two readers have to tell is appended to it, so that a step costs few new files. */
+  /** The step script; what its two readers have to tell is appended to it, so that a step costs few new files. */
   readonly file: string;
-  readonly gate: string;
+  readonly startLock: string;
   /** The user's script, when it is too long for an argument or its shell is not the default. */
   readonly script: string;
-  /** What a step's account reads before it becomes the user's shell: see `entryText`. */
+  /** Commands that a step's account reads before it becomes the user's shell: see `entryText`. */
   readonly entry: string;
   /** Values to be masked in the log, where there are any. */
   readonly masked: string;
@@ -61,7 +61,7 @@ export function jobPaths(directory: string, job: Pick<JobSpec, "jobId" | "attemp
     tmp: join(root, "tmp"),
     artifacts: join(root, "artifacts"),
     objects: join(root, "objects"),
-    lanes: join(root, "lanes"),
+    workers: join(root, "workers"),
     steps: join(root, "steps"),
     record: join(root, "job.json"),
   };
@@ -73,7 +73,7 @@ export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | 
   return {
     name,
     file,
-    gate: `${file}.gate`,
+    startLock: `${file}.lock`,
     script: `${file}.script`,
     entry: `${file}.entry`,
     masked: `${file}.masked`,
@@ -84,14 +84,14 @@ export function stepPaths(job: JobPaths, step: Pick<ExecutionHandle, "stepId" | 
 }
 
 /**
- * Where it is noted that a job attempt was opened here, beside its directory and not in it: so a directory that vanished
+ * Mark of a job attempt that was opened here. It lies beside the directory and not in it, so a directory that vanished
  * differs from one that never was. Empty while the job is being opened, when there may be no directory yet.
  */
 export function openedMark(directory: string, job: Pick<JobSpec, "jobId" | "attempt">): string {
   return join(directory, "opened", `${job.jobId}.${job.attempt}`);
 }
 
-/** What lies beside the jobs. Made again when it is missing: steps run under our account and can remove it. */
+/** Makes the directories beside the jobs, again if they are missing: steps run under our account and can remove them. */
 export function makeHome(directory: string): void {
   makeDirectory(join(directory, "opened"));
   makeDirectory(join(directory, "trash"));

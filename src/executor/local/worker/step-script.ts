@@ -1,5 +1,5 @@
 /**
- * The file that the shim sources twice: for cap, log and pump (two parameters), and as the step (three) for environment,
+ * The file that the shim sources twice: for cap, log and log writer (two parameters), and as the step (three) for environment,
  * directory, and the user's shell. A step of another account has its environment in a file of its own, the entry, which
  * the account's shell reads from a descriptor that it inherits: the shim is root's, and what a loader or a library takes
  * from an environment must not reach it. Its first line is a comment that holds what a restarted server must know
@@ -7,28 +7,28 @@
  * reads a file in one gulp, but a FIFO byte by byte.
  */
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import { errorCode, shellQuote } from "../../kernel/index.ts";
+import { errorCode, shellQuote } from "../../../kernel/index.ts";
 
 export interface StepRecord {
   readonly executionId: string;
-  /** The lane's directory name. */
-  readonly lane: string;
+  /** The worker's directory name. */
+  readonly worker: string;
   readonly timeoutSeconds: number;
   readonly graceSeconds: number;
   readonly logFile: string;
 }
 
-export interface PrologueInput {
+export interface StepScriptInput {
   readonly record: StepRecord;
   readonly directory: string;
   readonly environment: Readonly<Record<string, string>>;
   /** Shell, arguments and script, the shell as an absolute path. */
   readonly shell: readonly string[];
-  /** How the step becomes another account, and the file with its entry; null where it is the shim's own. */
+  /** Shell that becomes the step's account, and the file with its entry; null for the shim's own account. */
   readonly account: { readonly shell: readonly string[]; readonly entry: string } | null;
   readonly logCapBytes: number;
-  /** The pump's command where secrets are to be masked, but for the cap and the file of what was drained; else empty. */
-  readonly pump: readonly string[];
+  /** The log writer's command where secrets are to be masked, but for the cap and the file of what was drained; else empty. */
+  readonly writer: readonly string[];
 }
 
 /** `exec` refuses a longer `NAME=value` (MAX_ARG_STRLEN, with its NUL). */
@@ -44,7 +44,7 @@ const reserved = {
 
 export type SystemShell = "posix" | "bash";
 
-/** What /bin/sh is, which runs the shim: an assignment to a name that it keeps would end the shim. */
+/** Finds out what /bin/sh is, which runs the shim: an assignment to a name that it keeps would end the shim. */
 export function systemShell(): SystemShell {
   return realpathSync("/bin/sh").endsWith("/bash") ? "bash" : "posix";
 }
@@ -53,45 +53,45 @@ export function systemShell(): SystemShell {
  * The parentheses redirect in the child alone: the shell outside would write "Killed" into the user's log when the child
  * dies by a signal.
  */
-export function prologueText(input: PrologueInput): string {
+export function stepScriptText(input: StepScriptInput): string {
   const { account } = input;
   const step =
     account === null
       ? `${exportsOf(input)}(${quoted(input.shell)}) 2>&1`
       : `(exec ${quoted(account.shell)}) 2>&1 <${shellQuote(account.entry)}`;
   return `#${JSON.stringify(input.record)}
-case $# in 2) cap=${input.logCapBytes} log=${shellQuote(input.record.logFile)} pump=${shellQuote(quoted(input.pump))}; return ;; esac
+case $# in 2) cap=${input.logCapBytes} log=${shellQuote(input.record.logFile)} writer=${shellQuote(quoted(input.writer))}; return ;; esac
 cd ${shellQuote(input.directory)} || { echo "#exit nowhere" >>"$2"; exit; }
 unset OLDPWD
 ${step}
-${endOfPrologue}`;
+${endOfStepScript}`;
 }
 
-/** What the account's shell is told, which has no arguments: no environment and no command is shown to `ps` by it. */
-export const entryText = (input: Pick<PrologueInput, "environment" | "shell">): string =>
+/** Input of the account's shell, which has no arguments, so `ps` shows neither environment nor command. */
+export const entryText = (input: Pick<StepScriptInput, "environment" | "shell">): string =>
   `${exportsOf(input)}exec ${quoted(input.shell)} </dev/null\n`;
 
 const quoted = (words: readonly string[]) => words.map(shellQuote).join(" ");
 
-const exportsOf = ({ environment }: Pick<PrologueInput, "environment">) =>
+const exportsOf = ({ environment }: Pick<StepScriptInput, "environment">) =>
   Object.entries(environment)
     .map(([name, value]) => `export ${name}=${shellQuote(value)}\n`)
     .join("");
 
-/** Comes first at the prologue's end: a quoted value could hold the like, but then the true one comes after it. */
-const endOfPrologue = "#end\n";
+/** Comes first at the step script's end: a quoted value could hold the like, but then the true one comes after it. */
+const endOfStepScript = "#end\n";
 
 export interface StepFile {
   readonly record: StepRecord | null;
-  /** What the step's side left: a status, or `nowhere`; null while there is no terminated line. */
+  /** Status that the step's side left, or `nowhere`; null while there is no terminated line. */
   readonly exit: string | null;
-  /** What the pump left when the log was complete: `whole`, `capped`, `cut`, `torn`; null before. */
+  /** State of the complete log: `whole`, `capped`, `cut`, `torn`; null before the log writer ended. */
   readonly log: string | null;
 }
 
-/** Reads the prologue together with what was appended to it. A file that was removed meanwhile holds only the latter. */
+/** Reads the step script together with what was appended to it. A file that was removed meanwhile holds only the latter. */
 export function parseStepFile(text: string): StepFile {
-  const end = text.lastIndexOf(`\n${endOfPrologue}`);
+  const end = text.lastIndexOf(`\n${endOfStepScript}`);
   const results = end < 0 ? text : text.slice(end + 1);
   const value = (word: string) => new RegExp(`^#${word} ([a-z0-9]+)\\n`, "m").exec(results)?.[1] ?? null;
   const firstLine = text.slice(1, Math.max(1, text.indexOf("\n")));

@@ -1,15 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { environmentFault, parseStepFile, prologueText } from "../../../src/executor/local/prologue.ts";
+import {
+  environmentFault,
+  parseStepFile,
+  stepScriptText,
+} from "../../../src/executor/local/worker/step-script.ts";
 
-const record = { executionId: "e", lane: "0", timeoutSeconds: 5, graceSeconds: 1, logFile: "/l'og" };
+const record = { executionId: "e", worker: "0", timeoutSeconds: 5, graceSeconds: 1, logFile: "/l'og" };
 const text = (environment: Record<string, string> = {}) =>
-  prologueText({
+  stepScriptText({
     record,
     directory: "/w",
     environment,
     shell: ["/bin/sh", "-e", "-c", "echo '1'"],
     logCapBytes: 9,
-    pump: [],
+    writer: [],
     account: null,
   });
 

@@ -8,7 +8,7 @@ export interface Hierarchies {
   /** The directory of this process's own group in each hierarchy, null where there is none. */
   readonly unified: string | null;
   readonly freezer: string | null;
-  /** Version 1 only; in the unified one a lane's group has its memory files itself, or not. */
+  /** Version 1 only; in the unified one a worker's group has its memory files itself, or not. */
   readonly memory: string | null;
 }
 

@@ -1,21 +1,20 @@
 /**
- * Attempts as this process follows them: what the lanes tell, what the files prove, when one has ended, and how one is
- * ended. Files are the truth; a lane's lines only say when to look.
+ * Attempts as this process follows them: what the workers tell, what the files prove, when one has ended, and how one is
+ * ended. Files are the truth; a worker's lines only say when to look.
  */
 import { existsSync, writeFileSync } from "node:fs";
-import type { ExecutionStatus, Outcome } from "../../domain/index.ts";
-import { errorMessage } from "../../kernel/index.ts";
-import type { CancelCause, ExecutionHandle, ExecutorHint } from "../types.ts";
-import type { Deadlines } from "./deadlines.ts";
+import type { ExecutionStatus, Outcome } from "../../../domain/index.ts";
+import { errorMessage } from "../../../kernel/index.ts";
+import type { CancelCause, ExecutionHandle, ExecutorNotification } from "../../types.ts";
+import { oomKills } from "../containment/containment.ts";
+import type { Deadlines } from "../deadlines.ts";
+import type { Job } from "../jobs/jobs.ts";
+import { readLine, stepPaths } from "../jobs/layout.ts";
+import type { LocalExecutorOptions } from "../options.ts";
+import { endLogWriter } from "../worker/log-writer.ts";
+import type { StepRecord } from "../worker/step-script.ts";
+import type { Worker, WorkerEvent } from "../worker/worker.ts";
 import { type Attempt, conclude, type EndingDeps } from "./ending.ts";
-import { lostBeforeBegin, takeGate } from "./gate.ts";
-import type { Job } from "./jobs.ts";
-import type { Lane, LaneEvent } from "./lane.ts";
-import { readLine, stepPaths } from "./layout.ts";
-import type { LocalExecutorOptions } from "./options.ts";
-import type { StepRecord } from "./prologue.ts";
-import { endPump } from "./pump.ts";
-import { oomKills } from "./rungs/ladder.ts";
 import {
   decide,
   type Ending,
@@ -24,12 +23,13 @@ import {
   readStepFile,
   reviveOutcome,
   timeOf,
-} from "./settle.ts";
+} from "./outcome.ts";
+import { lostBeforeBegin, takeStartLock } from "./start-lock.ts";
 
 export interface AttemptsDeps {
   readonly options: LocalExecutorOptions;
   readonly deadlines: Deadlines;
-  readonly emit: (hint: ExecutorHint) => void;
+  readonly emit: (notification: ExecutorNotification) => void;
 }
 
 export function createAttempts(deps: AttemptsDeps) {
@@ -50,10 +50,10 @@ export function createAttempts(deps: AttemptsDeps) {
       paths: stepPaths(job.paths, handle),
       job,
       record,
-      lane: null,
+      worker: null,
       outcome: null,
       begun: false,
-      told: { status: null, endedAt: null, log: null },
+      reported: { status: null, endedAt: null, log: null },
       drain: { asked: null, looks: 0 },
       ending: null,
       exited: Promise.withResolvers(),
@@ -78,7 +78,7 @@ export function createAttempts(deps: AttemptsDeps) {
       }
     }
     for (const what of ["timeout", "hold"]) deadlines.drop(`${what} ${attempt.paths.name}`);
-    if (attempt.lane?.current === attempt.paths.name) attempt.lane.current = null;
+    if (attempt.worker?.current === attempt.paths.name) attempt.worker.current = null;
     attempt.exited.resolve();
     attempt.over.resolve();
     options.logEnds(attempt.handle.executionId);
@@ -86,15 +86,15 @@ export function createAttempts(deps: AttemptsDeps) {
   }
 
   function outcomeOf(attempt: Attempt, ending: Ending | null): Outcome {
-    const scope = attempt.lane?.record.scope;
+    const scope = attempt.worker?.record.scope;
     const kills = scope === undefined ? 0 : oomKills(scope);
-    const struck = attempt.lane !== null && kills > attempt.lane.oomSeen;
-    if (attempt.lane !== null) attempt.lane.oomSeen = kills;
+    const struck = attempt.worker !== null && kills > attempt.worker.oomSeen;
+    if (attempt.worker !== null) attempt.worker.oomSeen = kills;
     return decide(readEvidence(attempt, struck), ending, clock.now());
   }
 
-  function hear({ word, lane, value }: LaneEvent): void {
-    const attempt = lane.current === null ? undefined : byName.get(lane.current);
+  function onEvent({ word, worker, value }: WorkerEvent): void {
+    const attempt = worker.current === null ? undefined : byName.get(worker.current);
     if (attempt === undefined || attempt.outcome !== null) return;
     switch (word) {
       case "begun":
@@ -103,14 +103,14 @@ export function createAttempts(deps: AttemptsDeps) {
         break;
       case "exit":
         attempt.begun = true;
-        attempt.told = { status: value, endedAt: clock.now(), log: null };
+        attempt.reported = { status: value, endedAt: clock.now(), log: null };
         attempt.exited.resolve();
         holdLog(attempt);
         break;
       case "over":
-        // One that was read late belongs to an earlier step: the present one's pump leaves its word before it ends.
-        if (attempt.told.status !== null || readStepFile(attempt.paths).log !== null) {
-          attempt.told = { ...attempt.told, log: value };
+        // One that was read late belongs to an earlier step: the present one's log writer leaves its word before it ends.
+        if (attempt.reported.status !== null || readStepFile(attempt.paths).log !== null) {
+          attempt.reported = { ...attempt.reported, log: value };
           finish(attempt);
         }
         break;
@@ -140,22 +140,22 @@ export function createAttempts(deps: AttemptsDeps) {
     attempt.exited.resolve();
     attempt.over.resolve();
     if (attempt.ending !== null || attempt.outcome !== null) return;
-    const exit = attempt.told.status ?? readStepFile(attempt.paths).exit;
+    const exit = attempt.reported.status ?? readStepFile(attempt.paths).exit;
     if (exit !== null) {
-      settle(attempt, outcomeOf(attempt, null), attempt.lane?.alive ? "derived" : "keep");
-    } else if (!attempt.begun && takeGate(attempt)) {
+      settle(attempt, outcomeOf(attempt, null), attempt.worker?.alive ? "derived" : "keep");
+    } else if (!attempt.begun && takeStartLock(attempt)) {
       settle(attempt, lostBeforeBegin(attempt, "the shim ended before the step began", clock.now()), "keep");
     } else {
       conclude(attempt, "lost", 0, ending).catch((error: unknown) => complain(attempt, error));
     }
   }
 
-  /** After the step's end a grandchild may hold the log's pipe; it gets a moment, then the pump is ended. */
+  /** After the step's end a grandchild may hold the log's pipe; it gets a moment, then the log writer is ended. */
   function holdLog(attempt: Attempt): void {
     const look = (ms: number) =>
       deadlines.set(`hold ${attempt.paths.name}`, ms, () => {
         try {
-          const again = endPump(attempt, options.kill);
+          const again = endLogWriter(attempt, options.kill);
           if (again !== null) look(again);
         } catch (error) {
           complain(attempt, error);
@@ -167,12 +167,12 @@ export function createAttempts(deps: AttemptsDeps) {
   function watchTimeout(attempt: Attempt): void {
     const { record } = attempt;
     if (record === null) return;
-    const begunAt = attempt.begun ? timeOf(attempt.paths.gate) : null;
+    const begunAt = attempt.begun ? timeOf(attempt.paths.startLock) : null;
     const rest =
       record.timeoutSeconds * 1_000 - (begunAt === null ? 0 : clock.now().getTime() - begunAt.getTime());
     deadlines.set(`timeout ${attempt.paths.name}`, Math.max(0, rest), () => {
       if (attempt.outcome !== null) return;
-      const since = timeOf(attempt.paths.gate);
+      const since = timeOf(attempt.paths.startLock);
       // Until it has begun its time does not run; a suspended machine's clock may have jumped.
       if (since === null || clock.now().getTime() - since.getTime() < record.timeoutSeconds * 1_000)
         watchTimeout(attempt);
@@ -188,16 +188,16 @@ export function createAttempts(deps: AttemptsDeps) {
     );
   }
 
-  /** What a restarted server makes of an attempt that it finds. Leaves it ended, or followed. */
+  /** Re-attaches to an attempt after a restart. Leaves it ended, or followed. */
   function recover(handle: ExecutionHandle, job: Job): Attempt {
     const paths = stepPaths(job.paths, handle);
     const attempt = track(handle, job, readStepFile(paths).record);
-    const lane = job.lanes.find((it) => it.directory.endsWith(`/${attempt.record?.lane}`)) ?? null;
-    attempt.lane = lane;
+    const worker = job.workers.find((it) => it.directory.endsWith(`/${attempt.record?.worker}`)) ?? null;
+    attempt.worker = worker;
     const kept = readLine(paths.outcome);
     if (kept !== null) {
       settle(attempt, reviveOutcome(kept), "derived");
-    } else if (takeGate(attempt)) {
+    } else if (takeStartLock(attempt)) {
       settle(
         attempt,
         lostBeforeBegin(attempt, "the server stopped before this step began", clock.now()),
@@ -208,12 +208,12 @@ export function createAttempts(deps: AttemptsDeps) {
       const message = "the machine was restarted while this step ran, or before its results were safe";
       settle(attempt, { ...lost, exitCode: null, reason: "executor_lost", message }, "keep");
     } else {
-      follow(attempt, lane);
+      follow(attempt, worker);
     }
     return attempt;
   }
 
-  function follow(attempt: Attempt, lane: Lane | null): void {
+  function follow(attempt: Attempt, worker: Worker | null): void {
     attempt.begun = true;
     options.logGrows(attempt.handle.executionId);
     const marked = readLine(attempt.paths.cancel);
@@ -223,11 +223,11 @@ export function createAttempts(deps: AttemptsDeps) {
       cancel(attempt, marked === "timed_out" ? "timed_out" : "canceled", 0).catch((error: unknown) =>
         complain(attempt, error),
       );
-    } else if (!lane?.alive || log !== null) {
+    } else if (!worker?.alive || log !== null) {
       finish(attempt);
     } else {
-      lane.current = attempt.paths.name;
-      attempt.told = { status: exit, endedAt: null, log: null };
+      worker.current = attempt.paths.name;
+      attempt.reported = { status: exit, endedAt: null, log: null };
       if (exit === null) watchTimeout(attempt);
       else holdLog(attempt);
     }
@@ -239,7 +239,7 @@ export function createAttempts(deps: AttemptsDeps) {
       attempt.ending.hurry(graceSeconds);
       return attempt.ending.done;
     }
-    if (!attempt.begun && takeGate(attempt)) {
+    if (!attempt.begun && takeStartLock(attempt)) {
       const { job } = attempt;
       const message = `${cause === "canceled" ? "canceled" : "timed out"} before it began`;
       settle(
@@ -252,10 +252,10 @@ export function createAttempts(deps: AttemptsDeps) {
     attempt.begun = true;
     // Success that was proven before stands; only its log is still being completed.
     if (
-      (attempt.told.status ?? readStepFile(attempt.paths).exit) !== null &&
+      (attempt.reported.status ?? readStepFile(attempt.paths).exit) !== null &&
       readLine(attempt.paths.cancel) === null
     ) {
-      if (!attempt.lane?.alive) finish(attempt);
+      if (!attempt.worker?.alive) finish(attempt);
       return attempt.over.promise;
     }
     return conclude(attempt, cause, graceSeconds, ending);
@@ -265,18 +265,18 @@ export function createAttempts(deps: AttemptsDeps) {
     byName,
     track,
     settle,
-    hear,
+    onEvent,
     recover,
     watchTimeout,
     cancel,
     status(attempt: Attempt): ExecutionStatus {
-      // A lane's words may have gone to another process that listens to it; the files tell the same.
-      if (attempt.outcome === null && attempt.ending === null && attempt.lane !== null) {
+      // A worker's words may have gone to another process that listens to it; the files tell the same.
+      if (attempt.outcome === null && attempt.ending === null && attempt.worker !== null) {
         const { exit, log } = readStepFile(attempt.paths);
         if (exit !== null && log !== null) finish(attempt);
       }
       if (attempt.outcome !== null) return { state: "ended", outcome: attempt.outcome };
-      const begunAt = timeOf(attempt.paths.gate);
+      const begunAt = timeOf(attempt.paths.startLock);
       if (begunAt === null && !attempt.begun) return { state: "waiting" };
       return { state: "begun", begunAt: begunAt ?? clock.now() };
     },

@@ -7,9 +7,9 @@ import { constants, type Dirent } from "node:fs";
 import { open, readdir, readlink, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import type { OutputSpec } from "../../domain/index.ts";
-import { errorCode } from "../../kernel/index.ts";
-import type { FoundOutput } from "../types.ts";
+import type { OutputSpec } from "../../../domain/index.ts";
+import { errorCode } from "../../../kernel/index.ts";
+import type { FoundOutput } from "../../types.ts";
 import { compilePattern, isPattern, literalPrefix, type Pattern } from "./glob.ts";
 
 /** More files than this are no artifact but a mistake. */
@@ -161,7 +161,7 @@ interface Walk {
   /** The directory to begin at, as it was declared and resolved. */
   readonly start: string;
   readonly real: string;
-  /** What files must match; null takes all. */
+  /** Pattern that files must match; null takes all. */
   readonly pattern: Pattern | null;
 }
 
@@ -242,7 +242,7 @@ async function list(real: string): Promise<Dirent[]> {
   }
 }
 
-/** What is there instead: the nearest directory that exists, and some of what it holds. */
+/** Describes the nearest directory that exists, with some of its names. */
 async function similar(realRoot: string, path: string, { hideNames }: Effort): Promise<string> {
   let directory = dirname(path);
   let seen = await lookAt(realRoot, directory);

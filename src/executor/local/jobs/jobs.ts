@@ -1,16 +1,23 @@
-/** Job attempts on this machine: their directories, their lanes, their opening and their end. */
+/** Job attempts on this machine: their directories, their workers, their opening and their end. */
 import { createHash } from "node:crypto";
 import { chmodSync, chownSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { JobSpec, SourceSpec } from "../../domain/index.ts";
-import { brandId, errorMessage, isId, type JobId, Problem } from "../../kernel/index.ts";
-import type { ClosingJob } from "../types.ts";
+import type { JobSpec, SourceSpec } from "../../../domain/index.ts";
+import { brandId, errorMessage, isId, type JobId, Problem } from "../../../kernel/index.ts";
+import type { ClosingJob } from "../../types.ts";
+import { makeScope } from "../containment/containment.ts";
+import {
+  attachWorker,
+  begunIn,
+  startWorker,
+  type Worker,
+  type WorkerEvent,
+  type WorkerParts,
+} from "../worker/worker.ts";
 import { createAccounts, type Occupant } from "./accounts.ts";
 import { endJob } from "./job-ending.ts";
-import { attachLane, begunIn, type Lane, type LaneEvent, type LaneParts, startLane } from "./lane.ts";
 import { type JobPaths, type JobRecord, jobPaths, makeHome, openedMark, readLine } from "./layout.ts";
-import { makeScope } from "./rungs/ladder.ts";
 
 type JobName = Pick<JobSpec, "jobId" | "attempt">;
 
@@ -22,20 +29,20 @@ export interface Job {
   readonly source: "tree" | "none";
   /** False when the machine was restarted since: nothing of it runs, and its workspace may be torn. */
   readonly ofThisBoot: boolean;
-  readonly lanes: Lane[];
-  /** Runs the steps that are alone; members of a group never use it, so that ending one spares it. */
-  main: Lane | null;
-  nextLane: number;
+  readonly workers: Worker[];
+  /** Runs the steps that are alone; members of a group never use it, so that it survives the end of one. */
+  main: Worker | null;
+  nextWorker: number;
 }
 
 export interface Jobs {
   open(spec: JobSpec): Promise<void>;
   /** The job if it is open here, picked up from its directory after a restart. */
   find(name: JobName): Job | "vanished" | null;
-  /** An idle lane, reserved for the step; a new one when there is none. */
-  acquire(job: Job, step: string, group: string | null): Promise<Lane>;
+  /** An idle worker, reserved for the step; a new one when there is none. */
+  acquire(job: Job, step: string, group: string | null): Promise<Worker>;
   close(name: ClosingJob): Promise<void>;
-  /** Who the job's steps are, or were. */
+  /** Account and HOME of the job's steps. */
   occupantOf(name: JobName): Occupant;
   /** See `Accounts.admission`. */
   admission(spec: JobSpec): Promise<void> | null;
@@ -44,12 +51,12 @@ export interface Jobs {
   detachAll(): void;
 }
 
-interface JobsDeps extends LaneParts {
-  readonly onEvent: (event: LaneEvent) => void;
+interface JobsDeps extends WorkerParts {
+  readonly onEvent: (event: WorkerEvent) => void;
 }
 
 export function createJobs(deps: JobsDeps): Jobs {
-  const { options, machine, helper } = deps;
+  const { options, machine, spawner } = deps;
   const opening = new Map<string, Promise<void>>();
   const closing = new Map<string, Promise<void>>();
   const jobs = new Map<string, Job>();
@@ -60,18 +67,18 @@ export function createJobs(deps: JobsDeps): Jobs {
   occupyRunning();
   const groupsOf = (paths: JobPaths) => `${paths.key}-${place}`;
 
-  async function newLane(job: Job, step: string | null): Promise<Lane> {
-    const number = job.nextLane++;
-    const directory = join(job.paths.lanes, String(number));
+  async function newWorker(job: Job, step: string | null): Promise<Worker> {
+    const number = job.nextWorker++;
+    const directory = join(job.paths.workers, String(number));
     const scope = await makeScope(
-      deps.ladder(),
+      deps.containment(),
       `${groupsOf(job.paths)}-${number}-${crypto.randomUUID().slice(0, 8)}`,
       options.memoryLimitBytes,
     );
-    const lane = await startLane(directory, scope, { machine, helper, onEvent: deps.onEvent });
-    lane.current = step;
-    job.lanes.push(lane);
-    return lane;
+    const worker = await startWorker(directory, scope, { machine, spawner, onEvent: deps.onEvent });
+    worker.current = step;
+    job.workers.push(worker);
+    return worker;
   }
 
   /** Before anything is opened: what runs keeps its account from other projects. */
@@ -89,7 +96,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     const paths = jobPaths(options.directory, spec);
     const known = find(spec);
     if (known === "vanished") {
-      throw new Problem("executor_failed", `the directory of job ${spec.jobId} vanished: ${paths.root}`, {
+      throw new Problem("executor_failed", `The directory of job ${spec.jobId} vanished: ${paths.root}.`, {
         remedy: "Something other than Shipinator removed it; start a new run.",
       });
     }
@@ -97,7 +104,7 @@ export function createJobs(deps: JobsDeps): Jobs {
       if (known.ofThisBoot) return;
       throw new Problem(
         "executor_failed",
-        "the machine was restarted while this job was open, so its workspace may be torn",
+        "The machine was restarted while this job was open, so its workspace may be incomplete.",
       );
     }
     // Without its record nothing was ever submitted in it: an opening that was cut short begins anew.
@@ -105,8 +112,8 @@ export function createJobs(deps: JobsDeps): Jobs {
     await makeRoom(spec, paths);
     const source = spec.source === null ? "none" : "tree";
     const occupant = await accounts.enter(projectOf(spec), paths.key);
-    const job: Job = { paths, occupant, source, ofThisBoot: true, lanes: [], main: null, nextLane: 0 };
-    const first = newLane(job, null);
+    const job: Job = { paths, occupant, source, ofThisBoot: true, workers: [], main: null, nextWorker: 0 };
+    const first = newWorker(job, null);
     first.catch(() => undefined); // reported by the await below, unless the checkout fails before
     try {
       if (spec.source !== null) await checkout(spec.source, paths, occupant.account);
@@ -118,16 +125,16 @@ export function createJobs(deps: JobsDeps): Jobs {
       if (occupant.account !== null) {
         const { uid, gid } = occupant.account;
         const trees = [paths.workspace, paths.tmp, paths.artifacts];
-        await Promise.all(trees.map((path) => helper.request("own", path, `${uid}:${gid}`)));
+        await Promise.all(trees.map((path) => spawner.request("own", path, `${uid}:${gid}`)));
       }
-      const lane = await first;
-      if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = lane;
+      const worker = await first;
+      if ((spec.steps[0]?.parallelGroup ?? null) === null) job.main = worker;
       const record: JobRecord = { bootId: machine.bootId, source, occupant };
       writeFileSync(paths.record, `${JSON.stringify(record)}\n`);
       writeFileSync(openedMark(options.directory, spec), openedLine);
       jobs.set(paths.key, job);
     } catch (error) {
-      await first.catch(() => undefined); // so that its lane can be ended
+      await first.catch(() => undefined); // so that its worker can be ended
       await close(spec);
       throw error instanceof Problem
         ? error
@@ -155,12 +162,12 @@ export function createJobs(deps: JobsDeps): Jobs {
       makeHome(options.directory);
       writeFileSync(openedMark(options.directory, spec), "");
       await mkdir(paths.root, { mode: 0o700 });
-      const { workspace, tmp, artifacts, lanes, steps } = paths;
+      const { workspace, tmp, artifacts, workers, steps } = paths;
       await Promise.all(
-        [workspace, tmp, artifacts, lanes, steps].map((each) => mkdir(each, { mode: 0o700 })),
+        [workspace, tmp, artifacts, workers, steps].map((each) => mkdir(each, { mode: 0o700 })),
       );
       if (!hasAccounts(options)) return;
-      // To be walked through, not to be looked into: what is the account's lies below under names that it is told.
+      // To be walked through, not to be looked into: what is the account's lies below under names that it is reported.
       for (const each of [options.directory, paths.root, paths.steps]) chmodSync(each, 0o711);
     } catch (error) {
       throw new Problem("storage_failed", `the workspace could not be made: ${errorMessage(error)}`, {
@@ -179,20 +186,20 @@ export function createJobs(deps: JobsDeps): Jobs {
     if (record === null) return null;
     // The opening may have been cut short between the two.
     if (readLine(mark) === null) writeFileSync(mark, openedLine);
-    const numbers = existsSync(paths.lanes) ? readdirSync(paths.lanes).map(Number) : [];
+    const numbers = existsSync(paths.workers) ? readdirSync(paths.workers).map(Number) : [];
     const job: Job = {
       paths,
       occupant: record.occupant ?? shared(),
       source: record.source,
       ofThisBoot: record.bootId === machine.bootId,
-      lanes: [],
+      workers: [],
       main: null,
-      nextLane: Math.max(-1, ...numbers) + 1,
+      nextWorker: Math.max(-1, ...numbers) + 1,
     };
     jobs.set(paths.key, job);
     for (const number of numbers.sort((a, b) => a - b)) {
-      const lane = attachLane(join(paths.lanes, String(number)), { machine, onEvent: deps.onEvent });
-      if (lane !== null) job.lanes.push(lane);
+      const worker = attachWorker(join(paths.workers, String(number)), { machine, onEvent: deps.onEvent });
+      if (worker !== null) job.workers.push(worker);
     }
     return job;
   }
@@ -203,7 +210,7 @@ export function createJobs(deps: JobsDeps): Jobs {
     // No step of it can have removed the traces: looking through all processes would be for nothing.
     if (name.unused && !jobs.has(paths.key) && !existsSync(mark) && !existsSync(paths.root))
       return accounts.release(paths.key);
-    await endJob({ ...deps, groups: groupsOf(paths) }, paths, jobs.get(paths.key)?.lanes ?? []);
+    await endJob({ ...deps, groups: groupsOf(paths) }, paths, jobs.get(paths.key)?.workers ?? []);
     rmSync(mark, { force: true });
     jobs.delete(paths.key);
     accounts.release(paths.key);
@@ -223,11 +230,13 @@ export function createJobs(deps: JobsDeps): Jobs {
           job.main.current = step;
           return job.main;
         }
-        job.main = await newLane(job, step);
+        job.main = await newWorker(job, step);
         return job.main;
       }
-      const idle = job.lanes.find((lane) => lane.alive && lane.current === null && lane !== job.main);
-      if (idle === undefined) return newLane(job, step);
+      const idle = job.workers.find(
+        (worker) => worker.alive && worker.current === null && worker !== job.main,
+      );
+      if (idle === undefined) return newWorker(job, step);
       idle.current = step;
       return idle;
     },
@@ -243,13 +252,13 @@ export function createJobs(deps: JobsDeps): Jobs {
         return id !== undefined && isId(id) ? [{ jobId: brandId<JobId>(id), attempt: Number(attempt) }] : [];
       }),
     detachAll() {
-      for (const job of jobs.values()) for (const lane of job.lanes) lane.detach();
+      for (const job of jobs.values()) for (const worker of job.workers) worker.detach();
     },
   };
 }
 
-/** Whether steps run as others than the server's own account. */
-export const hasAccounts = ({ account, accounts = [] }: LaneParts["options"]): boolean =>
+/** Tells that steps run under other accounts than the server's. */
+export const hasAccounts = ({ account, accounts = [] }: WorkerParts["options"]): boolean =>
   account !== undefined || accounts.length > 0;
 
 function recordOf(path: string): JobRecord | null {
@@ -278,7 +287,7 @@ async function once(
   }
 }
 
-/** Whether a lane's own list says that the step began there. */
+/** Tells that a worker's own list names the step as begun. */
 export function begunSomewhere(job: Job, step: string): boolean {
-  return job.lanes.some((lane) => begunIn(lane.directory).has(step));
+  return job.workers.some((worker) => begunIn(worker.directory).has(step));
 }

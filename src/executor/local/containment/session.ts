@@ -1,4 +1,4 @@
-/** The last rung: what belongs to a lane by its session or by the mark in its environment, found by reading /proc. */
+/** The last strategy: what belongs to a worker by its session or by the mark in its environment, found by reading /proc. */
 import {
   allPids,
   isExecuting,
@@ -6,22 +6,22 @@ import {
   readEnvironment,
   readProcess,
 } from "../../../kernel/index.ts";
-import type { LaneIdentity } from "./ladder.ts";
+import type { WorkerIdentity } from "./containment.ts";
 
 /**
  * A session id counts only while the shim that leads it lives and is the one we started: afterwards the number may be
  * somebody else's. A process that cleared its environment and left the session is not found here.
  */
-export const sessionProcesses = (lane: LaneIdentity): ProcessInfo[] => scanSession(lane).found;
+export const sessionProcesses = (worker: WorkerIdentity): ProcessInfo[] => scanSession(worker).found;
 
-/** `unclear`: processes that show no environment now, and may be the lane's a moment later. */
-export function scanSession(lane: LaneIdentity): {
+/** `unclear`: processes that show no environment now, and may be the worker's a moment later. */
+export function scanSession(worker: WorkerIdentity): {
   readonly found: ProcessInfo[];
   readonly unclear: number;
 } {
-  const leader = lane.shim === null ? null : readProcess(lane.shim.pid);
-  const session = leader !== null && leader.start === lane.shim?.start ? leader.pid : null;
-  const mark = `\0SHIPINATOR_LANE=${Buffer.from(lane.mark).toString("latin1")}`;
+  const leader = worker.shim === null ? null : readProcess(worker.shim.pid);
+  const session = leader !== null && leader.start === worker.shim?.start ? leader.pid : null;
+  const mark = `\0SHIPINATOR_WORKER=${Buffer.from(worker.mark).toString("latin1")}`;
   let unclear = 0;
   const found = allPids().flatMap((pid) => {
     const it = readProcess(pid);
@@ -35,21 +35,21 @@ export function scanSession(lane: LaneIdentity): {
 }
 
 /**
- * The shim and what serves it: its own children (the two sides of a round) and the pump's program. They outlive SIGTERM by
- * construction; everything else in a lane is the user's.
+ * The shim and what serves it: its own children (the two sides of a round) and the log writer's program. They outlive SIGTERM by
+ * construction; everything else in a worker is the user's.
  */
 export function isMachinery(it: ProcessInfo, shim: number): boolean {
-  return it.pid === shim || it.parent === shim || isPump(it, shim);
+  return it.pid === shim || it.parent === shim || isLogWriter(it, shim);
 }
 
 /**
  * The process that reads the log's pipe: dd, or the program that masks secrets, which the shim's variable tells. A step
  * whose shell hands over to a dd of the user's (`exec dd`) stands at the same place under the same name; but that one
- * carries what the prologue exports.
+ * carries what the step script exports.
  */
-export function isPump(it: ProcessInfo, shim: number): boolean {
+export function isLogWriter(it: ProcessInfo, shim: number): boolean {
   if (readProcess(it.parent)?.parent !== shim) return false;
   const environment = `\0${readEnvironment(it.pid) ?? ""}`;
-  const named = it.command === "dd" || environment.includes("\0SHIPINATOR_PUMP=");
+  const named = it.command === "dd" || environment.includes("\0SHIPINATOR_LOG_WRITER=");
   return named && !environment.includes("\0SHIPINATOR_EXECUTION_ID=");
 }

@@ -1,29 +1,29 @@
 /** Attempts, and how one is ended before its own end. */
 import { writeFileSync } from "node:fs";
-import type { Outcome } from "../../domain/index.ts";
-import type { ProcessInfo } from "../../kernel/index.ts";
-import { errorMessage, wakeReason } from "../../kernel/index.ts";
-import type { CancelCause, ExecutionHandle } from "../types.ts";
-import type { Job } from "./jobs.ts";
-import type { Lane } from "./lane.ts";
-import type { StepPaths } from "./layout.ts";
-import type { LocalExecutorOptions } from "./options.ts";
-import type { StepRecord } from "./prologue.ts";
-import { endLane, laneProcesses, signalEach } from "./rungs/ladder.ts";
-import { isMachinery } from "./rungs/session.ts";
-import { type Ending, readStepFile } from "./settle.ts";
+import type { Outcome } from "../../../domain/index.ts";
+import type { ProcessInfo } from "../../../kernel/index.ts";
+import { errorMessage, wakeReason } from "../../../kernel/index.ts";
+import type { CancelCause, ExecutionHandle } from "../../types.ts";
+import { endWorker, signalEach, workerProcesses } from "../containment/containment.ts";
+import { isMachinery } from "../containment/session.ts";
+import type { Job } from "../jobs/jobs.ts";
+import type { StepPaths } from "../jobs/layout.ts";
+import type { LocalExecutorOptions } from "../options.ts";
+import type { StepRecord } from "../worker/step-script.ts";
+import type { Worker } from "../worker/worker.ts";
+import { type Ending, readStepFile } from "./outcome.ts";
 
 export interface Attempt {
   readonly handle: ExecutionHandle;
   readonly paths: StepPaths;
   readonly job: Job;
   readonly record: StepRecord | null;
-  lane: Lane | null;
+  worker: Worker | null;
   outcome: Outcome | null;
   begun: boolean;
-  /** What the shim told of the script's end and the log's, in case the disk did not keep it. */
-  told: { readonly status: string | null; readonly endedAt: Date | null; readonly log: string | null };
-  /** How the end of the log is waited for; `asked`: the size of the pump's answers when it was asked, null before. */
+  /** The shim's report of the script's end and the log's, in case the disk did not keep it. */
+  reported: { readonly status: string | null; readonly endedAt: Date | null; readonly log: string | null };
+  /** Progress of the wait for the end of the log. `asked`: the size of the log writer's answers when it was asked, null before. */
   readonly drain: { asked: number | null; looks: number };
   ending: {
     readonly cause: CancelCause;
@@ -44,12 +44,12 @@ const longestSleep = 86_400_000;
 export interface EndingDeps {
   readonly options: LocalExecutorOptions;
   readonly holdMs: number;
-  /** Called with nothing of the lane alive. */
+  /** Called with nothing of the worker alive. */
   readonly settle: (attempt: Attempt, ending: Ending) => void;
 }
 
 /**
- * Terminate, grace, kill, prove that nothing is left; then the outcome. The whole lane goes, with what earlier steps left
+ * Terminate, grace, kill, prove that nothing is left; then the outcome. The whole worker goes, with what earlier steps left
  * in it: their job is over with this step.
  * @throws Problem executor_failed when processes cannot be ended; a further call tries again
  */
@@ -89,7 +89,7 @@ export function conclude(
     }
   }
 
-  /** What SIGTERM reached may take a moment longer than the script to be gone. */
+  /** Waits for processes that SIGTERM reached, which may take a moment longer than the script. */
   async function settled(list: () => ProcessInfo[], deadline: number): Promise<ProcessInfo[]> {
     let left = list();
     for (let wait = 1; left.length > 0 && clock.monotonic() < deadline; wait *= 2) {
@@ -99,14 +99,15 @@ export function conclude(
     return left;
   }
 
-  /** The step's file tells it too: a full disk does not keep it, and the lane's words may go to another process. */
-  async function logEnded(lane: Lane, deadline: number): Promise<void> {
-    const isOpen = () => lane.alive && attempt.told.log === null && readStepFile(attempt.paths).log === null;
+  /** The step's file tells it too: a full disk does not keep it, and the worker's words may go to another process. */
+  async function logEnded(worker: Worker, deadline: number): Promise<void> {
+    const isOpen = () =>
+      worker.alive && attempt.reported.log === null && readStepFile(attempt.paths).log === null;
     for (let wait = 1; isOpen() && clock.monotonic() < deadline; wait = Math.min(wait * 2, 50))
       await clock.sleep(wait);
   }
 
-  /** So that a server that restarts meanwhile goes on to the same cause. */
+  /** Notes the cause, so that a server that restarts meanwhile ends the attempt for the same one. */
   function note({ handle, paths }: Attempt, why: CancelCause): void {
     try {
       writeFileSync(paths.cancel, `${why}\n`);
@@ -119,31 +120,31 @@ export function conclude(
   }
 
   async function carryOut(): Promise<void> {
-    const { lane, paths } = attempt;
-    let rung: Ending["rung"] = null;
+    const { worker, paths } = attempt;
+    let strategy: Ending["strategy"] = null;
     let script: Ending["script"] = "killed";
     if (cause !== "lost") note(attempt, cause);
-    if (lane !== null) {
-      const { scope } = lane.record;
-      const identity = lane.identity();
+    if (worker !== null) {
+      const { scope } = worker.record;
+      const identity = worker.identity();
       const users = () =>
-        laneProcesses(scope, identity).filter((it) => !isMachinery(it, identity.shim?.pid ?? -1));
+        workerProcesses(scope, identity).filter((it) => !isMachinery(it, identity.shim?.pid ?? -1));
       if (cause !== "lost") {
         signalEach(users(), "SIGTERM", options.kill);
         await waitFor(attempt.exited.promise, () => until - clock.monotonic());
       }
       if (readStepFile(paths).exit !== null) script = "ended";
       const left = await settled(users, script === "ended" ? Math.min(until, clock.monotonic() + 250) : 0);
-      if (left.length > 0) rung = scope.rung;
-      // First the user's processes alone, so that the pump can store what they wrote; then the rung, which proves it.
+      if (left.length > 0) strategy = scope.strategy;
+      // First the user's processes alone, so that the log writer can store what they wrote; then the strategy, which proves it.
       signalEach(left, "SIGKILL", options.kill);
       const isHeld = (await settled(users, clock.monotonic() + 250)).length > 0;
-      await logEnded(lane, clock.monotonic() + (isHeld ? Math.min(holdMs, 1_000) : UNHELD_LOG_MS));
-      lane.detach();
-      await endLane(scope, identity, options);
+      await logEnded(worker, clock.monotonic() + (isHeld ? Math.min(holdMs, 1_000) : UNHELD_LOG_MS));
+      worker.detach();
+      await endWorker(scope, identity, options);
     }
     await Promise.resolve();
     const { timeoutSeconds = 0 } = attempt.record ?? {};
-    settle(attempt, { cause, rung, script, timeoutSeconds });
+    settle(attempt, { cause, strategy, script, timeoutSeconds });
   }
 }

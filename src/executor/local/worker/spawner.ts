@@ -1,19 +1,19 @@
 /**
- * The helper process, from the server's side: started at the first request, again when it died, ended with the executor.
+ * The spawner process, from the server's side: started at the first request, again when it died, ended with the executor.
  * It leads a session of its own, so that a Ctrl-C at the terminal does not reach it or what it starts.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { closeInherited, errorMessage, Problem } from "../../kernel/index.ts";
-import { helperScript, shimScript } from "./scripts.ts";
+import { closeInherited, errorMessage, Problem } from "../../../kernel/index.ts";
+import { shimScript, spawnerScript } from "./scripts.ts";
 
-type Verb = "lane" | "shim" | "remove" | "own" | "vacate";
+type Verb = "worker" | "shim" | "remove" | "own" | "vacate";
 const answers = ["made", "started", "removed", "kept", "owned", "vacated"] as const;
 type Answer = (typeof answers)[number];
 
 const isAnswer = (word: string): word is Answer => answers.some((answer) => answer === word);
 
-export interface Helper extends AsyncDisposable {
+export interface Spawner extends AsyncDisposable {
   /**
    * @param account for `own` and `vacate`: UID:GID, for `own` with further options of `chown`
    * @throws Problem environment, executor_failed
@@ -21,7 +21,7 @@ export interface Helper extends AsyncDisposable {
   request(verb: Verb, path: string, account?: string): Promise<Answer>;
 }
 
-export function createHelper(environment: Readonly<Record<string, string>>): Helper {
+export function createSpawner(environment: Readonly<Record<string, string>>): Spawner {
   const waiting = new Map<string, PromiseWithResolvers<Answer>>();
   let child: ChildProcess | undefined;
   let gone: Promise<void> = Promise.resolve();
@@ -35,7 +35,7 @@ export function createHelper(environment: Readonly<Record<string, string>>): Hel
 
   function start(): ChildProcess {
     closeInherited();
-    const started = spawn("/bin/sh", ["-c", helperScript, "shipinator-helper", shimScript], {
+    const started = spawn("/bin/sh", ["-c", spawnerScript, "shipinator-spawner", shimScript], {
       cwd: "/",
       detached: true,
       env: { ...environment },
@@ -44,11 +44,11 @@ export function createHelper(environment: Readonly<Record<string, string>>): Hel
     const { promise, resolve } = Promise.withResolvers<void>();
     gone = promise;
     started.on("error", (error) => {
-      failAll(`the helper that starts steps could not be started: ${errorMessage(error)}`);
+      failAll(`The spawner that starts steps could not be started: ${errorMessage(error)}.`);
       resolve();
     });
     started.on("close", () => {
-      if (child === started) failAll(`the helper that starts steps has ended. ${complaint}`.trim());
+      if (child === started) failAll(`The spawner that starts steps has ended. ${complaint}`.trim());
       resolve();
     });
     started.stdin.on("error", () => started.kill("SIGKILL")); // EPIPE; "close" says the rest

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-describe("lanes", () => {
+describe("workers", () => {
   it("run a parallel group at once: each waits for the other", async () => {
     const group = { parallelGroup: "g" };
     const first = await world.submit(job, ": >one; until [ -e two ]; do sleep 0.01; done", group);
@@ -115,7 +115,7 @@ describe("a job", () => {
     const unused = jobOf();
     // Of a job whose directory is gone the mark in a process's environment is what tells that it was the job's.
     const bystander = spawn("sleep", ["600"], {
-      env: { ...process.env, SHIPINATOR_LANE: world.path(unused, "lanes", "0") },
+      env: { ...process.env, SHIPINATOR_WORKER: world.path(unused, "workers", "0") },
       stdio: "ignore",
     });
     const ended = once(bystander, "exit");

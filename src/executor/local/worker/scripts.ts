@@ -4,23 +4,23 @@
  */
 
 /**
- * The helper: makes lanes' FIFOs, starts their shims when the server has opened them, gives trees to the steps' account
+ * The spawner: makes workers' FIFOs, starts their shims when the server has opened them, gives trees to the steps' account
  * and removes them on request, ends what an account runs, so that the server itself never forks (Node forks on its main thread, and slower as its
  * heap grows). Reads `<verb> <path>` lines, answers `<verb> <path>`, ends with its stdin.
  * `setsid -f` and never `&`: a shell starts background commands with SIGINT and SIGQUIT ignored, and what is ignored at
  * its start no script can get back. $1 is the shim's text. Who gets a tree, or is to be ended, comes in a second line.
  * `kill -1` of an account ends all its processes at once, also one that forks without end.
  */
-export const helperScript = `
+export const spawnerScript = `
 trap : PIPE
 while IFS= read -r request; do
   verb=\${request%% *} path=\${request#* }
   case $verb in
-  lane)
-    if mkfifo -m 600 "$path/live" "$path/hints"; then verb=made; else verb=failed; fi
+  worker)
+    if mkfifo -m 600 "$path/live" "$path/events"; then verb=made; else verb=failed; fi
     printf '%s\\n' "$verb $path" ;;
   shim)
-    if SHIPINATOR_LANE=$path setsid -f /bin/sh -c "$1" shipinator-shim "$path" </dev/null >/dev/null
+    if SHIPINATOR_WORKER=$path setsid -f /bin/sh -c "$1" shipinator-shim "$path" </dev/null >/dev/null
     then verb=started; else verb=failed; fi
     printf '%s\\n' "$verb $path" ;;
   own)
@@ -46,15 +46,15 @@ done
 `;
 
 /**
- * The shim: a session that runs the steps of one lane, one after another, and outlives the server. $1 is the lane's
+ * The shim: a session that runs the steps of one worker, one after another, and outlives the server. $1 is the worker's
  * directory. Each round is forked before its step is known, so that a released step pays for
  * two execs and no fork. Left side: waits for the name of a step on the FIFO (end of file: the server is gone),
- * takes the gate, tells the pump where to write, runs the prologue (environment, directory, the user's shell), appends
- * the exit status to it in one terminated line. Right side, the pump: appends to the log up to the cap, then drains and
+ * takes the start lock, tells the log writer where to write, runs the step script (environment, directory, the user's shell), appends
+ * the exit status to it in one terminated line. Right side, the writer: appends to the log up to the cap, then drains and
  * counts. It reads none of the step's files: the script may have removed them before it came to that.
  *
  * Exit status and the log's state go two ways: into the step's file, for a server that comes later, and through the FIFO,
- * because a full disk takes no lines. The pump has no end of the FIFO, so its own exit status carries the log's state.
+ * because a full disk takes no lines. The log writer has no end of the FIFO, so its own exit status carries the log's state.
  *
  * A FIFO that is opened for one direction waits for whoever opens it for the other, and the server may be dead: so each
  * is open in both (6) while it is opened. The server has it open before the shim starts, or is gone: then there is an
@@ -62,16 +62,16 @@ done
  *
  * Signals are trapped, not ignored: a handler falls back to the default in what is executed, an ignored signal does not.
  * It does so in a subshell too, so each side sets its own.
- * The pump alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
+ * The log writer alone ignores them, as does dd. dd counts a short read as a whole block, so it is started again until it made
  * no more progress than an end of file explains. Where secrets are to be masked, a program of ours stands in its place.
  */
 export const shimScript = `
 trap : PIPE TERM INT HUP
 exec 2>/dev/null
 exec 7>>"$1/began"
-exec 6<>"$1/hints" 8>"$1/hints" 6<>"$1/live" 9<"$1/live" 6>&-
+exec 6<>"$1/events" 8>"$1/events" 6<>"$1/live" 9<"$1/live" 6>&-
 . "$1/setup" || { echo refused >&8; exit 1; }
-steps=\${1%/lanes/*}/steps
+steps=\${1%/workers/*}/steps
 echo "ready $$" >&8
 while :; do
   {
@@ -79,13 +79,13 @@ while :; do
     read -r step <&9 || exit 1
     set -- "$1" "$steps/$step" "$step"
     set -C
-    true >"$2.gate" || exit 1
+    true >"$2.lock" || exit 1
     set +C
     echo "$3" >&7
     echo "begun $3" >&8
     set -- "$1" "$2"
     . "$2"
-    printf '%s\\n' "$step" "$cap" "$log" "$pump"
+    printf '%s\\n' "$step" "$cap" "$log" "$writer"
     set -- "$1" "$2" "$step"
     . "$2" 7>&- 8>&- 9<&- </dev/null
     ended=$?
@@ -94,12 +94,12 @@ while :; do
   } | {
     trap '' TERM INT HUP
     exec 7>&- 8>&- 9<&-
-    read -r step && read -r cap && IFS= read -r log && IFS= read -r pump || exit 1
+    read -r step && read -r cap && IFS= read -r log && IFS= read -r writer || exit 1
     set -- "$1" "$steps/$step"
     exec >>"$log"
     pos=0 state=whole
-    if [ -n "$pump" ]; then
-      eval "SHIPINATOR_PUMP=1 $pump" '"$cap" "$2.drained"'
+    if [ -n "$writer" ]; then
+      eval "SHIPINATOR_LOG_WRITER=1 $writer" '"$cap" "$2.drained"'
       case $? in 0) ;; 3) state=capped ;; 137) state=cut ;; *) state=torn ;; esac
     else while :; do
       before=$pos

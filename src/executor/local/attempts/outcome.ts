@@ -1,10 +1,10 @@
 /** From what an ended attempt left behind to its outcome. Deciding is pure; `readEvidence` does the reading. */
 import { statSync } from "node:fs";
-import type { Outcome } from "../../domain/index.ts";
-import type { CancelCause } from "../types.ts";
-import { readIfThere, type StepPaths } from "./layout.ts";
-import type { KillRung } from "./options.ts";
-import { parseStepFile, type StepFile, type StepRecord } from "./prologue.ts";
+import type { Outcome } from "../../../domain/index.ts";
+import type { CancelCause } from "../../types.ts";
+import { readIfThere, type StepPaths } from "../jobs/layout.ts";
+import type { KillStrategy } from "../options.ts";
+import { parseStepFile, type StepFile, type StepRecord } from "../worker/step-script.ts";
 
 export interface Evidence {
   /** A status, or `nowhere`; null when there is none. */
@@ -15,25 +15,25 @@ export interface Evidence {
   readonly logDropped: number;
   /** `torn`: the disk refused some of it; null: nobody says that it is complete. */
   readonly log: string | null;
-  /** The out-of-memory killer struck in the lane while the step ran. */
+  /** The out-of-memory killer struck in the worker while the step ran. */
   readonly outOfMemory: boolean;
 }
 
-/** How the attempt was ended by us, when it was. */
+/** Way in which the executor ended the attempt. */
 export interface Ending {
   readonly cause: CancelCause | "lost";
   /** Null when SIGTERM was enough for everything. */
-  readonly rung: KillRung | null;
-  /** Whether the script ended by itself, so that its exit status is its own. */
+  readonly strategy: KillStrategy | null;
+  /** `ended`: the script ended by itself, so its exit status is its own. */
   readonly script: "ended" | "killed";
   readonly timeoutSeconds: number;
 }
 
-/** Where to look, and what is known of the step although it may have removed the files that say so. */
+/** Files of an attempt, with the facts that are known even if the step removed them. */
 export interface Traces {
   readonly paths: StepPaths;
-  /** What the shim said meanwhile: the same status, also when the disk did not keep it. */
-  readonly told: {
+  /** The shim's own report of the same status, in case the disk did not keep it. */
+  readonly reported: {
     readonly status: string | null;
     readonly endedAt: Date | null;
     readonly log: string | null;
@@ -41,19 +41,19 @@ export interface Traces {
   readonly record: StepRecord | null;
 }
 
-/** What the attempt left. */
-export function readEvidence({ paths, told, record: known }: Traces, outOfMemory: boolean): Evidence {
+/** Reads the traces of the attempt. */
+export function readEvidence({ paths, reported, record: known }: Traces, outOfMemory: boolean): Evidence {
   const { record: written, exit, log } = readStepFile(paths);
   const record = known ?? written;
   const size = record === null ? 0 : (statSync(record.logFile, { throwIfNoEntry: false })?.size ?? 0);
   const drained = log === "whole" ? null : readIfThere(paths.drained);
   return {
-    exit: exit ?? told.status,
-    begunAt: timeOf(paths.gate),
-    endedAt: told.endedAt ?? (exit === null ? null : timeOf(paths.file)),
+    exit: exit ?? reported.status,
+    begunAt: timeOf(paths.startLock),
+    endedAt: reported.endedAt ?? (exit === null ? null : timeOf(paths.file)),
     logBytes: size,
     logDropped: Number([...(drained ?? "").matchAll(/^(\d+) bytes?\b/gm)].at(-1)?.[1] ?? 0),
-    log: log ?? told.log,
+    log: log ?? reported.log,
     outOfMemory,
   };
 }
@@ -71,7 +71,7 @@ const tornLog = "the disk refused a part of the log";
 /** The outcome of an attempt that began. */
 export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome {
   const status = it.exit !== null && /^\d+$/.test(it.exit) ? Number(it.exit) : null;
-  const [reason, message] = verdict(it, ending, status);
+  const [reason, message] = resultOf(it, ending, status);
   const whole = it.exit === "nowhere" && ending === null;
   return {
     began: !whole,
@@ -83,11 +83,11 @@ export function decide(it: Evidence, ending: Ending | null, now: Date): Outcome 
     workspaceWhole: false,
     logBytes: it.logBytes,
     logDropped: it.logDropped,
-    killedBy: ending?.rung ?? null,
+    killedBy: ending?.strategy ?? null,
   };
 }
 
-function verdict(
+function resultOf(
   it: Evidence,
   ending: Ending | null,
   status: number | null,
@@ -142,7 +142,7 @@ function statusSentence(status: number): string {
   return signal === undefined ? plain : `${plain}, as after ${signal}`;
 }
 
-/** The outcome of an attempt whose gate we hold: no command of the user's has begun, and none can. */
+/** The outcome of an attempt whose start lock we hold: no command of the user's has begun, and none can. */
 export function neverBegan(
   reason: "canceled" | "timed_out" | "start_failed" | "executor_lost",
   message: string,

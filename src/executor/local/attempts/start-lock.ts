@@ -1,35 +1,35 @@
-/** The gate of an attempt: one file decides whether a step may begin, and whoever makes it knows. */
+/** The start lock of an attempt: one file decides whether a step may begin, and whoever makes it knows. */
 import { closeSync, constants, existsSync, mkdirSync, openSync, statSync, writeSync } from "node:fs";
-import type { Outcome } from "../../domain/index.ts";
-import { errorCode } from "../../kernel/index.ts";
+import type { Outcome } from "../../../domain/index.ts";
+import { errorCode } from "../../../kernel/index.ts";
+import { begunSomewhere } from "../jobs/jobs.ts";
 import type { Attempt } from "./ending.ts";
-import { begunSomewhere } from "./jobs.ts";
-import { neverBegan } from "./settle.ts";
+import { neverBegan } from "./outcome.ts";
 
 /**
  * O_EXCL: whoever makes the file decides whether the step may begin. The shim's is empty, ours is not. Where the job's
- * record is gone, a gate may be gone with it, and a new one would prove nothing.
+ * record is gone, a start lock may be gone with it, and a new one would prove nothing.
  */
-export function takeGate(attempt: Attempt): boolean {
+export function takeStartLock(attempt: Attempt): boolean {
   if (!existsSync(attempt.job.paths.record)) return false;
   if (begunSomewhere(attempt.job, attempt.paths.name)) return false;
   try {
     mkdirSync(attempt.job.paths.steps, { recursive: true });
-    const gate = openSync(
-      attempt.paths.gate,
+    const file = openSync(
+      attempt.paths.startLock,
       constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
       0o600,
     );
-    writeSync(gate, "server\n");
-    closeSync(gate);
+    writeSync(file, "server\n");
+    closeSync(file);
     return true;
   } catch (error) {
     if (errorCode(error) !== "EEXIST") throw error;
-    return (statSync(attempt.paths.gate, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    return (statSync(attempt.paths.startLock, { throwIfNoEntry: false })?.size ?? 0) > 0;
   }
 }
 
-/** Of an attempt whose gate we hold. */
+/** Outcome of an attempt whose start lock this server holds. */
 export function lostBeforeBegin(attempt: Attempt, message: string, at: Date): Outcome {
   const whole =
     attempt.job.ofThisBoot && existsSync(attempt.job.paths.record) && existsSync(attempt.job.paths.workspace);

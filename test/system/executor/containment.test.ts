@@ -26,11 +26,11 @@ until [ "$(wc -l <pids)" -ge 2 ]; do sleep 0.01; done; echo ready >ready
 while :; do sleep 600; done`;
 
 const groupOf = (world: World, job: JobSpec): string =>
-  JSON.parse(readFileSync(world.path(job, "lanes", "0", "lane.json"), "utf8")).scope.group;
+  JSON.parse(readFileSync(world.path(job, "workers", "0", "worker.json"), "utf8")).scope.group;
 
 /** What was begun is the last file that a shim opens before its FIFOs, and only there it sleeps. */
-const waitsAtFifo = (shim: number, lane: string): boolean =>
-  fileAt(shim, 7) === `${lane}/began` && / S /.test(readFileSync(`/proc/${shim}/stat`, "utf8"));
+const waitsAtFifo = (shim: number, worker: string): boolean =>
+  fileAt(shim, 7) === `${worker}/began` && / S /.test(readFileSync(`/proc/${shim}/stat`, "utf8"));
 
 function fileAt(pid: number, fd: number): string | null {
   try {
@@ -40,14 +40,14 @@ function fileAt(pid: number, fd: number): string | null {
   }
 }
 
-describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
+describe.each(["cgroup", "freezer"] as const)("the strategy %s", (strategy) => {
   it("is found by the probe", async () => {
-    await using world = makeWorld({ rungs: [rung] });
-    expect(world.executor.rung).toBe(rung);
+    await using world = makeWorld({ strategies: [strategy] });
+    expect(world.executor.strategy).toBe(strategy);
   });
 
   it("leaves no survivor: neither own sessions nor cleared environments escape, and the group is gone", async () => {
-    await using world = makeWorld({ rungs: [rung] });
+    await using world = makeWorld({ strategies: [strategy] });
     const job = await world.open();
     const spec = await world.submit(job, escapes);
     await world.appears(world.path(job, "workspace", "ready"));
@@ -57,7 +57,7 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
       began: true,
       exitCode: null,
       reason: "canceled",
-      killedBy: rung,
+      killedBy: strategy,
     });
     const pids = readFileSync(world.path(job, "workspace", "pids"), "utf8")
       .trim()
@@ -67,7 +67,7 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
   });
 
   it("ends at the close of the job what a finished step left, however it hid", async () => {
-    await using world = makeWorld({ rungs: [rung] });
+    await using world = makeWorld({ strategies: [strategy] });
     const job = await world.open();
     await world.run(
       job,
@@ -81,18 +81,18 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
   });
 
   it("ends what a step left whose supervisor it killed", async () => {
-    await using world = makeWorld({ rungs: [rung] });
+    await using world = makeWorld({ strategies: [strategy] });
     const job = await world.open();
     const outcome = await world.run(
       job,
       "setsid -f sh -c 'echo $$ >pid; exec sleep 600'; until [ -s pid ]; do sleep 0.01; done; kill -9 0",
     );
-    expect(outcome).toMatchObject({ reason: "executor_lost", killedBy: rung });
+    expect(outcome).toMatchObject({ reason: "executor_lost", killedBy: strategy });
     expect(isAlive(readFileSync(world.path(job, "workspace", "pid"), "utf8"))).toBe(false);
   });
 
   it("ends groups that the step made below its own", async () => {
-    await using world = makeWorld({ rungs: [rung] });
+    await using world = makeWorld({ strategies: [strategy] });
     const job = await world.open();
     const group = groupOf(world, job);
     const spec = await world.submit(
@@ -105,26 +105,26 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
   });
 
   it("ends a shim of an earlier version that its server died before hearing, which has joined no group yet", async () => {
-    await using world = makeWorld({ rungs: [rung] });
+    await using world = makeWorld({ strategies: [strategy] });
     const job = await world.open();
-    const lane = world.path(job, "lanes", "1");
+    const worker = world.path(job, "workers", "1");
     const group = `${groupOf(world, job)}-unheard`;
-    mkdirSync(lane);
+    mkdirSync(worker);
     mkdirSync(group);
     writeFileSync(
-      `${lane}/lane.json`,
-      `${JSON.stringify({ ...thisMachine(), scope: { rung, group, memory: null } })}\n`,
+      `${worker}/worker.json`,
+      `${JSON.stringify({ ...thisMachine(), scope: { strategy, group, memory: null } })}\n`,
     );
-    writeFileSync(`${lane}/setup`, `echo "$$" >'${group}/cgroup.procs'\n`);
-    execFileSync("mkfifo", [`${lane}/live`, `${lane}/hints`]);
+    writeFileSync(`${worker}/setup`, `echo "$$" >'${group}/cgroup.procs'\n`);
+    execFileSync("mkfifo", [`${worker}/live`, `${worker}/events`]);
     // It opened one direction alone, and so waited for whoever opens the other.
-    const shim = spawn("/bin/sh", ["-c", 'exec 7>>"$1/began" 8>"$1/hints"', "shipinator-shim", lane], {
+    const shim = spawn("/bin/sh", ["-c", 'exec 7>>"$1/began" 8>"$1/events"', "shipinator-shim", worker], {
       detached: true,
-      env: { PATH: "/usr/bin:/bin", SHIPINATOR_LANE: lane },
+      env: { PATH: "/usr/bin:/bin", SHIPINATOR_WORKER: worker },
       stdio: "ignore",
     });
     const gone = once(shim, "exit");
-    while (!waitsAtFifo(shim.pid ?? 0, lane)) await systemClock.sleep(1);
+    while (!waitsAtFifo(shim.pid ?? 0, worker)) await systemClock.sleep(1);
     await world.restart();
     expect(await world.run(job, "echo goes on")).toMatchObject({ exitCode: 0, log: "goes on\n" });
     await world.executor.close(job);
@@ -133,26 +133,26 @@ describe.each(["cgroup", "freezer"] as const)("the rung %s", (rung) => {
   });
 
   it("works after a restart", async () => {
-    await using world = makeWorld({ rungs: [rung] });
+    await using world = makeWorld({ strategies: [strategy] });
     const job = await world.open();
     const spec = await world.submit(job, escapes);
     await world.appears(world.path(job, "workspace", "ready"));
-    await world.restart({ rungs: ["session"] }); // the lane keeps the rung that it was started with
+    await world.restart({ strategies: ["session"] }); // the worker keeps the strategy that it was started with
     await world.executor.cancel(handleOf(spec), "canceled", 0);
-    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killedBy: rung });
+    expect(await world.ended(spec)).toMatchObject({ reason: "canceled", killedBy: strategy });
   });
 });
 
-describe("the ladder", () => {
-  it("takes the surest rung that works here", async () => {
-    await using world = makeWorld({ rungs: ["cgroup", "freezer", "session"] });
-    expect(world.executor.rung).toBe("cgroup");
+describe("the containment", () => {
+  it("takes the surest strategy that works here", async () => {
+    await using world = makeWorld({ strategies: ["cgroup", "freezer", "session"] });
+    expect(world.executor.strategy).toBe("cgroup");
   });
 });
 
 describe("memory", () => {
   it("a step that outgrows its limit is out_of_memory; the next one is judged for itself", async () => {
-    await using world = makeWorld({ rungs: ["cgroup"], memoryLimitBytes: 32 * 1024 * 1024 });
+    await using world = makeWorld({ strategies: ["cgroup"], memoryLimitBytes: 32 * 1024 * 1024 });
     const job = await world.open();
     const outcome = await world.run(job, "head -c 200000000 /dev/zero | tail -c 190000000 | wc -c; exit 1");
     expect(outcome).toMatchObject({ began: true, reason: "out_of_memory" });
@@ -163,7 +163,7 @@ describe("memory", () => {
 
 describe("a full disk", () => {
   async function onSmallDisk(use: (disk: string, world: World) => Promise<void>) {
-    await using world = makeWorld({ rungs: ["cgroup"] });
+    await using world = makeWorld({ strategies: ["cgroup"] });
     const disk = join(world.directory, "disk");
     mkdirSync(disk);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]);
@@ -190,12 +190,12 @@ describe("a full disk", () => {
     ["a plain step", {}],
     ["a step with secrets", { secrets: ["TOKEN"] }],
   ])("under log and step: %s that exits with 0 fails, for its log is not whole", async (_, over) => {
-    await using outer = makeWorld({ rungs: ["cgroup"] });
+    await using outer = makeWorld({ strategies: ["cgroup"] });
     const disk = join(outer.directory, "disk");
     mkdirSync(disk);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]);
     const logFile = (id: string) => join(disk, `${id}.log`);
-    const world = makeWorld({ rungs: ["cgroup"], directory: join(disk, "executor"), logFile });
+    const world = makeWorld({ strategies: ["cgroup"], directory: join(disk, "executor"), logFile });
     try {
       const { jobOf, specOf } = await import("../../unit/executor/specs.ts");
       const job = jobOf();
@@ -226,11 +226,11 @@ describe("a full disk", () => {
   });
 
   it("under everything: what ran ends with its true status, what is new is refused clearly, and room heals it", async () => {
-    await using outer = makeWorld({ rungs: ["cgroup"] });
+    await using outer = makeWorld({ strategies: ["cgroup"] });
     const disk = join(outer.directory, "disk");
     mkdirSync(disk);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", disk]);
-    const world = makeWorld({ rungs: ["cgroup"], directory: join(disk, "executor"), log: silentLogger });
+    const world = makeWorld({ strategies: ["cgroup"], directory: join(disk, "executor"), log: silentLogger });
     try {
       const { jobOf, specOf } = await import("../../unit/executor/specs.ts");
       const job = jobOf();

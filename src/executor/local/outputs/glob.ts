@@ -141,7 +141,7 @@ function parseChoices(text: string, { states, from, at: start }: Place): [last: 
   return [joined, at + 1];
 }
 
-/** What stands for exactly one character, and where it ends. */
+/** Parses a pattern for exactly one character; returns it and its end. */
 function oneCharacter(text: string, at: number, char: string): [(char: string) => boolean, end: number] {
   if (char === "?") return [isNoSlash, at + 1];
   if (char === "\\" && at + 1 < text.length) {

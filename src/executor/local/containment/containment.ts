@@ -1,4 +1,4 @@
-/** The kill ladder: which rung a lane gets, how its processes are listed, ended, and proven to be gone. */
+/** The kill containment: which strategy a worker gets, how its processes are listed, ended, and proven to be gone. */
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import {
   type ProcessInfo,
   readProcess,
 } from "../../../kernel/index.ts";
-import type { KillRung } from "../options.ts";
+import type { KillStrategy } from "../options.ts";
 import {
   canMakeGroup,
   groupPids,
@@ -21,24 +21,24 @@ import {
 } from "./hierarchy.ts";
 import { scanSession, sessionProcesses } from "./session.ts";
 
-/** What a lane is held by; part of `lane.json`. */
-export interface LaneScope {
-  readonly rung: KillRung;
-  /** The lane's group for `cgroup` and `freezer`. */
+/** Groups that contain a worker; part of `worker.json`. */
+export interface WorkerScope {
+  readonly strategy: KillStrategy;
+  /** The worker's group for `cgroup` and `freezer`. */
   readonly group: string | null;
   /** Its memory group, only to see what the out-of-memory killer did. */
   readonly memory: string | null;
 }
 
-/** The lane's processes are those of its group, else those of the shim's session or with the lane's mark. */
-export interface LaneIdentity {
-  /** Follows `SHIPINATOR_LANE=` in the environment of what the lane started; ends with NUL where it is the whole value. */
+/** The worker's processes are those of its group, else those of the shim's session or with the worker's mark. */
+export interface WorkerIdentity {
+  /** Follows `SHIPINATOR_WORKER=` in the environment of what the worker started; ends with NUL where it is the whole value. */
   readonly mark: string;
   readonly shim: { readonly pid: number; readonly start: string } | null;
 }
 
-export interface Ladder {
-  readonly rung: KillRung;
+export interface Containment {
+  readonly strategy: KillStrategy;
   readonly parent: string | null;
   readonly memory: string | null;
 }
@@ -46,64 +46,64 @@ export interface Ladder {
 export type SignalName = "SIGTERM" | "SIGKILL" | "SIGUSR1";
 export type Signal = (pid: number, signal: SignalName) => void;
 
-/** The surest rung that is wanted and works here. */
-export function chooseLadder(wanted: readonly KillRung[], found: Hierarchies): Ladder {
+/** The surest strategy that is wanted and works here. */
+export function chooseContainment(wanted: readonly KillStrategy[], found: Hierarchies): Containment {
   const memory = canMakeGroup(found.memory, ["cgroup.procs"]) ? found.memory : null;
-  for (const rung of wanted) {
-    if (rung === "cgroup" && canMakeGroup(found.unified, ["cgroup.procs", "cgroup.kill"])) {
-      return { rung, parent: found.unified, memory };
+  for (const strategy of wanted) {
+    if (strategy === "cgroup" && canMakeGroup(found.unified, ["cgroup.procs", "cgroup.kill"])) {
+      return { strategy, parent: found.unified, memory };
     }
-    if (rung === "freezer" && canMakeGroup(found.freezer, ["cgroup.procs", "freezer.state"])) {
-      return { rung, parent: found.freezer, memory };
+    if (strategy === "freezer" && canMakeGroup(found.freezer, ["cgroup.procs", "freezer.state"])) {
+      return { strategy, parent: found.freezer, memory };
     }
-    if (rung === "session") return { rung, parent: null, memory };
+    if (strategy === "session") return { strategy, parent: null, memory };
   }
   throw new Problem(
     "environment",
-    `none of the ways to end processes works on this machine: ${wanted.join(", ")}`,
+    `None of the ways to end processes works on this machine: ${wanted.join(", ")}.`,
     {
-      remedy: "Allow the rung session, or give the server a writable control group.",
+      remedy: "Allow the strategy session, or give the server a writable control group.",
     },
   );
 }
 
 /**
- * Makes the lane's groups. `name` is unique on this machine. Beside the thread: while a process joins a group, the kernel
+ * Makes the worker's groups. `name` is unique on this machine. Beside the thread: while a process joins a group, the kernel
  * lets whoever makes another one wait, 15 to 20 ms.
  */
 export async function makeScope(
-  ladder: Ladder,
+  containment: Containment,
   name: string,
   memoryLimitBytes: number | undefined,
-): Promise<LaneScope> {
+): Promise<WorkerScope> {
   const make = async (parent: string | null) => {
     if (parent === null) return null;
     const group = join(parent, `shipinator-${name}`);
     await mkdir(group, { recursive: true });
     return group;
   };
-  const [group, memory] = await Promise.all([make(ladder.parent), make(ladder.memory)]);
+  const [group, memory] = await Promise.all([make(containment.parent), make(containment.memory)]);
   if (memoryLimitBytes !== undefined) {
     if (memory !== null) await writeFile(join(memory, "memory.limit_in_bytes"), String(memoryLimitBytes));
     else if (group !== null && existsSync(join(group, "memory.max")))
       await writeFile(join(group, "memory.max"), String(memoryLimitBytes));
   }
-  return { rung: ladder.rung, group, memory };
+  return { strategy: containment.strategy, group, memory };
 }
 
-/** Every live process of the lane; zombies are none. */
-export function laneProcesses(scope: LaneScope, lane: LaneIdentity): ProcessInfo[] {
-  if (scope.group === null) return sessionProcesses(lane);
+/** Every live process of the worker; zombies are none. */
+export function workerProcesses(scope: WorkerScope, worker: WorkerIdentity): ProcessInfo[] {
+  if (scope.group === null) return sessionProcesses(worker);
   return groupPids(scope.group).flatMap((pid) => {
     const it = readProcess(pid);
     return it === null || it.zombie ? [] : [it];
   });
 }
 
-/** Ends every process of the lane and returns when that is proven. @throws Problem executor_failed when it cannot be. */
-export async function endLane(
-  scope: LaneScope,
-  lane: LaneIdentity,
+/** Ends every process of the worker and returns when that is proven. @throws Problem executor_failed when it cannot be. */
+export async function endWorker(
+  scope: WorkerScope,
+  worker: WorkerIdentity,
   deps: { readonly clock: Clock; readonly kill: Signal },
 ): Promise<void> {
   const until = deps.clock.monotonic() + 60_000;
@@ -117,18 +117,18 @@ export async function endLane(
   let quiet = 0;
   for (let wait = 1; ; wait = Math.min(wait * 2, 100)) {
     const blow = { kill, doubts: deps.clock.monotonic() < clearBy };
-    const struck = strike(scope, lane, blow);
+    const struck = strike(scope, worker, blow);
     // A shim that nobody heard may wait at its FIFOs, where it has not joined its group yet: only its mark finds it.
-    const strays = lane.shim === null && scope.rung !== "session" && strikeMarked(lane, blow);
+    const strays = worker.shim === null && scope.strategy !== "session" && strikeMarked(worker, blow);
     // A process that dies shows no environment before it is a zombie: a scan no longer finds it, though it is still there.
     if (struck || strays || struckBefore.some(isStillThere)) quiet = 0;
     else quiet++;
     // A group's emptiness is proof; a scan of /proc can miss a process that forks while it is read, so it counts twice.
-    if (quiet >= (scope.rung === "session" ? 2 : 1)) break;
+    if (quiet >= (scope.strategy === "session" ? 2 : 1)) break;
     if (deps.clock.monotonic() > until) {
       throw new Problem(
         "executor_failed",
-        `processes do not die: ${laneProcesses(scope, lane)
+        `processes do not die: ${workerProcesses(scope, worker)
           .map((it) => `${it.pid} (${it.command})`)
           .join(", ")}`,
         {
@@ -151,17 +151,17 @@ function isStillThere({ pid, start }: ProcessInfo): boolean {
 
 interface Blow {
   readonly kill: Signal;
-  /** Whether a process of which nothing can be told yet counts as one of the lane's. */
+  /** Counts a process of which nothing is known yet as one of the worker's. */
   readonly doubts: boolean;
 }
 
-/** So long a process may take to become another program, and be waited for. */
+/** Time that a process may take to become another program. */
 const unclearMs = 2_000;
 
 /** One blow. @returns whether anything was still alive. */
-function strike(scope: LaneScope, lane: LaneIdentity, blow: Blow): boolean {
-  const { group, rung } = scope;
-  switch (rung) {
+function strike(scope: WorkerScope, worker: WorkerIdentity, blow: Blow): boolean {
+  const { group, strategy } = scope;
+  switch (strategy) {
     case "cgroup": {
       if (group === null || !isPopulated(group)) return false;
       writeFileSync(join(group, "cgroup.kill"), "1");
@@ -170,20 +170,20 @@ function strike(scope: LaneScope, lane: LaneIdentity, blow: Blow): boolean {
     case "freezer": {
       if (group === null || groupPids(group).length === 0) return false;
       for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "FROZEN");
-      signalEach(laneProcesses(scope, lane), "SIGKILL", blow.kill);
+      signalEach(workerProcesses(scope, worker), "SIGKILL", blow.kill);
       for (const below of groupsBelow(group)) writeFileSync(join(below, "freezer.state"), "THAWED");
       return true;
     }
     case "session":
-      return strikeMarked(lane, blow);
+      return strikeMarked(worker, blow);
     default:
-      return assertNever(rung, "rung");
+      return assertNever(strategy, "strategy");
   }
 }
 
-/** What becomes another program while it is looked at shows no mark: then it is looked at again. */
-function strikeMarked(lane: LaneIdentity, { kill, doubts }: Blow): boolean {
-  const { found, unclear } = scanSession(lane);
+/** Kills by the mark. A process that is becoming another program shows no mark, so the scan is repeated. */
+function strikeMarked(worker: WorkerIdentity, { kill, doubts }: Blow): boolean {
+  const { found, unclear } = scanSession(worker);
   signalEach(found, "SIGKILL", kill);
   return found.length > 0 || (doubts && unclear > 0);
 }
@@ -203,20 +203,20 @@ export function signalEach(listed: readonly ProcessInfo[], signal: SignalName, k
   }
 }
 
-/** How often the out-of-memory killer struck in the lane. */
-export function oomKills(scope: LaneScope): number {
+/** Number of kills by the out-of-memory killer in the worker. */
+export function oomKills(scope: WorkerScope): number {
   const text =
     scope.memory !== null
       ? readGroupFile(join(scope.memory, "memory.oom_control"))
-      : scope.group !== null && scope.rung === "cgroup"
+      : scope.group !== null && scope.strategy === "cgroup"
         ? readGroupFile(join(scope.group, "memory.events"))
         : null;
   return Number(/^oom_kill (\d+)$/m.exec(text ?? "")?.[1] ?? 0);
 }
 
-/** The groups of a job's lanes, found by name: for a job whose own records vanished. */
-export function strayGroups(ladder: Ladder, job: string): readonly string[] {
-  return [ladder.parent, ladder.memory].flatMap((parent) =>
+/** The groups of a job's workers, found by name: for a job whose own records vanished. */
+export function strayGroups(containment: Containment, job: string): readonly string[] {
+  return [containment.parent, containment.memory].flatMap((parent) =>
     parent === null
       ? []
       : readdirSync(parent).flatMap((name) =>

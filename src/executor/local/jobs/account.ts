@@ -1,8 +1,8 @@
-/** Steps under another account than the server's. The machinery stays the server's own: gate, log and exit status. */
+/** Steps under another account than the server's. The machinery stays the server's own: start lock, log and exit status. */
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
-import { Problem } from "../../kernel/index.ts";
-import type { StepAccount } from "./options.ts";
+import { Problem } from "../../../kernel/index.ts";
+import type { StepAccount } from "../options.ts";
 
 /**
  * Everything that root runs for steps gets this environment and no other: the loader and the C library obey variables,
@@ -22,7 +22,7 @@ export function refuseUnreachable(directory: string, { name, uid, gid }: StepAcc
     const found = statSync(path, { throwIfNoEntry: false });
     const passing = found?.uid === uid ? 0o100 : found?.gid === gid ? 0o010 : 0o001;
     if (found !== undefined && (found.mode & passing) === 0)
-      throw new Problem("environment", `the account ${name} of steps cannot pass through ${path}`, {
+      throw new Problem("environment", `The account ${name} of steps cannot pass through ${path}.`, {
         remedy: `Run \`chmod o+x ${path}\`, or name another data directory.`,
       });
     if (path === dirname(path)) return;
