@@ -13,7 +13,7 @@ export async function cancelRun(
   if (answer !== "final" && how === "now") await client.insist(id);
   const run = await client.get(id);
   if (answer === "final" && run.status !== "canceled")
-    throw new Problem("conflict", `the run is over already: ${run.status}`, {
+    throw new Problem("conflict", `The run is over already: ${run.status}.`, {
       remedy: "There is nothing to cancel.",
     });
   return run;

@@ -173,7 +173,7 @@ async function listen(app: App, { host, port }: ApiOptions["address"]): Promise<
     await app.close();
     if (error instanceof Problem) throw error;
     const taken = errorCode(error) === "EADDRINUSE";
-    throw new Problem("environment", `the server cannot listen on ${host}:${port}: ${errorMessage(error)}`, {
+    throw new Problem("environment", `The server cannot listen on ${host}:${port}: ${errorMessage(error)}`, {
       place: "listen_address",
       remedy: taken
         ? "Another program listens there; name another address with SHIPINATOR_LISTEN_ADDRESS, or port 0 for any."
@@ -197,7 +197,7 @@ function authority(host: string, address: string | AddressInfo | null): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** What the caller calls the request, when that can be written into a log; else an id of ours. */
+/** The caller's id of the request where it can be written into a log, else a new id. */
 function requestId(header: string | string[] | undefined): string {
   return typeof header === "string" && /^[A-Za-z0-9._:-]{1,128}$/.test(header) ? header : newId<RunId>();
 }

@@ -37,7 +37,7 @@ export function createBodyDeadlines(ms: number): BodyDeadlines {
         else if (response.headersSent) request.socket.destroy();
         else
           refuseConnection(
-            new Problem("request_timeout", "the request did not come within its time"),
+            new Problem("request_timeout", "The request did not come within its time."),
             request.socket,
           );
       };

@@ -35,7 +35,7 @@ const requestMs = 60_000;
 /** Milliseconds that an HTTP/2 connection without a stream may stay. */
 const idleMs = 65_000;
 
-/** How often the certificate's files are looked at. */
+/** Interval between looks at the certificate's files. */
 const lookMs = 10_000;
 
 export interface Listener {
@@ -133,7 +133,7 @@ function limit(server: Server): void {
   server.on("checkExpectation", (request, response) => server.emit("request", request, response));
   // Else Node closes the connection without a word.
   server.on("connect", (_request, socket) =>
-    refuseConnection(new Problem("usage", "the server is no proxy"), socket),
+    refuseConnection(new Problem("usage", "The server is no proxy."), socket),
   );
 }
 

@@ -11,12 +11,12 @@ export interface LoginLimit {
 }
 
 export interface LoginLimits {
-  /** So many failures at once are a person's or a program's mistake. */
+  /** Failures at once that count as a person's or a program's mistake. */
   readonly atOnce: number;
   readonly perSecond: number;
 }
 
-/** Who goes on regardless is not told to wait for longer than this, in seconds. */
+/** Upper bound of the wait, in seconds. */
 const longestWait = 60;
 const mostKnown = 10_000;
 

@@ -30,7 +30,7 @@ export async function login<Found>(
     if (errorCode(error) !== "unauthorized") throw error;
     const wait = logins.failed(ip);
     if (wait === null) throw error;
-    throw new Problem("too_many_requests", "too many requests from this address had no valid token", {
+    throw new Problem("too_many_requests", "Too many requests from this address had no valid token.", {
       remedy: `Wait ${wait} s, then send a token that is neither expired nor revoked.`,
       details: { retry_after: wait },
     });
@@ -42,7 +42,7 @@ function bearer(header: string | undefined): string {
   if (token !== undefined) return token;
   throw new Problem(
     "unauthorized",
-    header === undefined ? "no token was sent" : "the Authorization header holds no bearer token",
+    header === undefined ? "The request has no token." : "The Authorization header holds no bearer token.",
     {
       remedy: "Send the header Authorization: Bearer TOKEN.",
     },

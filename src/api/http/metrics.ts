@@ -1,6 +1,6 @@
 /**
- * What a server tells whoever watches it, in Prometheus' words. Labels are bounded: routes as they are declared, states,
- * reasons. What there is to do is asked of the database at each scrape, so that nothing is asked while nobody looks.
+ * Metrics for Prometheus. Labels are bounded: routes as they are declared, states, reasons. Each scrape asks the database
+ * for the work that waits, so that nothing is asked while nobody looks.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ChangeSet } from "../../domain/index.ts";

@@ -26,7 +26,7 @@ export interface Protocols {
   drain(): void;
   /** Closes what is left of HTTP/2, and connections that have said nothing. */
   closeAll(): void;
-  /** Of these, those without a stream. */
+  /** Closes the connections among these that have no stream. */
   closeQuiet(): void;
 }
 
@@ -90,7 +90,7 @@ export function servePeeledHttp2(
   function peek(socket: Socket): void {
     silent.add(socket);
     const timer = setTimeout(() => {
-      refuseConnection(new Problem("request_timeout", "the request did not come within its time"), socket);
+      refuseConnection(new Problem("request_timeout", "The request did not come within its time."), socket);
       done();
     }, limits.firstByteMs).unref();
     const done = () => {

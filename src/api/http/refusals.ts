@@ -1,4 +1,4 @@
-/** What is refused before there is a request: bytes that are no HTTP, headers that are too large or do not come. */
+/** Refusals before there is a request: bytes that are no HTTP, headers that are too large or do not come. */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { errorCode, newId, Problem, problems, type RunId } from "../../kernel/index.ts";
@@ -36,10 +36,10 @@ function refusalOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   switch (errorCode(error)) {
     case "ERR_HTTP_REQUEST_TIMEOUT":
-      return new Problem("request_timeout", "the request did not come within its time");
+      return new Problem("request_timeout", "The request did not come within its time.");
     case "HPE_HEADER_OVERFLOW":
-      return new Problem("headers_too_large", "the header lines, the address among them, are over 16 KiB");
+      return new Problem("headers_too_large", "The header lines, the address among them, are over 16 KiB.");
     default:
-      return new Problem("usage", "this is no HTTP/1.1 request that the server understands");
+      return new Problem("usage", "This is no HTTP/1.1 request that the server understands.");
   }
 }

@@ -15,7 +15,7 @@ export function forms(description: string, schemas: Readonly<Record<string, z.Zo
   return { description, content: Object.fromEntries(content) };
 }
 
-/** Of a route whose good answers are these. */
+/** Adds the problems that every route may answer with. */
 export function answers(ok: Readonly<Record<number, Answer>>): Readonly<Record<string, Answer>> {
   return {
     ...ok,

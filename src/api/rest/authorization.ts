@@ -13,11 +13,11 @@ export function authorize(app: FastifyInstance, operations: Operations, logins: 
     const access = request.routeOptions.config.access;
     if (request.is404 || access === "open") return;
     if (access === undefined)
-      throw new Problem("internal", `the route ${request.routeOptions.url} names no access`);
+      throw new Problem("internal", `The route ${request.routeOptions.url} names no access.`);
     if (access === "execution") {
       const { credential, found } = await login(attemptOf(request), logins, operations.executor);
       if (pathId(request) !== found.executionId)
-        throw new Problem("not_found", "the token is not that of this execution");
+        throw new Problem("not_found", "The token is not that of this execution.");
       request.callbacks = found;
       request.callerKey = found.executionId;
       request.credential = credential;

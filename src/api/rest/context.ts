@@ -1,4 +1,4 @@
-/** What routes are made with, and what each says of itself beside its schema. */
+/** Dependencies of the routes, and their settings beside the schema. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type {
@@ -23,15 +23,15 @@ declare module "fastify" {
     body?: "stream";
   }
   interface FastifyRequest {
-    /** Of the caller; only behind the authorization. */
+    /** The caller's; only behind the authorization. */
     client: Client;
-    /** Of the execution in the path; only where the access is `execution`. */
+    /** Operations on the execution in the path; only where the access is `execution`. */
     callbacks: CallbackClient;
-    /** Whose Idempotency-Keys these are. */
+    /** Owner of the Idempotency-Keys. */
     callerKey: string;
-    /** What the caller was let in with. */
+    /** The caller's token. */
     credential: string;
-    /** The id that what is made gets. */
+    /** Id of what the request makes. */
     resourceId: string | undefined;
   }
 }
@@ -70,7 +70,7 @@ export interface EventStream {
 export interface RouteContext {
   readonly streams: Streams;
   readonly version: string;
-  /** Whether the database answers. */
+  /** The reason why requests are not to be sent here yet, or null. */
   unreadyReason(): Promise<Problem | null>;
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
   /** Aborts when the server stops. */

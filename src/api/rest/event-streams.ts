@@ -22,7 +22,7 @@ const head = {
   "x-content-type-options": "nosniff",
 } as const;
 
-/** What a HEAD is answered with: it follows nothing. */
+/** Answers a HEAD, which follows nothing. */
 export async function headOfStream(reply: FastifyReply): Promise<unknown> {
   return await reply.headers(head).send("");
 }
@@ -46,7 +46,7 @@ export function createEventStreams(clock: Clock, stopping: AbortSignal, limits: 
     },
     admit(caller) {
       if (stopping.aborted)
-        throw new Problem("unavailable", "the server is stopping", { remedy: "Come again." });
+        throw new Problem("unavailable", "The server is stopping.", { remedy: "Come again." });
       const release = places.acquire(caller);
       if (release !== null) return release;
       throw new Problem("too_many_requests", "Too many streams of this token, or of all, are open already.", {

@@ -40,7 +40,7 @@ export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Operatio
     return payload;
   });
 
-  /** What was the server's own fault is not the answer for a day: the key is free again. */
+  /** Keeps the answer, or frees the key where the failure was the server's own. */
   async function settle(key: IdempotencyKey, reply: FastifyReply, payload: unknown): Promise<void> {
     const lasting = reply.statusCode < 500 && reply.statusCode !== 429 && typeof payload === "string";
     if (!lasting || reply.statusCode >= 400) await idempotency.release(key);

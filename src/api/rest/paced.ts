@@ -46,7 +46,7 @@ async function within<T>(work: Promise<T>, ms: number): Promise<T> {
   const timer = setTimeout(
     () =>
       reject(
-        new Problem("request_timeout", "the request's body comes too slowly", {
+        new Problem("request_timeout", "The request's body comes too slowly.", {
           remedy: "Send it again; what was sent is not kept.",
         }),
       ),
@@ -66,7 +66,8 @@ export async function collect(source: AsyncIterable<Uint8Array>, most: number): 
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
-    if (size > most) throw new Problem("payload_too_large", `the request's body has more than ${most} bytes`);
+    if (size > most)
+      throw new Problem("payload_too_large", `The request's body has more than ${most} bytes.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, size);

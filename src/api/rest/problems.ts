@@ -23,9 +23,7 @@ export function problemDocument(problem: Problem, request: FastifyRequest): Prob
   const [, , title] = problems[code];
   // What nobody foresaw may hold anything: it stands in the server's log, under the request's id.
   const detail =
-    code === "internal"
-      ? "an error inside the server; its log has more under the request's id"
-      : problem.message;
+    code === "internal" ? "The server failed. Its log has more under the request's id." : problem.message;
   return {
     type: `urn:shipinator:problem:${code}`,
     title,
@@ -70,10 +68,10 @@ export function sendNotFound(methodsOf: (path: string) => readonly string[]) {
     const allowed = methodsOf(path);
     const problem =
       allowed.length === 0
-        ? new Problem("not_found", `there is nothing at ${request.method} ${path}`, {
+        ? new Problem("not_found", `There is nothing at ${request.method} ${path}.`, {
             remedy: "The routes stand in /openapi.json.",
           })
-        : new Problem("method_not_allowed", `${path} does not take ${request.method}`, {
+        : new Problem("method_not_allowed", `${path} does not take ${request.method}.`, {
             remedy: `It takes ${allowed.join(", ")}.`,
           });
     if (allowed.length > 0) reply.header("allow", allowed.join(", "));
@@ -81,15 +79,15 @@ export function sendNotFound(methodsOf: (path: string) => readonly string[]) {
   };
 }
 
-/** What Fastify itself refuses, in our words. */
+/** Refusals of Fastify itself, in our words. */
 const refusals: Readonly<Record<string, readonly [ProblemCode, string]>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: ["payload_too_large", "the request's body is too large"],
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["unsupported_media_type", "the request's body is to be application/json"],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ["usage", "the request's body is empty, and was said to be JSON"],
-  FST_ERR_CTP_INVALID_JSON_BODY: ["usage", "the request's body is no JSON"],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["usage", "the request's body is not as long as was said"],
-  FST_ERR_MAX_PARAM_LENGTH: ["uri_too_long", "a name in the request's path is too long"],
-  FST_ERR_BAD_URL: ["usage", "the request's path is badly escaped"],
+  FST_ERR_CTP_BODY_TOO_LARGE: ["payload_too_large", "The request's body is too large."],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ["unsupported_media_type", "The request's body must be application/json."],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ["usage", "The request's body is empty, and its Content-Type is JSON."],
+  FST_ERR_CTP_INVALID_JSON_BODY: ["usage", "The request's body is no JSON."],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ["usage", "The request's body is not as long as its Content-Length."],
+  FST_ERR_MAX_PARAM_LENGTH: ["uri_too_long", "A name in the request's path is too long."],
+  FST_ERR_BAD_URL: ["usage", "The request's path is badly escaped."],
 };
 
 function problemOf(error: FastifyError): Problem {
@@ -98,7 +96,7 @@ function problemOf(error: FastifyError): Problem {
   const known = refusals[errorCode(error) ?? ""];
   if (known !== undefined) return new Problem(known[0], known[1]);
   if (error.statusCode === 400)
-    return new Problem("usage", `the request is not understood: ${errorMessage(error)}`);
+    return new Problem("usage", `The request is not understood: ${errorMessage(error)}`);
   return Problem.from(error);
 }
 
@@ -112,7 +110,7 @@ function invalid(
     message: one.message ?? "is not valid",
   }));
   const said = details.map(({ place, message }) => `${place}: ${message}`).join("; ");
-  return new Problem("usage", said === "" ? "the request is not valid" : said, {
+  return new Problem("usage", said === "" ? "The request is not valid." : said, {
     ...(details[0] === undefined ? {} : { place: details[0].place }),
     details,
   });

@@ -30,12 +30,12 @@ function suffix(length: number, size: number): Slice {
 }
 
 function unsatisfiable(header: string | undefined, size: number): Problem {
-  return new Problem("range_not_satisfiable", `the range ${header} lies outside of ${size} bytes`, {
+  return new Problem("range_not_satisfiable", `The range ${header} lies outside of ${size} bytes.`, {
     details: { size },
   });
 }
 
-/** Whether `If-None-Match` names this entity tag (weak comparison), or `*`. */
+/** True when `If-None-Match` names this entity tag (weak comparison), or `*`. */
 export function matchesTag(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;
   return header.split(",").some((one) => {

@@ -4,7 +4,7 @@ import type { FinalReport } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { CallbackClient } from "../../services/index.ts";
 
-/** Of one call. */
+/** Upper bound of one call. */
 export const mostLogBytes = 4_194_304;
 
 export async function reportStatus(
@@ -37,11 +37,11 @@ function finalReport(body: Report & { readonly status: FinalReport["status"] }):
   };
 }
 
-/** What a step that runs cannot say yet would be accepted and ignored. */
+/** Refuses details of an end while the step runs: they would be accepted and ignored. */
 function refuseDetails({ status, ...details }: Report): void {
   const [name] = Object.entries(details).find(([, value]) => value !== undefined && value !== null) ?? [];
   if (name !== undefined)
-    throw new Problem("usage", `${name} belongs to a final state, and the status is ${status}`, {
+    throw new Problem("usage", `${name} belongs to a final state, and the status is ${status}.`, {
       place: `body.${name}`,
     });
 }

@@ -22,7 +22,7 @@ import { runRoutes } from "./routes/runs.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { systemRoutes } from "./routes/system.ts";
 
-/** What answers look like is proven by tests over every route; a server spends no time on proving it again. */
+/** Tests over every route prove the form of the answers; a server spends no time on proving it again. */
 const toText = () => (data: unknown) => JSON.stringify(data);
 
 /** Milliseconds in which a client takes nothing of its answer. */
@@ -41,11 +41,11 @@ export function addRest(app: App, operations: Operations, context: RestContext):
   app.addHook("onRequest", async ({ raw }) => {
     // Node takes both, and counts no more than the letters of each header line.
     if (raw.httpVersionMajor < 1)
-      throw new Problem("usage", "the request is of a version before HTTP/1.0", {
+      throw new Problem("usage", "The request is of a version before HTTP/1.0.", {
         remedy: "Speak HTTP/1.1.",
       });
     if (raw.rawHeaders.length > 2 * mostHeaders)
-      throw new Problem("headers_too_large", `the request has more than ${mostHeaders} header lines`);
+      throw new Problem("headers_too_large", `The request has more than ${mostHeaders} header lines.`);
     // RFC 9112 §3.2. Node takes the first, a proxy before it may take the last.
     if (raw.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length > 1)
       throw new Problem("usage", "The request has more than one Host line.", { remedy: "Send one." });

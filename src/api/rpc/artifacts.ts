@@ -30,7 +30,7 @@ export function artifactService(callers: Callers, admit: AdmitStream): ServiceIm
       const found = await client.artifact(id);
       const start = numberOf(offset, "offset");
       if (start > found.size)
-        throw new Problem("range_not_satisfiable", `${found.name} has ${found.size} bytes`, {
+        throw new Problem("range_not_satisfiable", `${found.name} has ${found.size} bytes.`, {
           details: { size: found.size },
         });
       const leave = admit(callerKey);
@@ -45,7 +45,7 @@ export function artifactService(callers: Callers, admit: AdmitStream): ServiceIm
       const iterator = parts[Symbol.asyncIterator]();
       const first = await iterator.next();
       if (first.done === true || first.value.part.case !== "header")
-        throw new Problem("usage", "the first message of an upload is its header");
+        throw new Problem("usage", "The first message of an upload must be its header.");
       const header = first.value.part.value;
       const callbacks = callers.executor(context, header.executionId);
       const payload = paced(payloadOf(iterator));
@@ -65,16 +65,16 @@ async function* payloadOf(parts: AsyncIterator<UploadArtifactRequest>): AsyncGen
     const next = await parts.next();
     if (next.done === true) return;
     if (next.value.part.case !== "data")
-      throw new Problem("usage", "after its header an upload has nothing but data");
+      throw new Problem("usage", "An upload has nothing but data after its header.");
     yield next.value.part.value;
   }
 }
 
 function requestOf({ name, sha256, size, form, path, mode, files }: UploadHeader): UploadRequest {
   if (!/^[0-9a-f]{64}$/.test(sha256))
-    throw new Problem("usage", "sha256: must be 64 hex digits", { place: "sha256" });
+    throw new Problem("usage", "sha256 must be 64 hex digits.", { place: "sha256" });
   if (form !== "" && form !== "file" && form !== "tar")
-    throw new Problem("usage", "form: must be file or tar", { place: "form" });
+    throw new Problem("usage", "The form must be file or tar.", { place: "form" });
   return {
     name,
     sha256,

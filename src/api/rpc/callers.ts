@@ -37,7 +37,7 @@ export const peerOf = ({ values }: Pick<HandlerContext, "values">): Peer => valu
 
 export interface Entered {
   readonly client: Client;
-  /** Whose streams and idempotency keys these are. */
+  /** Owner of the streams and idempotency keys. */
   readonly callerKey: string;
   readonly credential: string;
 }
@@ -86,7 +86,7 @@ export function createCallers(operations: Operations, logins: LoginLimit): Calle
     executor(context, executionId) {
       const found = authenticated(context.values.get(executorKey));
       if (found.executionId === executionId) return found;
-      throw new Problem("not_found", "the token is not that of this execution");
+      throw new Problem("not_found", "The token is not that of this execution.");
     },
     async once(context, { callerKey, credential }, request, work) {
       const key = context.requestHeader.get(keyName);

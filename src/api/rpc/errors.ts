@@ -23,16 +23,14 @@ const codes: Readonly<Record<number, Code>> = {
   507: Code.ResourceExhausted,
 };
 
-/** What RPC itself found wrong passes through. */
+/** Passes errors of RPC itself through. */
 export function toConnectError(error: unknown, requestId: string): ConnectError {
   if (error instanceof ConnectError) return error;
   const problem = Problem.from(error);
   const { code, status, remedy, place, details } = problem;
   // As in REST: what nobody foresaw stands in the server's log alone.
   const detail =
-    code === "internal"
-      ? "an error inside the server; its log has more under the request's id"
-      : problem.message;
+    code === "internal" ? "The server failed. Its log has more under the request's id." : problem.message;
   const described = create(ProblemSchema, {
     code,
     title: problems[code][2],
@@ -50,7 +48,7 @@ export function toConnectError(error: unknown, requestId: string): ConnectError 
   ]);
 }
 
-/** As it would stand in JSON. */
+/** The value as JSON would have it. */
 export function plain(value: unknown): JsonValue {
   return JSON.parse(JSON.stringify(value ?? null));
 }

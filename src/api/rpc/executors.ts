@@ -50,7 +50,7 @@ export function executorService(callers: Callers): ServiceImpl<typeof ExecutorSe
     async appendLog({ executionId, executorId, offset, data }, context) {
       const callbacks = callers.executor(context, executionId);
       if (data.length > mostLogBytes)
-        throw new Problem("payload_too_large", `the request's body has more than ${mostLogBytes} bytes`);
+        throw new Problem("payload_too_large", `The request's body has more than ${mostLogBytes} bytes.`);
       const answer = await callbacks.appendLog(by(executorId), numberOf(offset, "offset"), data);
       return message(AppendLogResponseSchema, answer);
     },

@@ -42,7 +42,7 @@ type NodeServerRequest = Parameters<typeof universalRequestFromNodeRequest>[0];
 type NodeServerResponse = Parameters<typeof universalResponseToNodeResponse>[1];
 
 export interface RpcHandler {
-  /** Whether there is a method at this path. */
+  /** True when there is a method at this path. */
   knows(path: string): boolean;
   /** Answers it, whatever comes of it. */
   handle(request: NodeServerRequest, response: NodeServerResponse, peer: Peer): Promise<void>;
@@ -60,7 +60,7 @@ export function createRpcHandler(deps: RpcDeps): RpcHandler {
   const own = [PipelineService, ProjectService, ArtifactService, ExecutorService];
   const ending = new AbortController();
   stopping.addEventListener("abort", () =>
-    ending.abort(new ConnectError("the server is stopping; come again", Code.Unavailable)),
+    ending.abort(new ConnectError("The server is stopping; come again.", Code.Unavailable)),
   );
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
@@ -90,7 +90,7 @@ export function createRpcHandler(deps: RpcDeps): RpcHandler {
     knows: (path) => handlers.has(path),
     async handle(request, response, peer) {
       const handler = handlers.get((request.url ?? "").split("?", 1)[0] ?? "");
-      if (handler === undefined) throw new Problem("internal", `no method is at ${request.url}`);
+      if (handler === undefined) throw new Problem("internal", `There is no method at ${request.url}.`);
       try {
         const asked = universalRequestFromNodeRequest(request, response, undefined, valuesOf(peer));
         await handler(asked).then((answer) => universalResponseToNodeResponse(answer, response));
@@ -155,7 +155,7 @@ function problemsAsErrors({ log }: RpcDeps): Interceptor {
   };
 }
 
-/** What follows something ends quietly when its signal aborts; to the caller that is no end, but the reason. */
+/** Ends a stream whose signal aborts with the reason, where its source ends quietly. */
 async function* translated<T>(
   source: AsyncIterable<T>,
   signal: AbortSignal,

@@ -16,7 +16,7 @@ const streamLimits = { perCaller: 8, inAll: 256 } as const;
 
 export interface HealthDeps {
   readonly services: ReadonlySet<string>;
-  /** Whether the database answers, and the server does not stop. */
+  /** True when the database answers and the server does not stop. */
   readonly ready: () => Promise<boolean>;
   readonly clock: Clock;
 }

@@ -42,7 +42,9 @@ export function runOf({ run }: { readonly run: string }): string {
 export function numberOf(value: bigint, place: string): number {
   const number = Number(value);
   if (Number.isSafeInteger(number) && number >= 0) return number;
-  throw new Problem("usage", `${place}: ${value} is no whole number from 0 to 2^53`, { place });
+  throw new Problem("usage", `${place} must be a whole number from 0 to 2^53, and it is ${value}.`, {
+    place,
+  });
 }
 
 /** A field that the message does not know is an error: nothing that REST shows is left out here. */

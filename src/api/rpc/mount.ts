@@ -32,10 +32,10 @@ export function mountRpc(app: App, options: MountOptions): void {
         async handler(request, reply) {
           const { raw, id: requestId, ip } = request;
           if (raw.headers.host === undefined && raw.headers[":authority"] === undefined)
-            throw new Problem("usage", "the request names no host");
+            throw new Problem("usage", "The request names no host.");
           const path = request.url.split("?", 1)[0] ?? "";
           const rpc = await load();
-          if (!rpc.knows(path)) throw new Problem("not_found", `there is no method ${path}`);
+          if (!rpc.knows(path)) throw new Problem("not_found", `There is no method ${path}.`);
           if (uploads.has(path)) options.liftDeadline(raw);
           reply.hijack();
           reply.raw.setHeader("x-request-id", requestId);

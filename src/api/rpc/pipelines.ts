@@ -120,7 +120,7 @@ export function pipelineService(callers: Callers, admit: AdmitStream): ServiceIm
       const entered = await callers.enter(context, "logs.read");
       const { client } = entered;
       const execution = executionId ?? (stepId === undefined ? null : await client.executionOf(stepId));
-      if (execution === null) throw new Problem("usage", "neither execution_id nor step_id is given");
+      if (execution === null) throw new Problem("usage", "The request has neither execution_id nor step_id.");
       const from = { executionId: execution, offset: numberOf(offset, "offset"), follow };
       for await (const { offset: at, bytes } of streamed(entered, client.log(from, context.signal)))
         yield { offset: BigInt(at), data: bytes };

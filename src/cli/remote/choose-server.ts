@@ -47,7 +47,7 @@ export async function chooseServer(context: CommandContext): Promise<ChosenServe
   const found = await here();
   if (found?.url === address)
     return { server: address, token: found.token, connection: await bySocket(found.socket) };
-  throw new Problem("usage", `there is no token for the server ${address}`, {
+  throw new Problem("usage", `There is no token for the server ${address}.`, {
     remedy: `Give one with --token or SHIPINATOR_TOKEN, or keep one with: shipinator login ${address}`,
   });
 }
@@ -61,7 +61,7 @@ export function checkServer(text: string): string {
     url.username !== "" ||
     url.search !== ""
   )
-    throw new Problem("usage", `${JSON.stringify(text)} is no address of a server`, {
+    throw new Problem("usage", `${JSON.stringify(text)} is no address of a server.`, {
       remedy: "Give it as https://ci.example.",
     });
   return withoutTrailing(`${url.origin}${url.pathname}`, "/");

@@ -23,7 +23,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status: number;
-  /** As it comes, once. Ends in a BrokenAnswer where the connection breaks, in the signal's reason when it aborts. */
+  /** Chunks as they come, once. Ends in a BrokenAnswer where the connection breaks, in the signal's reason when it aborts. */
   readonly body: AsyncIterable<Buffer>;
   /** All of it. */
   bytes(): Promise<Buffer>;

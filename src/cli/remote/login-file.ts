@@ -47,7 +47,7 @@ export async function readLogin(deps: Deps): Promise<Login | null> {
       token: value.token,
       caFile: "caFile" in value && typeof value.caFile === "string" ? value.caFile : null,
     };
-  throw new Problem("usage", `${path} is not what login has written`, {
+  throw new Problem("usage", `${path} is not what login has written.`, {
     remedy: "Remove it with shipinator logout, and log in again: shipinator login SERVER",
   });
 }
@@ -56,7 +56,7 @@ export async function readLogin(deps: Deps): Promise<Login | null> {
 export async function writeLogin(deps: Deps, login: Login): Promise<string> {
   const directory = directoryOf(deps);
   if (directory === null)
-    throw new Problem("usage", "there is no home directory to keep the token in", {
+    throw new Problem("usage", "There is no home directory to keep the token in.", {
       remedy: "Use --server and --token, or SHIPINATOR_SERVER and SHIPINATOR_TOKEN.",
     });
   await deps.files.makeDirectory(directory);

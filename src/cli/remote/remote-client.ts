@@ -24,7 +24,7 @@ import { follow } from "./event-source.ts";
 import { BrokenAnswer } from "./exchange.ts";
 import type { Transport } from "./transport.ts";
 
-/** How often a download that breaks is gone on with. */
+/** Attempts at a download that breaks. */
 const attempts = 5;
 /** The most of a log's end that is asked for, and how long for. */
 const tailBytes = 262_144;
@@ -96,10 +96,10 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
       for await (const event of events(id, afterSeq, signal)) yield [event];
     },
     log,
-    logInfo: () => notHere("asking for a log's length"),
+    logInfo: () => notHere("Asking for a log's length"),
     logTimes: async (id) =>
       (await json<{ items: LogTime[] }>("GET", `/v1/executions/${encodeURIComponent(id)}/log-times`)).items,
-    executionOf: () => notHere("asking for a step's newest attempt"),
+    executionOf: () => notHere("Asking for a step's newest attempt"),
     async logTail(id, lines) {
       const path = `/v1/executions/${encodeURIComponent(id)}/logs`;
       try {
@@ -132,7 +132,7 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
       const artifact = found.artifacts.findLast((one) => one.name === name);
       if (artifact !== undefined) return artifact;
       const names = found.artifacts.map((one) => one.name).join(", ");
-      throw new Problem("not_found", `${runTitle(found)} has no artifact ${JSON.stringify(name)}`, {
+      throw new Problem("not_found", `${runTitle(found)} has no artifact ${JSON.stringify(name)}.`, {
         remedy: names === "" ? "It has none." : `It has: ${names}.`,
       });
     },
@@ -144,7 +144,7 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
     audit: (page) => json("GET", `/v1/audit${query({ ...page })}`),
     // The server itself carries on what was left unfinished.
     abandoned: async () => [],
-    resume: () => notHere("resuming a run"),
+    resume: () => notHere("Resuming a run"),
   };
 }
 
@@ -153,7 +153,7 @@ async function trigger(
   { source, only }: TriggerRequest,
   signal: AbortSignal,
 ): Promise<RunAccepted> {
-  if (source.kind !== "pipeline") return await notHere("running a directory or an address");
+  if (source.kind !== "pipeline") return await notHere("Running a directory or an address");
   const { pipeline, ref, sha, validate } = source;
   const path = `/v1/pipelines/${encodeURIComponent(pipeline)}/runs`;
   const body = { ref, sha, only, validate_now: validate === "now", cause: "manual" } satisfies NewRun;
@@ -225,7 +225,7 @@ function query(values: Readonly<Record<string, string | number | undefined>>): s
 }
 
 async function notHere(what: string): Promise<never> {
-  throw new Problem("usage", `${what} is not done through a server`, {
+  throw new Problem("usage", `${what} is not done through a server.`, {
     remedy: "Do it on the machine itself: shipinator run",
   });
 }

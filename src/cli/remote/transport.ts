@@ -120,7 +120,7 @@ export function away(server: string, error: unknown): Problem {
         cause: error,
       },
     );
-  return new Problem("environment", `the server ${server} cannot be reached: ${errorMessage(error)}`, {
+  return new Problem("environment", `The server ${server} cannot be reached: ${errorMessage(error)}`, {
     remedy: awayRemedy,
     cause: error,
   });
@@ -128,7 +128,7 @@ export function away(server: string, error: unknown): Problem {
 
 export const isAway = (error: unknown) => error instanceof Problem && error.remedy === awayRemedy;
 
-/** What a restart looks like from here (ENOENT: its Unix socket). A name that is unknown, or a certificate that is, stays so. */
+/** Codes of a restart (ENOENT: its Unix socket). A name or a certificate that is unknown stays so. */
 const passingCodes = [
   "ENOENT",
   "ECONNREFUSED",
@@ -175,7 +175,7 @@ async function problemOf(answer: HttpAnswer, server: string): Promise<Problem> {
   if (typeof code !== "string" || typeof detail !== "string" || !isCode(code))
     return new Problem(
       "environment",
-      `${server} answered ${answer.status}, and not as a Shipinator server does`,
+      `${server} answered ${answer.status}, and not as a Shipinator server does.`,
       {
         remedy: "Is the address that of a Shipinator server?",
       },

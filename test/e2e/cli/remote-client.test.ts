@@ -144,7 +144,7 @@ describe("a question", () => {
     await once(server, "close");
     await expect(client.why("1")).rejects.toMatchObject({
       code: "environment",
-      message: `the server http://${host} cannot be reached: connect ECONNREFUSED ${host}`,
+      message: `The server http://${host} cannot be reached: connect ECONNREFUSED ${host}`,
     });
     expect(pauses).toBe(40);
   });

@@ -57,11 +57,11 @@ describe("a log with secrets", () => {
         full: false,
       });
     expect(await kept(of)).toMatch(/^it is \*\*\*, an?d? ?$/);
-    const rows = await service().bench.fixture.database.query<{ held: Buffer }>(
-      "select m.held from masked_logs m where m.execution_id = $1::uuid",
+    const rows = await service().bench.fixture.database.query<{ encrypted: Buffer }>(
+      "select m.encrypted from masked_logs m where m.execution_id = $1::uuid",
       [of.id],
     );
-    expect(rows.map(({ held }) => held.includes("key"))).toEqual([false]);
+    expect(rows.map(({ encrypted }) => encrypted.includes("key"))).toEqual([false]);
     await service().bench.local.secrets.rotate();
     expect((await report(said(text), { of })).json).toEqual({
       acknowledged: true,

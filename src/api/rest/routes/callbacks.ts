@@ -147,7 +147,7 @@ function uploads(app: App): void {
       const { callbacks, params, query, headers, raw } = request;
       const { form, path = null, mode = null, files = null } = query;
       const gone = new AbortController();
-      raw.once("aborted", () => gone.abort(new Problem("usage", "the upload was cut short")));
+      raw.once("aborted", () => gone.abort(new Problem("usage", "The upload was cut short.")));
       return await callbacks.upload(
         by(request),
         {
@@ -235,7 +235,7 @@ function bodyOf({ body }: { readonly body: unknown }): AsyncIterable<Uint8Array>
 function digestOf(header: string | undefined): string {
   const found = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):\s*(?:,|$)/.exec(header ?? "")?.[1];
   if (found !== undefined) return Buffer.from(found, "base64").toString("hex");
-  throw new Problem("usage", "an upload says what it is: Content-Digest has no SHA-256", {
+  throw new Problem("usage", "The Content-Digest of the upload has no SHA-256.", {
     place: "headers.content-digest",
     remedy: "Send Content-Digest: sha-256=:BASE64:",
   });
@@ -243,7 +243,7 @@ function digestOf(header: string | undefined): string {
 
 function lengthOf(header: string | undefined): number {
   if (header !== undefined && /^\d{1,15}$/.test(header)) return Number(header);
-  throw new Problem("usage", "an upload says how long it is: there is no Content-Length", {
+  throw new Problem("usage", "The upload has no Content-Length.", {
     place: "headers.content-length",
   });
 }

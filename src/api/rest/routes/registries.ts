@@ -1,4 +1,4 @@
-/** As whom a project asks the registries that its steps push to. */
+/** Logins of a project for the registries that its steps push to. */
 import { z } from "zod";
 import { idParameter, listOf, newRegistryLogin, registryLogin } from "../../../contract/index.ts";
 import { answers } from "../answers.ts";

@@ -1,4 +1,4 @@
-/** What is open to everybody: is it alive, is it ready, which version, and how it is asked. */
+/** Routes without a token: liveness, readiness, version and the OpenAPI document. */
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { Problem } from "../../../kernel/index.ts";
@@ -33,7 +33,7 @@ export function systemRoutes(app: App, context: RouteContext): void {
       response: answers({ 200: state }),
     },
     async handler() {
-      if (context.stopping.aborted) throw new Problem("unavailable", "the server is stopping");
+      if (context.stopping.aborted) throw new Problem("unavailable", "The server is stopping.");
       const why = await context.unreadyReason();
       if (why !== null) throw why;
       return { status: "ready" };
