@@ -3,6 +3,7 @@ import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { errorCode, silentLogger } from "../../src/kernel/index.ts";
 import { type Database, openDatabase } from "../../src/store/db/database.ts";
+import { eventually } from "../support/eventually.ts";
 import { createTestDatabase, type TestDatabase } from "../support/postgres-database.ts";
 
 let test: TestDatabase;
@@ -208,7 +209,7 @@ describe("a lost connection", () => {
     await using one = test.open(1);
     const victim = await pid(one);
     await database.query("select pg_terminate_backend($1::int, 5000)", [victim]);
-    await expect.poll(async () => await pid(one).catch(() => victim)).not.toBe(victim);
+    await eventually(async () => expect(await pid(one).catch(() => victim)).not.toBe(victim));
   });
 
   it("in the middle of a transaction, while the body waits for something else, fails the transaction", async () => {

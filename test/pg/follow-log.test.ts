@@ -7,6 +7,7 @@ import { type ExecutionId, Problem, silentLogger, systemClock } from "../../src/
 import { createLogStore, type LogStore } from "../../src/logs/index.ts";
 import { type FollowDeps, followLog } from "../../src/services/runs/follow.ts";
 import { type ChangeFeed, createChangeFeed } from "../../src/store/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { accept, advance, createFixture, type Fixture, runSnapshot } from "./fixture.ts";
 
 let fixture: Fixture;
@@ -77,28 +78,25 @@ function follow(): { readonly all: Promise<string>; readonly soFar: () => string
   return { all, soFar: () => text };
 }
 
-const until = async (what: () => boolean) => {
-  while (!what()) await systemClock.sleep(5, new AbortController().signal);
-};
-
 it("goes on over an absence of the database, and ends with its execution", async () => {
   isAway = true;
   const { all, soFar } = follow();
-  await until(() => soFar() === "first " && pages > 0);
+  await eventually(() => soFar() === "first " && pages > 0);
   await logs.append(execution, 6, Buffer.from("second "));
-  await until(() => soFar() === "first second ");
+  await eventually(() => soFar() === "first second ");
   isAway = false;
   await logs.append(execution, 13, Buffer.from("last"));
   await finish();
   expect(await all).toBe("first second last");
 });
 
-it("asks nothing while nothing changes, and ends many followers together", async () => {
+it("asks nothing of the database for more of a log, and ends many followers together", async () => {
   const followers = Array.from({ length: 50 }, follow);
-  await until(() => followers.every(({ soFar }) => soFar() === "first ") && pages >= 50);
+  await eventually(() => followers.every(({ soFar }) => soFar() === "first ") && pages >= 50);
   const before = pages;
-  await systemClock.sleep(1_200, new AbortController().signal);
+  await logs.append(execution, 6, Buffer.from("second"));
+  await eventually(() => followers.every(({ soFar }) => soFar() === "first second"));
   expect(pages).toBe(before);
   await finish();
-  expect(new Set(await Promise.all(followers.map(({ all }) => all)))).toEqual(new Set(["first "]));
+  expect(new Set(await Promise.all(followers.map(({ all }) => all)))).toEqual(new Set(["first second"]));
 });

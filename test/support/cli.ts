@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { RunDetail } from "../../src/services/index.ts";
+import { eventually } from "./eventually.ts";
 import { createExternalDatabase, type ExternalDatabase } from "./external-database.ts";
 import { type FoundProcess, processesOf } from "./world-processes.ts";
 
@@ -165,16 +165,13 @@ export class World implements AsyncDisposable {
     return processesOf(this.root);
   }
 
-  /** Waits until nothing of this world runs. @throws naming what goes on, when that takes longer than 10 s */
+  /** Waits until nothing of this world runs. @throws naming what goes on */
   async quiet(): Promise<void> {
-    const deadline = performance.now() + 10_000;
-    for (;;) {
+    await eventually(() => {
       const left = this.processes();
-      if (left.length === 0) return;
-      if (performance.now() > deadline)
+      if (left.length > 0)
         throw new Error(`left running:\n${left.map(({ pid, command }) => `${pid} ${command}`).join("\n")}`);
-      await delay(10);
-    }
+    });
   }
 
   /** Ends what is left, removes everything, and complains when something was left. */
@@ -196,15 +193,6 @@ export class World implements AsyncDisposable {
     const { inject } = await import("vitest");
     await promisify(execFile)("cp", ["-a", `${inject("seed")}/.`, world.dataDir]);
     return world;
-  }
-}
-
-/** Waits for something outside that nobody tells of. @throws when it is not so after 30 s */
-export async function until(what: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!what()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await delay(2);
   }
 }
 

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect } from "vitest";
 import type { RunDetail } from "../../src/services/index.ts";
-import { killIfThere, until, type World } from "./cli.ts";
+import { killIfThere, type World } from "./cli.ts";
+import { eventually } from "./eventually.ts";
 
 export const environment = { SHIPINATOR_LOCAL_SLOTS: "3", SHIPINATOR_PARALLEL_LIMIT: "3" };
 
@@ -91,7 +92,7 @@ export async function survive(world: World, repository: string, moment: Moment):
   const before = ledger(world).length;
   const running = world.start(["run", repository], { env: environment });
   await running.said(/^run \d+ of campaign \(/m);
-  await until(() => ledger(world).length - before >= moment.begun || running.child.exitCode !== null);
+  await eventually(() => ledger(world).length - before >= moment.begun || running.child.exitCode !== null);
   await delay(moment.afterMs);
   running.child.kill("SIGKILL");
   const { stdout } = await running.ended;

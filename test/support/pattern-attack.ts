@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { RunDetail } from "../../src/services/index.ts";
-import { until, type World } from "./cli.ts";
+import type { World } from "./cli.ts";
+import { eventually } from "./eventually.ts";
 import { ended, startServer } from "./server.ts";
 
 const pipeline = (script: string, path: string) =>
@@ -41,7 +42,7 @@ export async function attackWithPatterns(world: World, env: Readonly<Record<stri
   });
 
   const many = await server.post<RunDetail>("/v1/pipelines/many/runs");
-  await until(() => existsSync(join(marks, "made")));
+  await eventually(() => existsSync(join(marks, "made")));
   expect((await server.fetch("/healthz")).status).toBe(200);
   expect(await server.stop()).toBe(0);
 

@@ -1,10 +1,10 @@
 /** A database for one test file: cloned, dropped at the end, and watched for connections that nobody closed. */
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { inject } from "vitest";
 import { silentLogger } from "../../src/kernel/index.ts";
 import type { ConnectionSettings } from "../../src/store/db/connection-settings.ts";
 import { type Database, openDatabase } from "../../src/store/db/database.ts";
+import { eventually } from "./eventually.ts";
 // Brings the type of what the global setup provides.
 import type {} from "./postgres.ts";
 
@@ -45,18 +45,17 @@ async function drop(settings: ConnectionSettings, name: string): Promise<void> {
   if (leaked.length > 0) throw new Error(`connections left open on ${name}:\n${leaked.join("\n")}`);
 }
 
-const PATIENCE_MS = 3_000;
-
 /** A closed connection stays visible until its backend has noticed, so only what persists is a leak. */
 async function leftOpen(admin: Database, name: string): Promise<string[]> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const clients = await admin.query<{ client: string }>(
+  let clients: { readonly client: string }[] = [];
+  const isClosed = async () => {
+    clients = await admin.query<{ client: string }>(
       `select concat_ws(' | ', application_name, state, left(query, 200)) as client
        from pg_stat_activity where datname = $1::text and backend_type = 'client backend'`,
       [name],
     );
-    if (clients.length === 0 || performance.now() > deadline) return clients.map(({ client }) => client);
-    await delay(5);
-  }
+    return clients.length === 0;
+  };
+  await eventually(isClosed, { patienceMs: 3_000 }).catch(() => false);
+  return clients.map(({ client }) => client);
 }

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RunDetail } from "../../src/services/index.ts";
-import { type Running, until, type World } from "./cli.ts";
+import type { Running, World } from "./cli.ts";
+import { eventually } from "./eventually.ts";
 
 export interface TestServer {
   readonly url: string;
@@ -79,7 +80,7 @@ export async function startServer(
     async kill() {
       process.kill(found.pid, "SIGKILL");
       await running.ended;
-      await until(() => !existsSync(`/proc/${found.pid}`));
+      await eventually(() => !existsSync(`/proc/${found.pid}`));
     },
   };
 }

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { startEmbeddedPostgres } from "../../src/postgres/index.ts";
 import { openDatabase } from "../../src/store/db/database.ts";
+import { eventually } from "../support/eventually.ts";
 import { thisProcess } from "../support/postgres-server.ts";
 import { processesOf } from "../support/world-processes.ts";
 
@@ -58,7 +59,7 @@ describe("the embedded Postgres on a full disk", () => {
       });
       await server?.stop();
       // Of a server that could not start, its own children go after it.
-      await expect.poll(() => processesOf(disk)).toEqual([]);
+      await eventually(() => expect(processesOf(disk)).toEqual([]));
     },
   );
 

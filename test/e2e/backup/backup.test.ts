@@ -14,7 +14,8 @@ import {
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/services/index.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const hello = {
   ".shipinator.yaml": `
@@ -128,7 +129,7 @@ build:
 `,
     });
     const running = source.start(["run", directory]);
-    await until(() => existsSync(ledger));
+    await eventually(() => existsSync(ledger));
     const file = join(source.root, "backup.tar");
     await source.succeed(["backup", file]);
     const { stderr } = await target.shipinator(["restore", file]);
@@ -158,7 +159,7 @@ deploy:
 `,
     });
     const running = source.start(["run", directory]);
-    await until(() => existsSync(ledger));
+    await eventually(() => existsSync(ledger));
     await untilRecorded(source);
     const file = join(source.root, "backup.tar");
     await source.succeed(["backup", file]);
@@ -224,7 +225,7 @@ describe("a restore is refused", () => {
     await source.succeed(["backup", file]);
     const restoring = target.start(["restore", "-"], { input: null });
     restoring.child.stdin?.write(readFileSync(file).subarray(0, 10_000));
-    await until(() => existsSync(join(target.dataDir, "restoring")));
+    await eventually(() => existsSync(join(target.dataDir, "restoring")));
     const during = await target.shipinator(["list"]);
     expect(during).toMatchObject({ code: 3, stderr: expect.stringContaining("a backup is being restored") });
     restoring.child.kill("SIGKILL");

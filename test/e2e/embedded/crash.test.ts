@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../../src/kernel/index.ts";
 import { openDatabase } from "../../../src/store/db/database.ts";
+import { eventually } from "../../support/eventually.ts";
 import {
   isRoot,
   layoutOf,
@@ -74,7 +75,6 @@ describe("after a kill -9", () => {
     await database.execute("create table kept (id int)");
     const killed = killServer(directory);
     const ask = async (sql: string): Promise<unknown> => {
-      await delay(5);
       try {
         return await database.query(sql);
       } catch (error) {
@@ -83,9 +83,11 @@ describe("after a kill -9", () => {
       }
     };
     // A session may answer once more before it notices that its server is dead.
-    while ([killed, undefined].includes(serverOf(directory))) await ask("select 1");
-    let rows = null;
-    while (rows === null) rows = await ask("select count(*) as count from kept");
+    await eventually(async () => {
+      await ask("select 1");
+      return ![killed, undefined].includes(serverOf(directory));
+    });
+    const rows = await eventually(async () => (await ask("select count(*) as count from kept")) ?? false);
     expect(rows).toEqual([{ count: 0 }]);
     await database.close();
     await server.stop();
@@ -138,7 +140,7 @@ describe("what a dead server leaves behind", () => {
       const owner = statSync(lock);
       await holder.kill();
       killServer(directory);
-      await expect.poll(() => serverOf(directory)).toBeUndefined();
+      await eventually(() => expect(serverOf(directory)).toBeUndefined());
 
       // Under the same account, for that is the case in which Postgres itself gives up.
       const identity = isRoot ? { uid: owner.uid, gid: owner.gid } : {};

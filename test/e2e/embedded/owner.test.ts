@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
 import { type Clock, silentLogger, systemClock } from "../../../src/kernel/index.ts";
 import { openDatabase } from "../../../src/store/db/database.ts";
+import { eventually } from "../../support/eventually.ts";
 import { layoutOf, newDirectory, serverOf, startHere, startHolder, usedDirectory } from "./processes.ts";
 
 interface Mark {
@@ -99,7 +100,7 @@ describe("the mark of the owner", () => {
     const directory = await usedDirectory();
     await using _ = await startHere(directory, { clock: hurried });
     const { heartbeat } = markOf(directory);
-    await expect.poll(() => markOf(directory).heartbeat > heartbeat).toBe(true);
+    await eventually(() => markOf(directory).heartbeat > heartbeat);
   });
 
   it("of another machine that appears while we were frozen ends our server at once", async () => {
@@ -112,7 +113,7 @@ describe("the mark of the owner", () => {
     });
     await database.query("select 1");
     leave(directory, JSON.stringify({ ...elsewhere, heartbeat: ago(0) }));
-    await expect.poll(() => serverOf(directory)).toBeUndefined();
+    await eventually(() => expect(serverOf(directory)).toBeUndefined());
     await expect(database.query("select 1")).rejects.toMatchObject({ code: "database_unavailable" });
     await server.stop();
     expect(serverOf(directory)).toBeUndefined();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
-import { systemClock } from "../../../src/kernel/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { handleOf, specOf } from "../../unit/executor/specs.ts";
 import { isAlive, makeWorld, type World } from "./world.ts";
 
@@ -44,13 +44,13 @@ describe("cancel", () => {
     await using world = makeWorld();
     const job = await world.open();
     const { spec } = await start(world, job, "echo $$ >pids; exec dd if=/dev/zero of=/dev/null status=none");
-    while (
-      readFileSync(
-        `/proc/${readFileSync(world.path(job, "workspace", "pids"), "utf8").trim()}/comm`,
-        "utf8",
-      ) !== "dd\n"
-    )
-      await systemClock.sleep(1);
+    await eventually(
+      () =>
+        readFileSync(
+          `/proc/${readFileSync(world.path(job, "workspace", "pids"), "utf8").trim()}/comm`,
+          "utf8",
+        ) === "dd\n",
+    );
     await world.executor.cancel(handleOf(spec), "canceled", 60);
     expect(await world.ended(spec)).toMatchObject({ exitCode: 143, reason: "canceled", killedBy: null });
   });
@@ -128,8 +128,9 @@ describe("cancel", () => {
     await using world = makeWorld({ holdMs: 500 });
     const job = await world.open();
     const { spec } = await start(world, job, "setsid -f sleep 600; echo $$ >pids");
-    while (!readFileSync(world.path(job, "steps", `${spec.stepId}.1`), "utf8").includes("#exit 0\n"))
-      await systemClock.sleep(5);
+    await eventually(() =>
+      readFileSync(world.path(job, "steps", `${spec.stepId}.1`), "utf8").includes("#exit 0\n"),
+    );
     await world.executor.cancel(handleOf(spec), "canceled", 0);
     expect(await world.ended(spec)).toMatchObject({ exitCode: 0, reason: null });
   });

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { describe, expect, it } from "vitest";
 import { createLocalExecutor, type LocalExecutorOptions } from "../../../src/executor/index.ts";
-import { systemClock } from "../../../src/kernel/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { handleOf, specOf } from "../../unit/executor/specs.ts";
 import { makeWorld, optionsIn } from "./world.ts";
 
@@ -77,7 +77,7 @@ describe("the executor's directory", () => {
     );
     await world.appears(sign);
     // The worker's word may come a moment after the step's sign.
-    while ((await world.executor.status(handleOf(spec))).state === "waiting") await systemClock.sleep(5);
+    await eventually(async () => (await world.executor.status(handleOf(spec))).state !== "waiting");
     expect(await world.executor.status(handleOf(spec))).toMatchObject({ state: "begun" });
     writeFileSync(`${world.directory}/go`, "");
     expect(await world.ended(spec)).toMatchObject({ began: true, exitCode: 0, reason: null });

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
 import { createLocalExecutor } from "../../../src/executor/index.ts";
 import { shimScript } from "../../../src/executor/local/worker/scripts.ts";
-import { systemClock } from "../../../src/kernel/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { handleOf, jobOf, specOf } from "../../unit/executor/specs.ts";
 import { isAlive, makeWorld, optionsIn, type World } from "./world.ts";
 
@@ -57,7 +57,7 @@ describe("a server that was killed", () => {
     await dieAfterSubmit(world, job, [spec], () => world.appears(world.path(job, "workspace", "pid")));
     const pid = readFileSync(world.path(job, "workspace", "pid"), "utf8");
     writeFileSync(world.path(job, "workspace", "go"), "");
-    while (isAlive(pid)) await systemClock.sleep(5);
+    await eventually(() => !isAlive(pid));
     expect(await world.ended(spec)).toMatchObject({ began: true, exitCode: 6 });
     expect(world.log(spec)).toBe("went\n");
   });
@@ -72,7 +72,7 @@ describe("a server that was killed", () => {
     writeFileSync(world.path(job, "workspace", "go"), "");
     // Each word of the worker reaches one of the two.
     for (const executor of [world.executor, other]) {
-      while ((await executor.status(handleOf(spec))).state !== "ended") await systemClock.sleep(5);
+      await eventually(async () => (await executor.status(handleOf(spec))).state === "ended");
       expect(await executor.status(handleOf(spec))).toMatchObject({ outcome: { exitCode: 6, began: true } });
     }
   });
@@ -164,7 +164,7 @@ describe("a server that was killed", () => {
     const spec = specOf(job, ":");
     await dieAfterSubmit(world, job, [spec]);
     const [pid = ""] = (await world.appears(world.path(job, "workers", "0", "pid"))).split(" ");
-    while (isAlive(pid)) await systemClock.sleep(5);
+    await eventually(() => !isAlive(pid));
     expect(await world.ended(spec)).toMatchObject({ exitCode: 0 });
   });
 

@@ -10,6 +10,7 @@ import {
   type LocalExecutorOptions,
 } from "../../../src/executor/index.ts";
 import { errorCode, silentLogger, systemClock } from "../../../src/kernel/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { handleOf, jobOf, specOf } from "../../unit/executor/specs.ts";
 
 export interface World extends AsyncDisposable {
@@ -108,7 +109,7 @@ export function makeWorld(over: Partial<LocalExecutorOptions> = {}): World {
       }
     },
     async appears(path) {
-      while (!existsSync(path) || readFileSync(path, "utf8") === "") await systemClock.sleep(5);
+      await eventually(() => existsSync(path) && readFileSync(path, "utf8") !== "");
       return readFileSync(path, "utf8");
     },
     log: (spec) => (existsSync(logPath(spec)) ? readFileSync(logPath(spec), "utf8") : ""),

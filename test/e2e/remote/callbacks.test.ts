@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/services/index.ts";
 import { CallbackAgent } from "../../support/callback-agent.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 let world: World;
@@ -84,7 +85,7 @@ describe("an executor elsewhere", () => {
     const [app] = run.artifacts;
     const bytes = await (await server.fetch(`/v1/artifacts/${app?.id}/download`)).text();
     expect(bytes).toBe(`echo ${run.git_sha?.slice(0, 12)}\n`);
-    await until(() => agent.heard.filter((one) => one.startsWith("release")).length === 3);
+    await eventually(() => agent.heard.filter((one) => one.startsWith("release")).length === 3);
   });
 
   it("is not believed without what it should have uploaded", async () => {
@@ -102,11 +103,11 @@ describe("an executor elsewhere", () => {
 
   it("hears that its run is canceled", async () => {
     const { id } = await trigger("waiting");
-    await until(() => agent.heard.at(-1) === "begin waiting");
+    await eventually(() => agent.heard.at(-1) === "begin waiting");
     await server.post(`/v1/pipeline-runs/${id}/cancel`);
     const run = await ended(server, id);
     expect([run.status, stepOf(run)?.status]).toEqual(["canceled", "canceled"]);
-    await until(() => agent.heard.some((one) => one.startsWith("canceled waiting")));
+    await eventually(() => agent.heard.some((one) => one.startsWith("canceled waiting")));
   });
 
   it("goes on while the server is away, and the next server takes its word", async () => {
@@ -115,7 +116,7 @@ describe("an executor elsewhere", () => {
       readFileSync(join(world.home, "begun"), "utf8")
         .split("\n")
         .filter((line) => line === id);
-    await until(() => begun().length === 1);
+    await eventually(() => begun().length === 1);
     const port = portOf(server);
     await server.kill();
     writeFileSync(join(world.home, "go"), "");
@@ -128,7 +129,7 @@ describe("an executor elsewhere", () => {
     agent.hold();
     const accepted: RunDetail[] = [];
     for (let count = 0; count < 8; count += 1) accepted.push(await trigger("quick"));
-    await until(() => agent.isHeld);
+    await eventually(() => agent.isHeld);
     await server.kill();
     agent.letGo();
     // What is silent for long is another test's matter.

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/services/index.ts";
 import { CallbackAgent } from "../../support/callback-agent.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ended, portOf, serverEnvironment, startServer } from "../../support/server.ts";
 
 let world: World;
@@ -39,7 +40,7 @@ it("are masked by all values of the run, earlier ones too, also by a server that
   await command(["pipeline", "add", world.repository("app", { ".shipinator.yaml": pipeline })]);
   await command(["secret", "set", "TOKEN"], "the first of 77");
   const { id } = await server.post<RunDetail>("/v1/pipelines/app/runs");
-  await until(() => existsSync(join(world.home, "wrote")));
+  await eventually(() => existsSync(join(world.home, "wrote")));
   await command(["secret", "set", "TOKEN"], "the second of 77");
   const port = portOf(server);
   await server.kill();

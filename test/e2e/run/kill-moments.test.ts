@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { databaseIsOurs } from "../../support/external-database.ts";
 import {
   campaignRepository,
@@ -68,7 +69,7 @@ describe("kill -9 of other parts", () => {
       ".shipinator.yaml": `deploy: { run: "echo deploy >>${world.root}/ledger; sleep 300" }\n`,
     });
     const running = world.start(["run", directory]);
-    await until(() => ledger(world).includes("deploy"));
+    await eventually(() => ledger(world).includes("deploy"));
     running.child.kill("SIGKILL");
     await running.ended;
     killAll(world, () => true);

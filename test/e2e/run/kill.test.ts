@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { killAll, ledger } from "../../support/kill-campaign.ts";
 
 describe("after a kill -9", () => {
@@ -32,7 +33,7 @@ build:
     expect(listed.stderr).toBe("note: Unfinished: run 1 of goes-on. Resume it with: shipinator resume 1\n");
     expect((await world.status("1")).status).toBe("running");
     writeFileSync(join(world.root, "go"), "");
-    while (!ledger(world).includes("ended")) await world.shipinator(["status"]);
+    await eventually(() => ledger(world).includes("ended"));
     // Whoever only looks starts nothing.
     await world.shipinator(["list"]);
     expect(ledger(world)).toEqual(["ended"]);
@@ -55,7 +56,7 @@ build:
 `,
     });
     const running = world.start(["run", directory]);
-    await until(() => ledger(world).includes("lost"));
+    await eventually(() => ledger(world).includes("lost"));
     running.child.kill("SIGKILL");
     await running.ended;
     killAll(world, () => true);

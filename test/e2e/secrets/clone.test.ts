@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { certificate, type GitHost, openGitHost } from "../../support/git-server.ts";
 import { startServer } from "../../support/server.ts";
 import { openRegistry } from "../artifacts/support/registry-double.ts";
@@ -28,11 +29,10 @@ const told = async (argv: readonly string[], input = "") => (await world.succeed
 
 /** Why the run waits, once it waits for that. */
 async function waiting(run: string, text: string): Promise<string> {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
+  return await eventually(async () => {
     const why = await told(["why", run]);
-    if (why.includes(text) || Date.now() > deadline) return why;
-  }
+    return why.includes(text) && why;
+  });
 }
 
 describe("a private repository", () => {

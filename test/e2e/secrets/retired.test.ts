@@ -3,7 +3,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/services/index.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ended, serverEnvironment, startServer } from "../../support/server.ts";
 
 let world: World;
@@ -32,7 +33,7 @@ it("are masked in later steps by their earlier values too, also after a restart 
   await command(["secret", "set", "TOKEN"], "the first value of 77");
   await command(["secret", "set", "OTHER"], "another value of 88");
   const { id } = await server.post<RunDetail>("/v1/pipelines/app/runs");
-  await until(() => existsSync(join(world.home, "wrote")));
+  await eventually(() => existsSync(join(world.home, "wrote")));
   await command(["secret", "set", "TOKEN"], "the second value of 77");
   await command(["secret", "set", "TOKEN"], "the third value of 77");
   await command(["secret", "remove", "OTHER"]);

@@ -5,7 +5,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { serverEnvironment } from "../../support/server.ts";
 
 let world: World;
@@ -22,12 +23,12 @@ it("ends in order when npx alone is told to stop", async () => {
   });
   const announcement = join(world.dataDir, "server.json");
   const isAnnounced = () => existsSync(announcement) && readFileSync(announcement, "utf8").endsWith("\n");
-  await until(() => isAnnounced() || npx.exitCode !== null);
+  await eventually(() => isAnnounced() || npx.exitCode !== null);
   expect(npx.exitCode).toBeNull();
   const { pid }: { pid: number } = JSON.parse(readFileSync(announcement, "utf8"));
   npx.kill("SIGTERM");
   await once(npx, "exit");
-  await until(() => !existsSync(`/proc/${pid}`));
+  await eventually(() => !existsSync(`/proc/${pid}`));
   // It has stopped in order: a server that was killed leaves its announcement.
   expect(existsSync(announcement)).toBe(false);
 });

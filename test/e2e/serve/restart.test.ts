@@ -3,7 +3,8 @@ import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/services/index.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 let world: World;
@@ -58,7 +59,7 @@ describe("a server that is stopped in the middle of a run", () => {
 
   it("is carried on after kill -9 as well", async () => {
     const run = await trigger();
-    await until(() => ledger().includes(run.id));
+    await eventually(() => ledger().includes(run.id));
     await server.kill();
     go();
     server = await startServer(world);
@@ -69,15 +70,15 @@ describe("a server that is stopped in the middle of a run", () => {
   it("loses and repeats nothing of many runs, stopped twice and killed once", async () => {
     const runs: RunDetail[] = [];
     for (let count = 0; count < 12; count += 1) runs.push(await trigger());
-    await until(() => ledger() !== "");
+    await eventually(() => ledger() !== "");
     const port = portOf(server);
     expect(await server.stop()).toBe(0);
     server = await startServer(world, port);
     go();
-    await until(() => ledger().split("\n").length > 6);
+    await eventually(() => ledger().split("\n").length > 6);
     expect(await server.stop()).toBe(0);
     server = await startServer(world, port);
-    await until(() => ledger().split("\n").length > 14);
+    await eventually(() => ledger().split("\n").length > 14);
     await server.kill();
     server = await startServer(world, port);
     for (const run of runs) {
@@ -102,7 +103,7 @@ describe("a server that is stopped in the middle of a run", () => {
       existsSync(join(world.home, "counts"))
         ? readFileSync(join(world.home, "counts"), "utf8").trim().split("\n").map(Number)
         : [];
-    await until(() => counts().length === 3);
+    await eventually(() => counts().length === 3);
     await server.kill();
     server = await startServer(world, 0, slots);
     while (!(await server.fetch("/readyz")).ok);

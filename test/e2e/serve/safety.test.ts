@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { portOf, serverEnvironment, startServer } from "../../support/server.ts";
 
 let world: World;
@@ -38,7 +39,7 @@ describe("a server is refused", () => {
 
   it("with half of TLS, with files that are none, and on an address that is taken", async () => {
     const half = await refusal({ SHIPINATOR_TLS_CERTIFICATE: pem("first.pem") });
-    expect([half.code, half.stderr]).toEqual([2, expect.stringContaining("needs tls.key beside it")]);
+    expect([half.code, half.stderr]).toEqual([2, expect.stringContaining("also needs tls.key.")]);
     const absent = join(world.root, "absent.pem");
     const none = await refusal({ SHIPINATOR_TLS_CERTIFICATE: absent, SHIPINATOR_TLS_KEY: absent });
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining(absent)]);
@@ -93,7 +94,7 @@ describe("TLS", () => {
     expect(server.url).toMatch(/^https:/);
     expect(await subjectOf(server.url)).toBe("first.test");
     use("second");
-    await expect.poll(() => subjectOf(server.url), { timeout: 30_000, interval: 500 }).toBe("second.test");
+    await eventually(async () => expect(await subjectOf(server.url)).toBe("second.test"));
     expect(await server.stop()).toBe(0);
   });
 });

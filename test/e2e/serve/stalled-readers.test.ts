@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { EventStream, Streams } from "../../../src/api/rest/context.ts";
 import { createEventStreams } from "../../../src/api/rest/event-streams.ts";
 import { type Clock, systemClock } from "../../../src/kernel/index.ts";
+import { eventually } from "../../support/eventually.ts";
 
 const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) };
 let app: FastifyInstance;
@@ -55,14 +56,14 @@ it("are let go after half a minute, and give their place back", async () => {
   response.on("data", (chunk: Buffer) => (bytes += chunk.length));
   response.on("error", () => undefined);
   const silent = stalled("stalled");
-  while (opened.length < 2) await systemClock.sleep(5, stopping.signal);
+  await eventually(() => opened.length >= 2);
   const [live, dead] = opened;
   const since = performance.now();
-  while (dead?.signal.aborted !== true) await systemClock.sleep(5, stopping.signal);
+  await eventually(() => dead?.signal.aborted === true);
   // Half a minute is 300 ms here; before it the socket's buffers had to be filled.
   expect(performance.now() - since).toBeGreaterThan(250);
   const seen = bytes;
-  while (bytes < seen + 1_000_000) await systemClock.sleep(5, stopping.signal);
+  await eventually(() => bytes >= seen + 1_000_000);
   expect([live?.signal.aborted, streams.count]).toEqual([false, 1]);
   silent.destroy();
   reader.destroy();
@@ -70,17 +71,17 @@ it("are let go after half a minute, and give their place back", async () => {
 
 it("are so many of one caller and no more, and others have room", async () => {
   const sockets = [stalled("a"), stalled("a"), stalled("a")];
-  while (opened.length < 3) await systemClock.sleep(5, stopping.signal);
+  await eventually(() => opened.length >= 3);
   const refused = await fetch(`http://127.0.0.1:${port()}/a`);
   expect([refused.status, await refused.json()]).toMatchObject([
     429,
     { message: expect.stringContaining("Too many streams of this token") },
   ]);
   sockets.push(stalled("b"));
-  while (opened.length < 4) await systemClock.sleep(5, stopping.signal);
+  await eventually(() => opened.length >= 4);
   expect((await fetch(`http://127.0.0.1:${port()}/c`)).ok).toBe(false);
   for (const socket of sockets) socket.destroy();
-  while (streams.count > 0) await systemClock.sleep(5, stopping.signal);
+  await eventually(() => streams.count === 0);
   const again = get(`http://127.0.0.1:${port()}/a`);
   const [response] = await once(again, "response");
   expect(response.statusCode).toBe(200);

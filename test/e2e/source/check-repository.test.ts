@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { expect, it } from "vitest";
 import { systemClock } from "../../../src/kernel/index.ts";
 import { checkRepository } from "../../../src/services/catalog/check-repository.ts";
+import { eventually } from "../../support/eventually.ts";
 import { makePlace } from "./repositories.ts";
 
 const row = { clone_secret: null, account_access: true, default_branch: null } as const;
@@ -36,6 +37,6 @@ it("ends after 60 seconds where the host takes the connection and never answers"
   });
   expect(sleeps).toEqual([60_000]);
   // git has ended with it; a socket that is not read would not notice.
-  await expect.poll(() => sockets.every(({ destroyed }) => destroyed)).toBe(true);
+  await eventually(() => sockets.every(({ destroyed }) => destroyed));
   host.close();
 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../../src/kernel/index.ts";
 import { createGitProcesses, type GitCommand, type GitProcesses } from "../../../src/source/git/process.ts";
-import { until } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { isAlive } from "../executor/world.ts";
 
 let directory: string;
@@ -124,7 +124,7 @@ describe("shells", () => {
   it("that were killed are replaced: at rest, and at work", async () => {
     const pid = Number((await sh("echo $PPID")).stdout);
     process.kill(pid, "SIGKILL");
-    await until(() => !isAlive(pid));
+    await eventually(() => !isAlive(pid));
     expect((await sh("echo here")).stdout.toString()).toBe("here\n");
     const killed = await sh("kill -9 $PPID");
     expect(killed.code).toBe(137);
@@ -135,7 +135,7 @@ describe("shells", () => {
     const killed = sh("echo $$ >self; echo begun; kill -9 $PPID; exec sleep 62");
     expect(await killed).toMatchObject({ code: 137 });
     const pid = Number(readFileSync(join(directory, "self"), "utf8"));
-    await until(() => !isAlive(pid));
+    await eventually(() => !isAlive(pid));
   });
 
   it("tell the end of a command that left a process behind, whatever that writes", async () => {
@@ -168,7 +168,7 @@ describe("an abort", () => {
   it("lets the command tidy up", async () => {
     const stop = new AbortController();
     const call = sh("trap 'echo tidy; exit 9' TERM; : >begun; sleep 60 & wait", {}, stop.signal);
-    await until(() => files().includes("begun"));
+    await eventually(() => files().includes("begun"));
     stop.abort();
     const { code, stdout } = await call;
     expect([code, stdout.toString()]).toEqual([9, "tidy\n"]);
@@ -178,10 +178,10 @@ describe("an abort", () => {
   it("kills the whole family where it does not listen", async () => {
     const stop = new AbortController();
     const call = sh("trap '' TERM; sleep 61 & echo $! >child; echo $$ >self; wait", {}, stop.signal);
-    await until(() => files().includes("self") && files().includes("child"));
+    await eventually(() => files().includes("self") && files().includes("child"));
     const pids = ["self", "child"].map((name) => Number(readFileSync(join(directory, name), "utf8")));
     stop.abort();
     expect(await call).toMatchObject({ code: 137 });
-    await until(() => !pids.some(isAlive));
+    await eventually(() => !pids.some(isAlive));
   });
 });

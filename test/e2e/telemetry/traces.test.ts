@@ -4,7 +4,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { RunDetail } from "../../../src/services/index.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ended, portOf, serverEnvironment, startServer, type TestServer } from "../../support/server.ts";
 
 interface Span {
@@ -60,7 +61,7 @@ const trigger = () => server.post<RunDetail>("/v1/pipelines/app/runs");
 
 it("are what is recorded of them: jobs, steps and attempts, each in what it belongs to", async () => {
   const run = await ended(server, (await trigger()).id);
-  await until(() => spans.length >= 9);
+  await eventually(() => spans.length >= 9);
   const byName = new Map(spans.map((span) => [span.name, span]));
   expect([...byName.keys()].toSorted()).toEqual([
     "attempt 1",

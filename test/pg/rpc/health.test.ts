@@ -8,6 +8,7 @@ import {
 } from "../../../src/api/rpc/generated/health.ts";
 import { healthService } from "../../../src/api/rpc/health.ts";
 import { systemClock } from "../../../src/kernel/index.ts";
+import { eventually } from "../../support/eventually.ts";
 import { startService } from "../api/service.ts";
 
 /** Opens streams of one address; each ends with the returned function. */
@@ -42,7 +43,7 @@ it("an address opens 8 streams, and another when one has ended", async () => {
   expect((await open("192.0.2.1")).first).toEqual(refused);
   expect((await open("192.0.2.2")).first).toMatchObject(serving);
   streams[0]?.close();
-  await expect.poll(async () => (await open("192.0.2.1")).first).toMatchObject(serving);
+  await eventually(async () => expect((await open("192.0.2.1")).first).toMatchObject(serving));
   end.abort();
 });
 
@@ -84,7 +85,7 @@ it("streams share one reading of the readiness every five seconds", async () => 
   expect(await next()).toEqual(watchers.map(() => ({ status: Status.SERVING })));
   expect(readings).toBe(1);
   const changed = next();
-  await expect.poll(() => asleep.length).toBe(8);
+  await eventually(() => expect(asleep.length).toBe(8));
   time = 5_000;
   for (const wake of asleep) wake();
   asleep = [];

@@ -224,9 +224,7 @@ describe("a stop", () => {
     const silent = dial(stopping);
     silent.on("error", () => undefined);
     await once(silent, "connect");
-    const since = performance.now();
     await stopping.api.stop();
-    expect(performance.now() - since).toBeLessThan(5_000);
     expect((await ended).code).toBe(status.UNAVAILABLE);
     client.close();
     silent.destroy();

@@ -4,7 +4,8 @@ import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, wri
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { isAlive } from "../../e2e/executor/world.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { attackWithPatterns } from "../../support/pattern-attack.ts";
 import { startServer } from "../../support/server.ts";
 
@@ -133,7 +134,7 @@ deploy:
       `mkdir dir; echo own >dir/b; pwd >${marks}/new; mv ${marks}/new ${marks}/place; until [ -e app ] && [ -e dir/app ]; do sleep 0.01; done`,
       "      outputs: [{ type: binary, path: app }, { type: binary, name: all, path: dir }]\n",
     );
-    await until(() => existsSync(join(marks, "place")));
+    await eventually(() => existsSync(join(marks, "place")));
     const workspace = readFileSync(join(marks, "place"), "utf8").trim();
     linkSync(secret, join(workspace, "dir/app"));
     linkSync(secret, join(workspace, "app"));

@@ -15,6 +15,7 @@ import { describe, expect, it } from "vitest";
 import type { ExecutionSpec, JobSpec } from "../../../src/domain/index.ts";
 import { silentLogger, systemClock, thisMachine } from "../../../src/kernel/index.ts";
 import { isAlive, makeWorld, type World } from "../../e2e/executor/world.ts";
+import { eventually } from "../../support/eventually.ts";
 import { handleOf } from "../../unit/executor/specs.ts";
 
 /** Leaves its session, clears its environment, ignores what can be ignored, and multiplies. */
@@ -124,7 +125,7 @@ describe.each(["cgroup", "freezer"] as const)("the strategy %s", (strategy) => {
       stdio: "ignore",
     });
     const gone = once(shim, "exit");
-    while (!waitsAtFifo(shim.pid ?? 0, worker)) await systemClock.sleep(1);
+    await eventually(() => waitsAtFifo(shim.pid ?? 0, worker));
     await world.restart();
     expect(await world.run(job, "echo goes on")).toMatchObject({ exitCode: 0, log: "goes on\n" });
     await world.executor.close(job);

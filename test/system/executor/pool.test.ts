@@ -5,7 +5,8 @@ import { chmodSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunDetail, RunWhy } from "../../../src/services/index.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { ended, startServer, type TestServer } from "../../support/server.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -131,7 +132,7 @@ ${waitFor("go")}`,
     );
     await project("three", `touch ${meeting}/three`);
     const runs = [await trigger("one"), await trigger("two")];
-    await until(() => isThere("one") && isThere("two"));
+    await eventually(() => isThere("one") && isThere("two"));
     // More of them than there are slots: none of those that wait keeps one.
     const waiting = [await trigger("three"), await trigger("three"), await trigger("three")];
     put("go");
@@ -149,7 +150,7 @@ ${waitFor("go")}`,
     await project("one", `touch ${meeting}/one; ${waitFor("go")}`);
     await project("two", "git log --format=%s");
     const one = await trigger("one");
-    await until(() => isThere("one"));
+    await eventually(() => isThere("one"));
     const two = await trigger("two");
     const reason = async () => (await server.get<RunWhy>(`/v1/pipeline-runs/${two.id}/why`)).summary;
     await expect
@@ -184,7 +185,7 @@ describe("a server that is started again", () => {
     await project("one", `touch ${meeting}/one; ${waitFor("go")}; [ ! -e ${meeting}/two ] && echo alone`);
     await project("two", `touch ${meeting}/two`);
     const one = await trigger("one");
-    await until(() => isThere("one"));
+    await eventually(() => isThere("one"));
     await server.kill();
     await serve([first]);
     const two = await trigger("two");

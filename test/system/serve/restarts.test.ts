@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Page, RunDetail, RunSummary } from "../../../src/services/index.ts";
-import { until, World } from "../../support/cli.ts";
+import { World } from "../../support/cli.ts";
+import { eventually } from "../../support/eventually.ts";
 import { portOf, serverEnvironment, startServer } from "../../support/server.ts";
 
 const count = 200;
@@ -32,21 +33,19 @@ it(`${count} runs through two restarts and a kill`, async () => {
     [140, "kill"],
     [260, "stop"],
   ] as const) {
-    await until(() => ledger().length >= begun);
+    await eventually(() => ledger().length >= begun);
     if (end === "stop") expect(await server.stop()).toBe(0);
     else await server.kill();
     server = await startServer(world, port);
   }
-  let left = runs.length;
-  while (left > 0) {
+  await eventually(async () => {
     const pages = await Promise.all(
       ["pending", "running"].map((status) =>
         server.get<Page<RunSummary>>(`/v1/pipeline-runs?status=${status}&limit=1000`),
       ),
     );
-    left = pages.reduce((sum, { items }) => sum + items.length, 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+    return pages.every(({ items }) => items.length === 0);
+  });
   const statuses = new Map<string, number>();
   for (const id of runs) {
     const { status } = await server.get<RunDetail>(`/v1/pipeline-runs/${id}`);

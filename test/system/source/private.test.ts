@@ -5,13 +5,13 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { mirrorName } from "../../../src/domain/index.ts";
 import { brandId, type RepositoryId } from "../../../src/kernel/index.ts";
 import type { CloneCredential } from "../../../src/source/index.ts";
 import { closedPort } from "../../e2e/artifacts/support/registry-double.ts";
 import { filesOf, makePlace, type Place } from "../../e2e/source/repositories.ts";
+import { eventually } from "../../support/eventually.ts";
 import { onPath, withoutForge } from "../support/needs.ts";
 
 const mine = brandId<RepositoryId>("0198c0de-0000-7000-8000-00000000000a");
@@ -126,10 +126,7 @@ describe("an ssh server", () => {
     onTestFinished(async () => {
       if (server.exitCode === null && server.kill()) await once(server, "exit");
     });
-    for (let left = 200; !(await answers(port)); left -= 1) {
-      if (left === 0 || server.exitCode !== null) throw new Error("sshd does not answer");
-      await delay(25);
-    }
+    await eventually(() => answers(port));
     return port;
   }
 

@@ -391,22 +391,22 @@ describe("what a mask costs", () => {
   it("does not grow with the length of a value that almost matches", () => {
     const mask = createMask(maskPatterns([`${"a".repeat(30_000)}b`]));
     const chunk = Buffer.alloc(1 << 20, "a");
-    const started = performance.now();
+    const before = process.cpuUsage();
     for (let chunks = 0; chunks < 4; chunks += 1) mask.push(chunk);
     mask.end();
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(process.cpuUsage(before).user).toBeLessThan(4_000_000);
   });
 
   it("does not grow with the length of a match that is none", () => {
     const mask = createMask(maskPatterns([`\n${"0".repeat(4_000)}\nsecret1234AB`]));
     const log = "30".repeat(20_000);
-    const started = performance.now();
+    const before = process.cpuUsage();
     const out = Buffer.concat([
       mask.push(Buffer.from(`${log}0a73656372657431323334`)),
       mask.push(Buffer.from("4142\n")),
       mask.end(),
     ]);
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(process.cpuUsage(before).user).toBeLessThan(4_000_000);
     expect(out.toString()).toMatch(/^(30)*\*\*\*\n$/);
   });
 });
