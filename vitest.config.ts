@@ -10,7 +10,7 @@ const core = [
   "test/pg/access-matrix.test.ts",
   "test/pg/apply.test.ts",
   "test/pg/machines.test.ts",
-  "test/pg/migrate.test.ts",
+  "test/pg/store/migrate.test.ts",
   "test/pg/submit.test.ts",
 ];
 

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { inject } from "vitest";
 import { silentLogger } from "../../src/kernel/index.ts";
-import type { ConnectionSettings } from "../../src/store/db/connection-settings.ts";
-import { type Database, openDatabase } from "../../src/store/db/database.ts";
+import type { ConnectionSettings } from "../../src/store/index.ts";
+import { type Database, openDatabase } from "../../src/store/index.ts";
 import { eventually } from "./eventually.ts";
 // Brings the type of what the global setup provides.
 import type {} from "./postgres.ts";

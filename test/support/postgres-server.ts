@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { type EmbeddedOptions, startEmbeddedPostgres } from "../../src/postgres/index.ts";
-import type { ConnectionSettings } from "../../src/store/db/connection-settings.ts";
+import type { ConnectionSettings } from "../../src/store/index.ts";
 
 export interface TestServer extends AsyncDisposable {
   /** A role that may create databases, and a database of its own to do so from. */

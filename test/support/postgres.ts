@@ -5,9 +5,8 @@
 import { randomBytes } from "node:crypto";
 import type { TestProject } from "vitest/node";
 import { silentLogger } from "../../src/kernel/index.ts";
-import type { ConnectionSettings } from "../../src/store/db/connection-settings.ts";
-import { openDatabase } from "../../src/store/db/database.ts";
-import { migrate } from "../../src/store/db/migrate.ts";
+import type { ConnectionSettings } from "../../src/store/index.ts";
+import { migrate, openDatabase } from "../../src/store/index.ts";
 import { startTestServer } from "./postgres-server.ts";
 
 export interface ProvidedPostgres {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { startEmbeddedPostgres } from "../../src/postgres/index.ts";
-import { openDatabase } from "../../src/store/db/database.ts";
+import { openDatabase } from "../../src/store/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { thisProcess } from "../support/postgres-server.ts";
 import { processesOf } from "../support/world-processes.ts";

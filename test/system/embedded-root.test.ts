@@ -8,8 +8,8 @@ import {
   ordinaryAccount,
   startHolder,
   usedDirectory,
-} from "../e2e/embedded/processes.ts";
-import { refusal } from "../e2e/embedded/refusal.ts";
+} from "../e2e/postgres/processes.ts";
+import { refusal } from "../e2e/postgres/refusal.ts";
 
 describe("as root", () => {
   beforeEach((context) => {

@@ -10,7 +10,7 @@ import { openDatabase } from "../../../src/store/index.ts";
 import { type Answer, type CommandOptions, World } from "../../support/cli.ts";
 import { databaseIsOurs } from "../../support/external-database.ts";
 import { thisProcess } from "../../support/postgres-server.ts";
-import { ordinaryAccount } from "../embedded/processes.ts";
+import { ordinaryAccount } from "../postgres/processes.ts";
 
 let world: World;
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { newId, type RunId } from "../../../src/kernel/index.ts";
-import { createTransitionStore } from "../../../src/store/runs/transitions.ts";
+import { createStore } from "../../../src/store/index.ts";
 import { type Service, startService } from "./service.ts";
 
 const count = 6_000;
@@ -50,7 +50,7 @@ it("gives a follower every transition once, and the end", async () => {
 it("reads pieces of history for many followers together, bounded in bytes", async () => {
   const { database } = service.bench.fixture;
   let reads = 0;
-  const transitions = createTransitionStore({
+  const { transitions } = createStore({
     ...database,
     query: (text, values, options) => {
       reads += 1;

@@ -2,7 +2,7 @@ import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PipelineService } from "../../../src/api/rpc/generated/shipinator.ts";
 import { claimHeader } from "../../../src/contract/index.ts";
-import { bearer, gRPC } from "../rpc/rpc.ts";
+import { bearer, gRPC } from "./rpc/rpc.ts";
 import { type Service, startService } from "./service.ts";
 
 let service: Service;
