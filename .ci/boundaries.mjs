@@ -116,6 +116,23 @@ function topOverride(file, allowed) {
   return restrict([`src/${file}`], [faces, outside, ...homeRules(file)]);
 }
 
+/** Tests import public APIs; those in a folder named after a room (`test/pg/store`) also the inside of that room. */
+function testOverrides() {
+  const faces = Object.entries(wings).flatMap(([room, names]) =>
+    names.map((wing) => `!**/src/${room}/${wing}/index.ts`),
+  );
+  const message =
+    "A test imports public APIs (index.ts); the inside of a room is for the tests in its folder.";
+  const inside = (room) => (room === undefined ? [] : [`!**/src/${room}/**`]);
+  const patterns = (room) => [
+    { group: ["**/src/*/**", "!**/src/*/index.ts", ...faces, ...inside(room)], message },
+  ];
+  return [
+    restrict(["test/**"], patterns()),
+    ...Object.keys(rooms).map((room) => restrict([`test/*/${room}/**`], patterns(room))),
+  ];
+}
+
 const PROCESS = {
   noRestrictedGlobals: {
     level: "error",
@@ -134,6 +151,7 @@ export function boundaryConfiguration() {
     ),
     topOverride("mask.ts", []),
     topOverride("main.ts", ["!./app/*.ts"]),
+    ...testOverrides(),
     {
       includes: ["src/**", "!src/main.ts", "!src/mask.ts", "!src/launch.js"],
       linter: { rules: { style: PROCESS } },

@@ -90,6 +90,28 @@ for (const [room, allowed] of Object.entries(rooms)) {
   }
 }
 
+// A test may import public APIs, and the inside of the room that its folder is named after.
+function plantTests(folder, up, own) {
+  for (const room of roomNames) {
+    const rule = room === own ? null : IMPORTS;
+    for (const [form, source] of Object.entries(own === room ? { import: take } : forms))
+      plant(folder, `${form} past the face of ${room}`, rule, source(`${up}src/${room}/inner.ts`));
+    plant(folder, `face of ${room}`, null, take(`${up}src/${room}/index.ts`));
+    plant(folder, `deep past the face of ${room}`, rule, take(`${up}src/${room}/within/inner.ts`));
+    for (const wing of wings[room] ?? [])
+      plant(folder, `face of ${wing}`, null, take(`${up}src/${room}/${wing}/index.ts`));
+  }
+}
+for (const folder of ["test/support", "test/pg"]) plantTests(folder, "../../");
+for (const [folder, up] of [
+  ["test/pg/store", "../../../"],
+  ["test/e2e/store/within", "../../../../"],
+])
+  plantTests(folder, up, "store");
+for (const room of roomNames)
+  plant(`test/unit/${room}`, "the room of its folder", null, take(`../../../src/${room}/within/inner.ts`));
+plantTests("test/e2e/elsewhere/store", "../../../../");
+
 // What lies beside the rooms are single files: their faults stand in one file each, found again by line.
 const top = { "mask.ts": [], "main.ts": [] };
 for (const file of Object.keys(top)) {
@@ -179,7 +201,14 @@ function build(tree) {
 }
 
 function lint(tree) {
-  const args = ["lint", "--reporter=json", "--max-diagnostics=none", "--diagnostic-level=info", "src"];
+  const args = [
+    "lint",
+    "--reporter=json",
+    "--max-diagnostics=none",
+    "--diagnostic-level=info",
+    "src",
+    "test",
+  ];
   const result = spawnSync("biome", args, { cwd: tree, encoding: "utf8", maxBuffer: 1 << 30 });
   if (!result.stdout.startsWith("{"))
     throw new Error(`biome said nothing that can be read:\n${result.stderr}`);

@@ -31,7 +31,7 @@ const dial = (of = service) => connect(Number(address(of).port), "127.0.0.1");
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const settings = "\0\0\0\u0004\0\0\0\0\0";
 const get = "GET /v1/version HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-const pem = (name: string) => fileURLToPath(new URL(`../../support/tls/${name}`, import.meta.url));
+const pem = (name: string) => fileURLToPath(new URL(`../../../support/tls/${name}`, import.meta.url));
 
 async function until(socket: Socket, enough: (all: Buffer) => boolean): Promise<Buffer> {
   let all = Buffer.alloc(0);
