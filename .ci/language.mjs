@@ -28,8 +28,10 @@ const held = [
   "src/logs",
   "src/masking",
   "src/orchestrator",
+  "src/postgres",
   "src/services/maintenance",
-  "src/store/runs",
+  "src/services/secrets",
+  "src/store",
   "src/telemetry",
 ];
 

@@ -40,7 +40,7 @@ export const secret = z
 export type SecretDetail = Wire<typeof secret>;
 
 export const newSecret = z.strictObject({ value: z.string().max(65_536) });
-export const secretRotation = z.object({ resealed: z.int() });
+export const secretRotation = z.object({ reencrypted: z.int() });
 
 /** `host` is `host[:port]` in lower case; Docker Hub is `registry-1.docker.io`. */
 export const registryLogin = z

@@ -1,4 +1,4 @@
-/** Who Postgres runs as. It refuses root, so root lends it an existing unprivileged account. */
+/** The account that Postgres runs as. Postgres refuses root, so root chooses an existing unprivileged account for it. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { Problem } from "../kernel/index.ts";
@@ -8,7 +8,7 @@ export interface Account {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
-  /** What `spawn` needs to become this account: nothing when we are it. */
+  /** Options of `spawn` that switch to this account; empty when the process runs as it. */
   readonly identity: { readonly uid: number; readonly gid: number } | Record<string, never>;
 }
 

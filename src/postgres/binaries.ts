@@ -1,5 +1,5 @@
 /**
- * Where the Postgres binaries are. The npm package is used in place when the account can reach it; else (a checkout
+ * The place of the Postgres binaries. The npm package is used in place when the account can reach it; else (a checkout
  * under /root, install scripts that were not allowed to restore the links) a copy lies in the data directory.
  */
 import { randomBytes } from "node:crypto";
@@ -42,7 +42,7 @@ export async function findBinaries(
   return binaries(copy, installed.version);
 }
 
-/** The directory name also tells `launch` which copies are of other versions. */
+/** By the directory's name `launch` also knows copies of other versions. */
 export function copyDirectory(layout: Layout, version: string): string {
   return join(layout.home, `bin-${version}`);
 }
@@ -78,7 +78,7 @@ function usable(native: string, account: Account): boolean {
   return essentials.every((file) => closedAncestor(join(native, file), account) === undefined);
 }
 
-/** Copies whole or not at all: a killed copy leaves a directory that nobody looks at. */
+/** Copies all or nothing: a killed copy leaves a directory that is not used. */
 async function copyTree(from: string, to: string): Promise<void> {
   const draft = `${to}.${randomBytes(6).toString("hex")}`;
   try {
@@ -117,7 +117,7 @@ async function copyDurably(source: string, target: string): Promise<void> {
   }
 }
 
-/** `pg-symlinks.json` names the links that npm cannot carry; its paths begin with `native/`. */
+/** `pg-symlinks.json` names the links that npm cannot pack; its paths begin with `native/`. */
 async function restoreLinks(native: string, copy: string): Promise<void> {
   const listFile = join(native, "pg-symlinks.json");
   if (!existsSync(listFile)) return;

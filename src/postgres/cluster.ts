@@ -1,5 +1,5 @@
 /**
- * The database cluster on disk: made once, whole or not at all, and of one major version for good. The password of its
+ * The database cluster on disk: made once, whole or not at all, and always of one major version. The password of its
  * only role lies inside it, so that the two cannot part.
  */
 import { spawn } from "node:child_process";

@@ -30,7 +30,7 @@ export interface EmbeddedOptions {
 export interface EmbeddedPostgres extends AsyncDisposable {
   readonly connection: ConnectionSettings;
   readonly facts: EmbeddedFacts;
-  /** What a failure on `connection` comes from, where the server's own log knows better: a full disk ends a server. */
+  /** The cause of a failure on `connection`, where the server's own log knows more: a full disk ends a server. */
   explain(error: unknown): unknown;
   stop(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export interface EmbeddedFacts {
   /** PGDATA. */
   readonly dataDirectory: string;
   readonly logFile: string;
-  /** Of the binaries, `18.4.0-beta.17`. */
+  /** Version of the binaries: `18.4.0-beta.17`. */
   readonly version: string;
   /** The account Postgres runs under. */
   readonly account: { readonly name: string; readonly uid: number; readonly gid: number };
@@ -137,7 +137,7 @@ function supervise(
     }
   }
 
-  /** We were frozen long enough for another machine to take over: what we have open must not write once more. */
+  /** This process was frozen until another machine took the directory: its open connections must not write again. */
   function surrender(): void {
     const { alive } = sight(layout, environment);
     log.fatal("another machine has taken the data directory over; the database here is stopped at once");
@@ -151,7 +151,7 @@ function supervise(
     await recovery;
     const joined = current ?? (await findRunning(deps));
     if (joined === undefined || (await leave(joined)) !== "broken") return;
-    // It crashed a moment ago, and recovers or ends: who looks away now leaves it to nobody.
+    // It crashed a moment ago, and recovers or ends: if this process stopped here, no other would end it.
     const recovered = await findRunning(deps);
     if (recovered !== undefined) await leave(recovered);
   }

@@ -30,9 +30,9 @@ import { PORT, prepareSocketDirectory, socketDirectory } from "./socket-director
 import { takeStartLock } from "./start-lock.ts";
 
 /** Recovery after a crash is part of a start, and a slow disk of recovery. */
-const LONGEST_START_MS = 120_000;
-/** How long a dead server's own children may keep its memory. */
-const LONGEST_HANDOVER_MS = 15_000;
+const MAX_START_MS = 120_000;
+/** Maximum time for which the children of a dead server may keep its memory. */
+const MAX_HANDOVER_MS = 15_000;
 
 export interface LaunchDeps {
   readonly layout: Layout;
@@ -53,11 +53,11 @@ export interface Joined {
 }
 
 /**
- * Never two servers: only who holds the start lock starts one, after a second look, and Postgres' own interlock stands
- * behind that. Problems: `data_dir_unusable`, `environment`, `database_unavailable`.
+ * Joins the running server or starts one, never a second: only the holder of the start lock starts it, after a second
+ * look, and Postgres' own interlock stands behind that. Problems: `data_dir_unusable`, `environment`, `database_unavailable`.
  */
 export async function joinServer(deps: LaunchDeps): Promise<Joined> {
-  const deadline = deps.clock.monotonic() + LONGEST_START_MS;
+  const deadline = deps.clock.monotonic() + MAX_START_MS;
   let started = false;
   for (;;) {
     const { alive } = sight(deps.layout, deps.environment);
@@ -65,7 +65,7 @@ export async function joinServer(deps: LaunchDeps): Promise<Joined> {
       if (await startIfAbsent(deps)) started = true;
     } else {
       const joined = await joinReady(deps, alive).catch(async (error: unknown) => {
-        // Nobody is counted on it who could stop it later.
+        // No session is counted on it that could stop it later.
         if (started) await stopPostmaster(alive.pid, deps);
         throw error;
       });
@@ -78,7 +78,7 @@ export async function joinServer(deps: LaunchDeps): Promise<Joined> {
 
 /** A session on the server; never starts it. One that recovers from a crash is waited for, until it runs or is gone. */
 export async function findRunning(deps: LaunchDeps): Promise<Joined | undefined> {
-  const deadline = deps.clock.monotonic() + LONGEST_HANDOVER_MS;
+  const deadline = deps.clock.monotonic() + MAX_HANDOVER_MS;
   for (;;) {
     const { alive } = sight(deps.layout, deps.environment);
     if (alive === undefined) return undefined;
@@ -114,7 +114,7 @@ function checkSocket(server: Postmaster): void {
   });
 }
 
-/** Ends the server; what it had in /tmp goes with it, unless somebody starts the next one already. */
+/** Ends the server and removes its files in /tmp, unless another process is starting the next one. */
 export async function endServer(joined: Joined, deps: LaunchDeps): Promise<void> {
   await stopPostmaster(joined.pid, deps);
   const { host } = joined.settings;
@@ -143,8 +143,8 @@ async function startIfAbsent(deps: LaunchDeps): Promise<boolean> {
 
 async function startUntilReady(deps: LaunchDeps, socket: string): Promise<boolean> {
   const { layout, clock } = deps;
-  const handover = clock.monotonic() + LONGEST_HANDOVER_MS;
-  const deadline = clock.monotonic() + LONGEST_START_MS;
+  const handover = clock.monotonic() + MAX_HANDOVER_MS;
+  const deadline = clock.monotonic() + MAX_START_MS;
   for (;;) {
     const leftover = sight(layout, deps.environment);
     const order = {
@@ -201,7 +201,7 @@ function tooSlow(layout: Layout, server: Postmaster | undefined): Problem {
     server === undefined ? "is not there" : `(pid ${server.pid}) is still ${doing[server.status]}`;
   return new Problem(
     "database_unavailable",
-    `The embedded Postgres ${state} after ${LONGEST_START_MS / 1000} seconds.`,
+    `The embedded Postgres ${state} after ${MAX_START_MS / 1000} seconds.`,
     { place: layout.logFile, remedy: "Its log says what it waits for; try again when it is done." },
   );
 }

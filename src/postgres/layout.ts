@@ -1,5 +1,5 @@
 /**
- * What lies where below the data directory, and the checks that it can be used at all. `<dataDir>/postgres` belongs to
+ * Paths below the data directory, and the checks that it can be used. `<dataDir>/postgres` belongs to
  * the server; inside it `data` (and the socket) belong to the account that Postgres runs under, which must be able to
  * walk there: as root the two directories above it get mode 0711, everything else keeps its own.
  */
@@ -19,7 +19,7 @@ export interface Layout {
   readonly ownerFile: string;
 }
 
-/** What only `main` can read off the process. */
+/** Facts of the process, which only `main` may read. */
 export interface Environment {
   readonly uid: number;
   readonly gid: number;

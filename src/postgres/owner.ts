@@ -16,7 +16,7 @@ const MACHINE_NAMESPACE = "pid:[4026531836]";
 
 interface Place {
   readonly hostname: string;
-  /** Empty where the platform tells none. */
+  /** Empty where the platform has none. */
   readonly machine_id: string;
   readonly boot_id: string;
   readonly pid_namespace: string;

@@ -26,7 +26,7 @@ export interface Sighting {
   readonly torn?: true;
 }
 
-/** Reads `postmaster.pid` and tells a live server from the leftovers of a dead one. */
+/** Reads `postmaster.pid` and distinguishes a live server from the leftovers of a dead one. */
 export function sight(layout: Layout, environment: Environment): Sighting {
   const found = readLockFile(layout);
   if (found === "torn") return { torn: true };
@@ -55,7 +55,7 @@ function readLockFile(layout: Layout): Postmaster | "torn" | undefined {
   return { pid, socketDirectory: lines[4] ?? "", status };
 }
 
-/** True when the process exists, also when it is somebody else's. */
+/** True when the process exists, also under another account. */
 function exists(pid: number, environment: Environment): boolean {
   try {
     environment.kill(pid, 0);
@@ -109,13 +109,13 @@ export interface Started {
   readonly child: ChildProcess;
   /** Resolves with the error of the start or `undefined` when the process has ended. */
   readonly ended: Promise<Error | undefined>;
-  /** Where in the log this start begins. */
+  /** Offset in the log at which this start begins. */
   readonly logOffset: number;
 }
 
 /**
  * Starts the server in a session of its own, so that no Ctrl-C of a terminal and no kill of our process group reaches
- * it, with nothing of our environment: it outlives us, and whoever runs inside a step must not mark it as the step's.
+ * it, and with an empty environment: it outlives this process, and a start inside a step must not mark it as the step's.
  */
 export function startPostmaster(order: StartOrder): Started {
   const { layout, account, socketDirectory } = order;
@@ -131,7 +131,7 @@ export function startPostmaster(order: StartOrder): Started {
     stdio: ["ignore", log.fd, log.fd],
     env: {
       ...scrubbedEnvironment,
-      // Postgres takes the lock file of a dead server for a live one's when the pid was given out anew. It makes an
+      // Postgres takes the lock file of a dead server for a live one's when the pid was reused. It makes an
       // exception for its grandparent, and thereby for whichever process we know to be no server.
       ...(recycledPid === undefined ? {} : { PG_GRANDPARENT_PID: String(recycledPid) }),
     },
@@ -147,7 +147,7 @@ export function startPostmaster(order: StartOrder): Started {
 
 export const scrubbedEnvironment = { PATH: "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 
-/** What suits one small machine, and little that wakes an idle one. Durability stays at its defaults: on. */
+/** Settings for one small machine, which rarely wake an idle one. Durability stays at its defaults: on. */
 const settings: Readonly<Record<string, string>> = {
   listen_addresses: "",
   port: String(PORT),
@@ -165,7 +165,7 @@ const settings: Readonly<Record<string, string>> = {
   checkpoint_timeout: "15min",
   log_checkpoints: "off",
   log_line_prefix: "%m [%p] ",
-  // Errors of statements go to who sent them; the log is for the server's own state.
+  // Clients receive the errors of their statements; the log is for the server's own state.
   log_min_messages: "log",
   timezone: "UTC",
   log_timezone: "UTC",

@@ -20,7 +20,7 @@ export function openLog(path: string): { fd: number; offset: number } {
   return { fd, offset: fstatSync(fd).size };
 }
 
-/** Where what is logged from now on begins. */
+/** The present end of the log. */
 export function logEnd(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
@@ -33,7 +33,7 @@ export function boundLog(path: string): void {
   truncateSync(path);
 }
 
-/** What was logged after `offset`, without time stamps: the complaints, or everything when there are none. */
+/** Errors and warnings that were logged after `offset`, without time stamps; every line when there are none. */
 export function complaintsSince(path: string, offset: number): string[] {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined || stat.size <= offset) return [];

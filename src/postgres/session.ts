@@ -1,6 +1,6 @@
 /**
- * The session by which a process is counted: as long as it lives it holds a shared advisory lock. Who leaves gives its
- * own up first and then asks for all of it, so that of any number of leavers exactly the last one gets it.
+ * The session that counts a process: while it lives it holds a shared advisory lock. A process that leaves releases its
+ * lock first and then tries the exclusive one, so that exactly the last one to leave acquires it.
  */
 import pg from "pg";
 import { errorCode, type Logger, Problem } from "../kernel/index.ts";
@@ -66,7 +66,7 @@ async function connect(settings: ConnectionSettings, log: Logger): Promise<pg.Cl
     ...clientConfig(settings, { applicationName: "shipinator session", statementTimeoutMs: 0 }),
     idle_in_transaction_session_timeout: 0,
   });
-  // The loss is told by `end`; without a listener it would end the process.
+  // `end` reports the loss; without this listener an error would end the process.
   client.on("error", (error) => log.debug({ err: error }, "the session with the embedded Postgres broke"));
   await client.connect();
   return client;

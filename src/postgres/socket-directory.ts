@@ -1,6 +1,6 @@
 /**
  * The directory of the Unix socket. It lies beside the data when its path is short enough for the kernel; else in /tmp
- * under a name that every process on the same data directory computes alike, checked against who may have been there
+ * under a name that every process on the same data directory computes alike, and never one that another account made
  * first (TMPDIR and XDG_RUNTIME_DIR differ between a login and a service, and the latter vanishes with the login).
  */
 import { createHash } from "node:crypto";
@@ -33,7 +33,7 @@ export function prepareSocketDirectory(directory: string, account: Account): voi
     } catch (error) {
       if (errorCode(error) !== "EEXIST") throw error;
     }
-    // What root made is given away, now or after an interruption; nobody else can make a directory of root's.
+    // A directory that root made changes hands, now or after an interruption; no other account can make one of root's.
     const made = lstatSync(directory);
     if ("uid" in account.identity && made.isDirectory() && made.uid === 0) {
       chownSync(directory, account.uid, account.gid);

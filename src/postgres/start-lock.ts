@@ -1,7 +1,7 @@
 /**
  * One process at a time makes or starts the server of a data directory. The lock is an abstract Unix socket: the kernel
- * drops it with its holder however that ends, and who waits sees it go. It brings order, not safety: that is Postgres'
- * own interlock, so a platform without abstract sockets, or a lock that nobody lets go of, is no obstacle.
+ * drops it with its holder however that ends, and waiting processes notice. It brings order, not safety: that is Postgres'
+ * own interlock, so a platform without abstract sockets, or a lock that is never released, is no obstacle.
  */
 import { createHash } from "node:crypto";
 import { connect, createServer, type Socket } from "node:net";

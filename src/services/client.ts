@@ -167,7 +167,7 @@ export interface SecretClient {
   list(project: string): Promise<readonly SecretDetail[]>;
   remove(project: string, name: string): Promise<void>;
   /** Seals everything with a new key. */
-  rotate(): Promise<{ readonly resealed: number }>;
+  rotate(): Promise<{ readonly reencrypted: number }>;
 }
 
 /** As whom a project asks registries that are not public. */

@@ -1,6 +1,6 @@
 export type { NewAuditEntry } from "./access/audit.ts";
 export type { IdempotencyRequest, IdempotencyStore, Reservation } from "./access/idempotency.ts";
-export type { SealedSecret, SealedValue, SecretRow, SecretStore } from "./access/secrets.ts";
+export type { EncryptedSecret, EncryptedValue, SecretRow, SecretStore } from "./access/secrets.ts";
 export type { FileTokens, TokenMatch, TokenStore } from "./access/tokens.ts";
 export { type LoadRequest, type LoadTable, loadDatabase } from "./backup/load.ts";
 export { type DatabaseSnapshot, openSnapshot, type TableShape } from "./backup/snapshot.ts";

@@ -46,7 +46,7 @@ export interface RepositoryRow {
   readonly vcs_provider: VcsProvider;
   readonly clone_url: string;
   readonly default_branch: string | null;
-  /** Name of the project's secret that git is given; null: none, and what git has by itself holds. */
+  /** Name of the project's secret for Git; null: none, so Git uses its own configuration. */
   readonly clone_secret: string | null;
   readonly account_access: boolean;
   readonly clone_username: string | null;
@@ -54,7 +54,7 @@ export interface RepositoryRow {
   readonly updated_at: Date;
 }
 
-/** A token without its secret, which is kept nowhere. */
+/** A token without its secret, which is stored nowhere. */
 export interface TokenRow {
   readonly id: TokenId;
   readonly name: string;

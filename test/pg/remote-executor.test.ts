@@ -306,7 +306,7 @@ it("takes what was uploaded for nothing, once nothing more is waited for", async
   expect(await store().takeOrphans(10)).toEqual([]);
   expect(await store().overdue(3_600_000, 10)).not.toContain(spec.executionId);
   expect(await store().overdue(-1, 100)).toContain(spec.executionId);
-  await store().seal(spec.executionId, false);
+  await store().closeLog(spec.executionId, false);
   expect(await store().takeOrphans(10)).toEqual([artifact]);
   expect(await store().takeOrphans(10)).toEqual([]);
 });

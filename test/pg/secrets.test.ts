@@ -21,8 +21,8 @@ it("many changes of keys and many secrets at once leave every secret openable", 
   }
   await Promise.all(work);
   // What cannot be opened stops a change.
-  const { resealed } = await secrets.rotate();
-  expect(resealed).toBe(6);
+  const { reencrypted } = await secrets.rotate();
+  expect(reencrypted).toBe(6);
   expect((await secrets.list(project)).map(({ name }) => name)).toEqual([
     "KEY",
     "S0",

@@ -78,9 +78,9 @@ export async function removeSecretCommand(
 export async function rotateSecretsCommand(context: CommandContext): Promise<number> {
   const { out } = context;
   return await withClient(context, async ({ client }) => {
-    const { resealed } = await client.secrets.rotate();
-    if (asData(context)) await writeData(context, { resealed });
-    else out.write(`Encrypted ${count(resealed, "secret")} with the new key.\n`);
+    const { reencrypted } = await client.secrets.rotate();
+    if (asData(context)) await writeData(context, { reencrypted });
+    else out.write(`Encrypted ${count(reencrypted, "secret")} with the new key.\n`);
     return EXIT.done;
   });
 }

@@ -85,7 +85,7 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
     async heartbeat(by) {
       const { store } = await deps.database();
       const before = await current();
-      const row = await store.reports.hear(id, by);
+      const row = await store.reports.heartbeat(id, by);
       if (row === null) throw refusalOf((await store.reports.get(id)) ?? before, by);
       return { stop: stopOrder(row) };
     },

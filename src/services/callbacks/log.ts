@@ -9,7 +9,7 @@ import type { FinalReport } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { Mask } from "../../masking/index.ts";
 import type { MaskedLogRow, ReportRow } from "../../store/index.ts";
-import { open, seal } from "../secrets/encryption.ts";
+import { decrypt, encrypt } from "../secrets/encryption.ts";
 import { maskedValues, secretNames } from "../secrets/secrets.ts";
 import type { CallbackDeps } from "./answers.ts";
 
@@ -48,8 +48,8 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
 
   function heldOf(state: MaskedLogRow): Buffer {
     if (state.encrypted === null || state.key_id === null) return nothing;
-    const sealed = { ...placeOf(state), key_id: state.key_id, encrypted: state.encrypted };
-    return Buffer.from(open(deps.secretKeys.present(), sealed), "latin1");
+    const secret = { ...placeOf(state), key_id: state.key_id, encrypted: state.encrypted };
+    return Buffer.from(decrypt(deps.secretKeys.present(), secret), "latin1");
   }
 
   /** Keeps what a mask gave, and where it is now. False: another request was first. */
@@ -63,16 +63,16 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
     const stored = Math.min(size, state.stored + out.length);
     const { held, isMasking } = mask.state();
     const lost = full ? held.length + state.stored + out.length - stored : 0;
-    const sealed =
+    const secret =
       held.length === 0 || full
         ? null
-        : seal(deps.secretKeys.ensure(), placeOf(state), held.toString("latin1"));
+        : encrypt(deps.secretKeys.ensure(), placeOf(state), held.toString("latin1"));
     const next = {
       received: Math.max(state.received, received - lost),
       stored,
       is_masking: isMasking,
-      key_id: sealed?.key_id ?? null,
-      encrypted: sealed?.encrypted ?? null,
+      key_id: secret?.key_id ?? null,
+      encrypted: secret?.encrypted ?? null,
     };
     const { store } = await deps.database();
     return (await store.maskedLogs.advance(state, next)) && { offset: next.received, full };
@@ -87,7 +87,7 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
     const full = state.stored >= logCapBytes;
     if (offset > state.received || fresh.length === 0 || full) return { offset: state.received, full };
     if (row.log_closed_at !== null)
-      throw new Problem("conflict", `the log is sealed with ${state.received} bytes; nothing is added`, {
+      throw new Problem("conflict", `The log is closed with ${state.received} bytes; nothing is added.`, {
         remedy: "Send a log's bytes before its execution's final report is acknowledged.",
       });
     const mask = await maskOf(row, state);
@@ -137,7 +137,7 @@ export function createCallbackLog(deps: CallbackDeps): CallbackLog {
       }
       const { store } = await deps.database();
       await logs.seal(row.execution_id);
-      await store.reports.seal(row.execution_id, true);
+      await store.reports.closeLog(row.execution_id, true);
       return true;
     },
     async received(row) {

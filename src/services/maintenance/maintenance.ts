@@ -84,7 +84,7 @@ export function createMaintenance(deps: OperationsDeps): Maintenance {
       const overdue = await store.reports.overdue(lateMs, purgeBatch);
       for (const id of overdue) {
         await deps.logs.seal(id);
-        await store.reports.seal(id, false);
+        await store.reports.closeLog(id, false);
       }
       if (overdue.length < purgeBatch) break;
     }

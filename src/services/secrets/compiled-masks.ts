@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { type CompiledMask, compileMask, maskPatterns } from "../../masking/index.ts";
 
-/** Of values, in all masks that are kept: tables take up to a few hundred times as much. */
-const mostBytes = 262_144;
+/** Maximum size of the values in all cached masks: their tables take up to a few hundred times as much. */
+const maxBytes = 262_144;
 
 export interface CompiledMasks {
   of(values: readonly string[]): CompiledMask;
@@ -25,7 +25,7 @@ export function createCompiledMasks(): CompiledMasks {
       const digest = createHash("sha256").update(text).digest("hex");
       const found = kept.get(digest) ?? { mask: compileMask(maskPatterns(values)), bytes: text.length };
       remove(digest);
-      for (const oldest of [...kept.keys()]) if (bytes + found.bytes > mostBytes) remove(oldest);
+      for (const oldest of [...kept.keys()]) if (bytes + found.bytes > maxBytes) remove(oldest);
       kept.set(digest, found);
       bytes += found.bytes;
       return found.mask;

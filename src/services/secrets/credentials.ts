@@ -1,14 +1,14 @@
-/** What opens a repository or a registry that is not public, out of the secrets of its project. */
+/** Credentials for private repositories and registries, from the secrets of their project. */
 import type { VcsProvider } from "../../domain/index.ts";
 import { Problem, type RepositoryId, type RunId } from "../../kernel/index.ts";
 import type { CloneCredential } from "../../source/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { SecretKeys } from "./keys.ts";
-import { openSealed, setCommand } from "./secrets.ts";
+import { decryptSecrets, setCommand } from "./secrets.ts";
 
 type Stored = Pick<Store, "secrets" | "projects" | "repositories" | "registryLogins">;
 
-/** Which user name hosts take together with a token; Gitea and its kin take any. */
+/** The user name that goes with a token at each kind of host; Gitea and its kin accept any. */
 const tokenUser: Readonly<Record<VcsProvider, string>> = {
   git: "git",
   gitea: "git",
@@ -17,7 +17,7 @@ const tokenUser: Readonly<Record<VcsProvider, string>> = {
   gitlab: "oauth2",
 };
 
-/** @throws Problem source_unavailable: there is none, or not yet; environment: it cannot be opened */
+/** @throws Problem source_unavailable: there is none, or not yet; environment: it cannot be decrypted */
 export async function openCloneCredential(
   store: Stored,
   keys: SecretKeys,
@@ -27,15 +27,15 @@ export async function openCloneCredential(
   const name = repository?.clone_secret ?? null;
   if (repository !== null && name === null && !repository.account_access) return null;
   if (repository === null || name === null)
-    throw new Problem("source_unavailable", "the repository's clone credential was taken away", {
+    throw new Problem("source_unavailable", "The repository's clone credential was removed.", {
       remedy: "Run it again.",
     });
-  const opened = await openSealed(keys, () => store.secrets.named(repository.project_id, [name]));
+  const opened = await decryptSecrets(keys, () => store.secrets.named(repository.project_id, [name]));
   const value = opened[name];
   if (value === undefined)
     throw new Problem(
       "source_unavailable",
-      `the project has no secret ${name}, with which it is to be cloned`,
+      `The project has no secret ${name}, with which it is to be cloned.`,
       {
         remedy: setCommand(name, (await store.projects.get(repository.project_id))?.name),
       },
@@ -45,7 +45,7 @@ export async function openCloneCredential(
 
 /**
  * `user:password` of the run's project for a registry, in base64; null: the project has no login for it.
- * @throws Problem environment: the secret of the login is not there, or cannot be opened
+ * @throws Problem environment: the secret of the login is missing, or cannot be decrypted
  */
 export async function openRegistryLogin(
   store: Stored,
@@ -55,10 +55,10 @@ export async function openRegistryLogin(
   const login = await store.registryLogins.ofRun(run, host);
   if (login === null) return null;
   const { secret: name, username } = login;
-  const opened = await openSealed(keys, () => store.secrets.named(login.project_id, [name]));
+  const opened = await decryptSecrets(keys, () => store.secrets.named(login.project_id, [name]));
   const value = opened[name];
   if (value === undefined)
-    throw new Problem("environment", `the project has no secret ${name}, with which it logs in to ${host}`, {
+    throw new Problem("environment", `The project has no secret ${name}, with which it logs in to ${host}.`, {
       remedy: setCommand(name, (await store.projects.get(login.project_id))?.name),
     });
   return Buffer.from(`${username}:${value}`).toString("base64");

@@ -1,6 +1,6 @@
 /**
- * Where the keys of secrets are: in the configuration, or in `secret-keys` in the data directory, one to a line, which is
- * made at its first use and which its owner alone may read. Changes are made by one process at a time: see
+ * The keys of secrets, from the configuration or from the file `secret-keys` in the data directory, one a line, which is
+ * created at its first use and readable for its owner alone. One process at a time changes keys: see
  * `SecretStore.alone`.
  */
 import { randomBytes } from "node:crypto";
@@ -15,7 +15,7 @@ import {
 import { type Keyring, keyId } from "./encryption.ts";
 
 export interface SecretKeys {
-  /** Those that there are; none where no secret was ever set here. @throws Problem data_dir_unusable */
+  /** The present keys; none where no secret was ever set. @throws Problem data_dir_unusable */
   present(): Keyring;
   /** At least one. @throws Problem data_dir_unusable */
   ensure(): Keyring;

@@ -1,12 +1,12 @@
 /** Secrets of projects: written, named, removed, and given to the steps that name them; never read by anybody else. */
 import type { ExecutionSpec } from "../../domain/index.ts";
 import { Problem, shellWord } from "../../kernel/index.ts";
-import type { SealedSecret, Store } from "../../store/index.ts";
+import type { EncryptedSecret, Store } from "../../store/index.ts";
 import { type CallerContext, notThere, visibleProject } from "../catalog/catalog.ts";
 import { checkSecretName } from "../catalog/names.ts";
 import { presentSecret } from "../catalog/present.ts";
 import type { SecretClient } from "../client.ts";
-import { keyId, open, seal } from "./encryption.ts";
+import { decrypt, encrypt, keyId } from "./encryption.ts";
 import type { SecretKeys } from "./keys.ts";
 
 /** In bytes. What is shorter could not be masked in a log without masking half of it. */
@@ -24,7 +24,11 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
         checkSecretName(name, "name");
         checkValue(name, value);
         const place = { project_id: id, name };
-        const secret = { ...place, created_by: caller.name, seal: () => seal(keys.ensure(), place, value) };
+        const secret = {
+          ...place,
+          created_by: caller.name,
+          encrypt: () => encrypt(keys.ensure(), place, value),
+        };
         return presentSecret(await store.secrets.put(secret, tell.done()));
       }),
     list: (project) =>
@@ -43,17 +47,17 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
     rotate: () =>
       guard("secrets.rotate", async () => {
         const { store } = await deps.database();
-        const resealed = await store.secrets.alone(async (all) => {
+        const reencrypted = await store.secrets.alone(async (all) => {
           const ring = keys.renew();
           const [first] = ring;
-          const others = first === undefined ? [] : await all.sealedOtherwise(keyId(first));
+          const others = first === undefined ? [] : await all.encryptedOtherwise(keyId(first));
           for (const one of others)
-            await all.reseal({ ...seal(ring, one, open(ring, one)), retired: one.retired });
+            await all.reencrypt({ ...encrypt(ring, one, decrypt(ring, one)), retired: one.retired });
           return others.filter(({ retired }) => retired === null).length;
         });
         // Not before that is committed; by who comes later, where this process ends in between.
         await store.secrets.alone(async (all) => keys.prune(new Set(await all.keysInUse())));
-        return { resealed };
+        return { reencrypted };
       }),
   };
 }
@@ -67,18 +71,18 @@ export async function openSecrets(
   keys: SecretKeys,
   { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
 ): Promise<{ readonly variables: Readonly<Record<string, string>>; readonly masked: readonly string[] }> {
-  const values = await openValues(keys, () =>
+  const values = await decryptAll(keys, () =>
     store.secrets.ofRun(job.runId, secretNames({ job, secrets: names })),
   );
   const present = new Map(
-    values.flatMap(({ sealed, value }) => (sealed.retired === null ? [[sealed.name, value]] : [])),
+    values.flatMap(({ secret, value }) => (secret.retired === null ? [[secret.name, value]] : [])),
   );
   const absent = names.find((name) => !present.has(name));
   if (absent === undefined) {
     const variables = Object.fromEntries(names.map((name) => [name, present.get(name) ?? ""]));
     return { variables, masked: distinct(values) };
   }
-  throw new Problem("executor_failed", `the project has no secret ${absent}`, {
+  throw new Problem("executor_failed", `The project has no secret ${absent}.`, {
     remedy: setCommand(absent, (await store.runs.get(job.runId))?.project),
   });
 }
@@ -95,7 +99,7 @@ export async function maskedValues(
   keys: SecretKeys,
   spec: Pick<ExecutionSpec, "job" | "secrets">,
 ): Promise<readonly string[]> {
-  return distinct(await openValues(keys, () => store.secrets.ofRun(spec.job.runId, secretNames(spec))));
+  return distinct(await decryptAll(keys, () => store.secrets.ofRun(spec.job.runId, secretNames(spec))));
 }
 
 /** Names of the secrets of the step and of its run. */
@@ -107,22 +111,22 @@ const distinct = (values: readonly { readonly value: string }[]): readonly strin
   ...new Set(values.map(({ value }) => value)),
 ];
 
-/** By name. @throws Problem environment: one of them cannot be opened */
-export async function openSealed(
+/** By name. @throws Problem environment: one of them cannot be decrypted */
+export async function decryptSecrets(
   keys: SecretKeys,
-  read: () => Promise<readonly SealedSecret[]>,
+  read: () => Promise<readonly EncryptedSecret[]>,
 ): Promise<Readonly<Record<string, string>>> {
-  return Object.fromEntries((await openValues(keys, read)).map(({ sealed, value }) => [sealed.name, value]));
+  return Object.fromEntries((await decryptAll(keys, read)).map(({ secret, value }) => [secret.name, value]));
 }
 
-async function openValues<T extends SealedSecret>(
+async function decryptAll<T extends EncryptedSecret>(
   keys: SecretKeys,
   read: () => Promise<readonly T[]>,
-): Promise<readonly { readonly sealed: T; readonly value: string }[]> {
+): Promise<readonly { readonly secret: T; readonly value: string }[]> {
   const once = async () => {
     const all = await read();
     const ring = keys.present();
-    return all.map((sealed) => ({ sealed, value: open(ring, sealed) }));
+    return all.map((secret) => ({ secret, value: decrypt(ring, secret) }));
   };
   // A change of keys may have come between the two looks: then both are another a moment later.
   return await once().catch(once);
@@ -138,5 +142,5 @@ function checkValue(name: string, value: string): void {
         : /[\0\ud800-\udfff]/u.test(value)
           ? "holds a character that no variable can carry"
           : null;
-  if (fault !== null) throw new Problem("usage", `the value of ${name} ${fault}`, { place: "value" });
+  if (fault !== null) throw new Problem("usage", `The value of ${name} ${fault}.`, { place: "value" });
 }

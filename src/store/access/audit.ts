@@ -1,4 +1,4 @@
-/** Who used what is dangerous. Append-only; the database refuses every change. */
+/** The audit log of dangerous operations. Append-only; the database refuses every change. */
 import type { ProjectId } from "../../kernel/index.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { type Page, type PageRequest, readPage } from "../db/page.ts";

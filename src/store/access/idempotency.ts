@@ -1,13 +1,13 @@
 /**
- * Answers that are given again. A key is reserved before its request is carried out, together with the id that what is
- * made will get; so a request whose process died is carried out again under the same id, and makes the same thing.
+ * The idempotency store. A key is reserved before its request is carried out, with the id of the resource that it will
+ * make. A request whose process died is carried out again under the same id, and makes the same resource.
  */
 import { type InstanceId, newId, type RunId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 import type { Owner } from "../runs/apply.ts";
 
 export interface IdempotencyRequest {
-  /** Whose key it is: a token's id, or another name that no token has. */
+  /** The owner of the key: a token's id, or another name that no token has. */
   readonly caller: string;
   readonly key: string;
   /** Lower-case hex SHA-256 of method, path and body. */
@@ -15,7 +15,7 @@ export interface IdempotencyRequest {
 }
 
 export type Reservation =
-  /** To be carried out now; what is made gets this id. */
+  /** The caller carries the request out now; the resource that it makes gets this id. */
   | { readonly kind: "new"; readonly resourceId: string }
   | { readonly kind: "replay"; readonly status: number; readonly answer: unknown }
   /** The key was used for something else. */
@@ -24,26 +24,26 @@ export type Reservation =
   | { readonly kind: "busy"; readonly holder: Owner | null };
 
 export interface IdempotencyStore {
-  /** @param gone an instance that is proven to be gone: what it holds is free */
+  /** @param gone an instance that is known to be gone: its keys are free */
   reserve(request: IdempotencyRequest, holder: Owner, gone?: Owner | null): Promise<Reservation>;
   complete(request: IdempotencyRequest, status: number, answer: unknown): Promise<void>;
   /**
-   * The request came to nothing that is to be repeated (say, the server was at fault): the key is free again. What was
-   * made nevertheless is found again by a repeat, which gets the same resource id.
+   * Frees the key, because the request failed in a way that may be repeated (the server was at fault). A repeat gets the
+   * same resource id, and finds what was made nevertheless.
    */
   release(request: IdempotencyRequest): Promise<void>;
-  /** Forgets at most so many that are older than a day; returns how many. */
+  /** Deletes at most `limit` keys that are older than a day; returns how many. */
   purge(limit: number): Promise<number>;
 }
 
-/** After so long without an answer a key is free: its holder may live and have lost the database in between. */
+/** After this time without an answer a key is free: its holder may live and have lost the database in between. */
 const abandonedSeconds = 60;
 
 interface Row {
   readonly request_sha256: string;
   readonly resource_id: string;
   readonly status: number | null;
-  /** As JSON text: jsonb itself would order the keys anew. */
+  /** JSON as text: jsonb would change the order of the keys. */
   readonly answer: string | null;
   readonly holder_id: InstanceId | null;
   readonly holder_epoch: number | null;

@@ -1,4 +1,4 @@
-/** Sealed secrets of projects. What is in them is known to whoever has the key, which is not here. */
+/** Encrypted secrets of projects. The keys are not in the database. */
 import type { ProjectId, RunId } from "../../kernel/index.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { storableText } from "../db/text.ts";
@@ -12,15 +12,15 @@ export interface SecretRow {
   readonly updated_at: Date;
 }
 
-export interface SealedSecret {
+export interface EncryptedSecret {
   readonly project_id: ProjectId;
   readonly name: string;
   readonly key_id: string;
   readonly encrypted: Uint8Array;
 }
 
-/** A sealed value. `retired` is the id of a value that was replaced or removed; null: the secret's present value. */
-export interface SealedValue extends SealedSecret {
+/** An encrypted value. `retired` is the id of a value that was replaced or removed; null: the secret's present value. */
+export interface EncryptedValue extends EncryptedSecret {
   readonly retired: number | null;
 }
 
@@ -28,40 +28,40 @@ export interface NewSecret {
   readonly project_id: ProjectId;
   readonly name: string;
   readonly created_by: string;
-  /** Called once no change of keys is under way, nor can begin before this is written. */
-  readonly seal: () => SealedSecret;
+  /** Called while no change of keys is under way; none can begin before the result is written. */
+  readonly encrypt: () => EncryptedSecret;
 }
 
 export interface SecretStore {
-  /** Makes it, or replaces what was there under its name. The value that was there is retired. */
+  /** Creates the secret, or replaces and retires its value. */
   put(secret: NewSecret, audit?: NewAuditEntry): Promise<SecretRow>;
   /** All of a project, by name. */
   list(project: ProjectId): Promise<readonly SecretRow[]>;
-  /** Retires its value. False: there was none. */
+  /** Removes the secret and retires its value. False: there was none. */
   remove(project: ProjectId, name: string, audit?: NewAuditEntry): Promise<boolean>;
-  /** Values of the run's project that are called so, also retired ones. */
-  ofRun(run: RunId, names: readonly string[]): Promise<readonly SealedValue[]>;
-  /** Those of the project that are called so. */
-  named(project: ProjectId, names: readonly string[]): Promise<readonly SealedSecret[]>;
-  /** Deletes retired values that no unfinished run can have been given. */
+  /** Values of these names in the run's project, also retired ones. */
+  ofRun(run: RunId, names: readonly string[]): Promise<readonly EncryptedValue[]>;
+  /** Secrets of these names in the project. */
+  named(project: ProjectId, names: readonly string[]): Promise<readonly EncryptedSecret[]>;
+  /** Deletes retired values that no unfinished run can have received. */
   purgeRetired(): Promise<void>;
-  /** One at a time of all processes, and with no `put` beside it. What it writes is written when `work` resolves. */
+  /** Runs `work` alone among all processes, and without a `put` beside it. Its writes are committed when `work` resolves. */
   alone<T>(work: (secrets: AllSecrets) => Promise<T>): Promise<T>;
 }
 
 /** The secrets of all projects, for a change of keys. */
 export interface AllSecrets {
-  /** Values that another key than this one sealed, also retired ones. */
-  sealedOtherwise(keyId: string): Promise<readonly SealedValue[]>;
-  reseal(value: SealedValue): Promise<void>;
+  /** Values that are encrypted with another key than this one, also retired ones. */
+  encryptedOtherwise(keyId: string): Promise<readonly EncryptedValue[]>;
+  reencrypt(value: EncryptedValue): Promise<void>;
   keysInUse(): Promise<readonly string[]>;
 }
 
-/** Names the advisory lock between changes of keys and what is sealed meanwhile. */
+/** Id of the advisory lock between changes of keys and new values. */
 const keysLock = 0x5ec7_0001;
 
 const columns = "row.project_id, row.name, row.created_by, row.created_at, row.updated_at";
-const sealedColumns = "s.project_id, s.name, s.key_id, s.encrypted";
+const encryptedColumns = "s.project_id, s.name, s.key_id, s.encrypted";
 const retire = "insert into retired_secrets (project_id, name, key_id, encrypted)";
 
 const allValues = `
@@ -71,19 +71,19 @@ const allValues = `
 
 export function createSecretStore(database: Database): SecretStore {
   return {
-    async put({ project_id, name, created_by, seal }, audit) {
+    async put({ project_id, name, created_by, encrypt }, audit) {
       const write = async (transaction: Queryable) => {
         await transaction.query("select pg_advisory_xact_lock_shared($1::bigint)", [keysLock]);
-        // Two puts of a new name must not both take it for absent: the first value would be lost unretired.
+        // Two puts of a new name must not both consider it absent: the first value would be lost unretired.
         await transaction.query("select from projects p where p.id = $1::uuid for no key update", [
           project_id,
         ]);
         await transaction.execute(
-          `${retire} select ${sealedColumns} from secrets s
+          `${retire} select ${encryptedColumns} from secrets s
            where s.project_id = $1::uuid and s.name = $2::text`,
           [project_id, name],
         );
-        const { key_id, encrypted } = seal();
+        const { key_id, encrypted } = encrypt();
         return await transaction.query<SecretRow>(
           `insert into secrets as row (project_id, name, key_id, encrypted, created_by)
            values ($1::uuid, $2::text, $3::text, $4::bytea, $5::text)
@@ -107,15 +107,15 @@ export function createSecretStore(database: Database): SecretStore {
       (await withAudit(database, audit, (queryable) =>
         queryable.execute(
           `with gone as (
-             delete from secrets s where s.project_id = $1::uuid and s.name = $2::text returning ${sealedColumns}
+             delete from secrets s where s.project_id = $1::uuid and s.name = $2::text returning ${encryptedColumns}
            )
            ${retire} select * from gone`,
           [project, name],
         ),
       )) === 1,
     ofRun: (run, names) =>
-      database.query<SealedValue>(
-        `select ${sealedColumns}, s.retired
+      database.query<EncryptedValue>(
+        `select ${encryptedColumns}, s.retired
          from pipeline_runs r
          join (${allValues}) s on s.project_id = r.project_id
          where r.id = $1::uuid and s.name = any ($2::text[])
@@ -123,12 +123,12 @@ export function createSecretStore(database: Database): SecretStore {
         [run, names],
       ),
     named: (project, names) =>
-      database.query<SealedSecret>(
-        `select ${sealedColumns} from secrets s where s.project_id = $1::uuid and s.name = any ($2::text[])`,
+      database.query<EncryptedSecret>(
+        `select ${encryptedColumns} from secrets s where s.project_id = $1::uuid and s.name = any ($2::text[])`,
         [project, names],
       ),
     async purgeRetired() {
-      // A value is given until its replacement is committed, which is later than `retired_at`, but not by a minute.
+      // Steps receive a value until its replacement is committed, which is less than a minute after `retired_at`.
       await database.execute(
         `delete from retired_secrets s
          where s.retired_at < now() - interval '1 minute' and not exists (
@@ -141,19 +141,19 @@ export function createSecretStore(database: Database): SecretStore {
       database.transaction(async (transaction) => {
         await transaction.query("select pg_advisory_xact_lock($1::bigint)", [keysLock]);
         return await work({
-          sealedOtherwise: async (keyId) => [
-            ...(await transaction.query<SealedValue>(
-              `select ${sealedColumns}, null as retired from secrets s where s.key_id <> $1::text
+          encryptedOtherwise: async (keyId) => [
+            ...(await transaction.query<EncryptedValue>(
+              `select ${encryptedColumns}, null as retired from secrets s where s.key_id <> $1::text
                order by s.project_id, s.name for update`,
               [keyId],
             )),
-            ...(await transaction.query<SealedValue>(
-              `select ${sealedColumns}, s.id as retired from retired_secrets s where s.key_id <> $1::text
+            ...(await transaction.query<EncryptedValue>(
+              `select ${encryptedColumns}, s.id as retired from retired_secrets s where s.key_id <> $1::text
                order by s.id for update`,
               [keyId],
             )),
           ],
-          reseal: async ({ project_id, name, key_id, encrypted, retired }) => {
+          reencrypt: async ({ project_id, name, key_id, encrypted, retired }) => {
             const [table, where, values] =
               retired === null
                 ? ["secrets", "s.project_id = $3::uuid and s.name = $4::text", [project_id, name]]

@@ -32,18 +32,17 @@ export interface TokenMatch {
 
 export interface TokenStore {
   /**
-   * A creation that comes again is refused too: the secret was shown the first time, and nobody has it any more.
+   * A repeated creation is refused: the secret was shown the first time and is stored nowhere.
    * @throws Problem conflict: the id is there
    */
   create(token: NewToken, audit?: NewAuditEntry): Promise<TokenRow>;
-  /** One indexed read, prepared: it may be made for every request. Also what is expired or revoked. */
+  /** Finds a token by one prepared, indexed read, cheap enough for every request. Also finds expired and revoked tokens. */
   match(hash: Uint8Array): Promise<TokenMatch | null>;
   get(id: TokenId): Promise<TokenRow | null>;
-  /** Of one project, or all. */
+  /** Lists the tokens of one project, or all. */
   list(filter?: { readonly projectId?: ProjectId }, page?: PageRequest): Promise<Page<TokenRow>>;
   /**
-   * From now on it holds no more; again is fine. Null: no such token. With the commit, every process that listens on
-   * `tokenChannel` hears its id.
+   * Revokes the token; doing it again changes nothing. Null: no such token. The commit notifies the change feed.
    */
   revoke(id: TokenId, audit?: NewAuditEntry): Promise<TokenRow | null>;
   /** Lets one process at a time see to the token of a file; what it did is committed when `body` resolves. */

@@ -1,4 +1,4 @@
-/** Puts the tables of a backup into an empty database: all of them or none. */
+/** Loads the tables of a backup into an empty database, all of them or none. */
 import { pipeline } from "node:stream/promises";
 import type pg from "pg";
 import { from as copyFrom } from "pg-copy-streams";
@@ -16,7 +16,7 @@ export interface LoadTable extends TableShape {
 }
 
 export interface LoadRequest {
-  /** Of the database that the tables come from. */
+  /** Names of the migrations of the database that the tables come from. */
   readonly migrations: readonly string[];
   /** In an order in which nothing refers to what comes later. */
   readonly tables: Iterable<LoadTable>;
@@ -26,9 +26,8 @@ export interface LoadRequest {
 }
 
 /**
- * The schema is brought to where the backup's was and filled; whoever opens it next brings it to this program's. Runs
- * that had not ended are to be canceled: they may have gone on where they ran, so to carry them on from here could
- * deploy a second time, and an old state at that.
+ * Migrates the database to the backup's schema and fills it; the next start migrates it to this program's. Requests the
+ * cancel of unfinished runs: they may have gone on elsewhere, so going on from here could deploy an old state again.
  * @returns how many these are
  * @throws Problem conflict when the database is not empty, database_newer for a backup of a newer program,
  *   config_invalid when the rows are not those of these tables
@@ -106,13 +105,13 @@ function refuseOtherTables(present: ReadonlyMap<string, TableShape>, given: read
   if (unknown.length + absent.length === 0) return;
   throw new Problem(
     "config_invalid",
-    `the backup's tables are not those of its schema: ${[...unknown.map(({ name }) => name), ...absent].join(", ")}`,
+    `The backup's tables are not those of its schema: ${[...unknown.map(({ name }) => name), ...absent].join(", ")}.`,
     { remedy: "Restore another backup; nothing was changed." },
   );
 }
 
 function notEmpty(settings: ConnectionSettings, table: string): Problem {
-  return new Problem("conflict", `the database at ${where(settings)} is not empty: ${table} has rows`, {
+  return new Problem("conflict", `The database at ${where(settings)} is not empty: ${table} has rows.`, {
     remedy: "Restore into a new database; what is in this one was not touched.",
   });
 }

@@ -1,6 +1,6 @@
 /**
- * All tables as they are at one moment, for a backup: a transaction that reads one snapshot, and COPY out of it. COPY's
- * text form is the same in every version of Postgres, so it is the way to another one.
+ * All tables at one moment, for a backup: COPY within a transaction that reads one snapshot. COPY's text form is the same
+ * in every version of Postgres, so a backup can move to another version.
  */
 import pg from "pg";
 import { to as copyTo } from "pg-copy-streams";
@@ -15,13 +15,13 @@ export interface TableShape {
   readonly columns: readonly string[];
 }
 
-/** To be disposed of soon: while it is open, Postgres keeps every row that is replaced meanwhile. */
+/** Dispose of it soon: while it is open, Postgres keeps every row that is replaced. */
 export interface DatabaseSnapshot extends AsyncDisposable {
   /** Names of the migrations that made these tables, in order. */
   readonly migrations: readonly string[];
-  /** As in `server_version_num`: 180004 is 18.4. */
+  /** `server_version_num`: 180004 is 18.4. */
   readonly serverVersion: number;
-  /** What refers to another table comes after it. */
+  /** Ordered so that a table comes after those that it refers to. */
   readonly tables: readonly TableShape[];
   /** The rows in COPY's text form. One table at a time, each to its end. */
   copy(table: TableShape): AsyncIterable<Uint8Array>;
@@ -117,7 +117,7 @@ export async function readTables(client: pg.Client): Promise<readonly TableShape
   while (waiting.size > 0) {
     const next = [...waiting.values()].find(({ refers }) => !refers.some((name) => waiting.has(name)));
     if (next === undefined)
-      throw new Problem("internal", `the tables ${[...waiting.keys()].join(", ")} refer to each other`);
+      throw new Problem("internal", `The tables ${[...waiting.keys()].join(", ")} refer to each other.`);
     waiting.delete(next.name);
     ordered.push({ name: next.name, columns: next.columns });
   }

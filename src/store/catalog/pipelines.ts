@@ -21,7 +21,7 @@ export interface PipelineStore {
   /** The repository's pipeline of that name, made at its first use; safe when several processes ask at once. */
   ensure(pipeline: NewPipeline): Promise<PipelineRow>;
   /**
-   * Makes it, or gives what is there with that id and the same data.
+   * Creates it, or returns what exists with that id and the same data.
    * @throws Problem conflict: the repository has one of that name, or other data has the id
    */
   create(pipeline: NewPipeline & { readonly id: PipelineId }, audit?: NewAuditEntry): Promise<PipelineRow>;
@@ -38,9 +38,9 @@ export interface PipelineStore {
   purgeArchived(): Promise<void>;
   /** With the names of what it belongs to. Also one that was removed. */
   summary(id: PipelineId): Promise<PipelineSummaryRow | null>;
-  /** Those that one of the readings names, of one project or of all; at most `candidateLimit`. */
+  /** Pipelines that one of the readings names, of one project or of all; at most `candidateLimit`. */
   named(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<readonly PipelineSummaryRow[]>;
-  /** The one that was removed last of those that one of the readings named before. */
+  /** The last removed pipeline that one of the readings named before. */
   removed(readings: readonly PipelineReading[], projectId?: ProjectId): Promise<PipelineSummaryRow | null>;
   /** Without those that were removed. */
   list(filter?: PipelineListFilter, page?: PageRequest): Promise<Page<PipelineSummaryRow>>;

@@ -12,7 +12,7 @@ export interface ProjectStore {
   /** The project of that name, made at its first use; safe when several processes ask at once. */
   ensure(name: string): Promise<ProjectRow>;
   /**
-   * Makes it, or gives what is there with that id and the same data.
+   * Creates it, or returns what exists with that id and the same data.
    * @throws Problem conflict: the name is taken, or the id by other data
    */
   create(project: NewProject, audit?: NewAuditEntry): Promise<ProjectRow>;

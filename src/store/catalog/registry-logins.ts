@@ -1,4 +1,4 @@
-/** As whom a project asks registries that are not public. The password is a secret of the project, known by its name. */
+/** A project's logins at registries. The password is a secret of the project, referred to by name. */
 import type { ProjectId, RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import type { Database } from "../db/database.ts";
@@ -27,7 +27,7 @@ export interface RegistryLoginStore {
   list(project: ProjectId): Promise<readonly RegistryLoginRow[]>;
   /** False: there was none. */
   remove(project: ProjectId, host: string, audit?: NewAuditEntry): Promise<boolean>;
-  /** That of the run's project for the host. */
+  /** The login of the run's project at the host. */
   ofRun(run: RunId, host: string): Promise<RegistryLoginRow | null>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Removes pipelines and projects. What has runs is archived instead of deleted: it leaves every list, takes no runs and
- * gives its name up, and its runs stay until the purge has deleted them.
+ * Removes pipelines and projects. One that has runs is archived instead of deleted: it leaves every list, accepts no runs
+ * and frees its name, and its runs stay until the purge has deleted them.
  */
 import { type PipelineId, Problem, type ProjectId } from "../../kernel/index.ts";
 import { type NewAuditEntry, recordAudit } from "../access/audit.ts";
@@ -32,7 +32,7 @@ export async function removePipeline(
   });
 }
 
-/** What belongs to a project, beside its history. */
+/** Everything that belongs to a project, except its history. */
 export interface ProjectContents {
   /** Names, sorted. */
   readonly pipelines: readonly string[];

@@ -16,11 +16,11 @@ export interface NewRepository {
   readonly cloneUrl: string;
   readonly defaultBranch: string | null;
   readonly credential?: CloneCredentialName | null;
-  /** `withheld`: git is not given what the server's account has by itself. */
+  /** `withheld`: Git may not use the credentials of the server's account. */
   readonly account?: "offered" | "withheld";
 }
 
-/** Which of the project's secrets git is given, and as whose. */
+/** The project's secret that Git uses, and the user name with it. */
 export interface CloneCredentialName {
   readonly secret: string;
   /** Null: what hosts take for a token. */
@@ -31,7 +31,7 @@ export interface RepositoryStore {
   /** The project's repository at that address, made at its first use; safe when several processes ask at once. */
   ensure(repository: NewRepository): Promise<RepositoryRow>;
   /**
-   * Makes it, or gives what is there with that id and the same data.
+   * Creates it, or returns what exists with that id and the same data.
    * @throws Problem conflict: the project has that address, or other data has the id
    */
   create(

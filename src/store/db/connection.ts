@@ -1,4 +1,4 @@
-/** How every connection is made: timeouts, types, encryption. Nothing is taken from `PG*` variables. */
+/** The configuration of every connection: timeouts, types, encryption. `PG*` variables have no effect. */
 import type { ConnectionOptions } from "node:tls";
 import pg from "pg";
 import type { ConnectionSettings } from "./connection-settings.ts";

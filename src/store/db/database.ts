@@ -21,11 +21,11 @@ export interface QueryOptions {
   readonly name?: string;
 }
 
-/** What the pool and a transaction have in common. */
+/** The interface that the pool and a transaction share. */
 export interface Queryable {
-  /** Runs one statement and gives its rows. `Row` is what the author of the SQL promises. */
+  /** Runs one statement and returns its rows. The author of the SQL answers for `Row`. */
   query<Row>(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<Row[]>;
-  /** Runs one statement and gives the number of rows it touched. */
+  /** Runs one statement and returns the number of rows it touched. */
   execute(text: string, values?: readonly unknown[], options?: QueryOptions): Promise<number>;
 }
 
@@ -45,7 +45,7 @@ export interface Transaction extends Queryable {
 export interface Database extends Queryable, AsyncDisposable {
   readonly settings: ConnectionSettings;
   transaction<T>(body: (transaction: Transaction) => Promise<T>): Promise<T>;
-  /** Of the pool, now; `waiting` counts callers. */
+  /** Counts of the pool's connections now; `waiting` counts callers. */
   connections(): { readonly total: number; readonly idle: number; readonly waiting: number };
   close(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export interface DatabaseOptions {
   /** Shown in `pg_stat_activity`. */
   readonly applicationName: string;
   readonly log: Logger;
-  /** The longest a statement may take, in milliseconds. Default 30,000. */
+  /** Maximum time of a statement in milliseconds. Default 30,000. */
   readonly statementTimeoutMs?: number;
 }
 

@@ -80,9 +80,9 @@ function beyond(names: readonly string[], wanted: readonly string[], settings: C
 }
 
 interface State {
-  /** As in `server_version_num`: 180004 is 18.4. */
+  /** `server_version_num`: 180004 is 18.4. */
   readonly version: number;
-  /** What `pgmigrations` holds, in the order of application. */
+  /** Names in `pgmigrations`, in the order of application. */
   readonly names: readonly string[];
 }
 
@@ -172,7 +172,7 @@ async function applyPending(
   }
 }
 
-/** The runner tells which file it is at in its log alone. */
+/** The runner names the current file in its log alone. */
 function nameIn(message: string): string | undefined {
   return /^### MIGRATION (.+) \(UP\) ###$/.exec(message)?.[1];
 }

@@ -1,6 +1,6 @@
 /**
- * Keyset pages: newest first, sorted by `(created_at, id)`, with an opaque cursor that names the last row given. Rows
- * that come meanwhile appear on no later page, and none is given twice or left out.
+ * Keyset pages: newest first, sorted by `(created_at, id)`, with an opaque cursor that names the last row returned.
+ * Rows that are added meanwhile appear on no later page, and no row is returned twice or left out.
  */
 import { createHash } from "node:crypto";
 import { isId, Problem } from "../../kernel/index.ts";

@@ -1,4 +1,4 @@
-/** How many rows a search by an ambiguous name returns: ten to show, and one that says that there are more. */
+/** Maximum number of rows of a search by an ambiguous name: ten to show, and one that says that there are more. */
 export const candidateLimit = 11;
 
 /** The first and last id that begin with a prefix, or null when no id can: for references that a person typed. */

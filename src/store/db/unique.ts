@@ -1,4 +1,4 @@
-/** What the constraints of names say, in words. */
+/** Violations of constraints on names, as problems. */
 import { errorCode, type PipelineId, Problem } from "../../kernel/index.ts";
 import type { Queryable } from "./database.ts";
 

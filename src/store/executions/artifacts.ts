@@ -9,10 +9,10 @@ export interface ArtifactRows {
   get(id: ArtifactId): Promise<ArtifactRow | null>;
   /** Artifacts whose id begins so (hex digits and dashes), at most `candidateLimit`. */
   findByPrefix(prefix: string): Promise<readonly ArtifactRow[]>;
-  /** The newest of that name that the run made or has taken over. */
+  /** The newest artifact of that name that the run made or reuses. */
   named(runId: RunId, name: string): Promise<ArtifactRow | null>;
   ofJob(jobId: JobId): Promise<readonly ArtifactRow[]>;
-  /** Of all jobs, and what the run has taken over; oldest first. */
+  /** Artifacts that the run made or reuses, oldest first. */
   ofRun(runId: RunId): Promise<readonly ArtifactRow[]>;
   list(page?: PageRequest): Promise<Page<ArtifactRow>>;
   /** Marks it as expired, once. False: it was, or there is none. Refused for a digest that a deployment names. */
@@ -22,7 +22,7 @@ export interface ArtifactRows {
 export const artifactColumns = `row.id, row.job_id, row.execution_id, row.name, row.artifact_type, row.storage_backend,
   row.storage_path, row.checksum, row.size, row.metadata, row.created_at, row.expired_at`;
 
-/** What the run made and what it has taken over: `row` among the run $1. */
+/** Artifacts that the run $1 made or reuses, as `row`. */
 const ofRunTables = `(
   select a.*
   from jobs j

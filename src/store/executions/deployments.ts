@@ -1,4 +1,4 @@
-/** Deployments: made and settled by `runs.apply` with the execution that deploys; one that is unknown waits for a person. */
+/** Deployments. `runs.apply` creates and ends them with their executions; a person resolves one that is unknown. */
 import type { DeploymentId, ProjectId, RunId } from "../../kernel/index.ts";
 import { type NewAuditEntry, withAudit } from "../access/audit.ts";
 import type { Database } from "../db/database.ts";
@@ -21,7 +21,7 @@ export interface DeploymentStore {
     },
     page?: PageRequest,
   ): Promise<Page<DeploymentRow>>;
-  /** Settles one whose outcome is unknown; null when it is not (any more). */
+  /** Resolves a deployment whose outcome is unknown; null when it is not unknown. */
   resolve(
     id: DeploymentId,
     outcome: "succeeded" | "failed",

@@ -10,7 +10,7 @@ import { storableText } from "../db/text.ts";
 import type { ExecutionRow } from "../rows.ts";
 import type { Owner } from "../runs/apply.ts";
 
-/** An execution with what it carries out. */
+/** An execution with its step and job. */
 export interface ExecutionWork {
   readonly id: ExecutionId;
   readonly attempt: number;
@@ -34,7 +34,7 @@ export interface ExecutionUnderWay {
   readonly instance_id: InstanceId | null;
   readonly submitted_at: Date;
   readonly begun_at: Date | null;
-  /** How many of the run have not ended. */
+  /** Number of the run's executions that have not ended. */
   readonly all: number;
 }
 
@@ -46,16 +46,16 @@ export interface LogState {
 
 export interface ExecutionStore {
   /**
-   * Takes up to `limit` (1 to 1,000) admitted executions of the owner's runs, the longest waiting first. Callers at the
+   * Claims up to `limit` (1 to 1,000) admitted executions of the owner's runs, the longest waiting first. Callers at the
    * same moment get different ones. Empty when the instance has ended or its epoch has passed.
    */
   claim(owner: Owner, limit: number): Promise<readonly ExecutionId[]>;
-  /** What these executions carry out, in no order; unknown ids are left out. */
+  /** These executions with their steps and jobs, in no order; unknown ids are left out. */
   work(ids: readonly ExecutionId[]): Promise<readonly ExecutionWork[]>;
   /** Live executions that an instance has claimed, or that wait in its runs: those to re-attach after a start. */
   live(instance: InstanceId): Promise<readonly ExecutionWork[]>;
   /**
-   * Writes down where the executor knows it, once. Null: it is final, already known elsewhere, or it or its run is not
+   * Records the executor's id of it, once. Null: it is final, already known elsewhere, or it or its run is not
    * `owner`'s. `canceled`: its run is to end.
    */
   place(id: ExecutionId, externalId: string, owner: Owner): Promise<"wanted" | "canceled" | null>;
@@ -64,7 +64,7 @@ export interface ExecutionStore {
    * @returns how many have begun, this one included; 0 where the execution is final or its run is not `owner`'s
    */
   beginCollection(id: ExecutionId, owner: Owner): Promise<number>;
-  /** Takes back the count of a collection that was stopped in order. */
+  /** Subtracts a collection that was stopped in order. */
   undoCollection(id: ExecutionId, owner: Owner): Promise<void>;
   /** Records the log's place and length; also after the end, when missing bytes came. False: no such execution. */
   recordLog(id: ExecutionId, log: LogState): Promise<boolean>;

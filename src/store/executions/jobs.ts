@@ -9,8 +9,8 @@ export interface JobStore {
   /** Every attempt, in the order build, test, deploy and by attempt. */
   ofRun(runId: RunId): Promise<readonly JobRow[]>;
   /**
-   * What `Executor.open` needs. Source: the run's tree when a step of the job wants it. Inputs: the artifacts of the
-   * run's succeeded jobs, and those that it has taken over, that the job's steps name.
+   * The data for `Executor.open`. Source: the run's tree when a step of the job wants it. Inputs: the artifacts of the
+   * run's succeeded jobs, and those that it reuses, that the job's steps name.
    */
   spec(id: JobId): Promise<JobSpec | null>;
 }

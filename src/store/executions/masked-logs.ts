@@ -1,13 +1,13 @@
-/** How far the masking of logs has come that executors elsewhere send. Each change is one compare-and-set on one row. */
+/** The progress of masking the logs of remote executors. Each change is one compare-and-set on one row. */
 import type { ExecutionId, ProjectId } from "../../kernel/index.ts";
 import type { Database } from "../db/database.ts";
 
 export interface MaskedLogState {
   /** Bytes of the executor's log that have come. */
   readonly received: number;
-  /** Bytes of the kept log that were made of them. */
+  /** Bytes of the stored log that were made of them. */
   readonly stored: number;
-  /** The last bytes kept are a mask. */
+  /** The last stored bytes are a mask. */
   readonly is_masking: boolean;
   /** Bytes that have come and may be the beginning of a secret, encrypted with this key; null: none. */
   readonly key_id: string | null;
@@ -21,7 +21,7 @@ export interface MaskedLogRow extends MaskedLogState {
 
 export interface MaskedLogStore {
   get(id: ExecutionId): Promise<MaskedLogRow | null>;
-  /** Begins one of which so many bytes are kept, unless it has begun. */
+  /** Begins the progress of a log that has `kept` stored bytes, unless it has begun. */
   begin(id: ExecutionId, kept: number): Promise<void>;
   /** False: it is not at `before` any more. */
   advance(before: MaskedLogRow, next: MaskedLogState): Promise<boolean>;

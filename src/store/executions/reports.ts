@@ -1,6 +1,6 @@
 /**
- * Executions that are carried out elsewhere, as their callbacks tell of them. Each change is one compare-and-set on one
- * row; null or false: somebody was first, so look again. Times are the database's.
+ * Remote executions, as their callbacks report them. Each change is one compare-and-set on one row; null or false means
+ * that another change was first, so read again. Times are the database's.
  */
 import type {
   ArtifactMetadata,
@@ -37,7 +37,7 @@ export interface ReportRow {
   readonly log_complete: boolean | null;
   /** Bytes of its log that have come, where the log is masked and so has fewer; else null. */
   readonly log_received: number | null;
-  /** Milliseconds since it was submitted, last heard of, and since its end. */
+  /** Milliseconds since its submit, its last callback, and its end. */
   readonly age_ms: number;
   readonly silent_ms: number;
   readonly ended_ms: number | null;
@@ -58,27 +58,27 @@ export interface ReportStore {
   /** Writes down that it is handed out; what is there already stays. Gives what is recorded. */
   submit(spec: ExecutionSpec): Promise<ReportRow>;
   markLaunched(id: ExecutionId): Promise<void>;
-  /** One executor gets it, and gets it again. Null: another one's, or over, or to end before it began. */
+  /** Claims it for one agent, which may repeat the claim. Null: another agent's, over, or to end before it began. */
   claim(id: ExecutionId, by: string): Promise<ReportRow | null>;
-  /** Null: not claimed by this one, to end, or over. `by` null: whoever has claimed it. */
+  /** Null: not claimed by this one, to end, or over. `by` null: the agent that claimed it. */
   begin(id: ExecutionId, by: string | null): Promise<ReportRow | null>;
   /** Null: not claimed by this one, or over. */
-  hear(id: ExecutionId, by: string | null): Promise<ReportRow | null>;
+  heartbeat(id: ExecutionId, by: string | null): Promise<ReportRow | null>;
   /** The first final report stands. Null: not claimed by this one, over, or a success of what did not begin. */
   finish(id: ExecutionId, by: string | null, report: FinalReport): Promise<ReportRow | null>;
-  /** What nobody has claimed ends at once; the rest is told. The first cause stays, the shorter grace counts. */
+  /** Ends an unclaimed one at once; the agent of a claimed one learns of it. The first cause and the shorter grace count. */
   requestStop(id: ExecutionId, cause: StopCause, graceSeconds: number): Promise<ReportRow | null>;
-  /** Ends it for want of a report. `unclaimed`: only while nobody has claimed it. False: it had ended, or was claimed. */
+  /** Ends it without a report. `unclaimed`: only while it is unclaimed. False: it had ended, or was claimed. */
   close(id: ExecutionId, reason: CloseReason, when: "unclaimed" | "unreported"): Promise<boolean>;
   closeJob(job: JobId, attempt: number): Promise<void>;
-  /** All of its log is there (`complete`), or waited for no more. */
-  seal(id: ExecutionId, complete: boolean): Promise<void>;
-  /** Ended so long ago that nothing is waited for, and not sealed yet. */
+  /** Records that all of its log has come (`complete`), or that the wait for it is over. */
+  closeLog(id: ExecutionId, complete: boolean): Promise<void>;
+  /** Executions that ended longer ago than that and whose log is still open. */
   overdue(afterMs: number, limit: number): Promise<readonly ExecutionId[]>;
-  /** Keeps an output unless the execution has ended or one of that name is kept; gives the kept one, null after the end. */
+  /** Stores an output, unless the execution has ended or has one of that name; returns the stored one, null after the end. */
   keepUpload(upload: UploadRow, by: string | null): Promise<UploadRow | null>;
   uploads(id: ExecutionId): Promise<readonly UploadRow[]>;
-  /** Takes the uploads of sealed executions that no row of `artifacts` was made of; their bytes are the caller's to remove. */
+  /** Deletes uploads of closed executions that became no artifact; the caller removes their bytes. */
   takeOrphans(limit: number): Promise<readonly ArtifactId[]>;
   /** Keeps what contradicted a final state; the first hundred of an execution. */
   addEvidence(id: ExecutionId, by: string | null, report: unknown): Promise<void>;
@@ -97,7 +97,7 @@ const columns = `row.execution_id, row.attempt, row.run_id, row.spec, row.submit
 const uploadColumns = `row.execution_id, row.name, row.artifact_id, row.checksum, row.size, row.storage_path, row.metadata`;
 const open = "row.final_status is null and row.closed_at is null";
 const claimant = "row.claimed_by is not null and ($2::text is null or row.claimed_by = $2::text)";
-const mostEvidence = 100;
+const maxEvidence = 100;
 
 export function createReportStore(database: Database): ReportStore {
   const get = async (id: ExecutionId) =>
@@ -157,7 +157,7 @@ export function createReportStore(database: Database): ReportStore {
         `${open} and ${claimant} and (row.begun_at is not null or row.stop_cause is null)`,
         [id, by],
       ),
-    hear: (id, by) => change("last_seen_at = now()", `${open} and ${claimant}`, [id, by]),
+    heartbeat: (id, by) => change("last_seen_at = now()", `${open} and ${claimant}`, [id, by]),
     finish: (id, by, report) =>
       change(
         "final_status = $3::text, report = $4::jsonb, reported_at = now(), last_seen_at = now()",
@@ -186,7 +186,7 @@ export function createReportStore(database: Database): ReportStore {
         [job, attempt],
       );
     },
-    async seal(id, complete) {
+    async closeLog(id, complete) {
       const values = [id, complete] as const;
       await change(
         "log_closed_at = now(), log_complete = $2::boolean",
@@ -257,7 +257,7 @@ export function createReportStore(database: Database): ReportStore {
          select $1::uuid, $2::text, $3::jsonb
          where (select count(*) from (select from execution_evidence e where e.execution_id = $1::uuid limit $4::integer) e)
            < $4::integer`,
-        [id, by === null ? null : storableText(by), JSON.stringify(report), mostEvidence],
+        [id, by === null ? null : storableText(by), JSON.stringify(report), maxEvidence],
       );
     },
     evidence: (id) =>

@@ -7,7 +7,7 @@ export interface StepStore {
   get(id: StepId): Promise<StepWithPlanRow | null>;
   /** By order. */
   ofJob(jobId: JobId): Promise<readonly StepRow[]>;
-  /** Of all jobs, by job and order. */
+  /** Steps of all jobs, by job and order. */
   ofRun(runId: RunId): Promise<readonly StepRow[]>;
 }
 

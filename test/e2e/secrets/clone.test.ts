@@ -52,7 +52,7 @@ describe("a private repository", () => {
     expect(shown[0]).toContain(`${url}, cloned with the secret GIT_TOKEN`);
     shown.push(await told(["trigger", "app"]));
     expect(await waiting("latest", "no secret")).toContain(
-      "the project has no secret GIT_TOKEN, with which it is",
+      "The project has no secret GIT_TOKEN, with which it is",
     );
     // It would be tried again; this one is done with waiting.
     shown.push(await told(["cancel"]));
@@ -147,7 +147,7 @@ build:
     const set = ["registry", "set", registry.host, "--username", "robot", "--secret", "PUSH", ...project];
     expect(await told(set)).toContain(`project app asks ${registry.host} as robot, with the secret PUSH`);
     const without = await world.run([repository]);
-    expect(without.run.jobs[0]?.failure_message).toContain("the project has no secret PUSH");
+    expect(without.run.jobs[0]?.failure_message).toContain("The project has no secret PUSH");
     await told(["secret", "set", "PUSH", ...project], token);
     const { code, run } = await world.run([repository]);
     expect([code, run.artifacts[0]?.metadata]).toEqual([0, expect.objectContaining({ imageDigest: digest })]);

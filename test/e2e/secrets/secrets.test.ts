@@ -112,7 +112,7 @@ deploy:
   it("that is not there is named before anything begins, with what to do", async () => {
     const { code, run } = await world.run([world.repository("app", file())]);
     expect([code, run.failure_reason]).toEqual([1, "start_failed"]);
-    expect(run.failure_message).toContain("the project has no secret TOKEN");
+    expect(run.failure_message).toContain("The project has no secret TOKEN");
     expect(run.failure_message).toMatch(/shipinator secret set TOKEN --project \S+/);
   });
 
@@ -130,10 +130,12 @@ deploy:
     const now = readFileSync(keys, "utf8");
     writeFileSync(keys, before);
     const { run } = await world.run([repository]);
-    expect(run.failure_message).toContain("the secret TOKEN cannot be opened: it was sealed with the key");
+    expect(run.failure_message).toContain(
+      "The secret TOKEN cannot be decrypted: it was encrypted with the key",
+    );
     writeFileSync(keys, now);
     await told(["secret", "remove", "TOKEN"]);
-    expect((await world.run([repository])).run.failure_message).toContain("the project has no secret TOKEN");
+    expect((await world.run([repository])).run.failure_message).toContain("The project has no secret TOKEN");
   });
 
   it.each([

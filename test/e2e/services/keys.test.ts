@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { newId, Problem, type ProjectId } from "../../../src/kernel/index.ts";
-import { keyId, open, seal } from "../../../src/services/secrets/encryption.ts";
+import { decrypt, encrypt, keyId } from "../../../src/services/secrets/encryption.ts";
 import { createSecretKeys } from "../../../src/services/secrets/keys.ts";
 
 let directory: string;
@@ -37,13 +37,13 @@ describe("the keys' file", () => {
 
   it("loses no key that still seals something, however many changes were cut short", () => {
     const keys = createSecretKeys(directory, null);
-    const sealed = seal(keys.ensure(), place, "a value");
+    const sealed = encrypt(keys.ensure(), place, "a value");
     keys.renew();
     keys.renew();
     expect(lines()).toHaveLength(3);
     keys.prune(new Set([sealed.key_id]));
     expect(lines()).toHaveLength(2);
-    expect(open(keys.present(), sealed)).toBe("a value");
+    expect(decrypt(keys.present(), sealed)).toBe("a value");
   });
 
   it.each(["", "no key\n", "AAAA\n", `${"A".repeat(44)}\n`])("is refused with %j in it", (text) => {
@@ -58,23 +58,23 @@ describe("a sealed secret", () => {
   const ring = [Buffer.alloc(32, 1)];
 
   it("opens where it was sealed for, and nowhere else", () => {
-    const sealed = seal(ring, place, "a välue\n");
-    expect(open(ring, sealed)).toBe("a välue\n");
-    expect(() => open(ring, { ...sealed, name: "OTHER" })).toThrow(/was changed/);
-    expect(() => open(ring, { ...sealed, project_id: newId<ProjectId>() })).toThrow(/was changed/);
-    expect(() => open([Buffer.alloc(32, 2)], sealed)).toThrow(/not among this server's keys/);
+    const sealed = encrypt(ring, place, "a välue\n");
+    expect(decrypt(ring, sealed)).toBe("a välue\n");
+    expect(() => decrypt(ring, { ...sealed, name: "OTHER" })).toThrow(/was changed/);
+    expect(() => decrypt(ring, { ...sealed, project_id: newId<ProjectId>() })).toThrow(/was changed/);
+    expect(() => decrypt([Buffer.alloc(32, 2)], sealed)).toThrow(/not among this server's keys/);
   });
 
   it("is another each time, and every byte of it counts", () => {
-    const sealed = seal(ring, place, "a value");
-    expect(Buffer.from(sealed.encrypted).equals(Buffer.from(seal(ring, place, "a value").encrypted))).toBe(
+    const sealed = encrypt(ring, place, "a value");
+    expect(Buffer.from(sealed.encrypted).equals(Buffer.from(encrypt(ring, place, "a value").encrypted))).toBe(
       false,
     );
     expect(Buffer.from(sealed.encrypted).includes("a value")).toBe(false);
     for (let at = 0; at < sealed.encrypted.length; at++) {
       const changed = Buffer.from(sealed.encrypted);
       changed[at] = (changed[at] ?? 0) ^ 1;
-      expect(() => open(ring, { ...sealed, encrypted: changed })).toThrow(/was changed/);
+      expect(() => decrypt(ring, { ...sealed, encrypted: changed })).toThrow(/was changed/);
     }
     expect(sealed.key_id).toBe(keyId(Buffer.alloc(32, 1)));
   });

@@ -97,7 +97,7 @@ describe("usage", () => {
     const out = createMemoryWriter();
     await writeData({ out, format: "name" }, [{ id: "a", name: "b" }, { name: "c" }]);
     expect(out.text()).toBe("a\nc\n");
-    await expect(writeData({ out, format: "name" }, { resealed: 1 })).rejects.toThrow("has no names");
+    await expect(writeData({ out, format: "name" }, { reencrypted: 1 })).rejects.toThrow("has no names");
   });
 
   it.each([
