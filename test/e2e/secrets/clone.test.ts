@@ -152,7 +152,7 @@ build:
     const { code, run } = await world.run([repository]);
     expect([code, run.artifacts[0]?.metadata]).toEqual([0, expect.objectContaining({ imageDigest: digest })]);
     expect(await told(["registry", "list"])).toMatch(/REGISTRY +USER +SECRET(?:.|\n)*robot +PUSH/);
-    expect(await told(["registry", "remove", registry.host.toUpperCase()])).toContain("no login");
+    expect(await told(["registry", "remove", registry.host.toUpperCase()])).toContain("Removed the login");
     expect(await told(["registry", "list"])).toContain("has no logins");
     expect(kept(token)).toEqual([]);
   });

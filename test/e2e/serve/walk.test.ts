@@ -48,7 +48,7 @@ describe("a server in five minutes", () => {
     for (let time = 0; time < 2; time += 1) {
       const added = await cli("pipeline", "add", repository);
       expect([added.code, added.stderr]).toEqual([0, ""]);
-      expect(added.stdout).toContain("pipeline app of project app");
+      expect(added.stdout).toContain("Pipeline app of project app.");
     }
     const mistyped = await cli("pipeline", "add", `${repository}x`);
     expect([mistyped.code, mistyped.stderr]).toEqual([2, expect.stringContaining("does not exist")]);
@@ -241,7 +241,7 @@ describe("a server in five minutes", () => {
     const token = readFileSync(file, "utf8").trim();
     expect((await cli("list", "--server", server.url, "--token", token)).code).toBe(0);
     const again = await cli("token", "create", "bob", "--to", file);
-    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("exists already")]);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("already exists")]);
     expect(readFileSync(file, "utf8").trim()).toBe(token);
     const { items } = await server.get<{ items: { name: string }[] }>("/v1/tokens");
     expect(items.filter(({ name }) => name === "bob")).toHaveLength(1);
