@@ -127,11 +127,11 @@ describe("the shipinator command", () => {
     const path = join(directory, "absent.yaml");
     const named = await shipinator(["list", "--config", "absent.yaml"]);
     expect([named.code, named.stderr]).toEqual([2, expect.stringContaining(`${path} cannot be read`)]);
-    expect(named.stderr).toContain("Correct --config");
+    expect(named.stderr).toContain("Correct or remove --config");
     const variable = await shipinator(["list"], { env: { SHIPINATOR_CONFIG: path } });
     expect([variable.code, variable.stderr]).toEqual([
       2,
-      expect.stringContaining("Correct SHIPINATOR_CONFIG"),
+      expect.stringContaining("Correct or remove SHIPINATOR_CONFIG"),
     ]);
   });
 
@@ -141,7 +141,7 @@ describe("the shipinator command", () => {
     const { code, stderr } = await shipinator(["list", "--config", "c.yaml"]);
     expect([code, stderr]).toEqual([
       2,
-      expect.stringContaining("c.yaml:1:35: the byte 0xe4 at offset 34 is not"),
+      expect.stringContaining("c.yaml:1:35: The byte 0xe4 at offset 34 is not"),
     ]);
   });
 

@@ -145,7 +145,9 @@ build:
 
     const project = ["--project", "app"];
     const set = ["registry", "set", registry.host, "--username", "robot", "--secret", "PUSH", ...project];
-    expect(await told(set)).toContain(`project app asks ${registry.host} as robot, with the secret PUSH`);
+    expect(await told(set)).toContain(
+      `Project app uses the login robot for ${registry.host} with the secret PUSH.`,
+    );
     const without = await world.run([repository]);
     expect(without.run.jobs[0]?.failure_message).toContain("The project has no secret PUSH");
     await told(["secret", "set", "PUSH", ...project], token);

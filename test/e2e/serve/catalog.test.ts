@@ -97,7 +97,7 @@ it("a person sees as whom a server knows them, and logs out", async () => {
   expect(JSON.parse(await good("whoami", "-o", "json"))).toMatchObject({ name: "ann", scope: "trigger" });
   const out = await cli("logout");
   expect([out.code, out.stdout]).toEqual([0, `Logged out of ${server.url}.\n`]);
-  expect(out.stderr).toContain("the token itself holds until");
+  expect(out.stderr).toContain("The token stays valid until");
   expect(existsSync(file)).toBe(false);
   expect(await good("whoami")).not.toContain("ann");
   expect((await cli("logout")).stderr).toContain("There is no login.");
