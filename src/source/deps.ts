@@ -1,13 +1,13 @@
-/** What every operation of the room is given. */
+/** Dependencies of all source operations. */
 import type { Clock, Logger } from "../kernel/index.ts";
-import type { Memo } from "./git/cache.ts";
+import type { Cache } from "./git/cache.ts";
 import type { Credentials } from "./git/credential.ts";
 import type { Git } from "./git/git.ts";
 import type { LfsPointer } from "./lfs/pointers.ts";
 import type { UrlPolicy } from "./types.ts";
 
-export interface Room {
-  /** Where the mirrors live. */
+export interface SourceDeps {
+  /** Directory of the mirrors. */
   readonly directory: string;
   readonly git: Git;
   readonly urls: UrlPolicy;
@@ -15,16 +15,16 @@ export interface Room {
   readonly log: Logger;
   readonly limits: Limits;
   readonly credentials: Credentials | null;
-  /** Of trees by their ids, and files of trees. */
-  readonly counts: Memo<TreeCounts>;
-  /** Files of a tree that are pointers of Git LFS. */
-  readonly pointers: Memo<readonly LfsPointer[]>;
-  readonly files: Memo<Buffer | null>;
-  /** What starts ssh, as git has it by itself. */
+  /** Cached by tree id. */
+  readonly counts: Cache<TreeCounts>;
+  /** Pointers of Git LFS, cached by tree. */
+  readonly pointers: Cache<readonly LfsPointer[]>;
+  readonly files: Cache<Buffer | null>;
+  /** Command that git uses for ssh by default. */
   readonly ssh: string;
 }
 
-/** Entries of a tree, its subtrees included. */
+/** Number of entries of a tree, including subtrees. */
 export interface TreeCounts {
   readonly files: number;
   /** Submodules. */
@@ -32,12 +32,12 @@ export interface TreeCounts {
 }
 
 export interface Limits {
-  /** Milliseconds that git may take to read refs from a remote. */
+  /** Time limit in milliseconds to read refs from a remote. */
   readonly networkMs: number;
-  /** The same for a commit with its history. */
+  /** Time limit to fetch a commit with its history. */
   readonly historyMs: number;
-  /** The same for anything on this machine's disk. */
+  /** Time limit of local operations. */
   readonly localMs: number;
-  /** So many packs of a mirror are worth to be gathered. */
+  /** Number of packs at which a mirror is repacked. */
   readonly packs: number;
 }

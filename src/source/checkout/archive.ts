@@ -1,30 +1,30 @@
-/** A checkout as one tar, for executors that have no disk in common with the mirrors. */
+/** Streams a checkout as a tar, for executors without access to the mirrors. */
 import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { packTar } from "modern-tar/fs";
 import type { SourceSpec } from "../../domain/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { checkout } from "./checkout.ts";
 
-/** What lies longer than this was left by a process that died. */
-const forgottenMs = 86_400_000;
+/** Age from which a directory is a leftover of a killed process. */
+const staleMs = 86_400_000;
 
 /**
- * The tar's bytes: names relative to the workspace, links as links, no owner. Its objects are its own.
+ * Streams the tar: names relative to the workspace, links as links, no owner, with its own copy of the objects.
  * @throws Problem as `checkout` does, before the first byte
  */
 export async function* archive(
-  room: Room,
+  deps: SourceDeps,
   spec: SourceSpec,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const place = join(room.directory, ".archives");
+  const place = join(deps.directory, ".archives");
   await mkdir(place, { recursive: true, mode: 0o700 });
-  await removeForgotten(place, room.clock.now().getTime());
+  await removeStale(place, deps.clock.now().getTime());
   const directory = await mkdtemp(join(place, "tree-"));
   try {
     const target = join(directory, "workspace");
-    await checkout(room, spec, target, { kind: "copied" }, signal);
+    await checkout(deps, spec, target, { kind: "copied" }, signal);
     const tar = packTar(target, {
       concurrency: 1,
       map: (header) => ({ ...header, uid: 0, gid: 0, uname: "", gname: "" }),
@@ -38,10 +38,10 @@ export async function* archive(
   }
 }
 
-async function removeForgotten(place: string, now: number): Promise<void> {
+async function removeStale(place: string, now: number): Promise<void> {
   for (const name of await readdir(place)) {
     const path = join(place, name);
     const found = await stat(path).catch(() => null);
-    if (found !== null && now - found.mtimeMs > forgottenMs) await rm(path, { recursive: true, force: true });
+    if (found !== null && now - found.mtimeMs > staleMs) await rm(path, { recursive: true, force: true });
   }
 }

@@ -1,8 +1,7 @@
 /**
- * How a checkout comes to the objects of a mirror without a copy. Its `.git` names another object store: the mirror's
- * own, or one beside the checkout that holds second names of the mirror's packs. The second is for steps that may not
- * look into the mirrors: the packs stay the mirror's files, which such a step can read and not write, and they stay when
- * the mirror gathers its own.
+ * Shares the objects of a mirror with a checkout without a copy. Its `.git` names another object store: the mirror's own,
+ * or a directory with hard links to the mirror's packs. The links are for steps without access to the mirrors: such a step
+ * can read the packs and not write them, and they stay when the mirror is repacked.
  */
 import { chmod, copyFile, link, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,16 +9,16 @@ import { errorCode } from "../../kernel/index.ts";
 import { absent, type Mirror, unusable } from "../mirror/mirror.ts";
 
 export type Objects =
-  /** In the mirror. */
+  /** Objects in the mirror. */
   | { readonly kind: "borrowed" }
-  /** In a directory of `home`, which is nobody's who runs steps. */
+  /** Hard links in a directory of `home`, which no account of steps owns. */
   | { readonly kind: "linked"; readonly home: string }
-  /** In the checkout. */
+  /** Objects in the checkout. */
   | { readonly kind: "copied" };
 
 export const borrowed: Objects = { kind: "borrowed" };
 
-/** The object store that a checkout names. */
+/** Prepares the object store of a checkout and returns its path. */
 export async function lendObjects(objects: Objects, mirror: Mirror, commit: string | null): Promise<string> {
   if (objects.kind !== "linked") return mirror.objects;
   try {
@@ -34,32 +33,32 @@ export async function lendObjects(objects: Objects, mirror: Mirror, commit: stri
   }
 }
 
-/** The index last: a pack without it is not looked at. False where packs were gathered meanwhile. */
+/** Links the index last, because git ignores a pack without it. False if the mirror was repacked meanwhile. */
 async function linkPacks(mirror: Mirror, store: string): Promise<boolean> {
   const names = (await readdir(join(mirror.objects, "pack"))).filter((name) => name.startsWith("pack-"));
   const isIndex = (name: string) => name.endsWith(".idx");
   for (const name of [...names.filter((one) => !isIndex(one)), ...names.filter(isIndex)])
-    if (!(await secondName(join(mirror.objects, "pack", name), join(store, "pack", name)))) return false;
+    if (!(await linkFile(join(mirror.objects, "pack", name), join(store, "pack", name)))) return false;
   return true;
 }
 
-/** A commit that was made for a submodule's uncommitted files is in no pack. */
+/** Links a loose commit, which was made for uncommitted files of a submodule. */
 async function linkLoose(mirror: Mirror, store: string, id: string): Promise<void> {
   const folder = id.slice(0, 2);
   const names = (await readdir(join(mirror.objects, folder)).catch(absent)) ?? [];
   if (!names.includes(id.slice(2))) return;
   await readableFolder(join(store, folder));
-  await secondName(join(mirror.objects, folder, id.slice(2)), join(store, folder, id.slice(2)));
+  await linkFile(join(mirror.objects, folder, id.slice(2)), join(store, folder, id.slice(2)));
 }
 
-/** Whatever the server's umask is: who may enter `home` may read what is in it. */
+/** Makes a directory that is readable, regardless of the server's umask, for accounts with access to `home`. */
 async function readableFolder(path: string): Promise<void> {
   await mkdir(path);
   await chmod(path, 0o755);
 }
 
-/** A copy, where the two are on different disks. */
-async function secondName(from: string, to: string): Promise<boolean> {
+/** Links a file, or copies it to another disk. False if it no longer exists. */
+async function linkFile(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
   } catch (error) {

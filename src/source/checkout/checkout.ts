@@ -1,15 +1,15 @@
 /**
- * A tree from the mirror into an empty directory, by one git process. With a known commit the directory is a clone
- * as scripts expect it (`git describe`, `git log` and `git merge-base` work) with the commit's history and the tags that
- * point into it; its objects are the mirror's (see borrow.ts) or copied out of it, its HEAD is detached. No person's configuration holds here, so no filter of theirs runs; files
- * that Git LFS keeps are filled in afterwards, where the file asks for it.
+ * Writes a tree from the mirror into an empty directory by one git process. With a known commit the directory is a normal
+ * clone (`git describe`, `git log` and `git merge-base` work) with the commit's history and tags and a detached HEAD. Its
+ * objects are the mirror's (see borrow.ts) or copies. No personal configuration applies, so no filters run. Files of Git
+ * LFS are filled in afterwards, if the pipeline file asks for them.
  */
 import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { SourceSpec } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { explainGit, looksCorrupt } from "../git/problem.ts";
 import type { GitResult } from "../git/process.ts";
 import { isCommitId } from "../git/ref.ts";
@@ -35,50 +35,50 @@ import { type Shown, showHistory } from "./depth.ts";
 import { type Checkout, checkoutSubmodules } from "./submodules.ts";
 
 export function checkout(
-  room: Room,
+  deps: SourceDeps,
   spec: SourceSpec,
   target: string,
   objects: Objects,
   signal?: AbortSignal,
 ): Promise<CheckedOut> {
-  return checkoutAt(room, spec, { target, objects, depth: 0 }, signal);
+  return checkoutAt(deps, spec, { target, objects, depth: 0 }, signal);
 }
 
 interface Into {
   readonly target: string;
   readonly objects: Objects;
-  /** Repositories around this one. */
+  /** Number of repositories around this one. */
   readonly depth: number;
 }
 
 async function checkoutAt(
-  room: Room,
+  deps: SourceDeps,
   spec: SourceSpec,
   into: Into,
   signal?: AbortSignal,
 ): Promise<CheckedOut> {
   const { target, depth } = into;
   if (!isCommitId(spec.tree)) throw treeGone(spec.tree);
-  const mirror = mirrorAt(room.directory, spec.repositoryId, formatOf(spec.tree));
-  await openMirror(mirror, room.clock);
+  const mirror = mirrorAt(deps.directory, spec.repositoryId, formatOf(spec.tree));
+  await openMirror(mirror, deps.clock);
   await prepare(target);
-  const cut = await checkoutTree(room, mirror, spec, into, signal);
-  const pointers = await lfsOf(room, mirror, spec, target, signal);
+  const cut = await checkoutTree(deps, mirror, spec, into, signal);
+  const pointers = await lfsOf(deps, mirror, spec, target, signal);
   const notes = [...(cut ? [cutNote] : []), ...pointers];
   if (!spec.submodules)
     return {
       notes: (await exists(join(target, ".gitmodules"))) ? [...notes, submodulesNote] : notes,
     };
   const inner: Checkout = (submodule, path, below) =>
-    checkoutAt(room, submodule, { ...into, target: path, depth: below }, signal);
-  const more = await checkoutSubmodules(room, mirror, spec, target, depth, inner, signal);
+    checkoutAt(deps, submodule, { ...into, target: path, depth: below }, signal);
+  const more = await checkoutSubmodules(deps, mirror, spec, target, depth, inner, signal);
   return { notes: [...notes, ...more] };
 }
 
 const submodulesNote =
-  "The repository has submodules; they are not fetched (`submodules: true` in the file asks for it)";
+  "The repository has submodules, which are not fetched (set `submodules: true` in the pipeline file)";
 const cutNote =
-  "The source repository is shallow or lacks old files, so the checkout has a part of the history only";
+  "The source repository is shallow or lacks old files, so the checkout has only part of the history";
 
 async function prepare(target: string): Promise<void> {
   try {
@@ -87,14 +87,14 @@ async function prepare(target: string): Promise<void> {
   } catch (error) {
     throw unusable(target, error);
   }
-  throw new Problem("data_dir_unusable", `The directory ${quote(target)} for a checkout is not empty`);
+  throw new Problem("data_dir_unusable", `The directory ${quote(target)} for a checkout is not empty.`);
 }
 
 type Wanted = Pick<SourceSpec, "commit" | "tree" | "cloneUrl" | "credential" | "clone">;
 
-/** True where the repository itself did not have all of the commit's history. */
+/** Checks out the tree. Returns true if the repository itself lacks part of the commit's history. */
 async function checkoutTree(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   wanted: Wanted,
   { target, objects }: Into,
@@ -102,36 +102,36 @@ async function checkoutTree(
 ): Promise<boolean> {
   const verbatim = await exists(join(mirror.path, "verbatim", wanted.tree));
   const known = wanted.commit === null ? null : await recordOf(mirror, wanted.commit);
-  const record = known ?? (verbatim ? null : await refetch(room, mirror, wanted, "known", signal));
+  const record = known ?? (verbatim ? null : await refetch(deps, mirror, wanted, "known", signal));
   const first = { ...wanted, record, verbatim, objects };
-  const failed = await populate(room, mirror, first, target, signal);
+  const failed = await populate(deps, mirror, first, target, signal);
   if (failed === null) return record !== null && record.cuts.length > 0;
   if (!looksCorrupt(failed.stderr) || /invalid path/i.test(failed.stderr)) throw refused(failed, wanted.tree);
 
-  room.log.warn({ mirror: mirror.path, tree: wanted.tree }, "the mirror is damaged");
+  deps.log.warn({ mirror: mirror.path, tree: wanted.tree }, "The mirror is damaged.");
   if (verbatim) {
     await setAside(mirror);
     throw treeGone(wanted.tree);
   }
   if (wanted.commit !== null) await withdrawCommit(mirror, wanted.commit);
-  const mended = await refetch(room, mirror, wanted, "nothing", signal);
+  const mended = await refetch(deps, mirror, wanted, "nothing", signal);
   for (const name of await readdir(target)) await rm(join(target, name), { recursive: true, force: true });
-  const again = await populate(room, mirror, { ...first, record: mended, verbatim: false }, target, signal);
+  const again = await populate(deps, mirror, { ...first, record: mended, verbatim: false }, target, signal);
   if (again !== null) throw refused(again, wanted.tree);
   return mended.cuts.length > 0;
 }
 
 async function refetch(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   wanted: Wanted,
   lends: "known" | "nothing",
   signal?: AbortSignal,
 ): Promise<CommitRecord> {
   if (wanted.commit === null) throw treeGone(wanted.tree);
-  const url = checkUrl(wanted.cloneUrl, room.urls);
+  const url = checkUrl(wanted.cloneUrl, deps.urls);
   const { commit, credential = null } = wanted;
-  return await fetchCommit(room, mirror, { url, credential, commit, ref: null }, lends, signal);
+  return await fetchCommit(deps, mirror, { url, credential, commit, ref: null }, lends, signal);
 }
 
 function refused(failed: GitResult, tree: string): Problem {
@@ -139,7 +139,7 @@ function refused(failed: GitResult, tree: string): Problem {
   if (path === undefined) return explainGit(failed, `the tree ${tree}`);
   return new Problem(
     "source_refused",
-    `The commit has a file ${quote(path)}, a name that could harm a repository`,
+    `The commit has a file ${quote(path)}, a name that could harm a repository.`,
     {
       remedy: "Remove the file from the repository.",
       place: path,
@@ -148,15 +148,15 @@ function refused(failed: GitResult, tree: string): Problem {
 }
 
 interface Populated extends Wanted {
-  /** Null where the commit is not known: then there is no `.git`. */
+  /** Null if the commit is unknown, so that there is no `.git`. */
   readonly record: CommitRecord | null;
   readonly verbatim: boolean;
   readonly objects: Objects;
 }
 
-/** Null: done. The `.git` exists before the files, as its attributes decide about their bytes. */
+/** Writes `.git`, whose attributes affect the files, then the files. Returns null, or the failed git call. */
 async function populate(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   wanted: Populated,
   target: string,
@@ -168,7 +168,7 @@ async function populate(
   const shown =
     record === null || commit === null
       ? { cuts: [], tags: [] }
-      : await showHistory(room, mirror, commit, record, wanted.clone, signal);
+      : await showHistory(deps, mirror, commit, record, wanted.clone, signal);
   try {
     await furnish(gitDirectory, mirror, {
       ...wanted,
@@ -182,21 +182,21 @@ async function populate(
   const call = {
     cwd: target,
     env: { GIT_DIR: gitDirectory, GIT_WORK_TREE: target },
-    limitMs: room.limits.localMs,
+    limitMs: deps.limits.localMs,
     config: "none",
   } as const;
   const workers = String(Math.min(availableParallelism(), 8));
   const args = ["-c", `checkout.workers=${workers}`, "read-tree", "--reset", "-u", tree];
-  const result = await room.git.run({ ...call, args }, signal);
+  const result = await deps.git.run({ ...call, args }, signal);
   if (result.code !== 0) return result;
   if (record === null || commit === null) {
     await rm(gitDirectory, { recursive: true });
     return null;
   }
-  if (objects.kind === "copied") return await copyObjects(room, gitDirectory, signal);
+  if (objects.kind === "copied") return await copyObjects(deps, gitDirectory, signal);
   if (objects.kind === "borrowed") return null;
   const own = verbatim && tree !== record.tree;
-  const packed = own ? await packTree(room, mirror, gitDirectory, { commit, tree }, signal) : null;
+  const packed = own ? await packTree(deps, mirror, gitDirectory, { commit, tree }, signal) : null;
   if (packed !== null) return packed;
   const store = await lendObjects(objects, mirror, commit);
   await writeFile(alternatesOf(gitDirectory), `${quotePath(store)}\n`);
@@ -205,9 +205,9 @@ async function populate(
 
 const alternatesOf = (gitDirectory: string) => join(gitDirectory, "objects", "info", "alternates");
 
-/** What lies loose in the mirror, for uncommitted files do: into a pack of the checkout's own. Null: done. */
+/** Packs uncommitted files, which are loose in the mirror, into the checkout. Returns null, or the failed git call. */
 async function packTree(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   gitDirectory: string,
   { commit, tree }: { readonly commit: string; readonly tree: string },
@@ -220,23 +220,30 @@ async function packTree(
   await mkdir(packs, { recursive: true });
   const args = ["pack-objects", "--revs", "--quiet", "--non-empty", "--window=0", join(packs, "pack")];
   const env = { GIT_DIR: mirror.path };
-  const call = { args, cwd: mirror.path, env, stdin, limitMs: room.limits.localMs, config: "none" } as const;
-  const result = await room.git.run(call, signal);
+  const call = {
+    args,
+    cwd: mirror.path,
+    env,
+    stdin,
+    limitMs: deps.limits.localMs,
+    config: "none",
+  } as const;
+  const result = await deps.git.run(call, signal);
   return result.code === 0 ? null : result;
 }
 
-/** All that the commit needs, out of the mirror into a pack of the checkout's own. Null: done. */
+/** Copies all objects of the commit into a pack of the checkout. Returns null, or the failed git call. */
 async function copyObjects(
-  room: Room,
+  deps: SourceDeps,
   gitDirectory: string,
   signal?: AbortSignal,
 ): Promise<GitResult | null> {
-  const result = await room.git.run(
+  const result = await deps.git.run(
     {
       args: ["repack", "-a", "-d", "-q"],
       cwd: gitDirectory,
       env: { GIT_DIR: gitDirectory },
-      limitMs: room.limits.localMs,
+      limitMs: deps.limits.localMs,
       config: "none",
     },
     signal,

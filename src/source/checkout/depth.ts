@@ -1,16 +1,16 @@
-/** How much history a checkout shows: all that is there, or less where the pipeline file asks for less. */
+/** Selects the history of a checkout: all of the mirror's, or less if the pipeline file asks for less. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { SourceSpec } from "../../domain/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import type { CommitRecord, Tag } from "../mirror/commit-record.ts";
 import { type Mirror, privatePlace } from "../mirror/mirror.ts";
 
 export type Shown = Pick<CommitRecord, "cuts" | "tags">;
 
-/** @param clone null: all of it */
+/** @param clone null for the whole history */
 export async function showHistory(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   commit: string,
   record: Shown,
@@ -23,7 +23,7 @@ export async function showHistory(
   const within = (shown: ReadonlySet<string>): readonly Tag[] =>
     wanted.filter((tag) => shown.has(tag.commit));
   if (depth === 1) return { cuts: [commit], tags: within(new Set([commit])) };
-  const parents = await parentsOf(room, mirror, commit, record.cuts, signal);
+  const parents = await parentsOf(deps, mirror, commit, record.cuts, signal);
   const shown = new Set([commit]);
   let last = [commit];
   for (let level = 1; level < depth && last.length > 0; level += 1) {
@@ -31,14 +31,14 @@ export async function showHistory(
     last = [...new Set(next)];
     for (const id of last) shown.add(id);
   }
-  // Parents of the last ones may be shown by way of a shorter line; those that are not end there.
+  // A parent of a last commit may be included by a shorter path. Otherwise the history ends at that commit.
   const ends = last.filter((id) => (parents.get(id) ?? []).some((parent) => !shown.has(parent)));
   const cuts = [...ends, ...record.cuts.filter((id) => shown.has(id))];
   return { cuts: [...new Set(cuts)], tags: within(shown) };
 }
 
 async function parentsOf(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   commit: string,
   cuts: readonly string[],
@@ -51,10 +51,10 @@ async function parentsOf(
     args: ["rev-list", "--parents", commit],
     cwd: mirror.path,
     env: { GIT_DIR: mirror.path, ...(cuts.length === 0 ? {} : { GIT_SHALLOW_FILE: shallow }) },
-    limitMs: room.limits.localMs,
+    limitMs: deps.limits.localMs,
     config: "none",
   } as const;
-  const { stdout } = await room.git.run(call, signal);
+  const { stdout } = await deps.git.run(call, signal);
   const lines = stdout.toString("latin1").split("\n").filter(Boolean);
   return new Map(
     lines.map((line) => {

@@ -1,43 +1,43 @@
 /**
- * Addresses of a tree's submodules. A tree that was taken from a person's directory does not have all of them: a
- * relative address counts from the remote of the person's repository, and .gitmodules lies at its root, outside of a
- * directory that is run by itself. So a snapshot keeps the addresses in the mirror, by the tree's id.
+ * Addresses of a tree's submodules. The tree of a working copy lacks some: a relative address refers to the remote of its
+ * repository, and .gitmodules is at the repository's root, perhaps outside of the working copy. So a snapshot stores the
+ * addresses in the mirror, by tree id.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { absent, type Mirror, unusable, writeAside } from "../mirror/mirror.ts";
 import { callIn, type Location } from "../worktree/repository.ts";
 
 export interface SubmoduleAddress {
-  /** The text in .gitmodules, perhaps relative; null if it has none. */
+  /** Text in .gitmodules, perhaps relative. Null if absent. */
   readonly url: string | null;
-  /** The name in .gitmodules, by which git keeps the submodule's repository. */
+  /** Name in .gitmodules, which is also the name of the submodule's repository. */
   readonly name?: string;
-  /** A repository inside that git does not track: it stays empty. */
+  /** Nested repository that git does not track. It stays empty. */
   readonly nested?: true;
-  /** The commit that the submodule's HEAD was at, where its link is a commit that holds uncommitted changes. */
+  /** Commit of the submodule's HEAD, if its link is a commit of uncommitted changes. */
   readonly head?: string;
 }
 
 export interface SubmoduleAddresses {
-  /** The address that relative ones count from. */
+  /** Base of relative addresses. */
   readonly base: string;
-  /** By path from the tree's root. */
+  /** Submodules by path from the tree's root. */
   readonly links: ReadonlyMap<string, SubmoduleAddress>;
 }
 
 const fileOf = (mirror: Mirror, tree: string) => join(mirror.path, "addresses", tree);
 
-export async function keepAddresses(mirror: Mirror, tree: string, kept: SubmoduleAddresses): Promise<void> {
+export async function saveAddresses(mirror: Mirror, tree: string, kept: SubmoduleAddresses): Promise<void> {
   const text = JSON.stringify({ base: kept.base, links: [...kept.links] });
   await writeAside(fileOf(mirror, tree), text).catch((error: unknown) => {
     throw unusable(mirror.path, error);
   });
 }
 
-/** Reads them. Null: no snapshot made the tree, and the .gitmodules in it is enough. */
-export async function keptAddresses(mirror: Mirror, tree: string): Promise<SubmoduleAddresses | null> {
+/** Reads the stored addresses. Null for a tree of a commit, whose .gitmodules is enough. */
+export async function savedAddresses(mirror: Mirror, tree: string): Promise<SubmoduleAddresses | null> {
   const text = await readFile(fileOf(mirror, tree), "utf8").catch(absent);
   if (text === null) return null;
   const { base, links } = JSON.parse(text);
@@ -48,7 +48,7 @@ const pathsAndUrls = ["--get-regexp", "^submodule\\..*\\.(path|url)$"];
 
 /** Reads .gitmodules of a tree or commit in the mirror. */
 export async function addressesIn(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   id: string,
   signal?: AbortSignal,
@@ -57,20 +57,20 @@ export async function addressesIn(
     args: ["config", "-z", "--blob", `${id}:.gitmodules`, ...pathsAndUrls],
     cwd: mirror.path,
     env: { GIT_DIR: mirror.path },
-    limitMs: room.limits.localMs,
+    limitMs: deps.limits.localMs,
     config: "none",
   } as const;
-  return parseAddresses((await room.git.run(call, signal)).stdout);
+  return parseAddresses((await deps.git.run(call, signal)).stdout);
 }
 
-/** Reads .gitmodules at the root of a person's repository, from the disk. */
+/** Reads .gitmodules at the root of a working copy's repository, from the disk. */
 export async function addressesOnDisk(
-  room: Room,
+  deps: SourceDeps,
   top: string,
   signal?: AbortSignal,
 ): Promise<SubmoduleAddresses["links"]> {
   const args = ["config", "-z", "-f", join(top, ".gitmodules"), ...pathsAndUrls];
-  return parseAddresses((await room.git.run(callIn(room, top, args), signal)).stdout);
+  return parseAddresses((await deps.git.run(callIn(deps, top, args), signal)).stdout);
 }
 
 function parseAddresses(output: Buffer): SubmoduleAddresses["links"] {
@@ -90,7 +90,7 @@ function parseAddresses(output: Buffer): SubmoduleAddresses["links"] {
   );
 }
 
-/** Keeps the submodules inside a directory, by their path from there. */
+/** Selects the submodules inside a directory, by path from there. */
 export function addressesBelow(
   links: SubmoduleAddresses["links"],
   { prefix }: Pick<Location, "prefix">,
@@ -100,23 +100,23 @@ export function addressesBelow(
   return new Map(inside.map(([path, address]) => [path.slice(prefix.length + 1), address]));
 }
 
-/** The root of the repository that `directory` is in. */
+/** Root of the repository around `directory`. */
 export function topOf(directory: string, { prefix }: Pick<Location, "prefix">): string {
   return prefix === "" ? directory : directory.slice(0, -prefix.length - 1) || "/";
 }
 
 /**
- * The remote of a person's repository, chosen as git does: that of the branch, or `origin`, or the only one; without a
- * remote the repository itself. A password in the address is left out, because addresses are shown.
+ * Chooses the remote of a repository like git: that of the branch, `origin`, or the only one; without a remote, the
+ * repository itself. Removes a password from the address, because addresses are shown.
  */
 export async function remoteOf(
-  room: Room,
+  deps: SourceDeps,
   top: string,
   branch: string | null,
   signal?: AbortSignal,
 ): Promise<string> {
   const args = ["config", "-z", "--get-regexp", "^(remote\\..*\\.url|branch\\..*\\.remote)$"];
-  const { stdout } = await room.git.run(callIn(room, top, args), signal);
+  const { stdout } = await deps.git.run(callIn(deps, top, args), signal);
   const values = new Map<string, string>();
   for (const record of stdout.toString("utf8").split("\0")) {
     const cut = record.indexOf("\n");

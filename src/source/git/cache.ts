@@ -1,25 +1,25 @@
-/** What is known of trees, which never change: asked of git once. */
-export interface Memo<T> {
-  /** What `make` gave for the key when it was first asked; an error is not kept. */
+/** Cache of facts about trees, which never change. */
+export interface Cache<T> {
+  /** Returns the cached value, or the result of `make`. Errors are not cached. */
   once(key: string, make: () => Promise<T>): Promise<T>;
 }
 
 /**
- * @param most answers that are kept, the oldest going first
- * @param isSmall whether an answer is worth its memory
+ * @param maxEntries number of cached values; the oldest is removed first
+ * @param isSmall true for a value to cache
  */
-export function createMemo<T>(most: number, isSmall: (answer: T) => boolean = () => true): Memo<T> {
-  const answers = new Map<string, { readonly answer: T }>();
+export function createCache<T>(maxEntries: number, isSmall: (value: T) => boolean = () => true): Cache<T> {
+  const values = new Map<string, { readonly value: T }>();
   return {
     async once(key, make) {
-      const known = answers.get(key);
-      if (known !== undefined) return known.answer;
-      const answer = await make();
-      if (!isSmall(answer)) return answer;
-      const [oldest] = answers.size >= most ? answers.keys() : [];
-      if (oldest !== undefined) answers.delete(oldest);
-      answers.set(key, { answer });
-      return answer;
+      const known = values.get(key);
+      if (known !== undefined) return known.value;
+      const value = await make();
+      if (!isSmall(value)) return value;
+      const [oldest] = values.size >= maxEntries ? values.keys() : [];
+      if (oldest !== undefined) values.delete(oldest);
+      values.set(key, { value });
+      return value;
     },
   };
 }

@@ -1,6 +1,6 @@
 /**
- * Lends a repository's own credential to one call of git: a token or password to https, a private key to ssh. Where it
- * is lent, it is the only one: no helper, agent or prompt is asked beside it, and no other host is given it.
+ * Passes a repository's clone credential to one call of git: a token or password for https, a private key for ssh. Git
+ * then uses no helper, agent or prompt, and sends the credential to no other host.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
@@ -10,30 +10,30 @@ import { absent, unusable } from "../mirror/mirror.ts";
 import { isSshAddress } from "./url.ts";
 
 export interface CloneCredential {
-  /** The name under which people know it. */
+  /** Name of the secret. */
   readonly name: string;
   readonly username: string;
-  /** A token, a password, or a private key as `ssh-keygen` writes it. */
+  /** Token, password, or private key in the format of `ssh-keygen`. */
   readonly value: string;
 }
 
 export interface Credentials {
   /**
-   * A repository's own; null: it has none, and what the account has by itself is withheld from it.
-   * @throws Problem: it was taken away, or it cannot be opened
+   * Reads the credential of a repository. Null: it has none and may not use the account's credentials.
+   * @throws Problem: the credential was removed or cannot be decrypted
    */
   of(repository: RepositoryId): Promise<CloneCredential | null>;
-  /** Where a private key lies while git uses it: 0700, and no part of any backup. */
+  /** Directory (0700) of private keys while git uses them. Backups leave it out. */
   readonly directory: string;
 }
 
-/** Where git goes, and as whom. */
+/** Address and credential of a remote. */
 export interface Remote {
   readonly url: string;
   readonly credential: RepositoryId | null;
 }
 
-/** What one call of git is given beside its own. */
+/** Additions to one call of git. */
 export interface Lent extends AsyncDisposable {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -42,36 +42,36 @@ export interface Lent extends AsyncDisposable {
 
 interface Lender {
   readonly credentials: Credentials | null;
-  /** What starts ssh where nothing is lent. */
+  /** Command for ssh without a clone credential. */
   readonly ssh: string;
   readonly clock: Clock;
 }
 
 const nothing: Lent = { args: [], env: {}, name: null, async [Symbol.asyncDispose]() {} };
-/** Of keys that a killed process left. No call of git takes as long. */
+/** Age of a key that a killed process left. No call of git takes as long. */
 const staleMs = 3600_000;
 
-// The values come by the environment, so that no list of processes shows them.
+// The environment carries the values, so that the process list does not show them.
 const helper = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$SHIPINATOR_GIT_USERNAME" "$SHIPINATOR_GIT_PASSWORD"; }; f`;
 
 export async function lend(lender: Lender, { url, credential }: Remote): Promise<Lent> {
   if (credential === null) return nothing;
   if (lender.credentials === null)
-    throw new Problem("internal", `nobody gives the credential of the repository ${credential}`);
+    throw new Problem("internal", `There is no source for the credential of the repository ${credential}.`);
   const given = await lender.credentials.of(credential);
   if (given === null) return withheld;
   if (isSshAddress(url)) return await lendKey(lender, lender.credentials.directory, given);
   if (/^https?:/.test(url)) return lendPassword(given, new URL(url).origin);
   throw new Problem(
     "source_refused",
-    `${url} takes no credential, and its repository has one (${given.name})`,
+    `${url} takes no credential, but its repository has one (${given.name}).`,
     {
-      remedy: "Take it away from the repository, or give an https or ssh address.",
+      remedy: "Remove it from the repository, or give an https or ssh address.",
     },
   );
 }
 
-/** Neither the account's configuration and its helpers, nor `.netrc`, keys, agents or prompts. */
+/** Disables the account's configuration, helpers, `.netrc`, keys, agents and prompts. */
 const withheld: Lent = {
   ...nothing,
   env: {
@@ -89,9 +89,9 @@ function lendPassword({ name, username, value }: CloneCredential, origin: string
   if (/[\r\n]/.test(value) || /[\r\n]/.test(username))
     throw new Problem(
       "source_refused",
-      `the secret ${name} has more than one line, so no password can be meant`,
+      `The secret ${name} has more than one line, so it is not a password.`,
       {
-        remedy: "Set it to a token or password; a private key is for ssh addresses.",
+        remedy: "Set it to a token or password. A private key is for ssh addresses.",
       },
     );
   return {
@@ -104,13 +104,13 @@ function lendPassword({ name, username, value }: CloneCredential, origin: string
 
 async function lendKey(lender: Lender, keys: string, { name, value }: CloneCredential): Promise<Lent> {
   if (!/^-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\r?\n/.test(value))
-    throw new Problem("source_refused", `the secret ${name} is no private key, and ssh takes nothing else`, {
+    throw new Problem("source_refused", `The secret ${name} is not a private key, which ssh needs.`, {
       remedy: "Set it to a key without a passphrase, as ssh-keygen writes it, or give an https address.",
     });
   const path = join(keys, randomBytes(8).toString("hex"));
   try {
     await mkdir(keys, { recursive: true, mode: 0o700 });
-    await sweep(keys, lender.clock);
+    await removeStaleKeys(keys, lender.clock);
     await writeFile(path, `${value.replace(/\r\n/g, "\n").trimEnd()}\n`, { mode: 0o600, flag: "wx" });
   } catch (error) {
     throw unusable(path, error);
@@ -124,7 +124,7 @@ async function lendKey(lender: Lender, keys: string, { name, value }: CloneCrede
   };
 }
 
-async function sweep(keys: string, clock: Clock): Promise<void> {
+async function removeStaleKeys(keys: string, clock: Clock): Promise<void> {
   const oldest = clock.now().getTime() - staleMs;
   for (const key of await readdir(keys)) {
     const found = await stat(join(keys, key)).catch(absent);

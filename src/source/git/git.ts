@@ -1,6 +1,6 @@
 /**
- * Runs the real `git`: words that no shell looks into; an environment of its own; a session of its own, so that
- * neither git nor ssh finds a terminal to ask on and the whole family can be ended; a time limit on every call.
+ * Runs `git` with exact arguments, a clean environment and a time limit. It has its own session, so that git and ssh find
+ * no terminal for prompts and all its processes can be ended.
  */
 import { type Clock, Problem, wakeReason } from "../../kernel/index.ts";
 import { explainGit } from "./problem.ts";
@@ -12,32 +12,32 @@ export interface GitCall {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A file that its stdin is; there is nothing to read otherwise. */
+  /** File for stdin. Default: empty. */
   readonly stdin?: string;
   readonly limitMs: number;
-  /** Bytes of stdout after which git is ended and `cut` is set. */
+  /** Maximum size of stdout. Git is ended there and `cut` is set. */
   readonly outputCap?: number;
-  /** Whose configuration holds: the person's (credential helpers, insteadOf, excludes file), or none. */
+  /** Configuration of git: the person's (credential helpers, insteadOf, excludes file), or none. */
   readonly config: "person" | "none";
 }
 
 export interface Git extends AsyncDisposable {
-  /** Resolves whatever the exit status. @throws Problem environment, source_unavailable (time limit) */
+  /** Resolves with any exit status. @throws Problem environment, source_unavailable (time limit) */
   run(call: GitCall, signal?: AbortSignal): Promise<GitResult>;
-  /** As `run`, and an exit status other than 0 becomes a Problem about `what` (an address, a directory). */
+  /** Runs git and throws a Problem about `what` (an address, a directory) if the exit status is not 0. */
   expect(call: GitCall, what: string, signal?: AbortSignal): Promise<GitResult>;
 }
 
 export interface GitOptions {
   readonly git: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** `person`: network calls and calls in a person's repository read their configuration. `none`: nothing does. */
+  /** `person`: network calls and calls in a working copy read the person's configuration. `none`: no call does. */
   readonly config: "person" | "none";
   readonly protocols: string;
   readonly clock: Clock;
 }
 
-/** GIT_* variables that say how to reach and trust a remote; all others could redirect us to another repository. */
+/** GIT_* variables for transport and trust. All others could redirect git to another repository. */
 const kept =
   /^GIT_(?:SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|PROXY_COMMAND|SSL_.*|CONFIG_GLOBAL|CONFIG_SYSTEM|EXEC_PATH)$/;
 
@@ -112,7 +112,7 @@ function tooSlow(call: GitCall): Problem {
   const command = call.args.find((argument) => /^[a-z][a-z-]+$/.test(argument)) ?? "git";
   return new Problem(
     "source_unavailable",
-    `git ${command} was ended after ${Math.round(call.limitMs / 1000)} s`,
+    `git ${command} was ended after ${Math.round(call.limitMs / 1000)} s.`,
     {
       remedy: "Check whether the repository's host answers, and try again.",
     },
@@ -121,9 +121,9 @@ function tooSlow(call: GitCall): Problem {
 
 function cannotStart(said: string, missing: boolean, git: string): Problem {
   const fact = missing
-    ? `The program "${git}" was not found`
-    : `The program "${git}" cannot be started (${said.trim()})`;
+    ? `The program "${git}" was not found.`
+    : `The program "${git}" cannot be started (${said.trim()}).`;
   return new Problem("environment", fact, {
-    remedy: "Install git 2.39 or later (Debian: apt-get install git) and see that it is in PATH.",
+    remedy: "Install git 2.39 or later (Debian: apt-get install git) and make sure that it is in PATH.",
   });
 }

@@ -1,23 +1,21 @@
 /**
- * Processes that start git. Node forks on its main thread, and the slower the larger it has grown; a small shell does
- * not. So git is started by shells that are kept for the next call, each in a session of its own: git runs alone in it,
- * and the whole family can be ended.
+ * Starts git from small shells that wait for the next call. Node forks on its main thread, and the larger its memory, the
+ * slower; a shell is small. Each shell has its own session, so that git and its children can be ended together.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { type Clock, errorCode, errorMessage, Problem, shellQuote, wakeReason } from "../../kernel/index.ts";
 
 const stderrCap = 64 * 1024;
-/** A process that git left (say, a credential cache) may keep the pipes open after the shell's end; it gets this long. */
+/** Time for a process that git left, such as a credential cache, to close the pipes after the shell's end. */
 const pipeGraceMs = 1000;
 const killGraceMs = 2000;
-/** Shells that wait for the next call, about 1 MiB each. */
-const mostIdle = 4;
+/** Maximum number of waiting shells, about 1 MiB each. */
+const maxIdle = 4;
 
 /**
- * Reads a mark and a line of shell text, again and again. Tells the begin on both pipes, by the mark; runs the text;
- * tells the end on both, by the mark and the exit status. `$nl` stands for a newline in the text. It waits for a git that
- * was asked to end.
+ * Reads a mark and a line of shell text in a loop. Prints the mark on both pipes, runs the text, then prints the mark and
+ * the exit status on both. `$nl` is a newline in the text. Ignores SIGTERM, to wait for git's end.
  */
 const starter = `
 trap : TERM
@@ -38,14 +36,14 @@ export interface GitCommand {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** A file. */
+  /** Path of a file. */
   readonly stdin: string;
-  /** Bytes of stdout after which it is ended and `cut` is set. */
+  /** Maximum size of stdout. Git is ended there and `cut` is set. */
   readonly outputCap: number;
 }
 
 export interface GitResult {
-  /** 128 + n when signal n ended it. */
+  /** Exit status, or 128 + n after signal n. */
   readonly code: number;
   readonly stdout: Buffer;
   readonly stderr: string;
@@ -54,14 +52,14 @@ export interface GitResult {
 
 export interface GitProcesses extends AsyncDisposable {
   /**
-   * Resolves whatever the exit status: 127 when there is no such program, 126 when it cannot be started. When aborted,
-   * git and what it started are asked to end, and killed after two seconds.
+   * Resolves with any exit status: 127 if there is no such program, 126 if it cannot be started. An abort terminates git
+   * and its children, and kills them after two seconds.
    * @throws Problem environment: no process can be started
    */
   run(command: GitCommand, signal: AbortSignal): Promise<GitResult>;
 }
 
-/** @param environment of every command, beside its own */
+/** @param environment variables of every command, in addition to its own */
 export function createGitProcesses(
   environment: Readonly<Record<string, string>>,
   clock: Clock,
@@ -71,7 +69,7 @@ export function createGitProcesses(
   function start(): ChildProcess {
     const options = { cwd: "/", env: environment, detached: true, stdio: "pipe" } as const;
     const shell = spawn("/bin/sh", ["-c", starter, "shipinator-git"], options);
-    // It may end before it has read everything; its end tells the story.
+    // The shell may end before it has read everything. Its exit is handled.
     shell.stdin.on("error", () => {});
     shell.on("error", () => {});
     shell.once("exit", () => {
@@ -83,7 +81,7 @@ export function createGitProcesses(
 
   function giveBack(shell: ChildProcess): void {
     if (shell.exitCode !== null || shell.signalCode !== null) return;
-    if (idle.length < mostIdle) idle.push(shell);
+    if (idle.length < maxIdle) idle.push(shell);
     else shell.stdin?.end();
   }
 
@@ -92,13 +90,13 @@ export function createGitProcesses(
       const rested = idle.pop();
       const shell = rested ?? start();
       const over = new AbortController();
-      const abort = () => endFamily(shell, clock, over.signal);
+      const abort = () => endSession(shell, clock, over.signal);
       signal.addEventListener("abort", abort, { once: true });
       try {
         const result = await collect(shell, command, clock);
-        if (signal.aborted) signalFamily(shell, "SIGKILL");
+        if (signal.aborted) signalSession(shell, "SIGKILL");
         else if (result.alive) giveBack(shell);
-        // Whoever killed it where it rested did not mean this call.
+        // The waiting shell was killed before this call began, so start another.
         else if (rested !== undefined && !result.begun) return await processes.run(command, signal);
         return result;
       } finally {
@@ -117,7 +115,7 @@ export function createGitProcesses(
 
 interface Ending extends GitResult {
   readonly begun: boolean;
-  /** The shell is ready for more. */
+  /** The shell is ready for another command. */
   readonly alive: boolean;
 }
 
@@ -144,7 +142,7 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
     };
     const onOut = (chunk: Buffer) => {
       out.take(chunk);
-      if (out.full && out.status === null) signalFamily(shell, "SIGKILL");
+      if (out.full && out.status === null) signalSession(shell, "SIGKILL");
       look();
     };
     const onErr = (chunk: Buffer) => {
@@ -155,14 +153,14 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
     const onClose = () => finish(out.status ?? codeOf(), false);
     const onError = (error: Error) =>
       reject(
-        new Problem("environment", `no process can be started: ${errorMessage(error)}`, {
-          remedy: "See that there is a /bin/sh, and that this account may start more processes (ulimit -u).",
+        new Problem("environment", `The server cannot start processes: ${errorMessage(error)}.`, {
+          remedy: "Check that /bin/sh exists and that this account may start more processes (ulimit -u).",
           cause: error,
         }),
       );
     const onExit = () => {
-      // git goes with its shell.
-      signalFamily(shell, "SIGKILL");
+      // End git together with its shell.
+      signalSession(shell, "SIGKILL");
       void clock.sleep(pipeGraceMs, closed.signal).then(() => {
         if (closed.signal.aborted) return;
         stdout.destroy();
@@ -177,7 +175,7 @@ function collect(shell: ChildProcess, command: GitCommand, clock: Clock): Promis
   });
 }
 
-/** One line: a newline within a word is the shell's `$nl`. */
+/** Formats a command as one line. A newline within a word becomes the shell's `$nl`. */
 function textOf({ program, args, cwd, env, stdin }: GitCommand): string {
   const word = (text: string) => shellQuote(text).replaceAll("\n", `'"$nl"'`);
   const exports = Object.entries(env).map(([name, value]) => `export ${name}=${word(value)}; `);
@@ -185,14 +183,14 @@ function textOf({ program, args, cwd, env, stdin }: GitCommand): string {
 }
 
 interface Catcher {
-  /** The first mark has come. What came before it is of a process that an earlier command left. */
+  /** The first mark has arrived. Earlier bytes are from a process that a previous command left. */
   readonly begun: boolean;
-  /** What the shell told with the second mark; null before. What comes after it is of a process that was left. */
+  /** Exit status with the second mark, null before. Later bytes are from a process that git left. */
   readonly status: number | null;
-  /** More came than is kept. */
+  /** Output exceeds the cap. */
   readonly full: boolean;
   take(chunk: Buffer): void;
-  /** From mark to mark; little more than the cap. */
+  /** Bytes between the marks, little more than the cap. */
   bytes(): Buffer;
 }
 
@@ -203,7 +201,7 @@ function createCatcher(mark: string, cap: number): Catcher {
   let size = 0;
   let begun = false;
   let status: number | null = null;
-  /** The last that came, too short to tell whether a mark begins in it. */
+  /** Last bytes, in which a mark may begin. */
   let open: Buffer = Buffer.alloc(0);
 
   function keep(bytes: Buffer): void {
@@ -245,15 +243,15 @@ function createCatcher(mark: string, cap: number): Catcher {
   };
 }
 
-/** SIGTERM lets git remove its temporary files; SIGKILL follows for what does not listen. */
-function endFamily(shell: ChildProcess, clock: Clock, over: AbortSignal): void {
-  signalFamily(shell, "SIGTERM");
+/** Terminates the session, so that git removes its temporary files, and kills it after a grace period. */
+function endSession(shell: ChildProcess, clock: Clock, over: AbortSignal): void {
+  signalSession(shell, "SIGTERM");
   void clock.sleep(killGraceMs, over).then(() => {
-    if (!over.aborted) signalFamily(shell, "SIGKILL");
+    if (!over.aborted) signalSession(shell, "SIGKILL");
   });
 }
 
-function signalFamily(shell: ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
+function signalSession(shell: ChildProcess, name: "SIGTERM" | "SIGKILL"): void {
   if (shell.pid === undefined) return;
   try {
     // biome-ignore lint/style/noRestrictedGlobals: this reads nothing; ChildProcess.kill cannot reach a whole group.

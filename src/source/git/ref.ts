@@ -1,4 +1,4 @@
-/** Names of refs: which are let through to git, and what a mistyped one may have meant. Pure. */
+/** Checks names of refs and suggests corrections. Pure. */
 import { Problem } from "../../kernel/index.ts";
 import { quote } from "./url.ts";
 
@@ -11,7 +11,7 @@ export function isCommitId(text: string): boolean {
   return fullId.test(text);
 }
 
-/** True for what may be the beginning of a commit id. */
+/** True for a possible abbreviation of a commit id. */
 export function isAbbreviatedId(text: string): boolean {
   return shortId.test(text) && !fullId.test(text);
 }
@@ -32,7 +32,7 @@ const rules: readonly (readonly [broken: RegExp, fact: string])[] = [
 ];
 
 /**
- * A branch, tag, `refs/…` or commit id that is safe to hand to git.
+ * Checks that a branch, tag, `refs/…` or commit id is safe to pass to git.
  * @throws Problem source_refused
  */
 export function checkRef(ref: string): string {
@@ -41,7 +41,7 @@ export function checkRef(ref: string): string {
       ? `has ${ref.length} characters; at most ${maxLength} are accepted`
       : rules.find(([pattern]) => pattern.test(ref))?.[1];
   if (broken === undefined) return ref;
-  throw new Problem("source_refused", `The ref ${quote(ref)} ${broken}`, {
+  throw new Problem("source_refused", `The ref ${quote(ref)} ${broken}.`, {
     remedy: "Give the name of a branch or a tag, or a commit id.",
   });
 }
@@ -50,7 +50,7 @@ export function shortName(ref: string): string {
   return ref.replace(/^refs\/(?:heads|tags)\//, "");
 }
 
-/** Splits a full ref name into what templates show. */
+/** Splits a full ref name into the parts for templates. */
 export function refParts(ref: string | null): {
   ref: string | null;
   branch: string | null;
@@ -63,10 +63,10 @@ export function refParts(ref: string | null): {
   };
 }
 
-/** So many names are compared letter by letter; of more, those that begin alike. */
+/** Maximum number of names to compare letter by letter. Names with the same beginning come first. */
 const compared = 2000;
 
-/** Up to three names that are near to what was asked, the nearest first. */
+/** Returns up to three similar names, the most similar first. */
 export function suggest(wanted: string, names: readonly string[]): readonly string[] {
   const needle = shortName(wanted).toLowerCase();
   const allowed = Math.max(2, Math.floor(needle.length / 3));
@@ -100,9 +100,9 @@ export function refNotFound(wanted: string, where: string, names: readonly strin
     near.length > 0
       ? `Did you mean ${near.join(" or ")}?`
       : isAbbreviatedId(wanted)
-        ? "A remote repository does not look up shortened commit ids: give all digits."
+        ? "A remote repository does not look up shortened commit ids. Give all digits."
         : (few ?? "List what there is with `git ls-remote`.");
-  return new Problem("ref_not_found", `There is no branch, tag or commit ${quote(wanted)} in ${where}`, {
+  return new Problem("ref_not_found", `There is no branch, tag or commit ${quote(wanted)} in ${where}.`, {
     remedy,
     details: { ref: wanted, suggestions: near },
   });

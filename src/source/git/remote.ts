@@ -1,16 +1,16 @@
-/** What a remote has: its refs, and which of them a person means. */
+/** Refs of a remote, and the commit that a ref of a request means. */
 import { Problem } from "../../kernel/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { lend, type Remote } from "./credential.ts";
 import { explainGit } from "./problem.ts";
 import { isAbbreviatedId, isCommitId, refNotFound, shortName } from "./ref.ts";
 import { quote } from "./url.ts";
 
 export interface RemoteRefs {
-  /** Full name → commit id; annotated tags are already followed to their commit. */
+  /** Commit ids by full name. Annotated tags are resolved to their commit. */
   readonly refs: ReadonlyMap<string, string>;
   readonly head: string | null;
-  /** The branch that HEAD names, `refs/heads/…`. */
+  /** Branch of HEAD, `refs/heads/…`. */
   readonly headRef: string | null;
 }
 
@@ -19,24 +19,28 @@ export interface ChosenCommit {
   readonly ref: string | null;
 }
 
-export async function listRemote(room: Room, remote: Remote, signal?: AbortSignal): Promise<RemoteRefs> {
+export async function listRemote(
+  deps: SourceDeps,
+  remote: Remote,
+  signal?: AbortSignal,
+): Promise<RemoteRefs> {
   const { url } = remote;
-  await using lent = await lend(room, remote);
+  await using lent = await lend(deps, remote);
   const call = {
     args: [...networkConfig, ...lent.args, "ls-remote", "--symref", "--quiet", "--end-of-options", url],
-    cwd: room.directory,
-    // No repository around the mirrors may lend its configuration.
-    env: { GIT_CEILING_DIRECTORIES: room.directory, ...lent.env },
-    limitMs: room.limits.networkMs,
+    cwd: deps.directory,
+    // A repository around the mirrors must not affect the configuration.
+    env: { GIT_CEILING_DIRECTORIES: deps.directory, ...lent.env },
+    limitMs: deps.limits.networkMs,
     config: "person",
   } as const;
-  const result = await room.git.run(call, signal);
+  const result = await deps.git.run(call, signal);
   if (result.code !== 0) throw explainGit(result, quote(url), lent.name);
   const { stdout } = result;
   return parseRemote(stdout.toString("utf8"));
 }
 
-/** A host that accepts and then says nothing is given up, without waiting for the whole time limit. */
+/** Gives up a silent host before the whole time limit. */
 export const networkConfig = ["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"] as const;
 
 export function parseRemote(text: string): RemoteRefs {
@@ -54,8 +58,8 @@ export function parseRemote(text: string): RemoteRefs {
 }
 
 /**
- * The commit that `ref` means: a full name, else a branch, else a tag (the order of `git clone --branch`), else a
- * commit id. @throws Problem ref_not_found
+ * Chooses the commit of `ref`: a full name, else a branch, else a tag (the order of `git clone --branch`), else a commit
+ * id. @throws Problem ref_not_found
  */
 export function chooseCommit(remote: RemoteRefs, ref: string | null, url: string): ChosenCommit {
   if (ref === null || ref === "HEAD") return chooseHead(remote, url);
@@ -80,8 +84,8 @@ function chooseHead(remote: RemoteRefs, url: string): ChosenCommit {
   if (remote.head !== null) return { commit: remote.head, ref: remote.headRef };
   if (remote.refs.size === 0) throw noCommits(url);
   const names = shortNames(remote).slice(0, 5);
-  throw new Problem("ref_not_found", `The HEAD of ${quote(url)} names no branch that exists`, {
-    remedy: `Say which ref to take, say ${names.join(" or ")}.`,
+  throw new Problem("ref_not_found", `The HEAD of ${quote(url)} names no branch that exists.`, {
+    remedy: `Give a ref, such as ${names.join(" or ")}.`,
   });
 }
 
@@ -90,7 +94,7 @@ function shortNames(remote: RemoteRefs): string[] {
 }
 
 function noCommits(url: string): Problem {
-  return new Problem("ref_not_found", `The repository ${quote(url)} has no commits yet`, {
+  return new Problem("ref_not_found", `The repository ${quote(url)} has no commits yet.`, {
     remedy: "Push a first commit with a .shipinator.yaml.",
   });
 }

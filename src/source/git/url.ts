@@ -1,4 +1,4 @@
-/** Which repository addresses are let through to git. Pure; git's own protocol allow-list stands behind it. */
+/** Checks repository addresses before git gets them. Pure. git's own list of allowed protocols is a second check. */
 import { join } from "node:path";
 import { Problem, withoutTrailing } from "../../kernel/index.ts";
 import type { UrlPolicy } from "../types.ts";
@@ -10,7 +10,7 @@ const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//;
 /** `[user@]host:path` without a slash before the first colon, as git and scp read it. */
 const scpLike = /^(?:([^@/:\s]+)@)?(\[[0-9A-Fa-f:.]+\]|[^@/:\s[\]]+):([^\s].*)$/s;
 
-/** The colon-separated list for GIT_ALLOW_PROTOCOL. */
+/** Colon-separated list for GIT_ALLOW_PROTOCOL. */
 export function allowedProtocols(policy: UrlPolicy): string {
   return ["https", "ssh", ...(policy.allowHttp ? ["http"] : []), ...(policy.allowLocal ? ["file"] : [])].join(
     ":",
@@ -18,7 +18,7 @@ export function allowedProtocols(policy: UrlPolicy): string {
 }
 
 /**
- * The address in its canonical spelling: scheme and host in lower case, no slash at the end.
+ * Checks an address and returns its canonical form: scheme and host in lower case, no trailing slash.
  * @throws Problem source_refused
  */
 export function checkUrl(url: string, policy: UrlPolicy): string {
@@ -120,7 +120,7 @@ function checkScpLike(url: string): string {
       "Give https://host/path, ssh://git@host/path or git@host:path.",
     );
   const [, user = "", host = "", path = ""] = match;
-  // ssh takes no password here: what stands before the "@" would be a part of the path, stored and shown.
+  // ssh accepts no password here. It would become part of the path, which is stored and shown.
   const secretly = user === "" ? /^[^/]*@([^/:]*)/.exec(path) : null;
   if (secretly !== null) throw refuseCredentials(secretly[1] ?? "");
   if (user.startsWith("-") || host.startsWith("-") || path.startsWith("-"))
@@ -131,25 +131,25 @@ function checkScpLike(url: string): string {
   return withoutTrailing(url, "/");
 }
 
-/** True for a path or a file:// address, in its canonical spelling. */
+/** True for a path or a file:// address, in canonical form. */
 export const isLocalAddress = (url: string): boolean => url.startsWith("/") || url.startsWith("file://");
 
 const isScpLike = (url: string) => !scheme.test(url) && scpLike.test(url);
 
-/** Of an address in its canonical spelling. */
+/** True for an ssh address, in canonical form. */
 export const isSshAddress = (url: string): boolean => url.startsWith("ssh://") || isScpLike(url);
 
-/** Whether what opens the first address may be shown to the host of the second one; both in canonical spelling. */
+/** True if two addresses, in canonical form, have the same host, which may get the same credential. */
 export const isSameHost = (one: string, other: string): boolean => hostOf(one) === hostOf(other);
 
-/** With its scheme and port; a directory is itself. */
+/** Host with scheme and port. A directory is its own host. */
 function hostOf(url: string): string {
   if (isScpLike(url)) return `ssh://${scpLike.exec(url)?.[2] ?? ""}`.toLowerCase();
   const { protocol, host } = URL.parse(url) ?? { protocol: "", host: url };
   return `${protocol}//${host}`;
 }
 
-/** A submodule's address: `./x` and `../x` are relative to the repository's own, as git has it. Not yet checked. */
+/** Resolves a submodule's address like git: `./x` and `../x` are relative to the repository's. Does not check it. */
 export function resolveSubmoduleUrl(base: string, url: string): string {
   if (!url.startsWith("./") && !url.startsWith("../")) return url;
   if (base.startsWith("/")) return join(base, url);
@@ -181,17 +181,17 @@ function refuseCredentials(host: string): Problem {
 }
 
 function refuse(message: string, remedy: string): Problem {
-  return new Problem("source_refused", message, { remedy });
+  return new Problem("source_refused", `${message}.`, { remedy });
 }
 
-/** Up to the last "@": an unescaped slash in a password must not save the rest of it. */
+/** Removes everything up to the last "@", because a password may contain an unescaped slash. */
 function withoutUser(url: string): string {
   const start = url.indexOf("//") + 2;
   const end = url.lastIndexOf("@") + 1;
   return start > 1 && end > start ? url.slice(0, start) + url.slice(end) : url;
 }
 
-/** Text of others inside a message: bounded, and without anything that moves a cursor. */
+/** Quotes foreign text for a message: limited in length and without control characters. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text).replace(/\p{Cc}/gu, "?");
 }

@@ -1,8 +1,7 @@
-/** Answers of the batch API of Git LFS. */
-
+/** Parses responses of the batch API of Git LFS. */
 import { quote } from "../git/url.ts";
 import type { LfsPointer } from "./pointers.ts";
-import { malformed, missing, nameOf, refusal } from "./problems.ts";
+import { malformed, missing, nameOf, rejected } from "./problems.ts";
 import { type LfsServer, textValues } from "./server.ts";
 
 export interface Action {
@@ -24,7 +23,7 @@ export function messageIn(text: string): string {
   return typeof message === "string" ? quote(message) : "";
 }
 
-/** Where each object can be downloaded. */
+/** Returns the download of each object. */
 export function actionsIn(
   text: string,
   batch: readonly LfsPointer[],
@@ -40,7 +39,7 @@ export function actionsIn(
     const { code, message } = Object(error);
     if (error != null && (code === 404 || code === 410))
       throw missing(server, pointer, quote(String(message)));
-    if (error != null) throw refusal(server, Number(code), `${nameOf(pointer)}: ${quote(String(message))}`);
+    if (error != null) throw rejected(server, Number(code), `${nameOf(pointer)}: ${quote(String(message))}`);
     const { href, header } = Object(Object(given).download);
     if (typeof href === "string") actions.set(oid, { href, headers: textValues(header) });
   }

@@ -1,6 +1,6 @@
 const atOnce = 8;
 
-/** Does the work for each, a few at once. The first failure ends the others, which are awaited. */
+/** Runs the work for each item, a few concurrently. The first failure stops the others and waits for them. */
 export async function eachOf<T>(
   items: readonly T[],
   work: (item: T, stop: AbortSignal) => Promise<void>,

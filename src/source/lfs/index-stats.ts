@@ -1,6 +1,6 @@
 /**
- * Tells the index of a checkout the size and times of its LFS files. git would run the filter on each to find out that
- * the index has its pointer: two processes a file. What was verified just now needs no second look.
+ * Writes size and times of LFS files into the index of a checkout. Otherwise git would run the filter, two processes a
+ * file, to find that the index has its pointer. The files were verified before.
  */
 import { createHash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
@@ -11,11 +11,11 @@ import type { ObjectFormat } from "../mirror/mirror.ts";
 import { eachOf } from "./each-of.ts";
 import type { LfsPointer } from "./pointers.ts";
 
-/** Bytes of an entry before the object's id: ten numbers, as gitformat-index(5) has them. */
+/** Size of an entry before the object's id: ten numbers, see gitformat-index(5). */
 const statBytes = 40;
 const idBytes = { sha1: 20, sha256: 32 } as const satisfies Record<ObjectFormat, number>;
 
-/** @throws Problem internal: the index has another version than git writes by itself */
+/** @throws Problem internal: the index has another version than git's default */
 export async function noteFiles(
   target: string,
   pointers: readonly LfsPointer[],
@@ -35,24 +35,24 @@ export async function noteFiles(
   await writeFile(file, index);
 }
 
-/** Path (latin1) → place of its entry. */
+/** Offsets of entries by path (latin1). */
 function entriesOf(index: Buffer, format: ObjectFormat): ReadonlyMap<string, number> {
   const version = index.readUInt32BE(4);
   if (index.toString("latin1", 0, 4) !== "DIRC" || version !== 2)
-    throw new Problem("internal", `git has written an index of version ${version}`);
+    throw new Problem("internal", `git has written an index of version ${version}.`);
   const entries = new Map<string, number>();
   let at = 12;
   for (let left = index.readUInt32BE(8); left > 0; left -= 1) {
     const name = at + statBytes + idBytes[format] + 2;
     const end = index.indexOf(0, name);
     entries.set(index.toString("latin1", name, end), at);
-    // One to eight NULs, so that the next one begins at a multiple of eight bytes from this one.
+    // One to eight NULs align the next entry to eight bytes from this one.
     at += (end - at + 8) & ~7;
   }
   return entries;
 }
 
-/** The mode at 24 stays: it is the tree's. */
+/** Writes an entry's numbers except the mode at 24, which is the tree's. */
 function writeStat(index: Buffer, at: number, found: BigIntStats): void {
   const { ctimeNs, mtimeNs, dev, ino, uid, gid, size } = found;
   const second = 1_000_000_000n;

@@ -1,27 +1,27 @@
 /**
- * Finds the files of a tree that Git LFS keeps elsewhere. As for git-lfs, such a file has `filter=lfs` among its
- * attributes and the text of a pointer as its content; anything else is an ordinary file.
+ * Finds the pointers of Git LFS in a tree. Like for git-lfs, a pointer is a file with the attribute `filter=lfs` and the
+ * text of a pointer. Any other file is ordinary.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { type Mirror, privatePlace, repositoryConfig, unusable } from "../mirror/mirror.ts";
 
 export interface LfsPointer {
-  /** Bytes (latin1), from the tree's root. */
+  /** Path from the tree's root, as latin1 bytes. */
   readonly path: string;
   /** SHA-256 of the content, lower-case hex. */
   readonly oid: string;
-  /** Bytes of the content. */
+  /** Size of the content in bytes. */
   readonly size: number;
 }
 
 const pointer =
   /^version https:\/\/(?:git-lfs|hawser)\.github\.com\/spec\/v1\noid sha256:([0-9a-f]{64})\nsize (0|[1-9]\d{0,15})\n?$/;
-/** Bytes of the shortest and the longest text that matches. */
+/** Minimum and maximum length of a pointer's text. */
 const [shortest, longest] = [120, 150];
 
-/** Null for an ordinary file. A pointer with extensions is one, too: their programs are not here. */
+/** Parses a pointer. Null for an ordinary file and for a pointer with extensions, which are not supported. */
 export function parsePointer(content: Buffer): Pick<LfsPointer, "oid" | "size"> | null {
   const [, oid, digits] = pointer.exec(content.toString("latin1")) ?? [];
   const size = Number(digits);
@@ -30,22 +30,22 @@ export function parsePointer(content: Buffer): Pick<LfsPointer, "oid" | "size"> 
 
 /** Lists the pointers of a tree that is in the mirror. A tree without `filter=lfs` costs one git process. */
 export function pointersOf(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   tree: string,
   signal?: AbortSignal,
 ): Promise<readonly LfsPointer[]> {
-  return room.pointers.once(`${mirror.path} ${tree}`, () => findPointers(room, mirror, tree, signal));
+  return deps.pointers.once(`${mirror.path} ${tree}`, () => findPointers(deps, mirror, tree, signal));
 }
 
-async function findPointers(room: Room, mirror: Mirror, tree: string, signal?: AbortSignal) {
-  const common = { cwd: mirror.path, limitMs: room.limits.localMs, config: "none" } as const;
+async function findPointers(deps: SourceDeps, mirror: Mirror, tree: string, signal?: AbortSignal) {
+  const common = { cwd: mirror.path, limitMs: deps.limits.localMs, config: "none" } as const;
   const inMirror = { ...common, env: { GIT_DIR: mirror.path } };
   const what = `the tree ${tree}`;
   const attributes = ["grep", "-q", "-F", "-e", "filter=lfs", tree, "--", ":(glob)**/.gitattributes"];
-  const uses = await room.git.run({ ...inMirror, args: attributes }, signal);
+  const uses = await deps.git.run({ ...inMirror, args: attributes }, signal);
   if (uses.code === 1) return [];
-  const listed = await room.git.expect(
+  const listed = await deps.git.expect(
     { ...inMirror, args: ["ls-tree", "-r", "-l", "-z", tree] },
     what,
     signal,
@@ -70,14 +70,14 @@ async function findPointers(room: Room, mirror: Mirror, tree: string, signal?: A
   } catch (error) {
     throw unusable(place.path, error);
   }
-  // The mirror's own attributes would switch every filter off.
+  // The mirror's attributes would disable every filter.
   const env = { GIT_DIR: place.path, GIT_OBJECT_DIRECTORY: mirror.objects, GIT_WORK_TREE: files };
   const own = { ...common, cwd: files, env };
-  await room.git.expect({ ...own, args: ["read-tree", tree] }, what, signal);
+  await deps.git.expect({ ...own, args: ["read-tree", tree] }, what, signal);
   const noFile = ["-c", "core.attributesFile=/dev/null"];
   const asked = [...noFile, "check-attr", "--cached", "-z", "--stdin", "filter"];
-  const filters = await room.git.expect({ ...own, args: asked, stdin: names }, what, signal);
-  const blobs = await room.git.expect(
+  const filters = await deps.git.expect({ ...own, args: asked, stdin: names }, what, signal);
+  const blobs = await deps.git.expect(
     { ...own, args: ["cat-file", "--batch", "--buffer"], stdin: ids },
     what,
     signal,
@@ -91,7 +91,7 @@ async function findPointers(room: Room, mirror: Mirror, tree: string, signal?: A
   });
 }
 
-/** Regular files that are as long as a pointer. Each record is `mode type id size<TAB>path`. */
+/** Lists regular files of a pointer's length. Each record is `mode type id size<TAB>path`. */
 function smallFiles(listing: Buffer) {
   return listing
     .toString("latin1")
@@ -102,13 +102,13 @@ function smallFiles(listing: Buffer) {
     });
 }
 
-/** Records are path, attribute and value. */
+/** Lists paths of LFS files from records of path, attribute and value. */
 function pathsOfLfs(output: Buffer): ReadonlySet<string> {
   const words = output.toString("latin1").split("\0");
   return new Set(words.filter((_, at) => at % 3 === 0 && words[at + 2] === "lfs"));
 }
 
-/** Records are `id blob size`, a line end, the bytes and a line end. */
+/** Parses contents from records of `id blob size`, newline, the bytes and a newline. */
 function contentsIn(output: Buffer): ReadonlyMap<string, Buffer> {
   const contents = new Map<string, Buffer>();
   let at = 0;

@@ -1,8 +1,8 @@
-/** Tells hosts of the internet from those of private networks and of this machine. */
+/** Distinguishes public hosts from those of private networks and this machine. */
 import { lookup } from "node:dns/promises";
 import { BlockList } from "node:net";
 
-/** What the IANA registries of special-purpose addresses do not route globally; the IPv4 ones hold for `::ffff:a.b.c.d`. */
+/** Networks that are not global according to IANA's special-purpose registries. IPv4 covers `::ffff:a.b.c.d`, too. */
 const special = new BlockList();
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
@@ -28,7 +28,7 @@ for (const [network, prefix] of [
 ] as const)
   special.addSubnet(network, prefix, "ipv6");
 
-/** False where one of the addresses of a URL's host is none of the internet; true for a name without an address. */
+/** False if an address of a URL's host is not public. True for a name without an address. */
 export async function isPublicHost(hostname: string): Promise<boolean> {
   const found = await lookup(hostname.replace(/^\[|\]$/g, ""), { all: true }).catch(() => []);
   return found.every(({ address, family }) => !special.check(address, family === 6 ? "ipv6" : "ipv4"));

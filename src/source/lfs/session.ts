@@ -1,15 +1,15 @@
-/** Talks to a Git LFS server over HTTP: the batch API and its basic transfer, with logins and redirects. */
+/** HTTP client of a Git LFS server: the batch API and its basic transfer, with logins and redirects. */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errorMessage, Problem } from "../../kernel/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { quote } from "../git/url.ts";
 import { unusable } from "../mirror/mirror.ts";
 import { type Action, actionsIn, messageIn } from "./batch.ts";
 import type { LfsPointer } from "./pointers.ts";
-import { malformed, missing, nameOf, refusal } from "./problems.ts";
+import { malformed, missing, nameOf, rejected } from "./problems.ts";
 import { isPublicHost } from "./public-host.ts";
 import type { LfsServer } from "./server.ts";
 
@@ -24,12 +24,11 @@ interface Request {
   readonly body?: string;
 }
 
-export function openSession(room: Room, server: LfsServer, signal: AbortSignal | undefined) {
-  const origin = new URL(server.url).origin;
-  let authorization: string | null = null;
+/** Sends requests to a server and its redirects, and reads the responses. */
+function createTransport(deps: SourceDeps, server: LfsServer, signal: AbortSignal | undefined) {
   const checked = new Map<string, Promise<boolean>>();
 
-  /** A server of the internet must not send this one to hosts that only this one can reach. */
+  /** Checks a host, because a public server must not make this one access private networks. */
   async function checkHost(url: string): Promise<void> {
     const { hostname } = new URL(url);
     if (hostname === new URL(server.url).hostname) return;
@@ -40,16 +39,18 @@ export function openSession(room: Room, server: LfsServer, signal: AbortSignal |
     if (await allowed) return;
     throw new Problem(
       "source_refused",
-      `The Git LFS server of ${quote(server.name)} names an address in a private network: ${quote(withoutQuery(url))}`,
-      { remedy: "Let the server give the files itself, or name one in that network: lfs.url in .lfsconfig." },
+      `The Git LFS server of ${quote(server.name)} names an address in a private network: ${quote(withoutQuery(url))}.`,
+      {
+        remedy: "Let the server send the files itself, or set lfs.url in .lfsconfig to one in that network.",
+      },
     );
   }
 
-  /** Follows redirects; what opens one origin is not shown to another. */
+  /** Follows redirects. Sends no credentials to another origin. */
   async function send(request: Request, stop: AbortSignal): Promise<Response> {
     let { url, headers } = request;
     for (let hop = 0; hop <= maxHops; hop += 1) {
-      checkTransport(room, server, url);
+      checkTransport(deps, server, url);
       await checkHost(url);
       const init = request.body === undefined ? {} : { method: "POST", body: request.body };
       const response = await fetch(url, { ...init, headers, redirect: "manual", signal: stop });
@@ -62,16 +63,16 @@ export function openSession(room: Room, server: LfsServer, signal: AbortSignal |
     }
     throw new Problem(
       "source_unavailable",
-      `The Git LFS server of ${quote(server.name)} redirects in a ring`,
+      `The Git LFS server of ${quote(server.name)} redirects too often.`,
     );
   }
 
-  async function exchange<T>(
+  return async function exchange<T>(
     request: Request,
     stop: AbortSignal | undefined,
     read: (response: Response) => Promise<T>,
   ) {
-    const late = AbortSignal.timeout(room.limits.networkMs);
+    const late = AbortSignal.timeout(deps.limits.networkMs);
     const all = [late, signal, stop].filter((one) => one !== undefined);
     try {
       return await read(await send(request, AbortSignal.any(all)));
@@ -82,11 +83,17 @@ export function openSession(room: Room, server: LfsServer, signal: AbortSignal |
       const reason = late.aborted ? "it took too long" : reasonOf(error);
       throw new Problem(
         "source_unavailable",
-        `The Git LFS server of ${quote(server.name)} cannot be reached: ${reason}`,
+        `The Git LFS server of ${quote(server.name)} cannot be reached: ${reason}.`,
         { remedy: "Check the address and this machine's network, and try again.", cause: error },
       );
     }
-  }
+  };
+}
+
+export function openSession(deps: SourceDeps, server: LfsServer, signal: AbortSignal | undefined) {
+  const origin = new URL(server.url).origin;
+  let authorization: string | null = null;
+  const exchange = createTransport(deps, server, signal);
 
   async function askBatch(batch: readonly LfsPointer[], login: string | null) {
     const objects = batch.map(({ oid, size }) => ({ oid, size }));
@@ -112,7 +119,7 @@ export function openSession(room: Room, server: LfsServer, signal: AbortSignal |
   }
 
   return {
-    /** Answers where each object can be downloaded. */
+    /** Returns the download of each object. */
     async batch(batch: readonly LfsPointer[]): Promise<ReadonlyMap<string, Action>> {
       if (server.lent !== null) authorization ??= await server.login();
       let answer = await askBatch(batch, authorization);
@@ -120,7 +127,7 @@ export function openSession(room: Room, server: LfsServer, signal: AbortSignal |
         authorization = await server.login();
         if (authorization !== null) answer = await askBatch(batch, authorization);
       }
-      if (answer.status !== 200) throw refusal(server, answer.status, messageIn(answer.text));
+      if (answer.status !== 200) throw rejected(server, answer.status, messageIn(answer.text));
       return actionsIn(answer.text, batch, server);
     },
     async download(pointer: LfsPointer, { href, headers }: Action, file: string, stop: AbortSignal) {
@@ -133,7 +140,7 @@ export function openSession(room: Room, server: LfsServer, signal: AbortSignal |
         }
         if (response.status !== 200) {
           await response.body?.cancel();
-          throw refusal(server, response.status, `the object ${pointer.oid} of ${nameOf(pointer)}`);
+          throw rejected(server, response.status, `the object ${pointer.oid} of ${nameOf(pointer)}`);
         }
         await keep(response, pointer, file, server);
       });
@@ -147,16 +154,16 @@ function hasAuthorization(headers: Readonly<Record<string, string>>): boolean {
 
 const withoutQuery = (url: string) => url.split("?", 1)[0] ?? "";
 
-function checkTransport(room: Room, server: LfsServer, url: string): void {
+function checkTransport(deps: SourceDeps, server: LfsServer, url: string): void {
   const protocol = URL.parse(url)?.protocol;
-  if (protocol === "https:" || (protocol === "http:" && room.urls.allowHttp)) return;
+  if (protocol === "https:" || (protocol === "http:" && deps.urls.allowHttp)) return;
   throw new Problem(
     "source_refused",
-    `The Git LFS server of ${quote(server.name)} names an address that is not https: ${quote(withoutQuery(url))}`,
+    `The Git LFS server of ${quote(server.name)} names an address that is not https: ${quote(withoutQuery(url))}.`,
   );
 }
 
-/** The bytes into a file, not one more than the pointer says. */
+/** Writes the bytes to a file, at most as many as the pointer's size, and verifies them. */
 async function keep(response: Response, pointer: LfsPointer, file: string, server: LfsServer): Promise<void> {
   const hash = createHash("sha256");
   let size = 0;
@@ -164,7 +171,7 @@ async function keep(response: Response, pointer: LfsPointer, file: string, serve
   const wrong = (fact: string) =>
     new Problem(
       "source_refused",
-      `The Git LFS server of ${quote(server.name)} gave other bytes than ${nameOf(pointer)} names by ${pointer.oid}: ${fact}`,
+      `The Git LFS server of ${quote(server.name)} sent other bytes for ${nameOf(pointer)} (${pointer.oid}): ${fact}.`,
       { place: nameOf(pointer), remedy: "Push the object again: git lfs push --all origin" },
     );
   const output = createWriteStream(file, { flags: "wx", mode: 0o600 });

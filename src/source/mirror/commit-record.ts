@@ -1,7 +1,7 @@
 /**
- * What the mirror knows of a commit: its tree, how far back its history reaches, and the tags that point into it. The
- * record is written after the objects, so its presence proves that they are there. One of an older version holds the
- * tree alone: then nothing but the commit itself is there.
+ * Record of a commit in the mirror: its tree, the extent of its history, and the tags that point into it. It is written
+ * after the objects, so its presence proves that they exist. A record of an older version has only the tree, so only the
+ * commit itself exists.
  */
 import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
@@ -13,26 +13,26 @@ const haveLimit = 32;
 
 export interface CommitRecord {
   readonly tree: string;
-  /** Commits of its history whose parents are not here. None: all of the history is here. */
+  /** Commits of its history whose parents are missing. Empty for a complete history. */
   readonly cuts: readonly string[];
-  /** Tags that point into its history, by name. */
+  /** Tags that point into its history. */
   readonly tags: readonly Tag[];
-  /** Digest of all tags that its repository had then; null where nobody asked. */
+  /** Digest of all tags of its repository at that time. Null if unknown. */
   readonly seen: string | null;
 }
 
 export interface Tag {
-  /** `refs/tags/…`, its bytes as latin1: git allows names that are not UTF-8. */
+  /** `refs/tags/…` as latin1 bytes, because git allows names that are not UTF-8. */
   readonly name: string;
-  /** The tag's own object, or the commit's. */
+  /** Id of the tag object, or of the commit. */
   readonly id: string;
   readonly commit: string;
 }
 
-/** The arguments of git that print what `peeledTags` reads. It follows a tag of a tag down to the commit. */
+/** Arguments of git that print input for `peeledTags`. git resolves a tag of a tag to the commit. */
 export const listTags = ["show-ref", "--tags", "--dereference"] as const;
 
-/** The tags among the refs that git lists. Names are bytes, so `text` is latin1. */
+/** Parses the tags from git's list of refs. Names are bytes, so `text` is latin1. */
 export function peeledTags(text: string): readonly Tag[] {
   const tags = new Map<string, Tag>();
   for (const line of text.split("\n")) {
@@ -43,11 +43,11 @@ export function peeledTags(text: string): readonly Tag[] {
   return [...tags.values()];
 }
 
-/** The arguments of git that print the names of the tags that point into the history of a commit. */
+/** Arguments of git that print the names of the tags that point into the history of a commit. */
 export const namesOfTags = (commit: string) =>
   ["for-each-ref", `--merged=${commit}`, "--format=%(refname)", "refs/tags"] as const;
 
-/** The tags with these names, one name a line. A tag of a blob or tree points into no history, so git names none. */
+/** Selects the tags with these names, one per line. git leaves out tags of blobs and trees. */
 export function tagsNamed(tags: readonly Tag[], names: string): readonly Tag[] {
   const wanted = new Set(names.split("\n"));
   return tags.filter(({ name }) => wanted.has(name));
@@ -60,7 +60,7 @@ function recordedTags(text: string): readonly Tag[] {
   });
 }
 
-/** The content of `packed-refs`; git wants it sorted by bytes. */
+/** Content of `packed-refs`, which git requires sorted by bytes. */
 export function packedRefs(tags: readonly Tag[]): Buffer {
   const bytes = ({ name }: Tag) => Buffer.from(name, "latin1");
   const sorted = tags.toSorted((a, b) => Buffer.compare(bytes(a), bytes(b)));
@@ -89,7 +89,7 @@ export async function recordOf(mirror: Mirror, commit: string): Promise<CommitRe
   };
 }
 
-/** The tree of a commit that is in the mirror, or null. */
+/** Tree of a commit that is in the mirror, or null. */
 export async function treeOfCommit(mirror: Mirror, commit: string): Promise<string | null> {
   return (await recordOf(mirror, commit))?.tree ?? null;
 }
@@ -97,7 +97,7 @@ export async function treeOfCommit(mirror: Mirror, commit: string): Promise<stri
 export async function publishCommit(mirror: Mirror, commit: string, record: CommitRecord): Promise<void> {
   const { tree, cuts, tags, seen } = record;
   const text = tags.map(({ id, commit: at, name }) => `${id} ${at} ${name}\n`).join("");
-  // Many commits have the same tags, so they lie beside the records.
+  // Many commits have the same tags, so they have their own file.
   const digest = text === "" ? "tags" : digestOf(text);
   const file = join(mirror.path, "tags", digest);
   if (text !== "" && (await readFile(file, "latin1").catch(absent)) !== text)
@@ -109,7 +109,7 @@ export async function publishCommit(mirror: Mirror, commit: string, record: Comm
   await writeAside(completeOf(mirror), `${[commit, ...others].slice(0, haveLimit).join("\n")}\n`);
 }
 
-/** Withdraws the proof, after its objects were found damaged. */
+/** Removes the record after its objects were found damaged. */
 export async function withdrawCommit(mirror: Mirror, commit: string): Promise<void> {
   await rm(fileOf(mirror, commit), { force: true });
   const others = (await completeCommits(mirror)).filter((other) => other !== commit);
@@ -117,8 +117,8 @@ export async function withdrawCommit(mirror: Mirror, commit: string): Promise<vo
 }
 
 /**
- * Commits with all of their history, newest first: what a further fetch need not bring again. Two writers may lose an
- * entry: a hint.
+ * Commits with a complete history, newest first, which a fetch need not transfer again. Concurrent writers may lose an
+ * entry, which costs only time.
  */
 export async function completeCommits(mirror: Mirror): Promise<readonly string[]> {
   const text = await readFile(completeOf(mirror), "utf8").catch(absent);

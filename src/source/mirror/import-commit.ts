@@ -1,43 +1,44 @@
 /**
- * Packs a commit of a person's repository into the mirror, with its history and the tags that point into it; later what
- * is new since the commits that are there. git runs in the mirror and only
- * borrows the person's objects, so that nothing of theirs is written, and what arrives needs them no more.
+ * Packs a commit of a working copy's repository into the mirror, with its history and tags; later only what is new. git
+ * runs in the mirror and borrows the repository's objects, so it does not write to the repository, and the new pack does
+ * not need it.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { explainGit } from "../git/problem.ts";
 import { quote } from "../git/url.ts";
-import { reachOf, readPersonHistory } from "../worktree/history.ts";
+import { reachOf, readHistory } from "../worktree/history.ts";
 import type { Location } from "../worktree/repository.ts";
 import { type CommitRecord, completeCommits, publishCommit, recordOf } from "./commit-record.ts";
+import { ingest, writesAside } from "./ingest.ts";
 import { type Mirror, privatePlace, unusable } from "./mirror.ts";
-import { takeOver, writesAside } from "./take-over.ts";
 
-/** Gives the commit's record, or null where the person's repository lacks some of its objects (a partial clone). */
+/** Imports a commit. Null if the repository lacks some of its objects (a partial clone). */
 export async function importCommit(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   from: Pick<Location, "objects">,
   commit: string,
   signal?: AbortSignal,
 ): Promise<CommitRecord | null> {
-  const [known, history] = await Promise.all([
-    recordOf(mirror, commit),
-    readPersonHistory(room, from, signal),
-  ]);
+  const [known, history] = await Promise.all([recordOf(mirror, commit), readHistory(deps, from, signal)]);
   if (known?.seen === history.seen) return known;
-  const reached = await reachOf(room, history, commit, signal);
+  const reached = await reachOf(deps, history, commit, signal);
   const alone = { cuts: [commit], tags: history.tags.filter((tag) => tag.commit === commit) };
-  // Damaged or half-present earlier commits must not spoil this one, nor must a history with gaps: then less is packed.
+  // If earlier commits are damaged or the history has gaps, pack without them, and finally the commit alone.
   const tries = [
     { ...reached, haves: await completeCommits(mirror) },
     { ...reached, haves: [] },
     { ...alone, haves: [] },
   ];
   for (const { haves, ...found } of tries) {
-    if (!(await pack(room, mirror, from, { commit, ...found, haves }, signal))) continue;
-    const record = { ...found, tree: await treeOf(room, mirror, from, commit, signal), seen: history.seen };
+    if (!(await pack(deps, mirror, from, { commit, ...found, haves }, signal))) continue;
+    const record = {
+      ...found,
+      tree: await treeOf(deps, mirror, from, commit, signal),
+      seen: history.seen,
+    };
     await publishCommit(mirror, commit, record);
     return record;
   }
@@ -45,29 +46,29 @@ export async function importCommit(
 }
 
 async function treeOf(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   from: Pick<Location, "objects">,
   commit: string,
   signal?: AbortSignal,
 ): Promise<string> {
   const args = ["rev-parse", "--quiet", `${commit}^{tree}`];
-  const call = { ...commonTo(room, mirror), args, env: { GIT_DIR: mirror.path } };
+  const call = { ...commonTo(deps, mirror), args, env: { GIT_DIR: mirror.path } };
   const what = `the commit ${commit} of ${quote(from.objects)}`;
-  return (await room.git.expect(call, what, signal)).stdout.toString("latin1").trim();
+  return (await deps.git.expect(call, what, signal)).stdout.toString("latin1").trim();
 }
 
-const commonTo = (room: Room, mirror: Mirror) =>
-  ({ cwd: mirror.path, limitMs: room.limits.localMs, config: "none" }) as const;
+const commonTo = (deps: SourceDeps, mirror: Mirror) =>
+  ({ cwd: mirror.path, limitMs: deps.limits.localMs, config: "none" }) as const;
 
 interface Packed extends Pick<CommitRecord, "cuts" | "tags"> {
   readonly commit: string;
   readonly haves: readonly string[];
 }
 
-/** In a private place, so that what git had written when the disk was full, or when it was killed, goes with it. */
+/** Packs in a private directory, so that leftovers of a full disk or a killed git go with it. */
 async function pack(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   from: Pick<Location, "objects">,
   { commit, cuts, tags, haves }: Packed,
@@ -86,9 +87,9 @@ async function pack(
   await writeFile(stdin, `${shallow}${wanted}${without}`).catch((error: unknown) => {
     throw unusable(stdin, error);
   });
-  const { code, stderr } = await room.git.run(
+  const { code, stderr } = await deps.git.run(
     {
-      ...commonTo(room, mirror),
+      ...commonTo(deps, mirror),
       env,
       args: ["pack-objects", "--revs", "--quiet", "--non-empty", "--window=0", join(packs, "pack")],
       stdin,
@@ -96,11 +97,11 @@ async function pack(
     signal,
   );
   if (code === 0) {
-    await takeOver(place.path, mirror);
+    await ingest(place.path, mirror);
     return true;
   }
   const failure = explainGit({ code, stderr }, `the commit ${commit} of ${quote(from.objects)}`);
   if (failure.code === "storage_failed") throw failure;
-  room.log.debug({ stderr }, "git pack-objects did not find every object");
+  deps.log.debug({ stderr }, "git pack-objects did not find every object.");
   return false;
 }

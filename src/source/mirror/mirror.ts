@@ -1,13 +1,13 @@
 /**
- * A bare repository that holds what runs need, and beside git's own files:
- *   commits/<id>        a commit that is here with its history (see commit-record.ts); written last, as the proof
+ * Mirror: a bare repository with the objects of runs. Besides git's own files it has:
+ *   commits/<id>        record of a commit and its history (see commit-record.ts), written last, as the proof
  *   tags/<digest>       tags that point into the history of commits
- *   verbatim/<tree>     a tree whose blobs are a working directory's own bytes: no conversion at checkout
- *   addresses/<tree>    where its submodules come from (see submodule-addresses.ts)
- *   worktrees/<hash>    names the folder beside it with index and paths of a working directory (see stat-cache.ts)
- *   tmp/<random>        private git directories of fetches and private indexes, gone after use
- * No writer shares a lock with another: objects are named by content, everything else is written aside and renamed.
- * So nothing that a killed process left behind can block or mislead the next.
+ *   verbatim/<tree>     a tree with the exact bytes of a working copy, so a checkout converts nothing
+ *   addresses/<tree>    addresses of its submodules (see submodule-addresses.ts)
+ *   worktrees/<hash>    name of the folder with index and paths of a working copy (see stat-cache.ts)
+ *   tmp/<random>        private git directories of fetches and private indexes, removed after use
+ * Writers share no locks: objects are named by content, and everything else is written to a temporary file and renamed. So
+ * leftovers of a killed process can neither block nor mislead the next one.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -28,23 +28,23 @@ export function formatOf(id: string): ObjectFormat {
   return id.length === 64 ? "sha256" : "sha1";
 }
 
-/** Ids of both hash functions never meet in one object store, so each has a mirror of its own. */
+/** Mirror of a repository. Each hash function has its own, because an object store has only one. */
 export function mirrorAt(directory: string, name: string, format: ObjectFormat): Mirror {
   const path = join(directory, format === "sha1" ? `${name}.git` : `${name}.sha256.git`);
   return { path, objects: join(path, "objects"), format };
 }
 
-/** What makes a directory a git directory; shared with the `.git` of a checkout. */
+/** Configuration of a mirror, and of the `.git` of a checkout. */
 export function repositoryConfig(format: ObjectFormat, rest: string): string {
   const version = format === "sha1" ? "0" : "1";
   const extension = format === "sha1" ? "" : "[extensions]\n\tobjectformat = sha256\n";
   return `[core]\n\trepositoryformatversion = ${version}\n\tfilemode = true\n${rest}${extension}`;
 }
 
-/** Blobs are taken and given as they are, whatever a tree's own attributes say: this file outranks them. */
+/** Attributes that override a tree's own, so that blobs are never converted. */
 export const verbatimAttributes = "* -text -filter -ident -working-tree-encoding\n";
 
-/** Creates what is missing; what is there is kept. */
+/** Opens a mirror and creates missing parts. */
 export async function openMirror(mirror: Mirror, clock: Clock): Promise<void> {
   try {
     await makeMirror(mirror);
@@ -55,7 +55,7 @@ export async function openMirror(mirror: Mirror, clock: Clock): Promise<void> {
       throw unusable(mirror.path, again);
     });
   }
-  await sweep(mirror, clock);
+  await removeStale(mirror, clock);
 }
 
 async function makeMirror(mirror: Mirror): Promise<void> {
@@ -71,7 +71,7 @@ async function makeMirror(mirror: Mirror): Promise<void> {
     "worktrees",
     "tmp",
   ];
-  // Two looks instead of eight attempts, for it is nearly always there.
+  // List twice instead of making eight directories, because they nearly always exist.
   const present = await Promise.all(
     ["", "objects/"].map(async (inside) =>
       (await foldersIn(join(mirror.path, inside))).map((name) => `${inside}${name}`),
@@ -96,14 +96,14 @@ async function fill(file: string, content: string): Promise<void> {
   if (present !== content) await writeAside(file, content);
 }
 
-/** Write, then rename: readers see the old file or the new one. */
+/** Writes a temporary file and renames it, so that readers see the old or the new file. */
 export async function writeAside(file: string, content: string | Buffer): Promise<void> {
   const aside = `${file}.${randomBytes(6).toString("hex")}`;
   await writeFile(aside, content, { mode: 0o600 });
   await rename(aside, file);
 }
 
-/** The mirror is kept under another name for whoever wants to look, and a new one can be begun. */
+/** Renames a broken mirror, which stays for inspection, so that a new one can be made. */
 export async function setAside(mirror: Mirror): Promise<void> {
   const broken = `${mirror.path}.broken-${randomBytes(4).toString("hex")}`;
   await rename(mirror.path, broken).catch((error: unknown) => {
@@ -111,7 +111,7 @@ export async function setAside(mirror: Mirror): Promise<void> {
   });
 }
 
-/** A private place for one operation, removed when the scope ends. */
+/** Private directory for one operation, removed when the scope ends. */
 export async function privatePlace(mirror: Mirror): Promise<{ readonly path: string } & AsyncDisposable> {
   const path = join(mirror.path, "tmp", randomBytes(8).toString("hex"));
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
@@ -120,8 +120,8 @@ export async function privatePlace(mirror: Mirror): Promise<{ readonly path: str
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
 }
 
-/** What killed processes left: private places and half-written packs older than a day. */
-async function sweep(mirror: Mirror, clock: Clock): Promise<void> {
+/** Removes leftovers of killed processes: private directories and partial packs older than a day. */
+async function removeStale(mirror: Mirror, clock: Clock): Promise<void> {
   const oldest = clock.now().getTime() - staleMs;
   const places: readonly (readonly [folder: string, stale: RegExp])[] = [
     [join(mirror.path, "tmp"), /./],
@@ -138,13 +138,13 @@ async function sweep(mirror: Mirror, clock: Clock): Promise<void> {
   }
 }
 
-/** For info/alternates and GIT_*_OBJECT_DIRECTORIES, where lines and colons separate and C quotes protect. */
+/** Quotes a path for info/alternates and GIT_*_OBJECT_DIRECTORIES, which use lines and colons as separators. */
 export function quotePath(path: string): string {
   if (!/[\n:"\\#]/.test(path)) return path;
   return `"${path.replace(/["\\]/g, "\\$&").replace(/\n/g, "\\n")}"`;
 }
 
-/** For `.catch` after a read: nothing there is null, every other error stays one. */
+/** Handler for `.catch` after a read. Returns null if the file is absent and rethrows any other error. */
 export function absent(error: unknown): null {
   if (errorCode(error) === "ENOENT") return null;
   throw error;
@@ -155,9 +155,11 @@ export function unusable(path: string, error: unknown): Problem {
   const full = errorCode(error) === "ENOSPC" || errorCode(error) === "EDQUOT";
   return new Problem(
     full ? "storage_failed" : "data_dir_unusable",
-    `Shipinator cannot write its copy of the repository at ${path}: ${errorMessage(error)}`,
+    `Shipinator cannot write its copy of the repository at ${path}: ${errorMessage(error)}.`,
     {
-      remedy: full ? "Free some space and try again." : "Check the owner and rights of the data directory.",
+      remedy: full
+        ? "Free some space and try again."
+        : "Check the owner and permissions of the data directory.",
       cause: error,
     },
   );

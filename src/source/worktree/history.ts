@@ -1,7 +1,7 @@
-/** The tags of a person's repository, and where its history ends if it is a shallow clone. */
+/** Reads the tags of a working copy's repository, and the end of its history in a shallow clone. */
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { isCommitId } from "../git/ref.ts";
 import {
   type CommitRecord,
@@ -15,33 +15,33 @@ import {
 import { absent } from "../mirror/mirror.ts";
 import type { Location } from "./repository.ts";
 
-export interface PersonHistory {
-  /** What worktrees of the repository have in common. */
+export interface WorkingCopyHistory {
+  /** Common git directory of all worktrees of the repository. */
   readonly gitDirectory: string;
   readonly tags: readonly Tag[];
-  /** Commits whose parents are not in a shallow clone. */
+  /** Commits whose parents are missing in a shallow clone. */
   readonly shallow: readonly string[];
-  /** Digest of both: while it is the same, nothing has been tagged or fetched. */
+  /** Digest of tags and shallow commits. It changes when something is tagged or fetched. */
   readonly seen: string;
 }
 
-const call = (room: Room, gitDirectory: string, args: readonly string[]) =>
+const call = (deps: SourceDeps, gitDirectory: string, args: readonly string[]) =>
   ({
     args,
-    cwd: room.directory,
+    cwd: deps.directory,
     env: { GIT_DIR: gitDirectory },
-    limitMs: room.limits.localMs,
+    limitMs: deps.limits.localMs,
     config: "none",
   }) as const;
 
-export async function readPersonHistory(
-  room: Room,
+export async function readHistory(
+  deps: SourceDeps,
   { objects }: Pick<Location, "objects">,
   signal?: AbortSignal,
-): Promise<PersonHistory> {
+): Promise<WorkingCopyHistory> {
   const gitDirectory = dirname(objects);
   const [{ stdout }, shallow] = await Promise.all([
-    room.git.run(call(room, gitDirectory, listTags), signal),
+    deps.git.run(call(deps, gitDirectory, listTags), signal),
     readFile(join(gitDirectory, "shallow"), "utf8").catch(absent),
   ]);
   const tags = stdout.toString("latin1");
@@ -53,16 +53,16 @@ export async function readPersonHistory(
   };
 }
 
-/** The part of it that belongs to one commit. */
+/** Selects the part of the history that belongs to one commit. */
 export async function reachOf(
-  room: Room,
-  { gitDirectory, tags, shallow }: PersonHistory,
+  deps: SourceDeps,
+  { gitDirectory, tags, shallow }: WorkingCopyHistory,
   commit: string,
   signal?: AbortSignal,
 ): Promise<Pick<CommitRecord, "cuts" | "tags">> {
   const ends = ["rev-list", "--max-parents=0", commit];
   const ask = async (args: readonly string[]) =>
-    (await room.git.run(call(room, gitDirectory, args), signal)).stdout.toString("latin1");
+    (await deps.git.run(call(deps, gitDirectory, args), signal)).stdout.toString("latin1");
   const [reached, last] = await Promise.all([
     tags.length === 0 ? "" : ask(namesOfTags(commit)),
     shallow.length === 0 ? "" : ask(ends),

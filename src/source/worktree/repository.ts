@@ -1,49 +1,40 @@
-/** Reading a person's repository: where a directory stands in it, what is listed, what differs. Nothing is written. */
+/** Reads a working copy's repository: location of a directory, list of files, HEAD. Never writes. */
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../../kernel/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { explainGit } from "../git/problem.ts";
 import { isCommitId } from "../git/ref.ts";
 import { quote } from "../git/url.ts";
 import type { ObjectFormat } from "../mirror/mirror.ts";
 import { brokenRepository, directoryOfGit } from "./broken-repository.ts";
 
-/** Paths are byte strings (latin1): a file name need not be UTF-8. */
-export interface Listing {
-  readonly files: ReadonlySet<string>;
-  /** Submodules, each with the commit in the index, and nested repositories, which have none there. */
-  readonly gitlinks: ReadonlyMap<string, string | null>;
-  /** Those of both that git does not track (and does not ignore). */
-  readonly untracked: ReadonlySet<string>;
-}
-
 export interface Head {
   readonly commit: string | null;
   /** Short branch name; null when detached. */
   readonly branch: string | null;
-  /** git sees changes; there may be others, which index flags or a sparse checkout hide. */
+  /** True if git sees changes. Index flags or a sparse checkout may hide others. */
   readonly trackedChanges: boolean;
-  /** Tracked files that are not there, or hidden behind a symlink or directory; bytes, from the repository's root. */
+  /** Tracked files that are missing or replaced by a symlink or directory. Latin1 bytes, from the repository's root. */
   readonly deleted: ReadonlySet<string>;
 }
 
 export interface Location {
   readonly format: ObjectFormat;
-  /** `bare`: there are commits and no files. */
+  /** `bare` means commits without files. */
   readonly kind: "working_tree" | "bare";
-  /** `services/api`, or "" at the repository's root. */
+  /** Path such as `services/api`, or "" at the repository's root. */
   readonly prefix: string;
-  /** The object store, absolute. */
+  /** Absolute path of the object store. */
   readonly objects: string;
 }
 
-/** Runs git in the person's directory, with their own configuration and without a lock. */
-export function callIn(room: Room, directory: string, args: readonly string[]) {
+/** Call of git in a working copy, with the person's configuration and without locks. */
+export function callIn(deps: SourceDeps, directory: string, args: readonly string[]) {
   return {
     args: ["-C", directory, ...args],
-    cwd: room.directory,
-    limitMs: room.limits.localMs,
+    cwd: deps.directory,
+    limitMs: deps.limits.localMs,
     config: "person",
   } as const;
 }
@@ -63,24 +54,24 @@ function directoryProblem(directory: string, error: unknown): Problem {
   const place = { place: directory };
   switch (errorCode(error)) {
     case "ENOENT":
-      return new Problem("source_refused", `The directory ${quote(directory)} does not exist`, place);
+      return new Problem("source_refused", `The directory ${quote(directory)} does not exist.`, place);
     case "ENOTDIR":
-      return new Problem("source_refused", `${quote(directory)} is a file; a directory is needed`, place);
+      return new Problem("source_refused", `${quote(directory)} is a file; a directory is needed.`, place);
     default:
       return new Problem(
         "source_unavailable",
-        `The directory ${quote(directory)} cannot be read: ${errorMessage(error)}`,
+        `The directory ${quote(directory)} cannot be read: ${errorMessage(error)}.`,
         {
           ...place,
-          remedy: "Check its rights.",
+          remedy: "Check its permissions.",
           cause: error,
         },
       );
   }
 }
 
-/** What `readLocation` reads the answers of. */
-export const locationQuestions = [
+/** Arguments of `git rev-parse` whose output `readLocation` parses. */
+export const locationArguments = [
   "--is-bare-repository",
   "--is-inside-git-dir",
   "--is-inside-work-tree",
@@ -90,10 +81,14 @@ export const locationQuestions = [
   "objects",
 ] as const;
 
-/** Null: no `.git` is there or above. @throws Problem source_refused: bare, inside .git, foreign-owned, not usable */
-export async function locate(room: Room, directory: string, signal?: AbortSignal): Promise<Location | null> {
-  const { code, stdout, stderr } = await room.git.run(
-    callIn(room, directory, ["rev-parse", ...locationQuestions]),
+/** Locates a directory. Null if no `.git` is at or above it. @throws Problem source_refused: inside .git, foreign, broken */
+export async function locate(
+  deps: SourceDeps,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<Location | null> {
+  const { code, stdout, stderr } = await deps.git.run(
+    callIn(deps, directory, ["rev-parse", ...locationArguments]),
     signal,
   );
   if (code !== 0 && /not a git repository/.test(stderr)) {
@@ -104,30 +99,30 @@ export async function locate(room: Room, directory: string, signal?: AbortSignal
   const text = stdout.toString("utf8").replace(/\n$/, "");
   const location = readLocation(text, directory);
   if (location === null)
-    throw new Problem("source_refused", `${quote(directory)} is inside a .git directory`, {
+    throw new Problem("source_refused", `${quote(directory)} is inside a .git directory.`, {
       remedy: "Give a working directory, or the repository's address and a ref.",
       place: directory,
     });
   if (code !== 0) throw explainGit({ code, stderr }, quote(directory));
-  if (location.prefix !== "") await refusePassedOver(room, directory, location.prefix, signal);
+  if (location.prefix !== "") await refusePassedOver(deps, directory, location.prefix, signal);
   return location;
 }
 
-/** git passes over a `.git` directory that it cannot use, and takes the repository around it. */
-async function refusePassedOver(room: Room, directory: string, prefix: string, signal?: AbortSignal) {
+/** Rejects a broken `.git`, because git skips it and uses the repository around it. */
+async function refusePassedOver(deps: SourceDeps, directory: string, prefix: string, signal?: AbortSignal) {
   const nearest = await directoryOfGit(directory);
   const top = directory.slice(0, directory.length - prefix.length - 1);
   if (nearest === null || nearest.length <= top.length) return;
   const args = ["rev-parse", "--resolve-git-dir", join(nearest, ".git")];
-  if ((await room.git.run(callIn(room, directory, args), signal)).code !== 0)
+  if ((await deps.git.run(callIn(deps, directory, args), signal)).code !== 0)
     throw await brokenRepository(nearest);
 }
 
-/** Null: the directory is inside of a `.git`. */
+/** Parses a location. Null if the directory is inside a `.git`. */
 export function readLocation(text: string, directory: string): Location | null {
   const [bare, inside, work, ...rest] = text.split("\n");
   if (bare !== "true" && inside === "true" && work !== "true") return null;
-  // What stands between prefix and object store is a word that no path ends in by chance.
+  // The object format separates prefix and object store, which may contain newlines.
   const middle = rest.findLastIndex((line) => line === "sha1" || line === "sha256");
   const objects = rest.slice(middle + 1).join("\n");
   return {
@@ -138,62 +133,7 @@ export function readLocation(text: string, directory: string): Location | null {
   };
 }
 
-export async function listFiles(room: Room, directory: string, signal?: AbortSignal): Promise<Listing> {
-  const args = ["ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard"];
-  const result = await room.git.expect(callIn(room, directory, args), quote(directory), signal);
-  refuseUnread(result.stderr, directory);
-  return parseListing(result.stdout);
-}
-
-/** Everything under a directory, whatever any ignore file says. */
-export async function listEverything(
-  room: Room,
-  directory: string,
-  gitDirectory: string,
-  signal?: AbortSignal,
-): Promise<Listing> {
-  const call = {
-    ...callIn(room, directory, ["ls-files", "-z", "-t", "--others"]),
-    env: { GIT_DIR: gitDirectory, GIT_WORK_TREE: directory, GIT_INDEX_FILE: join(gitDirectory, "none") },
-    config: "none",
-  } as const;
-  const result = await room.git.expect(call, quote(directory), signal);
-  refuseUnread(result.stderr, directory);
-  return parseListing(result.stdout);
-}
-
-/** git warns about a directory it cannot read, and goes on without it; a build without its files would lie. */
-function refuseUnread(stderr: string, directory: string): void {
-  const line = /(?:could not open directory|unable to access|cannot open) '([^\n]*)': ([^\n]*)/.exec(stderr);
-  if (line === null) return;
-  throw new Problem("source_unavailable", `${quote(`${directory}/${line[1]}`)} cannot be read: ${line[2]}`, {
-    remedy: "Check its rights, or let .gitignore name it.",
-    place: `${directory}/${line[1]}`,
-  });
-}
-
-/** `? path` for what git does not track, else `H mode id stage<TAB>path`. */
-export function parseListing(output: Buffer): Listing {
-  const files = new Set<string>();
-  const gitlinks = new Map<string, string | null>();
-  const untracked = new Set<string>();
-  for (const record of output.toString("latin1").split("\0")) {
-    if (record === "") continue;
-    if (record.startsWith("? ")) {
-      const path = record.slice(2).replace(/\/$/, "");
-      untracked.add(path);
-      if (record.endsWith("/")) gitlinks.set(path, null);
-      else files.add(path);
-      continue;
-    }
-    const path = record.slice(record.indexOf("\t") + 1);
-    if (record.slice(2, 8) === "160000") gitlinks.set(path, record.slice(9).split(" ", 1)[0] ?? null);
-    else files.add(path);
-  }
-  return { files, gitlinks, untracked };
-}
-
-export async function readHead(room: Room, directory: string, signal?: AbortSignal): Promise<Head> {
+export async function readHead(deps: SourceDeps, directory: string, signal?: AbortSignal): Promise<Head> {
   const args = [
     "status",
     "--porcelain=v2",
@@ -202,8 +142,8 @@ export async function readHead(room: Room, directory: string, signal?: AbortSign
     "--untracked-files=no",
     "--ignore-submodules=dirty",
   ];
-  const call = callIn(room, directory, [...args, "--no-renames", "--no-ahead-behind", "--", "."]);
-  const { stdout } = await room.git.expect(call, quote(directory), signal);
+  const call = callIn(deps, directory, [...args, "--no-renames", "--no-ahead-behind", "--", "."]);
+  const { stdout } = await deps.git.expect(call, quote(directory), signal);
   const records = stdout.toString("latin1").split("\0");
   const header = (name: string) =>
     records.find((record) => record.startsWith(`# ${name} `))?.slice(name.length + 3);
@@ -217,15 +157,15 @@ export async function readHead(room: Room, directory: string, signal?: AbortSign
   };
 }
 
-/** `1 XY sub mH mI mW hH hI path` or `u XY sub m1 m2 m3 mW h1 h2 h3 path`: mW is 000000 when nothing is there. */
+/** Parses `1 XY sub mH mI mW hH hI path` or `u XY sub m1 m2 m3 mW h1 h2 h3 path`. mW is 000000 for a missing file. */
 function deletedPath(record: string): string | null {
   const match = /^(?:1(?: \S+){4} 000000(?: \S+){2}|u(?: \S+){5} 000000(?: \S+){3}) (.*)$/s.exec(record);
   return match?.[1] ?? null;
 }
 
-/** The tree that a commit has at this directory, or null; of a bare repository the whole one. */
+/** Tree of a commit at this directory, or null. For a bare repository, the whole tree. */
 export async function treeAt(
-  room: Room,
+  deps: SourceDeps,
   directory: string,
   commit: string,
   kind: Location["kind"],
@@ -233,14 +173,14 @@ export async function treeAt(
 ): Promise<string | null> {
   const path = kind === "bare" ? "" : "./";
   const args = ["rev-parse", "--quiet", "--verify", `${commit}:${path}`];
-  const { stdout } = await room.git.run(callIn(room, directory, args), signal);
+  const { stdout } = await deps.git.run(callIn(deps, directory, args), signal);
   const tree = stdout.toString("latin1").trim();
   return isCommitId(tree) ? tree : null;
 }
 
-/** The first tag at a commit, for a HEAD that is detached there. */
+/** First tag at a commit, for a detached HEAD. */
 export async function tagAt(
-  room: Room,
+  deps: SourceDeps,
   directory: string,
   commit: string,
   signal?: AbortSignal,
@@ -252,26 +192,26 @@ export async function tagAt(
     "--format=%(refname)",
     `--points-at=${commit}`,
   ];
-  const call = callIn(room, directory, [...args, "refs/tags"]);
-  const { stdout } = await room.git.expect(call, quote(directory), signal);
+  const call = callIn(deps, directory, [...args, "refs/tags"]);
+  const { stdout } = await deps.git.expect(call, quote(directory), signal);
   return stdout.toString("utf8").trim() || null;
 }
 
-/** True when a repository around the directory ignores the directory itself, and so would list nothing of it. */
-export async function isIgnored(room: Room, directory: string, signal?: AbortSignal): Promise<boolean> {
-  return (await room.git.run(callIn(room, directory, ["check-ignore", "--quiet", "."]), signal)).code === 0;
+/** True if the repository around a directory ignores that directory, so that it lists no files. */
+export async function isIgnored(deps: SourceDeps, directory: string, signal?: AbortSignal): Promise<boolean> {
+  return (await deps.git.run(callIn(deps, directory, ["check-ignore", "--quiet", "."]), signal)).code === 0;
 }
 
-/** The commit a nested repository is at, or null where it has none or is not there. */
+/** Commit of a nested repository's HEAD, or null. */
 export async function nestedCommit(
-  room: Room,
+  deps: SourceDeps,
   directory: string,
   signal?: AbortSignal,
 ): Promise<string | null> {
   const found = await lstat(join(directory, ".git")).catch(() => null);
   if (found === null) return null;
-  const { code, stdout } = await room.git.run(
-    callIn(room, directory, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]),
+  const { code, stdout } = await deps.git.run(
+    callIn(deps, directory, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]),
     signal,
   );
   return code === 0 ? stdout.toString("latin1").trim() : null;

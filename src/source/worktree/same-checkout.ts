@@ -1,29 +1,30 @@
 /**
- * Line ends and `$Id$` on disk are not those of the commit's blobs where .gitattributes says so, and yet the files are
- * the commit's. Proven by the bytes, for a person's own configuration (filters, autocrlf) does not hold in a checkout.
+ * Compares a working copy with a checkout. .gitattributes can convert line ends and `$Id$`, so files differ from the
+ * commit's blobs and are still unchanged. The bytes are compared, because personal configuration (filters, autocrlf) does
+ * not apply to a checkout.
  */
 import { createHash } from "node:crypto";
 import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { type Mirror, privatePlace, repositoryConfig, unusable } from "../mirror/mirror.ts";
 
-/** Path in bytes (latin1) and the blob that was taken. */
+/** Path (latin1 bytes) and blob of the working copy. */
 type Changed = readonly (readonly [path: string, blob: string])[];
 
-/** True when a checkout of the tree `committed` writes exactly the files of the tree `taken`. Both are in the mirror. */
+/** True if a checkout of the tree `committed` writes exactly the files of the tree `taken`. Both are in the mirror. */
 export async function isSameCheckout(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   { committed, taken }: { readonly committed: string; readonly taken: string },
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const common = { cwd: mirror.path, limitMs: room.limits.localMs, config: "none" } as const;
+  const common = { cwd: mirror.path, limitMs: deps.limits.localMs, config: "none" } as const;
   const args = ["diff-tree", "-r", "-z", committed, taken];
   const call = { ...common, args, env: { GIT_DIR: mirror.path } };
-  const changed = parseChanges((await room.git.expect(call, `the tree ${taken}`, signal)).stdout);
+  const changed = parseChanges((await deps.git.expect(call, `the tree ${taken}`, signal)).stdout);
   if (changed === null) return false;
-  // A checkout of that tree would convert nothing.
+  // A checkout of that tree converts nothing.
   if (await exists(join(mirror.path, "verbatim", committed))) return false;
 
   await using place = await privatePlace(mirror);
@@ -41,14 +42,14 @@ export async function isSameCheckout(
   }
   const env = { GIT_DIR: place.path, GIT_OBJECT_DIRECTORY: mirror.objects, GIT_WORK_TREE: files };
   const own = { ...common, cwd: files, env };
-  await room.git.expect({ ...own, args: ["read-tree", committed] }, `the tree ${committed}`, signal);
-  const written = await room.git.run({ ...own, args: ["checkout-index", "-z", "--stdin"], stdin }, signal);
+  await deps.git.expect({ ...own, args: ["read-tree", committed] }, `the tree ${committed}`, signal);
+  const written = await deps.git.run({ ...own, args: ["checkout-index", "-z", "--stdin"], stdin }, signal);
   if (written.code !== 0) return false;
   for (const [path, blob] of changed) if ((await blobOf(files, path, mirror)) !== blob) return false;
   return true;
 }
 
-/** Null where more than the bytes of files differs. Each record is `:mode mode id id M`, then the path. */
+/** Parses changes. Null if more than file contents differs. Each record is `:mode mode id id M`, then the path. */
 function parseChanges(output: Buffer): Changed | null {
   const words = output.toString("latin1").split("\0");
   const changed: [string, string][] = [];

@@ -1,7 +1,7 @@
 /**
- * What a snapshot leaves for the next one of the same directory: its git index (size, times and inode of every file
- * beside its blob) and the list of paths in it. Both lie in one folder that is never changed; a small file names the
- * newest, so that two snapshots at once cannot mix theirs. Losing it costs time only.
+ * Cache for the next snapshot of the same directory: the git index (size, times, inode and blob of every file) and its
+ * list of paths. Both are in one immutable folder. A small file names the newest folder, so that concurrent snapshots do
+ * not mix theirs. Losing the cache costs only time.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { link, lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -10,11 +10,11 @@ import { errorCode } from "../../kernel/index.ts";
 import { absent, type Mirror, writeAside } from "../mirror/mirror.ts";
 
 /**
- * Puts the last index at `index` as a second name of the same file: its time stamp, by which git tells a racily
- * changed file, stays. Answers the paths that have left since, or null where there is no index to use: one of them
- * still exists (it is ignored now), and git would keep it.
+ * Hard-links the last index to `index`. A link keeps the index's time, by which git detects recently changed files.
+ * Returns the paths that were removed since. Null if there is no usable index: git would keep a path that still exists but
+ * is ignored now.
  */
-export async function takeStatCache(
+export async function restoreStatCache(
   mirror: Mirror,
   directory: string,
   paths: ReadonlySet<string>,
@@ -37,8 +37,8 @@ export async function takeStatCache(
   return linked === null ? null : gone;
 }
 
-/** Turns the private place into the newest folder; the one before it goes. */
-export async function keepStatCache(
+/** Makes the private directory the newest folder and removes the one before. */
+export async function saveStatCache(
   mirror: Mirror,
   directory: string,
   paths: ReadonlySet<string>,

@@ -1,34 +1,34 @@
 /**
- * The submodules of a person's directory, as links of the tree that is taken. One that is checked out is taken from
- * where it lies: its commit if nothing differs from it, else a commit that is made for what lies there. One that was
- * never initialised is linked as the index says, to be fetched when a checkout asks for it.
+ * Submodules of a working copy, as links of the snapshot's tree. An initialised submodule gives its commit if it is
+ * unchanged, else a new commit of its files. Any other gives the commit in the index, which a checkout fetches on request.
  */
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { SubmoduleAddress } from "../checkout/submodule-addresses.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
+import { ingest, writesAside } from "../mirror/ingest.ts";
 import { formatOf, type Mirror, privatePlace } from "../mirror/mirror.ts";
-import { takeOver, writesAside } from "../mirror/take-over.ts";
-import { type Listing, nestedCommit } from "./repository.ts";
+import type { Listing } from "./listing.ts";
+import { nestedCommit } from "./repository.ts";
 
-/** The commit to link; `head` as in `SubmoduleAddress`. */
+/** Commit to link. See `SubmoduleAddress` for `head`. */
 export interface TakenSubmodule {
   readonly commit: string;
   readonly head?: string;
 }
 
 export interface TakenLinks {
-  /** Bytes of the path (latin1) → commit. */
+  /** Commits by path (latin1 bytes). */
   readonly links: ReadonlyMap<string, string>;
-  /** Paths of links where a file or symlink lies now. */
+  /** Paths of links that are now files or symlinks. */
   readonly files: readonly string[];
-  /** Facts that .gitmodules does not have, by path. */
+  /** Facts that are not in .gitmodules, by path. */
   readonly known: ReadonlyMap<string, Omit<SubmoduleAddress, "url" | "name">>;
 }
 
-/** @param take takes the repository in a directory; null where it cannot stand in the mirror's trees */
+/** @param take snapshots the repository in a directory; null if the mirror's trees cannot contain it */
 export async function takeSubmodules(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   directory: string,
   listing: Listing,
@@ -48,7 +48,7 @@ export async function takeSubmodules(
       continue;
     }
     if (indexed === null) {
-      const commit = await nestedCommit(room, at, signal);
+      const commit = await nestedCommit(deps, at, signal);
       if (commit === null || formatOf(commit) !== mirror.format) continue;
       links.set(bytes, commit);
       known.set(path, { nested: true });
@@ -62,9 +62,9 @@ export async function takeSubmodules(
   return { links, files, known };
 }
 
-/** The same commit for the same tree and parent, so that an unchanged directory gives an unchanged tree. */
+/** Makes a commit that depends only on tree and parent, so that an unchanged directory gives an unchanged tree. */
 export async function commitTree(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   tree: string,
   parent: string | null,
@@ -85,10 +85,10 @@ export async function commitTree(
     ],
     cwd: mirror.path,
     env: { GIT_DIR: mirror.path, ...writesAside(place.path, mirror), ...Object.fromEntries(people) },
-    limitMs: room.limits.localMs,
+    limitMs: deps.limits.localMs,
     config: "none",
   } as const;
-  const { stdout } = await room.git.expect(call, `the tree ${tree}`, signal);
-  await takeOver(place.path, mirror);
+  const { stdout } = await deps.git.expect(call, `the tree ${tree}`, signal);
+  await ingest(place.path, mirror);
   return stdout.toString("latin1").trim();
 }

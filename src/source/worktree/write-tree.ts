@@ -1,29 +1,29 @@
-/** Writes the listed files of a directory into the mirror as one tree, by a private index. */
+/** Writes files of a directory into the mirror as one tree, with a private index. */
 import { mkdir, open, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Problem } from "../../kernel/index.ts";
-import type { Room } from "../deps.ts";
+import type { SourceDeps } from "../deps.ts";
 import { explainGit } from "../git/problem.ts";
 import { quote } from "../git/url.ts";
+import { ingest, writesAside } from "../mirror/ingest.ts";
 import { absent, type Mirror, privatePlace, unusable, writeAside } from "../mirror/mirror.ts";
-import { takeOver, writesAside } from "../mirror/take-over.ts";
-import { keepStatCache, takeStatCache } from "./stat-cache.ts";
+import { restoreStatCache, saveStatCache } from "./stat-cache.ts";
 
 /** Paths are byte strings (latin1). */
 export interface TreeContent {
   readonly files: ReadonlySet<string>;
-  /** Path → the commit that stands there in the tree. */
+  /** Commits of links by path. */
   readonly links: ReadonlyMap<string, string>;
 }
 
 export interface WrittenTree {
   readonly tree: string;
-  /** Files and symlinks. */
+  /** Number of files and symlinks. */
   readonly fileCount: number;
 }
 
 export async function writeTree(
-  room: Room,
+  deps: SourceDeps,
   mirror: Mirror,
   directory: string,
   { files, links }: TreeContent,
@@ -32,20 +32,20 @@ export async function writeTree(
   await using place = await privatePlace(mirror);
   const index = join(place.path, "index");
   const paths = new Set([...files, ...links.keys()]);
-  const gone = await takeStatCache(mirror, directory, paths, index);
+  const gone = await restoreStatCache(mirror, directory, paths, index);
   const objects = join(place.path, "objects");
   await mkdir(objects).catch((error: unknown) => {
     throw unusable(objects, error);
   });
   const call = {
-    cwd: room.directory,
+    cwd: deps.directory,
     env: {
       GIT_DIR: mirror.path,
       GIT_WORK_TREE: directory,
       GIT_INDEX_FILE: index,
       ...writesAside(objects, mirror),
     },
-    limitMs: room.limits.localMs,
+    limitMs: deps.limits.localMs,
     config: "none",
   } as const;
   const linked = [...links].flatMap(([path, commit]) => [
@@ -66,30 +66,30 @@ export async function writeTree(
   const stdin = join(place.path, "paths");
   const update = async (listed: readonly string[]) => {
     await writeFile(stdin, Buffer.from(listed.map((path) => `${path}\0`).join(""), "latin1"));
-    return room.git.run({ ...call, args, stdin }, signal);
+    return deps.git.run({ ...call, args, stdin }, signal);
   };
   let updated = await update([...files, ...(gone ?? [])]);
   if (updated.code !== 0 && gone !== null) {
-    // An earlier state can be in the way (what was a directory is a symlink now): then without it.
+    // The cached index can conflict (a directory has become a symlink), so try again without it.
     await rm(index, { force: true });
     updated = await update([...files]);
   }
   if (updated.code !== 0) throw unreadable(updated, directory);
-  const { stdout } = await room.git.expect({ ...call, args: ["write-tree"] }, quote(directory), signal);
+  const { stdout } = await deps.git.expect({ ...call, args: ["write-tree"] }, quote(directory), signal);
   const tree = stdout.toString("latin1").trim();
   const entries = await countEntries(index);
-  await takeOver(objects, mirror);
+  await ingest(objects, mirror);
   await rm(objects, { recursive: true, force: true });
   try {
     await writeAside(join(mirror.path, "verbatim", tree), "");
-    await keepStatCache(mirror, directory, paths, place.path);
+    await saveStatCache(mirror, directory, paths, place.path);
   } catch (error) {
     throw unusable(mirror.path, error);
   }
   return { tree, fileCount: entries - links.size };
 }
 
-/** The number of entries stands in bytes 8 to 11 of a git index. */
+/** Reads the number of entries, bytes 8 to 11 of a git index. */
 async function countEntries(index: string): Promise<number> {
   await using file = (await open(index, "r").catch(absent)) ?? undefined;
   if (file === undefined) return 0;
@@ -104,9 +104,9 @@ function unreadable(failed: { stderr: string; code: number }, directory: string)
   const path = open?.[1] ?? refused.exec(failed.stderr)?.[1];
   if (path === undefined || /No space left|quota exceeded/i.test(failed.stderr))
     return explainGit(failed, quote(directory));
-  const why = open?.[2] ?? "git does not take a file of this name or kind";
-  return new Problem("source_unavailable", `${quote(`${directory}/${path}`)} cannot be read: ${why}`, {
-    remedy: "Check its rights, or let .gitignore name it.",
+  const why = open?.[2] ?? "git does not accept a file of this name or kind";
+  return new Problem("source_unavailable", `${quote(`${directory}/${path}`)} cannot be read: ${why}.`, {
+    remedy: "Check its permissions, or add it to .gitignore.",
     place: `${directory}/${path}`,
   });
 }

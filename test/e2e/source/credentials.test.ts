@@ -82,7 +82,7 @@ describe("over http", () => {
     given[mine] = { ...login, value: "an old one" };
     const problem = await refusal(source.resolve(request(`${host.url}/origin`)));
     expect(problem).toMatchObject({ code: "source_unavailable" });
-    expect(problem.message).toContain("it was given the secret GIT_TOKEN");
+    expect(problem.message).toContain("with the secret GIT_TOKEN");
     expect(`${problem.message}${problem.remedy}${JSON.stringify(problem.details)}`).not.toContain(
       "an old one",
     );

@@ -287,7 +287,7 @@ describe("credentials", () => {
     lfs.accounts = ["team:other"];
     const problem = await refusal(checkout({ credential: mine }, lending()));
     expect(problem).toMatchObject({ code: "source_unavailable" });
-    expect(problem.message).toContain("it was given the secret GIT_TOKEN");
+    expect(problem.message).toContain("with the secret GIT_TOKEN");
     expect(`${problem.message}${problem.remedy}`).not.toContain("t0k/en");
   });
 

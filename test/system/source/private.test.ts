@@ -88,7 +88,7 @@ describe("a forge", () => {
     const source = opened({ name: "FORGE", username: "git", value: "0".repeat(40) });
     await expect(source.resolve(request(url))).rejects.toMatchObject({
       code: "source_unavailable",
-      message: expect.stringContaining("it was given the secret FORGE"),
+      message: expect.stringContaining("with the secret FORGE"),
     });
   });
 });
@@ -158,7 +158,7 @@ describe("an ssh server", () => {
     const refused = opened({ name: "DEPLOY_KEY", username: "git", value: other }, known(port));
     await expect(refused.resolve(request(url))).rejects.toMatchObject({
       code: "source_unavailable",
-      message: expect.stringMatching(/ssh was not let in to .* \(it was given the secret DEPLOY_KEY\)/),
+      message: expect.stringMatching(/ssh was not let in to .* \(with the secret DEPLOY_KEY\)/),
     });
     expect(readdirSync(join(place.path, "keys"))).toEqual([]);
   });

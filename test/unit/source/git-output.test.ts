@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { explainGit } from "../../../src/source/git/problem.ts";
 import { chooseCommit, parseRemote } from "../../../src/source/git/remote.ts";
 import { quotePath } from "../../../src/source/mirror/mirror.ts";
-import { parseListing } from "../../../src/source/worktree/repository.ts";
+import { parseListing } from "../../../src/source/worktree/listing.ts";
 
 const a = "a".repeat(40);
 const b = "b".repeat(40);

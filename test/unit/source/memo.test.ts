@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { createMemo } from "../../../src/source/git/cache.ts";
+import { createCache } from "../../../src/source/git/cache.ts";
 
 describe("a memo", () => {
   it("asks once for each key, keeps null, and keeps no error", async () => {
-    const memo = createMemo<string | null>(10);
+    const memo = createCache<string | null>(10);
     let asked = 0;
     const ask = (answer: string | null) => async () => {
       asked += 1;
@@ -19,7 +19,7 @@ describe("a memo", () => {
   });
 
   it("forgets the oldest first, and keeps nothing large", async () => {
-    const memo = createMemo<string>(2, (answer) => answer.length < 10);
+    const memo = createCache<string>(2, (answer) => answer.length < 10);
     const asked: string[] = [];
     const ask = async (key: string, answer = key) => {
       await memo.once(key, async () => {

@@ -85,7 +85,7 @@ describe("what a mistyped ref may have meant", () => {
   it("is said in the remedy; otherwise the few that there are; for a shortened id, why it is not found", () => {
     expect(refNotFound("mian", '"x"', names).remedy).toBe("Did you mean main?");
     expect(refNotFound("zzzzzzzz", '"x"', ["main", "next"]).remedy).toBe("It has: main, next.");
-    expect(refNotFound("abcdef0", '"x"', names).remedy).toMatch(/give all digits/);
+    expect(refNotFound("abcdef0", '"x"', names).remedy).toMatch(/Give all digits/);
     expect(refNotFound("zzzzzzzz", '"x"', []).remedy).toMatch(/ls-remote/);
   });
 

@@ -31,11 +31,11 @@ describe("tidying", () => {
     for (const content of ["1", "2", "3"]) await next(content);
     const mirror = join(place.mirrors, `${repositoryId}.git`);
     const packs = () => readdirSync(join(mirror, "objects", "pack")).filter((name) => name.endsWith(".pack"));
-    await source.tidy();
+    await source.repack();
     expect(packs()).toHaveLength(3);
     for (const content of ["4", "5"]) await next(content);
-    await Promise.all([source.tidy(), next("6").then(() => next("7"))]);
-    await source.tidy();
+    await Promise.all([source.repack(), next("6").then(() => next("7"))]);
+    await source.repack();
     expect(packs().length).toBeLessThan(4);
     place.git(mirror, "fsck", "--full", "--strict");
     for (const [index, { commit, tree }] of found.entries()) {
@@ -56,10 +56,10 @@ describe("tidying", () => {
     const pack = join(place.mirrors, `${repositoryId}.git`, "objects", "pack");
     const lock = join(pack, "multi-pack-index.lock");
     writeFileSync(lock, "");
-    await source.tidy();
-    expect(warned).toEqual(["the packs of a mirror could not be gathered; it works as it is"]);
+    await source.repack();
+    expect(warned).toEqual(["The packs of a mirror could not be repacked; the mirror still works."]);
     utimesSync(lock, new Date(0), new Date(0));
-    await source.tidy();
+    await source.repack();
     expect([warned.length, existsSync(lock)]).toEqual([1, false]);
     expect((await source.resolve({ repositoryId, cloneUrl: url, ref: "main" })).commit).toBe(
       place.git(origin, "rev-parse", "HEAD"),

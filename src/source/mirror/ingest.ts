@@ -1,12 +1,12 @@
 /**
- * What git wrote into a private object directory becomes the mirror's when it is whole. So a git that was killed, or met
- * a full disk, leaves nothing in the mirror: what it had begun goes with the private place.
+ * Ingests complete objects from a private object directory into the mirror. A git that was killed, or met a full disk,
+ * leaves nothing in the mirror.
  */
 import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { absent, type Mirror, quotePath, unusable } from "./mirror.ts";
 
-/** For a git that writes into `objects` and reads the mirror's beside it, and those of `others`. */
+/** Environment of a git that writes into `objects` and also reads the objects of the mirror and of `others`. */
 export function writesAside(objects: string, mirror: Mirror, others: readonly string[] = []) {
   return {
     GIT_OBJECT_DIRECTORY: objects,
@@ -14,8 +14,8 @@ export function writesAside(objects: string, mirror: Mirror, others: readonly st
   };
 }
 
-/** Moves packs and loose objects. Both are named by their content: what is there already is the same. */
-export async function takeOver(objects: string, mirror: Mirror): Promise<void> {
+/** Moves packs and loose objects. They are named by content, so existing ones are equal. */
+export async function ingest(objects: string, mirror: Mirror): Promise<void> {
   try {
     const names = await readdir(objects);
     for (const name of names.filter((one) => /^[0-9a-f]{2}$/.test(one)))
@@ -32,7 +32,7 @@ async function moveLoose(from: string, to: string): Promise<void> {
   await Promise.all(names.map((name) => rename(join(from, name), join(to, name))));
 }
 
-/** The index last: a pack without it is not looked at. */
+/** Moves the index last, because git ignores a pack without it. */
 async function movePacks(from: string, to: string): Promise<void> {
   const names = ((await readdir(from).catch(absent)) ?? []).filter((name) => name.startsWith("pack-"));
   const ordered = [
