@@ -9,6 +9,7 @@ const held = [
   "src/app/compose.ts",
   "src/app/instance.ts",
   "src/app/serve.ts",
+  "src/artifacts",
   "src/cli/commands",
   "src/cli/remote",
   "src/cli/terminal",
@@ -32,6 +33,12 @@ const held = [
   "src/services/maintenance",
   "src/services/secrets",
   "src/store",
+  "src/services/auth",
+  "src/services/catalog",
+  "src/services/maintenance",
+  "src/services/secrets",
+  "src/source",
+  "src/store/runs",
   "src/telemetry",
 ];
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { executorSections } from "../config/index.ts";
 import { createLocalExecutor, type LocalExecutor } from "../executor/local/index.ts";
-import { openSecrets } from "../services/index.ts";
+import { decryptSecrets } from "../services/index.ts";
 import type { ExecutorEntry, ExecutorParts } from "./executor-entry.ts";
 
 export const localExecutor: ExecutorEntry<"local"> = {
@@ -60,7 +60,7 @@ function openLocalExecutor(parts: ExecutorParts): LocalExecutor {
     logFile: (executionId) => parts.logs.prepare(executionId),
     logGrows: (executionId) => parts.logs.startTimes(executionId),
     logEnds: (executionId) => parts.logs.endTimes(executionId),
-    secrets: async (spec) => openSecrets((await database()).store, parts.secretKeys, spec),
+    secrets: async (spec) => decryptSecrets((await database()).store, parts.secretKeys, spec),
     maskingWriter: [host.node, maskingProgram],
   });
 }

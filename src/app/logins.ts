@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { createRegistry, dockerCredentials, type Registry } from "../artifacts/index.ts";
 import type { ServerConfig } from "../config/index.ts";
-import { openCloneCredential, openRegistryLogin, type SecretKeys } from "../services/index.ts";
+import { readCloneCredential, readRegistryLogin, type SecretKeys } from "../services/index.ts";
 import type { SourceOptions } from "../source/index.ts";
 import type { Store } from "../store/index.ts";
 
@@ -18,7 +18,7 @@ export function cloneCredentials({
   dataDir,
 }: CloneParts): NonNullable<SourceOptions["credentials"]> {
   return {
-    of: async (repository) => await openCloneCredential((await database()).store, secretKeys, repository),
+    of: async (repository) => await readCloneCredential((await database()).store, secretKeys, repository),
     directory: join(dataDir, "keys"),
   };
 }
@@ -39,6 +39,6 @@ export function openRegistry({ config, store, secretKeys, environment, home }: R
     plainHttp: config.registry.plainHttp,
     timeoutMs: registryTimeoutMs,
     credentials: async (host, run) =>
-      (await openRegistryLogin(store, secretKeys, { run, host })) ?? (await docker(host)),
+      (await readRegistryLogin(store, secretKeys, { run, host })) ?? (await docker(host)),
   });
 }

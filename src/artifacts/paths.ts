@@ -1,11 +1,11 @@
-/** Pure decisions about names: what may be in an archive, and relative to what. Names are POSIX paths. */
+/** Decides about names in archives. Pure. Names are POSIX paths. */
 import path from "node:path";
 
 const wildcard = /[*?[{]/;
 
 /**
- * The directory that a bundle's names are relative to: the declared directory itself, or the part of a glob before its
- * first wildcard; "" is the workspace. A file outside of it (a pattern of some other syntax) makes it the workspace.
+ * Directory that the names of a bundle are relative to: the declared directory, or the part of a glob before its first
+ * wildcard. "" is the workspace, also if a file is outside of that directory (a pattern with other syntax).
  */
 export function bundlePrefix(declaredPath: string, files: readonly string[]): string {
   const segments = path.posix.normalize(declaredPath).replace(/\/$/, "").split("/");
@@ -15,7 +15,7 @@ export function bundlePrefix(declaredPath: string, files: readonly string[]): st
   return usable ? prefix : "";
 }
 
-/** The segments of a relative path that stays where it is; null for anything absolute, empty, or with `.` or `..`. */
+/** Splits a relative path into segments. Null if it is absolute or empty, or contains `.` or `..`. */
 export function safeSegments(name: string): readonly string[] | null {
   const segments = name.split("/");
   const bad = segments.some((segment) => segment === "" || segment === "." || segment === "..");
@@ -23,8 +23,8 @@ export function safeSegments(name: string): readonly string[] | null {
 }
 
 /**
- * Whether a symlink at `name` cannot lead out of the bundle. `..` is allowed at the front alone: there it climbs real
- * directories, while behind a name it could climb out of wherever another symlink leads.
+ * True if a symlink at `name` cannot lead out of the bundle. `..` is allowed only at the beginning, where it climbs real
+ * directories. After a name it could climb out of the target of another symlink.
  */
 export function linkStaysInside(name: string, target: string): boolean {
   if (target === "" || target.startsWith("/") || target.includes("\0")) return false;
@@ -35,5 +35,5 @@ export function linkStaysInside(name: string, target: string): boolean {
   return climbs <= depth && !segments.slice(climbs).includes("..");
 }
 
-/** What an archive keeps of a file's mode: whether it can be executed. */
+/** Mode of a file in an archive, which keeps only the executable bit. */
 export const archiveMode = (mode: number): number => ((mode & 0o111) === 0 ? 0o644 : 0o755);

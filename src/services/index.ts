@@ -4,7 +4,7 @@ export { stepAllowList } from "./auth/allow-list.ts";
 export { type Authenticator, createAuthenticator } from "./auth/authenticate.ts";
 export { type Caller, localCaller } from "./auth/caller.ts";
 export { createExecutionTokens, type ExecutionTokens } from "./auth/execution-token.ts";
-export type { IdempotencyKey, KeptAnswers } from "./auth/idempotency.ts";
+export type { IdempotencyKey, IdempotencyStore } from "./auth/idempotency.ts";
 export { type Operation, type OperationNeeds, operationNeeds } from "./auth/scopes.ts";
 /** The whole of a data directory as one archive, and back. */
 export { type RestoredFiles, type RestoreRequest, restoreFiles } from "./backup/restore.ts";
@@ -24,9 +24,9 @@ export { createMaintenance, type Maintenance } from "./maintenance/maintenance.t
 export { observeAbandoned } from "./maintenance/recovery.ts";
 export { excerptLines, excerptOf, gapLine } from "./runs/excerpt.ts";
 export { createResolver } from "./runs/resolver.ts";
-export { openCloneCredential, openRegistryLogin } from "./secrets/credentials.ts";
+export { readCloneCredential, readRegistryLogin } from "./secrets/credentials.ts";
 export { createSecretKeys, type SecretKeys } from "./secrets/keys.ts";
-export { openSecrets } from "./secrets/secrets.ts";
+export { decryptSecrets } from "./secrets/secrets.ts";
 export { createOperations, type Operations, type Watch } from "./services.ts";
 export { readSettings, readSettingsFile } from "./settings.ts";
 export { findStepAccount, findStepAccounts, refuseDatabaseOwner, type StepAccount } from "./step-account.ts";

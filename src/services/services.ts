@@ -7,9 +7,9 @@ import type { ChangeSet } from "../domain/index.ts";
 import { brandId, Problem, type RunId } from "../kernel/index.ts";
 import type { Statistics, Store } from "../store/index.ts";
 import { createAuditWriter } from "./auth/audit-writer.ts";
-import { allow, createGuard, type Guard } from "./auth/authorize.ts";
+import { type Authorize, createAuthorize, requireAudited } from "./auth/authorize.ts";
 import type { Caller } from "./auth/caller.ts";
-import { type KeptAnswers, keepAnswersOf } from "./auth/idempotency.ts";
+import { createIdempotencyStore, type IdempotencyStore } from "./auth/idempotency.ts";
 import type { Operation } from "./auth/scopes.ts";
 import { tokenOperations } from "./auth/tokens.ts";
 import { callbackClient } from "./callbacks/callbacks.ts";
@@ -42,7 +42,7 @@ export interface Operations {
   executor(token: string, requestId: string | null): Promise<CallbackClient>;
   /** Whether the caller may do this at all, before anything else of the request is looked at. @throws forbidden */
   allow(caller: Caller, operation: Operation): Promise<void>;
-  readonly idempotency: KeptAnswers;
+  readonly idempotency: IdempotencyStore;
   /** Why requests are not to be sent here yet, or null. */
   unreadyReason(): Promise<Problem | null>;
   readonly watch: Watch;
@@ -59,7 +59,7 @@ export function createOperations(
   );
   const callbackDeps = { ...deps, masks: createCompiledMasks() };
   return {
-    as: (caller) => clientOf(deps, caller, createGuard(caller, audit)),
+    as: (caller) => clientOf(deps, caller, createAuthorize(caller, audit)),
     authenticate: (token, requestId) => deps.authenticator.authenticate(token, requestId),
     async executor(token, requestId) {
       const name = deps.executionTokens.read(token);
@@ -67,8 +67,8 @@ export function createOperations(
       await deps.authenticator.authenticate(token, requestId);
       throw new Problem("forbidden", "a callback takes the token of its execution alone");
     },
-    allow: (caller, operation) => allow(caller, operation, audit),
-    idempotency: keepAnswersOf(deps),
+    allow: (caller, operation) => requireAudited(caller, operation, audit),
+    idempotency: createIdempotencyStore(deps),
     watch: {
       statistics: async () => (await deps.database()).store.statistics(),
       connections: async () => (await deps.database()).store.connections(),
@@ -89,8 +89,8 @@ export function createOperations(
   };
 }
 
-function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
-  const context = { deps, caller, guard };
+function clientOf(deps: OperationsDeps, caller: Caller, authorize: Authorize): Client {
+  const context = { deps, caller, authorize };
   return {
     projects: projectOperations(context),
     repositories: repositoryOperations(context),
@@ -101,13 +101,13 @@ function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
     ...runOperations(context),
     ...deploymentOperations(context),
     audit: (page) =>
-      guard("audit.list", async () => {
+      authorize("audit.list", async () => {
         const { store } = await deps.database();
         const filter = caller.project === null ? {} : { projectId: caller.project };
         return present(await store.audit.list(filter, page), presentAuditEntry);
       }),
     whoami: () =>
-      guard("caller.get", async () => {
+      authorize("caller.get", async () => {
         const { store } = await deps.database();
         const { name, scope, project: project_id, tokenId: token_id } = caller;
         const project = project_id === null ? null : await store.projects.get(project_id);
@@ -115,9 +115,9 @@ function clientOf(deps: OperationsDeps, caller: Caller, guard: Guard): Client {
         const expires_at = token?.expires_at?.toISOString() ?? null;
         return { name, scope, project_id, project: project?.name ?? null, token_id, expires_at };
       }),
-    abandoned: () => guard("local.run", async () => (await abandonedRuns(deps)).map(presentRun)),
+    abandoned: () => authorize("local.run", async () => (await abandonedRuns(deps)).map(presentRun)),
     resume: (runId) =>
-      guard("local.run", async () => {
+      authorize("local.run", async () => {
         const id = brandId<RunId>(runId);
         await takeOwnership(deps, id);
         const { orchestrator } = await deps.database();

@@ -87,7 +87,7 @@ describe("repositories", () => {
     ])
       await expect(local.repositories.update(id, { clone_url })).rejects.toMatchObject({
         code: "usage",
-        message: expect.stringContaining("which would be sent the secret OTHER"),
+        message: expect.stringContaining("which would get the secret OTHER"),
       });
     const named = { clone_url: "https://elsewhere.example/a", clone_secret: "THEIRS" };
     expect(await local.repositories.update(id, named)).toMatchObject({ ...named, clone_username: null });
@@ -97,14 +97,14 @@ describe("repositories", () => {
   });
 
   it.each([
-    [{ clone_username: "robot" }, "opens nothing"],
+    [{ clone_username: "robot" }, "needs a secret"],
     [{ clone_secret: "no name" }, "cannot be the name"],
     [{ clone_secret: "SHIPINATOR_TOKEN" }, "cannot be the name"],
-    [{ clone_secret: "KEY", clone_username: "a\nb" }, "no user name"],
+    [{ clone_secret: "KEY", clone_username: "a\nb" }, "not a user name"],
     [{ clone_secret: "KEY", clone_username: "\ud800" }, "surrogate"],
-    [{ clone_secret: "KEY", clone_username: "" }, "no user name"],
-    [{ clone_secret: "KEY", clone_username: "x".repeat(257) }, "no user name"],
-    [{ clone_secret: "KEY", clone_username: "git", clone_url: "git@git.example:a" }, "names its user itself"],
+    [{ clone_secret: "KEY", clone_username: "" }, "not a user name"],
+    [{ clone_secret: "KEY", clone_username: "x".repeat(257) }, "not a user name"],
+    [{ clone_secret: "KEY", clone_username: "git", clone_url: "git@git.example:a" }, "contains its user"],
   ])("are not opened by %j", async (asked, words) => {
     const message = expect.stringContaining(words);
     const repository = { project_id: team.project, clone_url: address(), ...asked };

@@ -101,7 +101,7 @@ describe("a token", () => {
     await expect(enter(await secret())).rejects.toMatchObject({
       code: "unauthorized",
       status: 401,
-      message: "the request has no valid token",
+      message: "The request has no valid token.",
     });
   });
 

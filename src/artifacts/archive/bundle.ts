@@ -1,4 +1,4 @@
-/** Several files as one reproducible tar: sorted names, no owner, no times, two modes. Equal trees give equal bytes. */
+/** Packs files into a reproducible tar: sorted names, no owner, no times, two modes. Equal trees give equal bytes. */
 
 import fs from "node:fs/promises";
 import path from "node:path";
@@ -21,7 +21,7 @@ interface Bundle extends Container {
   readonly prefix: string;
 }
 
-/** The archive's bytes. Opens one file at a time; every descriptor is closed when the iteration ends. */
+/** Streams the archive. Opens one file at a time and closes it when the iteration ends. */
 export async function* packBundle(
   bundle: Bundle,
   signal?: AbortSignal,
@@ -34,7 +34,7 @@ export async function* packBundle(
   });
 }
 
-/** By code unit, which is the same everywhere; each name once. */
+/** Sorts by code unit, which does not depend on the locale, and drops duplicates. */
 function sorted(files: readonly string[]): readonly string[] {
   return [...new Set(files)].sort((a, b) => (a < b ? -1 : 1));
 }
@@ -44,7 +44,7 @@ async function packOne(archive: TarWriter, bundle: Bundle, file: string): Promis
   const name = prefix === "" ? file : file.slice(prefix.length + 1);
   if (safeSegments(name) === null) throw outputRefused(file, "its name leads out of the workspace");
   const target = await readContainedLink(root, file);
-  // A link that stays inside the bundle means the same wherever the bundle is; any other is worth what it leads to.
+  // A link inside the bundle stays valid anywhere. Any other is replaced by its target's content.
   if (target !== null && linkStaysInside(name, target))
     return add(archive, { name, size: 0, type: "symlink", linkname: target, mode: 0o777 });
   if (target === null && (await isDirectory(path.join(root, file))))
@@ -70,7 +70,7 @@ async function add(
   const body = archive.add({ ...header, uid: 0, gid: 0, mtime: new Date(0) }).getWriter();
   try {
     for (;;) {
-      // A fresh buffer each time: the archive's reader may still hold the last one.
+      // Use a new buffer each time: the archive's reader may still use the last one.
       const buffer = new Uint8Array(Math.min(chunkBytes, (content?.size ?? 0) + 1));
       const filled = (await content?.fill(buffer)) ?? 0;
       if (filled === 0) break;

@@ -1,10 +1,10 @@
-/** A tar whose bytes come as they are asked for. */
+/** Streams a tar on demand. */
 import { createTarPacker } from "modern-tar";
 
-/** One entry after another: each is written to its end before the next one is added. */
+/** Adds one entry after another. Each must be complete before the next one. */
 export type TarWriter = Pick<ReturnType<typeof createTarPacker>["controller"], "add">;
 
-/** The bytes of the tar that `fill` fills; what it throws ends them, and comes out of the iteration. */
+/** Streams the tar that `fill` writes. An error of `fill` ends the iteration. */
 export async function* tarStream(
   fill: (archive: TarWriter) => Promise<void>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -14,7 +14,7 @@ export async function* tarStream(
       await fill(controller);
       controller.finalize();
     } catch (error) {
-      // Reaches the reader below through the stream.
+      // The stream passes the error to its reader below.
       controller.error(error);
     }
   })();

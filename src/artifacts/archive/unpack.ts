@@ -1,4 +1,4 @@
-/** Unpacks an archive of ours into an empty directory. Whatever else an archive may hold is refused, not skipped. */
+/** Unpacks an archive of `packBundle` into an empty directory. Rejects any other kind of entry. */
 import { createTarDecoder, type ParsedTarEntry } from "modern-tar";
 import { Problem } from "../../kernel/index.ts";
 import { artifactCorrupt } from "../failures.ts";
@@ -7,7 +7,7 @@ import { drain } from "../store/byte-source.ts";
 import type { Directory } from "../store/directory.ts";
 import { hasCode } from "../store/file-system.ts";
 
-/** @throws Problem artifact_corrupt for a hostile or broken archive; what `chunks` throws passes through. */
+/** @throws Problem artifact_corrupt for a hostile or broken archive, or the error of `chunks` */
 export async function unpack(
   chunks: AsyncIterable<Uint8Array>,
   into: Directory,
@@ -15,9 +15,9 @@ export async function unpack(
 ): Promise<void> {
   const { readable, writable } = createTarDecoder({ strict: true });
   const failure: { source?: unknown } = {};
-  const fed = ReadableStream.from(remember(chunks, failure)).pipeTo(writable);
+  const fed = ReadableStream.from(recordError(chunks, failure)).pipeTo(writable);
   fed.catch(() => undefined);
-  const place = new Place(into);
+  const place = new DirectoryCache(into);
   try {
     for await (const entry of readable) await unpackEntry(entry, place, subject);
     await fed;
@@ -31,8 +31,8 @@ export async function unpack(
   }
 }
 
-/** Keeps the source's own error apart from what the decoder makes of it. */
-async function* remember(
+/** Records the error of the source, which the decoder would replace. */
+async function* recordError(
   chunks: AsyncIterable<Uint8Array>,
   failure: { source?: unknown },
 ): AsyncGenerator<Uint8Array> {
@@ -44,8 +44,8 @@ async function* remember(
   }
 }
 
-/** The directory that the last entry went into stays open: entries come sorted, so the next one mostly shares it. */
-class Place {
+/** Keeps the directory of the last entry open, because sorted entries mostly share it. */
+class DirectoryCache {
   readonly #top: Directory;
   #key = "";
   #open: Directory | null = null;
@@ -73,7 +73,11 @@ class Place {
   }
 }
 
-async function unpackEntry({ header, body }: ParsedTarEntry, place: Place, subject: string): Promise<void> {
+async function unpackEntry(
+  { header, body }: ParsedTarEntry,
+  place: DirectoryCache,
+  subject: string,
+): Promise<void> {
   const refuse = (fact: string) =>
     artifactCorrupt(subject, `holds ${JSON.stringify(header.name)}, which ${fact}`, "payload");
   const type = header.type ?? "file";
@@ -90,14 +94,14 @@ async function unpackEntry({ header, body }: ParsedTarEntry, place: Place, subje
     if (!linkStaysInside(segments.join("/"), target)) throw refuse(`links to ${target}, out of the archive`);
     await parent.link(name, target);
   } catch (error) {
-    if (hasCode(error, "EEXIST")) throw refuse("is there twice");
+    if (hasCode(error, "EEXIST")) throw refuse("occurs twice");
     if (error instanceof Problem && error.code === "conflict")
       throw refuse("leads through a file or a symbolic link");
     throw error;
   }
 }
 
-/** ENOSPC and the like: the machine's trouble, not the archive's. */
+/** True for errors of the machine, such as ENOSPC, not of the archive. */
 function hasSystemCode(error: unknown): boolean {
   return error instanceof Error && "syscall" in error;
 }

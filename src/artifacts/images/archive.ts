@@ -1,4 +1,4 @@
-/** Looks into an image archive: an OCI layout (`index.json`) or what `docker save` writes (`manifest.json`), also gzipped. */
+/** Inspects an image archive: an OCI layout (`index.json`) or the output of `docker save` (`manifest.json`), also gzipped. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import fs from "node:fs/promises";
@@ -9,27 +9,27 @@ import { errorMessage, Problem } from "../../kernel/index.ts";
 import { drain } from "../store/byte-source.ts";
 import { type ArchiveParts, digestInName, type ImageArchive, type Refuse, readImage } from "./parts.ts";
 
-/** An index, a manifest, a configuration: a few hundred bytes to a few KiB; more than this is none. */
-const largestNote = 4 * 1024 * 1024;
-/** All that is kept of one archive while it is read. */
-const largestNotes = 64 * 1024 * 1024;
-/** A path on Linux is no longer, and all of an archive's are kept while it is read. */
-const longestName = 4096;
-/** Bytes of PAX headers and GNU long names: so many in all, and for each entry. Twice what is read ahead, at least. */
+/** Maximum size of an index, manifest or configuration. Most have a few KiB. */
+const maxNoteBytes = 4 * 1024 * 1024;
+/** Maximum size of all notes that are kept while an archive is read. */
+const maxNotesBytes = 64 * 1024 * 1024;
+/** Maximum length of a path on Linux. All names of an archive are kept while it is read. */
+const maxNameLength = 4096;
+/** Maximum size of PAX headers and GNU long names, in total and for each entry. At least twice the read-ahead. */
 const extraHeaders = { all: 8 * 1024 * 1024, each: 4096 };
 
 export interface ArchiveLimits {
-  /** An image has some ten entries, one of many platforms some hundred. Each name is kept while the archive is read. */
+  /** Maximum number of entries. An image has about ten, one of many platforms about a hundred. */
   readonly entries: number;
-  /** Bytes of the tar when it is unpacked: a gzip of a megabyte can hold a gigabyte. */
+  /** Maximum size of the uncompressed tar: a gzip of a megabyte can contain a gigabyte. */
   readonly bytes: number;
 }
 const defaultLimits: ArchiveLimits = { entries: 10_000, bytes: 64 * 1024 ** 3 };
 
 /**
- * Reads the whole archive once. What is named by its digest must have it, and the image must be all there.
- * @param called what errors call the file; its path when absent
- * @throws Problem artifact_corrupt when the file is no archive of exactly one whole image
+ * Reads the whole archive once. Parts that are named by a digest must match it, and the image must be complete.
+ * @param called name of the file in errors
+ * @throws Problem artifact_corrupt if the file is not an archive of exactly one complete image
  */
 export async function inspectImageArchive(
   file: string,
@@ -55,16 +55,16 @@ async function listParts(file: string, { refuse, signal, limits }: Listing): Pro
   let explained = extraHeaders.all;
   const { readable, writable } = createTarDecoder({ strict: true });
   const fed = Readable.toWeb(await openArchive(file))
-    .pipeThrough(atMost(limits.bytes, () => explained, refuse))
+    .pipeThrough(limited(limits.bytes, () => explained, refuse))
     .pipeTo(writable, signal === undefined ? {} : { signal });
-  // Its errors arrive through the reader as well.
+  // The reader reports its errors, too.
   fed.catch(() => undefined);
   try {
     for await (const { header, body } of readable) {
       const name = header.name.replace(/^\.\//, "");
       if (++entries > limits.entries) throw refuse(`it has more than ${limits.entries} entries`);
       explained += 512 + Math.ceil(header.size / 512) * 512 + extraHeaders.each;
-      if (name.length > longestName) throw refuse(`it has a name of ${name.length} characters`);
+      if (name.length > maxNameLength) throw refuse(`it has a name of ${name.length} characters`);
       names.add(name);
       const isNote = name === "index.json" || name === "manifest.json";
       const hex = isNote || header.type !== "file" ? null : digestInName(name);
@@ -72,12 +72,12 @@ async function listParts(file: string, { refuse, signal, limits }: Listing): Pro
         await drain(body);
         continue;
       }
-      if (isNote && header.size > largestNote) throw refuse(`its ${name} has ${header.size} bytes`);
-      const keeps = header.size <= largestNote && kept + header.size <= largestNotes;
+      if (isNote && header.size > maxNoteBytes) throw refuse(`its ${name} has ${header.size} bytes`);
+      const keeps = header.size <= maxNoteBytes && kept + header.size <= maxNotesBytes;
       const read = await readPart(body, keeps ? "keep" : "hash");
       if (hex !== null && read.hex !== hex)
         throw refuse(`the bytes of its ${name} have the digest sha256:${read.hex}`);
-      // Layers are no notes: what begins as JSON may be one.
+      // A part that begins like JSON may be a note. Layers do not.
       if (read.bytes === null || (!isNote && read.bytes[0] !== 0x7b)) continue;
       notes.set(name, read.bytes);
       kept += header.size;
@@ -90,8 +90,8 @@ async function listParts(file: string, { refuse, signal, limits }: Listing): Pro
   return { names, notes };
 }
 
-/** Passes bytes on until there are too many, in all or beyond those of the entries that came. */
-function atMost(
+/** Passes bytes until there are too many, in total or compared with the entries so far. */
+function limited(
   limit: number,
   explained: () => number,
   refuse: Refuse,
@@ -136,9 +136,13 @@ async function openArchive(file: string): Promise<Readable> {
 }
 
 function notAnImage(called: string, fact: string, cause?: unknown): Problem {
-  return new Problem("artifact_corrupt", `${JSON.stringify(called)} is not an archive of an image: ${fact}`, {
-    place: called,
-    remedy: "Write it with `docker save`, `skopeo copy … oci-archive:` or `buildctl --output type=oci`.",
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new Problem(
+    "artifact_corrupt",
+    `${JSON.stringify(called)} is not an archive of an image: ${fact}.`,
+    {
+      place: called,
+      remedy: "Write it with `docker save`, `skopeo copy … oci-archive:` or `buildctl --output type=oci`.",
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
 }

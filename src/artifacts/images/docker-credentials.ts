@@ -1,10 +1,10 @@
-/** Logins that `docker login` has left in plain form. Credential helpers are programs of their own and are not asked. */
+/** Reads the plain logins of `docker login`. Does not run credential helpers. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage, Problem } from "../../kernel/index.ts";
 
 /**
- * A function that gives `user:password` in base64 for a registry's `host[:port]`, or null.
+ * Returns a function that gives `user:password` in base64 for a registry's `host[:port]`, or null.
  * @param directory Docker's configuration directory (`~/.docker`)
  */
 export function dockerCredentials(directory: string): (host: string) => Promise<string | null> {
@@ -19,13 +19,13 @@ export function dockerCredentials(directory: string): (host: string) => Promise<
   };
 }
 
-/** Under which names `docker login` may have kept a host. Docker Hub's name there is not that of its registry. */
+/** Names under which `docker login` may have stored a host. The name of Docker Hub differs from its registry's. */
 function keysOf(host: string): readonly string[] {
   const own = [host, `https://${host}`, `https://${host}/v1/`, `https://${host}/v2/`];
   return host === "registry-1.docker.io" ? ["https://index.docker.io/v1/", ...own] : own;
 }
 
-/** A login that a helper keeps is noted with an empty `auth`, or none; what could not stand in a header is none. */
+/** Reads a valid login. A login in a credential helper has an empty `auth` or none. */
 function authOf(entry: unknown): string | null {
   if (typeof entry !== "object" || entry === null || !("auth" in entry)) return null;
   return typeof entry.auth === "string" && /^[A-Za-z0-9+/]+=*$/.test(entry.auth) ? entry.auth : null;
@@ -37,7 +37,7 @@ async function readAuths(file: string): Promise<Record<string, unknown>> {
     text = await readFile(file, "utf8");
   } catch (error) {
     if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return {};
-    throw new Problem("environment", `Docker's logins cannot be read: ${errorMessage(error)}`, {
+    throw new Problem("environment", `Docker's logins cannot be read: ${errorMessage(error)}.`, {
       place: file,
       cause: error,
     });
@@ -51,10 +51,10 @@ function parse(text: string, file: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // The parser's own message quotes what it stumbled over, which may be a login.
-    throw new Problem("environment", "Docker's logins cannot be read: the file is not JSON", {
+    // The parser's message may quote a login.
+    throw new Problem("environment", "Docker's logins cannot be read: the file is not JSON.", {
       place: file,
-      remedy: "Mend the file, or log in again.",
+      remedy: "Repair the file, or log in again.",
     });
   }
 }

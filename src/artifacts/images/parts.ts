@@ -1,32 +1,32 @@
-/** What an image archive's notes say, held against what is in it. Pure. */
+/** Checks the notes of an image archive against its parts. Pure. */
 import type { Problem } from "../../kernel/index.ts";
 
 export interface ImageArchive {
   readonly layout: "oci" | "docker";
-  /** OCI: the digest of the image's manifest. Docker: of its configuration, the image's id. `sha256:…` */
+  /** `sha256:…` of the image's manifest (OCI), or of its configuration, the image's id (Docker). */
   readonly imageDigest: string;
-  /** References that the archive gives the image. */
+  /** References of the image in the archive. */
   readonly tags: readonly string[];
 }
 
 export interface ArchiveParts {
   readonly names: ReadonlySet<string>;
-  /** Index, manifests, configurations: what is small and begins as JSON. */
+  /** Index, manifests and configurations: small parts that begin like JSON. */
   readonly notes: ReadonlyMap<string, Buffer>;
 }
 
 export type Refuse = (fact: string, cause?: unknown) => Problem;
 
-/** The digest that a part is named by, in hex: a blob of an OCI layout, or a configuration of `docker save`. */
+/** Digest in the name of a part, in hex: of a blob in an OCI layout, or of a configuration of `docker save`. */
 export const digestInName = (name: string): string | null =>
   /^(?:blobs\/sha256\/([0-9a-f]{64})|([0-9a-f]{64})\.json)$/.exec(name)?.slice(1).find(Boolean) ?? null;
 
-/** An index of indexes is allowed, and nobody writes a third. */
-const deepestIndex = 3;
+/** Maximum depth of nested indexes. */
+const maxDepth = 3;
 
-/** @throws Problem artifact_corrupt, by `refuse` */
+/** @throws Problem artifact_corrupt, made by `refuse` */
 export function readImage(parts: ArchiveParts, refuse: Refuse): ImageArchive {
-  // Newer `docker save` writes both; the OCI layout says more.
+  // Newer versions of `docker save` write both. The OCI layout has more information.
   if (parts.notes.has("index.json")) return fromLayout(parts, refuse);
   if (parts.notes.has("manifest.json")) return fromDocker(parts, refuse);
   throw refuse("it holds neither index.json (OCI layout) nor manifest.json (docker save)");
@@ -38,7 +38,7 @@ function fromLayout(parts: ArchiveParts, refuse: Refuse): ImageArchive {
   const [digest] = digests;
   if (digests.size !== 1) throw refuse(`its index names ${digests.size} images, not one`);
   if (!isDigest(digest)) throw refuse(`its index gives the image the digest ${JSON.stringify(digest)}`);
-  requireManifest(parts, digest, deepestIndex, refuse);
+  requireManifest(parts, digest, maxDepth, refuse);
   const tags = manifests.flatMap((manifest) => {
     const annotations = field(manifest, "annotations");
     const named =
@@ -49,7 +49,7 @@ function fromLayout(parts: ArchiveParts, refuse: Refuse): ImageArchive {
   return { layout: "oci", imageDigest: digest, tags };
 }
 
-/** An image of one platform whole; of several, those that were put in, at least one. */
+/** Requires all parts of an image. An image of several platforms needs at least one complete platform. */
 function requireManifest(parts: ArchiveParts, digest: string, depth: number, refuse: Refuse): void {
   const name = blobName(digest);
   requirePart(parts, name, refuse);
@@ -64,7 +64,7 @@ function requireManifest(parts: ArchiveParts, digest: string, depth: number, ref
   const there = children
     .map((child) => field(child, "digest"))
     .filter((child) => isDigest(child) && parts.names.has(blobName(child)));
-  if (there.length === 0) throw refuse(`its ${name} names images of which none is in it`);
+  if (there.length === 0) throw refuse(`its ${name} names images, but contains none of them`);
   for (const child of there) requireManifest(parts, String(child), depth - 1, refuse);
 }
 
@@ -72,7 +72,7 @@ function requireBlob(parts: ArchiveParts, descriptor: unknown, manifest: string,
   const digest = field(descriptor, "digest");
   if (!isDigest(digest))
     throw refuse(`its ${manifest} names a part with the digest ${JSON.stringify(digest)}`);
-  // A layer that may not be distributed says where it is had instead.
+  // A layer that may not be distributed has URLs instead.
   if (list(field(descriptor, "urls")).length === 0) requirePart(parts, blobName(digest), refuse);
 }
 
@@ -94,7 +94,7 @@ function noteOf({ notes }: ArchiveParts, name: string, refuse: Refuse): unknown 
   try {
     return JSON.parse(notes.get(name)?.toString() ?? "");
   } catch (error) {
-    throw refuse(`its ${name} is no JSON`, error);
+    throw refuse(`its ${name} is not JSON`, error);
   }
 }
 

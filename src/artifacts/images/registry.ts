@@ -1,5 +1,5 @@
 /**
- * Asks an OCI registry for the digest that it holds under a reference (OCI distribution specification 1.1, "pulling
+ * Asks an OCI registry for the digest of a reference (OCI distribution specification 1.1, "pulling
  * manifests"; token flow of the Docker registry v2 API). HTTPS, except for loopback hosts and hosts declared as plain.
  */
 import { errorMessage, Problem, type RunId } from "../../kernel/index.ts";
@@ -14,8 +14,8 @@ export interface RegistryOptions {
 
 export interface Registry {
   /**
-   * `sha256:…` of the manifest or index under `ref`, asked as the run's project.
-   * @throws Problem artifact_missing when the registry does not hold it, environment when it cannot be asked
+   * Returns `sha256:…` of the manifest or index under `ref`, with the login of the run's project.
+   * @throws Problem artifact_missing if the registry does not have it, environment if it cannot be asked
    */
   digest(ref: string, run: RunId, signal: AbortSignal): Promise<string>;
 }
@@ -39,20 +39,20 @@ const hostPattern = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d
 const repositoryPattern = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
 
 /**
- * A registry's `host[:port]` as its logins are kept: lower case, Docker Hub by the name of its registry.
+ * Normalizes a registry's `host[:port]`: lower case, and the registry's name for Docker Hub.
  * @throws Problem usage
  */
 export function registryHost(text: string): string {
   const host = text.toLowerCase();
   if (/^(?:index\.)?docker\.io$/.test(host)) return dockerHub;
   if (hostPattern.test(host) && host.length <= 259) return host;
-  throw new Problem("usage", `${JSON.stringify(text)} is not the host of a registry`, {
+  throw new Problem("usage", `${JSON.stringify(text)} is not the host of a registry.`, {
     place: "host",
     remedy: "Give host[:port], as it stands before the first slash of an image reference.",
   });
 }
 
-/** Splits `[host[:port]/]repository[:tag][@digest]`; without a host, or with `docker.io`, it is Docker Hub's. */
+/** Splits `[host[:port]/]repository[:tag][@digest]`. The default host, also for `docker.io`, is Docker Hub. */
 export function parseImageReference(ref: string): ImageReference {
   const match = /^(?:([^/]+)\/)?([^@]*?)(?::([\w][\w.-]{0,127}))?(?:@(sha256:[0-9a-f]{64}))?$/.exec(ref);
   const [, first, rest = "", tag, digest] = match ?? [];
@@ -63,8 +63,8 @@ export function parseImageReference(ref: string): ImageReference {
   if (match === null || !hostPattern.test(host) || !repositoryPattern.test(repository))
     throw new Problem(
       "artifact_missing",
-      `${JSON.stringify(ref)} is not an image reference, so no registry can be asked for it`,
-      { remedy: "write host[:port]/name[:tag]" },
+      `${JSON.stringify(ref)} is not an image reference, so no registry can be asked for it.`,
+      { remedy: "Write host[:port]/name[:tag]." },
     );
   return { host, repository, reference: digest ?? tag ?? "latest" };
 }
@@ -73,19 +73,19 @@ export function createRegistry(options: RegistryOptions): Registry {
   const isPlain = (host: string) =>
     options.plainHttp.includes(host) || /^(localhost|127(\.\d+){3}|\[::1\])(:\d+)?$/.test(host);
 
-  /** One exchange with the registry, or with whoever gives tokens for it. */
+  /** Sends one request to the registry or its token server. */
   async function exchange(host: string, url: URL, request: RequestInit, signal: AbortSignal) {
     try {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs)]);
       return await fetch(url, { ...request, signal: limit });
     } catch (error) {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new Problem("environment", `the registry ${host} could not be asked: ${errorMessage(cause)}`, {
+      throw new Problem("environment", `The registry ${host} could not be asked: ${errorMessage(cause)}.`, {
         place: url.origin,
         remedy:
           url.protocol === "https:"
-            ? `check that it is reachable from here; if it speaks plain HTTP, name it in registry.plain_http (SHIPINATOR_REGISTRY_PLAIN_HTTP=${host})`
-            : "check that it is running and reachable from here",
+            ? `Check that it is reachable from here. If it speaks plain HTTP, name it in registry.plain_http (SHIPINATOR_REGISTRY_PLAIN_HTTP=${host}).`
+            : "Check that it is running and reachable from here.",
         cause: error,
       });
     }
@@ -98,11 +98,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     return exchange(host, new URL(url), { method: "HEAD", headers }, signal);
   }
 
-  /** The token that a Bearer challenge asks for, or null where there is no such challenge or no such token. */
+  /** Gets the token for a Bearer challenge. Null for another challenge, or if the server gives no token. */
   async function bearer(host: string, challenge: string, basic: string | null, signal: AbortSignal) {
     const url = tokenAddress(challenge);
     if (url === null) return null;
-    // The login goes to where the registry points, but never in the clear unless the registry itself is so.
+    // Send the login where the registry points, but over plain HTTP only if the registry uses it, too.
     if (url.protocol !== "https:" && !(url.protocol === "http:" && isPlain(host))) return null;
     const answer = await exchange(
       host,
@@ -114,8 +114,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     if (text === null)
       throw new Problem(
         "environment",
-        `the registry ${host} was not asked: the answer to its login has more than ${maxTokenAnswer} bytes`,
-        { place: url.origin, remedy: "check the address that the registry gives for its tokens" },
+        `The registry ${host} was not asked: the answer to its login has more than ${maxTokenAnswer} bytes.`,
+        { place: url.origin, remedy: "Check the address that the registry gives for its tokens." },
       );
     return answer.ok ? tokenIn(text) : null;
   }
@@ -132,28 +132,31 @@ export function createRegistry(options: RegistryOptions): Registry {
         if (token !== null) answer = await ask(image, `Bearer ${token}`, signal);
       }
       if (answer.status === 404)
-        throw new Problem("artifact_missing", `the registry ${host} does not hold ${ref}`, {
-          remedy: "push the image in the step that declares it, under exactly this reference",
+        throw new Problem("artifact_missing", `The registry ${host} does not have ${ref}.`, {
+          remedy: "Push the image in the step that declares it, under exactly this reference.",
         });
       if (!answer.ok)
-        throw new Problem("environment", `the registry ${host} answered ${answer.status} for ${ref}`, {
+        throw new Problem("environment", `The registry ${host} answered ${answer.status} for ${ref}.`, {
           remedy:
             answer.status === 401 || answer.status === 403
-              ? `give the project a login: shipinator registry set ${host} --username USER --secret NAME`
-              : "look at the registry's log",
+              ? `Give the project a login: shipinator registry set ${host} --username USER --secret NAME`
+              : "Look at the registry's log.",
         });
-      const digest = answer.headers.get("docker-content-digest");
-      if (digest === null || !/^sha256:[0-9a-f]{64}$/.test(digest))
-        throw new Problem("environment", `the registry ${host} gave no digest for ${ref}`, {
-          remedy:
-            "a registry must answer HEAD with Docker-Content-Digest; use one that keeps to the specification",
-        });
-      return digest;
+      return digestIn(answer, host, ref);
     },
   };
 }
 
-/** Where a Bearer challenge says that tokens are given; null for any other challenge. */
+function digestIn(answer: Response, host: string, ref: string): string {
+  const digest = answer.headers.get("docker-content-digest");
+  if (digest === null || !/^sha256:[0-9a-f]{64}$/.test(digest))
+    throw new Problem("environment", `The registry ${host} gave no digest for ${ref}.`, {
+      remedy: "Use a registry that answers HEAD with Docker-Content-Digest, as the specification demands.",
+    });
+  return digest;
+}
+
+/** Address of the token server in a Bearer challenge. Null for any other challenge. */
 function tokenAddress(challenge: string): URL | null {
   if (!/^bearer /i.test(challenge)) return null;
   const parameters = new Map<string, string>();
@@ -168,10 +171,10 @@ function tokenAddress(challenge: string): URL | null {
   return url;
 }
 
-/** A token is a few KiB; what answers more is none of ours to keep. */
+/** Maximum size of a token answer. Most have a few KiB. */
 const maxTokenAnswer = 64 * 1024;
 
-/** The answer's text, or null as soon as it is longer than a token's may be; the rest is not read. */
+/** Reads the answer's text. Returns null, without reading the rest, if it is too long. */
 async function shortText(answer: Response): Promise<string | null> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -189,10 +192,10 @@ function tokenIn(text: string): string | null {
   try {
     body = JSON.parse(text);
   } catch {
-    return null; // a page, say of a proxy: no token, and the registry's own refusal is what is reported
+    return null; // A page of a proxy has no token. The caller reports the registry's answer.
   }
   if (typeof body !== "object" || body === null) return null;
   const token = "token" in body ? body.token : "access_token" in body ? body.access_token : null;
-  // Only what may stand in a header.
+  // Only characters that a header may contain.
   return typeof token === "string" && /^[\x21-\x7e]+$/.test(token) ? token : null;
 }

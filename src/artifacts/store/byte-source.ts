@@ -1,14 +1,14 @@
-/** Where the bytes of a put come from: filled into the caller's buffers, so that large files cost no allocation. */
+/** Sources of a put's bytes. They fill the caller's buffers, so that large files cost no allocation. */
 
 export interface ByteSource {
-  /** Bytes put into `target` from its start; 0 at the end. */
+  /** Fills `target` from its start and returns the number of bytes, 0 at the end. */
   fill(target: Uint8Array): Promise<number>;
-  /** Bytes to come, where known; it only sizes buffers. */
+  /** Expected number of bytes, if known. It only sizes buffers. */
   readonly sizeHint: number | null;
   close(): Promise<void>;
 }
 
-/** A stream of chunks of any size as a source. Closing before the end tells the stream so. */
+/** Reads from a stream with chunks of any size. `close` before the end ends the stream. */
 export function streamSource(chunks: AsyncIterable<Uint8Array>): ByteSource {
   const iterator = chunks[Symbol.asyncIterator]();
   let current: Uint8Array = new Uint8Array(0);
@@ -40,7 +40,7 @@ export function streamSource(chunks: AsyncIterable<Uint8Array>): ByteSource {
     async close() {
       if (ended) return;
       const returned = Promise.resolve(iterator.return?.());
-      // A generator that hangs takes its return only after what it hangs on; whoever aborted does not wait for that.
+      // A hanging generator handles `return` only later, so an abort does not wait for it.
       if (waiting) returned.catch(() => undefined);
       else await returned;
     },
@@ -48,8 +48,8 @@ export function streamSource(chunks: AsyncIterable<Uint8Array>): ByteSource {
 }
 
 /**
- * Reads the body of a tar's entry that nobody wants. It is never canceled: modern-tar 0.8.6 would then take the body of
- * the entry that it has begun meanwhile for the canceled one, and that one would never end.
+ * Reads and drops the body of a tar entry. It does not cancel the body: modern-tar 0.8.6 would cancel the body of the next
+ * entry instead, which would then never end.
  */
 export async function drain(body: ReadableStream<Uint8Array>): Promise<void> {
   for await (const _ of body);

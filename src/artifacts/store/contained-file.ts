@@ -1,6 +1,6 @@
 /**
- * Files of a workspace that a step may still be changing. Looking first and opening later can be raced by swapping a
- * directory for a symlink, so the opened file itself is asked where it lies; not a byte is read before.
+ * Opens files of a workspace that a step may still change. A step could swap a directory for a symlink between check and
+ * open, so the location of the opened file is checked before a byte is read.
  */
 import { constants, existsSync } from "node:fs";
 import fs, { type FileHandle } from "node:fs/promises";
@@ -13,12 +13,12 @@ import { hasCode } from "./file-system.ts";
 const descriptors = "/proc/self/fd";
 const hasDescriptors = existsSync(descriptors);
 
-/** A path through an open directory: nobody can swap what lies above it. Without /proc it is the plain path. */
+/** Path through an open directory, whose parents cannot be swapped. Without /proc it is the plain path. */
 export function through(directory: { readonly fd: number; readonly path: string }, name: string): string {
   return hasDescriptors ? `${descriptors}/${directory.fd}/${name}` : path.join(directory.path, name);
 }
 
-/** The workspace's own path with all symlinks resolved: what "inside" is measured by. */
+/** Resolves all symlinks of the workspace's path. */
 export async function realRoot(root: string): Promise<string> {
   try {
     return await fs.realpath(root);
@@ -33,17 +33,17 @@ export interface ContainedFile extends ByteSource {
   readonly mode: number;
 }
 
-/** Where declared files are, and whose. */
+/** Location and owner of declared files. */
 export interface Container {
   /** Resolved: see `realRoot`. */
   readonly root: string;
-  /** The uid that a file must have; any when absent. */
+  /** Required uid of a file. Default: any. */
   readonly owner?: number;
 }
 
 /**
- * Opens a regular file inside the root; symlinks are followed as long as they stay inside. `fill` fails when the file
- * turns out to have changed since it was opened.
+ * Opens a regular file inside the root. Symlinks are followed if they stay inside. `fill` fails if the file has changed
+ * since it was opened.
  * @throws Problem artifact_missing, artifact_corrupt (changed), storage_failed, each naming the path
  */
 export async function openContained({ root, owner }: Container, file: string): Promise<ContainedFile> {
@@ -60,7 +60,7 @@ export async function openContained({ root, owner }: Container, file: string): P
   }
 }
 
-/** The target text of a symlink inside the root; null when it is none. */
+/** Reads the target of a symlink inside the root. Null if it is not a symlink. */
 export async function readContainedLink(root: string, file: string): Promise<string | null> {
   const parent = await openInside(root, path.dirname(file), constants.O_DIRECTORY, file);
   try {
@@ -76,14 +76,14 @@ export async function readContainedLink(root: string, file: string): Promise<str
 
 async function openInside(root: string, file: string, flags: number, called = file): Promise<FileHandle> {
   try {
-    // Opening a device or FIFO can have effects of its own: what visibly lies outside or is special is not opened.
+    // Opening a device or FIFO can have side effects, so check before opening, too.
     const real = await fs.realpath(path.join(root, file));
     if (!isInside(root, real)) throw outputRefused(called, "it leads out of the workspace");
     const seen = await fs.stat(real);
     if (!seen.isFile() && !seen.isDirectory()) throw outputRefused(called, `it is ${kindOf(seen)}`);
     const handle = await fs.open(real, constants.O_RDONLY | constants.O_NOFOLLOW | flags);
     try {
-      if (!isInside(root, await whereabouts(handle, real)))
+      if (!isInside(root, await currentPath(handle, real)))
         throw outputRefused(called, "it leads out of the workspace");
       return handle;
     } catch (error) {
@@ -95,8 +95,8 @@ async function openInside(root: string, file: string, flags: number, called = fi
   }
 }
 
-/** Where an open file lies now. Without /proc: where its path leads, provided that this is still the same file. */
-async function whereabouts(handle: FileHandle, opened: string): Promise<string> {
+/** Current path of an open file. Without /proc: its resolved path, if that is still the same file. */
+async function currentPath(handle: FileHandle, opened: string): Promise<string> {
   if (hasDescriptors) return fs.readlink(`${descriptors}/${handle.fd}`);
   const real = await fs.realpath(opened);
   const [there, here] = await Promise.all([fs.lstat(real), handle.stat()]);
@@ -113,7 +113,7 @@ function refusal(file: string, error: unknown): Problem {
   if (hasCode(error, "ELOOP")) return outputRefused(file, "its symbolic links do not end", error);
   if (hasCode(error, "ENXIO")) return outputRefused(file, "it is a socket or a FIFO", error);
   if (hasCode(error, "EACCES", "EPERM")) return outputRefused(file, "it may not be read", error);
-  return storageFailure(`output ${JSON.stringify(file)}`, "reading it", error);
+  return storageFailure(`Output ${JSON.stringify(file)}`, "reading it", error);
 }
 
 function kindOf(stat: { isSocket(): boolean; isFIFO(): boolean }): string {
@@ -133,10 +133,10 @@ function containedFile(handle: FileHandle, file: string, opened: Opened): Contai
   const changed = () =>
     new Problem(
       "artifact_corrupt",
-      `${JSON.stringify(file)} changed while it was being stored; it is not kept`,
+      `${JSON.stringify(file)} changed while it was being stored; it is not kept.`,
       {
         place: file,
-        remedy: "End what still writes to the file before the step ends.",
+        remedy: "Stop writing to the file before the step ends.",
       },
     );
   return {

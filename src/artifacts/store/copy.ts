@@ -1,21 +1,20 @@
-/** Copies a source into a file and digests it on the way, reading, digesting and writing at the same time. */
+/** Copies a source into a file and computes its digest. Reads, hashes and writes at the same time. */
 import { createHash } from "node:crypto";
 import type { ByteSource } from "./byte-source.ts";
 import type { StoredFile } from "./file-system.ts";
 
-/** One call of the hash per this many bytes: large enough that calls and thread-pool turns do not count. */
+/** Large enough that the cost per call does not matter. */
 const chunkBytes = 1 << 20;
-const smallestChunk = 4096;
+const minChunkBytes = 4096;
 /**
- * So often the storage is told to begin: it then works while later bytes are digested, and the last sync is short. The
- * next flush waits for the one before, so that no more than this is ever due; a store that takes 5 ms for each still
- * takes 400 MiB a second.
+ * Number of bytes after which the file is synced, so that the storage works while later bytes are hashed and the last
+ * sync is short. Each flush waits for the one before. A store that takes 5 ms for a flush still takes 400 MiB a second.
  */
 const flushBytes = 2 << 20;
 
 export interface Digest {
   update(bytes: Uint8Array): void;
-  /** Lower-case hex. */
+  /** Returns the digest in lower-case hex. */
   finish(): string;
 }
 
@@ -30,8 +29,8 @@ export interface Copied {
 }
 
 /**
- * Three buffers take turns: while the hash works on one on this thread, the thread pool fills the next and writes the
- * one before. The next write waits for the last, so at most one read and one write are on their way.
+ * Uses three buffers in turn: this thread hashes one while the thread pool fills the next and writes the previous one. A
+ * write waits for the one before, so at most one read and one write are in flight.
  */
 export async function copyDigested(
   source: ByteSource,
@@ -39,8 +38,8 @@ export async function copyDigested(
   digest: Digest,
   signal?: AbortSignal,
 ): Promise<Copied> {
-  // One byte more than expected, so that the end of a small file shows in the first turn.
-  const length = Math.min(chunkBytes, Math.max(smallestChunk, (source.sizeHint ?? chunkBytes) + 1));
+  // One byte more than expected, so that the first read finds the end of a small file.
+  const length = Math.min(chunkBytes, Math.max(minChunkBytes, (source.sizeHint ?? chunkBytes) + 1));
   const buffers: Uint8Array[] = [];
   const fill = (turn: number): Promise<number> => {
     buffers[turn % 3] ??= new Uint8Array(length);
@@ -67,20 +66,20 @@ export async function copyDigested(
       size += filled;
     }
   } finally {
-    // The buffers are ours until the write is done, whatever else went wrong.
+    // Wait even after an error: the write still uses the buffers.
     await writing;
     await flush.done;
   }
   return { sha256: digest.finish(), size };
 }
 
-/** A promise whose rejection is taken where it is awaited, which may be a turn later. */
+/** Marks a promise as handled, because it is awaited later. */
 function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
   return promise;
 }
 
-/** The promise, or the signal's reason as soon as it aborts: a source that hangs must not hang the put. */
+/** Rejects with the signal's reason as soon as it aborts, so that a hanging source does not hang the put. */
 async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   signal.throwIfAborted();

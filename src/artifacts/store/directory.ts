@@ -1,4 +1,4 @@
-/** A directory held open while something is put into it, so that no symlink on the way can redirect a write. */
+/** Open directory to write into, so that no symlink on the path can redirect a write. */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import fs, { type FileHandle } from "node:fs/promises";
@@ -15,7 +15,7 @@ export interface Owner {
 }
 
 export class Directory implements AsyncDisposable {
-  /** For messages; all access goes through the descriptor. */
+  /** Path for messages. All access goes through the descriptor. */
   readonly path: string;
   readonly #handle: FileHandle;
   readonly #owner: Owner | undefined;
@@ -26,17 +26,17 @@ export class Directory implements AsyncDisposable {
     this.#owner = owner;
   }
 
-  /** The root itself may be reached through symlinks: its caller vouches for it. */
+  /** Opens the root, which the caller trusts, so symlinks to it are followed. */
   static async open(root: string, owner?: Owner): Promise<Directory> {
     return new Directory(await fs.open(root, constants.O_RDONLY | constants.O_DIRECTORY), root, owner);
   }
 
-  /** Where a name in this directory is, for a system call that does not follow the last component. */
+  /** Path of a name in this directory, for a system call that does not follow the last component. */
   at(name: string): string {
     return through({ fd: this.#handle.fd, path: this.path }, name);
   }
 
-  /** Opens a directory below, making what is missing. @throws Problem conflict when a file or symlink is in the way */
+  /** Opens a subdirectory and creates missing ones. @throws Problem conflict if a file or symlink is in the way */
   async enter(segments: readonly string[]): Promise<Directory> {
     const [first, ...rest] = segments;
     if (first === undefined)
@@ -55,7 +55,7 @@ export class Directory implements AsyncDisposable {
     if (this.#owner !== undefined) await fs.lchown(this.at(name), this.#owner.uid, this.#owner.gid);
   }
 
-  /** Writes a new file with exactly this mode. Fails with EEXIST when the name is taken, also by a symlink. */
+  /** Writes a new file with exactly this mode. Fails with EEXIST if the name exists, even as a symlink. */
   async writeFile(name: string, mode: number, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     const handle = await fs.open(this.at(name), "wx", 0o600);
     try {
@@ -102,11 +102,11 @@ export class Directory implements AsyncDisposable {
   }
 }
 
-/** A name that nothing else uses, hidden, for what is not whole yet. */
+/** Unique hidden name for unfinished content. */
 export const unfinishedName = (): string => `.shipinator-${randomBytes(8).toString("hex")}`;
 
 export function inTheWay(at: string, fact: string, cause: unknown): Problem {
-  return new Problem("conflict", `${at} ${fact}; nothing is written through it or over it`, {
+  return new Problem("conflict", `${at} ${fact}; nothing is written through it or over it.`, {
     place: at,
     remedy: "Remove it from the repository, or declare the output under another path.",
     cause,

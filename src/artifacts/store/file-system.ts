@@ -1,9 +1,9 @@
-/** What the store asks of the storage under its base: a port, so that tests can fail where NFS and full disks fail. */
+/** Interface to the storage, so that tests can fail like NFS and full disks. */
 import { constants } from "node:fs";
 import fs, { type FileHandle } from "node:fs/promises";
 
 export interface StoredFile {
-  /** Bytes read into `target` from `position`; 0 at the end. */
+  /** Reads into `target` from `position` and returns the number of bytes, 0 at the end. */
   read(target: Uint8Array, position: number): Promise<number>;
   /** Writes all of `bytes`. */
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -11,19 +11,19 @@ export interface StoredFile {
   close(): Promise<void>;
 }
 
-/** Errors are Node's, with their `code`. */
+/** File operations. Errors are Node's, with their `code`. */
 export interface FileSystem {
   openForRead(path: string): Promise<StoredFile>;
-  /** Fails when it exists. */
+  /** Fails if it exists. */
   create(path: string): Promise<StoredFile>;
-  /** With missing parents; fine when it exists. */
+  /** Makes a directory with its parents. Succeeds if it exists. */
   makeDirectory(path: string): Promise<void>;
-  /** Also has a network filesystem ask its server anew what the directory holds. */
+  /** Syncs a directory. A network filesystem also reads it from the server again. */
   syncDirectory(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** A file or a whole directory; fine when it is absent. */
+  /** Removes a file or a whole directory. Succeeds if it is absent. */
   remove(path: string): Promise<void>;
-  /** Names in a directory; none when it is absent. */
+  /** Lists the names in a directory. Empty if it is absent. */
   list(path: string): Promise<readonly string[]>;
   freeBytes(path: string): Promise<number>;
 }
@@ -61,7 +61,7 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
-/** Whether an error carries one of the codes. */
+/** True if an error has one of the codes. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   if (!(error instanceof Error) || !("code" in error)) return false;
   return typeof error.code === "string" && codes.includes(error.code);

@@ -1,4 +1,4 @@
-/** The step of a put that others see: the rename, and what to make of it when its reply is an error. */
+/** Moves a finished artifact into place and decides what an error of the rename means. */
 import path from "node:path";
 import type { ArtifactMetadata } from "../../domain/index.ts";
 import { type ArtifactId, type Logger, Problem } from "../../kernel/index.ts";
@@ -19,58 +19,58 @@ interface Placement {
 }
 
 /**
- * Renames the finished directory into place. An error does not prove that nothing happened: over NFS a rename whose
- * reply was lost is sent again and then fails with ENOENT or EEXIST; or another writer came first. So what lies at the
- * target decides: our bytes are success, other bytes a conflict, nothing means the rename has failed.
+ * Renames the finished directory into place. An error does not prove that nothing happened: NFS repeats a rename whose
+ * reply was lost, which then fails with ENOENT or EEXIST, or another writer was first. So the target decides: our bytes
+ * mean success, other bytes a conflict, and no bytes that the rename has failed.
  */
-export async function settleMove(placement: Placement): Promise<void> {
+export async function moveIntoPlace(placement: Placement): Promise<void> {
   const { files, base, subject, temporary, target } = placement;
   let adopted = false;
   try {
     await files.rename(temporary, target);
   } catch (error) {
-    await adopt(placement, error);
+    await reuse(placement, error);
     adopted = true;
     await files.remove(temporary);
   }
   try {
     await files.syncDirectory(base);
   } catch (error) {
-    // What was found there may be another writer's, who already has a row for it.
+    // A reused artifact may belong to another writer, which already has a row for it.
     if (!adopted) await withdraw(placement);
     throw storageFailure(subject, "making it durable, so it is not visible", error);
   }
 }
 
-async function adopt(placement: Placement, cause: unknown): Promise<void> {
+async function reuse(placement: Placement, cause: unknown): Promise<void> {
   const { files, base, subject, target, id, copied } = placement;
   const present = await recorded(files, target);
   if (present === null) throw storageFailure(subject, "moving it into place, so it is not visible", cause);
   if (present.sha256 !== copied.sha256 || present.size !== copied.size)
     throw new Problem(
       "conflict",
-      `${subject} is already stored with other bytes (SHA-256 ${present.sha256})`,
+      `${subject} is already stored with other bytes (SHA-256 ${present.sha256}).`,
       {
         place: target,
-        remedy: "An artifact never changes: store these bytes under a new id.",
+        remedy: "An artifact never changes. Store these bytes under a new id.",
         cause,
       },
     );
   for await (const _ of readVerified({ files, base }, { id, ...copied })) {
-    // Reading to the end is the proof that what lies there is whole.
+    // Reading to the end verifies the stored bytes.
   }
 }
 
-/** Takes back a rename of which nobody can say that it will outlive a power failure. */
+/** Reverts a rename that may not survive a power failure. */
 async function withdraw({ files, log, temporary, target }: Placement): Promise<void> {
   try {
     await files.rename(target, temporary);
   } catch (error) {
-    log.warn({ err: error, target }, "an artifact without a row stays in the store");
+    log.warn({ err: error, target }, "An artifact without a row stays in the store.");
   }
 }
 
-/** Digest and size that a stored artifact's note gives; null when there is no artifact. */
+/** Reads digest and size from a stored artifact's note. Null if there is no artifact. */
 async function recorded(files: FileSystem, target: string): Promise<Copied | null> {
   let text: string;
   try {
@@ -101,7 +101,7 @@ interface Note {
   readonly createdAt: Date;
 }
 
-/** The bytes of metadata.json: what a person needs who has only the directory. */
+/** Bytes of metadata.json, for a person who has only the directory. */
 export function noteBytes({ publication, copied, metadata, createdAt }: Note): Uint8Array {
   const { id, name, type } = publication;
   const note = { id, name, type, ...copied, created_at: createdAt.toISOString(), metadata };

@@ -1,4 +1,4 @@
-/** Makes an artifact visible whole or not at all: temporary directory, fsync, rename, fsync of the parent. */
+/** Makes an artifact visible atomically: temporary directory, fsync, rename, fsync of the parent. */
 import path from "node:path";
 import type { ArtifactMetadata, ArtifactType } from "../../domain/index.ts";
 import { type ArtifactId, type Clock, type Logger, Problem } from "../../kernel/index.ts";
@@ -7,7 +7,7 @@ import type { StoredArtifact } from "../types.ts";
 import type { ByteSource } from "./byte-source.ts";
 import { type Copied, copyDigested, type Digest } from "./copy.ts";
 import type { FileSystem, StoredFile } from "./file-system.ts";
-import { noteBytes, settleMove } from "./placement.ts";
+import { moveIntoPlace, noteBytes } from "./placement.ts";
 import { temporaryPath, type Writer } from "./temporary.ts";
 
 export interface Publisher {
@@ -26,11 +26,11 @@ export interface Publication {
   readonly type: ArtifactType;
   readonly source: ByteSource;
   readonly expected?: Copied | undefined;
-  /** Says how it was made, once the bytes lie at `payload`; what it throws fails the put. */
+  /** Returns the metadata, once the bytes are at `payload`. An error fails the put. */
   describe(payload: string): Promise<ArtifactMetadata>;
 }
 
-/** Closes the source in any case. @throws as ArtifactStore.put */
+/** Stores an artifact and always closes the source. @throws as ArtifactStore.put */
 export async function publish(
   publisher: Publisher,
   publication: Publication,
@@ -54,10 +54,12 @@ export async function publish(
     await inFile(files, path.join(temporary, "metadata.json"), subject, (file) => file.write(note, 0));
     signal?.throwIfAborted();
     await storing(files.syncDirectory(temporary));
-    await settleMove({ files, base, log, subject, temporary, target, id: publication.id, copied });
+    await moveIntoPlace({ files, base, log, subject, temporary, target, id: publication.id, copied });
     return { ...copied, storagePath: path.join(target, "payload"), metadata };
   } catch (error) {
-    await files.remove(temporary).catch((left: unknown) => log.warn({ err: left, temporary }, "left behind"));
+    await files
+      .remove(temporary)
+      .catch((left: unknown) => log.warn({ err: left, temporary }, "A temporary directory was not removed."));
     throw error;
   } finally {
     await publication.source.close();
@@ -85,7 +87,7 @@ async function inFile<T>(
     await failing(subject, raw.close());
     return result;
   } finally {
-    // The first error is the one to tell; what a close after it says adds nothing.
+    // Report the first error only.
     if (open) await raw.close().catch(() => undefined);
   }
 }
@@ -101,7 +103,7 @@ async function refuseWhenFull(
   throw new Problem(
     "storage_failed",
     `${subject} is not stored: ${free} bytes are free in the artifact store, ${coming} are to come, ` +
-      `and ${publisher.minFreeBytes} are to stay free`,
+      `and ${publisher.minFreeBytes} must stay free.`,
     { place: publisher.base, remedy: "Free space in the artifact store, or lower min_free_bytes." },
   );
 }

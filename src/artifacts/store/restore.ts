@@ -1,4 +1,4 @@
-/** Puts an artifact back into a workspace or a directory of inputs: unfinished under a hidden name, then renamed. */
+/** Restores an artifact into a workspace or an input directory: first under a hidden name, then by rename. */
 import fs from "node:fs/promises";
 import path from "node:path";
 import { unpack } from "../archive/unpack.ts";
@@ -9,13 +9,13 @@ import { Directory, inTheWay, unfinishedName } from "./directory.ts";
 import { type FileSystem, hasCode } from "./file-system.ts";
 import { readVerified } from "./verified-read.ts";
 
-interface Shelf {
+interface StoreFiles {
   readonly files: FileSystem;
   readonly base: string;
 }
 
 export async function restore(
-  shelf: Shelf,
+  shelf: StoreFiles,
   request: RestoreRequest,
   signal?: AbortSignal,
 ): Promise<string | null> {
@@ -35,7 +35,7 @@ export async function restore(
   return path.join(root, ...target);
 }
 
-/** Where it goes, as segments below the root; null when it has no place there. */
+/** Returns the target as segments below the root, or null if it has none. */
 function targetOf({ artifact, kind }: RestoreRequest, subject: string): readonly string[] | null {
   const { form, path: recorded } = artifact.metadata;
   const declared = kind === "directory" ? artifact.name : (recorded ?? artifact.path);
@@ -85,7 +85,7 @@ async function restoreTree(
   }
 }
 
-/** One rename where nothing is in the way; false where there is a directory to merge with. */
+/** Moves the whole directory by one rename. Returns false if there is a directory to merge with. */
 async function movedWhole(top: Directory, unfinished: string, target: readonly string[]): Promise<boolean> {
   const name = target.at(-1);
   if (name === undefined) return false;
@@ -109,7 +109,7 @@ async function merge(from: Directory, to: Directory): Promise<void> {
   }
 }
 
-/** A file or symlink over what is there: replaced as a whole, never written through; a directory stays. */
+/** Replaces a file or symlink as a whole. Never writes through it and never replaces a directory. */
 async function moveOver(from: Directory, name: string, to: Directory, as: string): Promise<void> {
   try {
     await fs.rename(from.at(name), to.at(as));

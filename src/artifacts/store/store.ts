@@ -1,11 +1,11 @@
-/** The artifact store: composes writing, reading, restoring and sweeping over one base directory. */
+/** Artifact store in one base directory. */
 import { constants } from "node:fs";
 import fs from "node:fs/promises";
 import path from "node:path";
 import type { ArtifactMetadata } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import { packBundle } from "../archive/bundle.ts";
-import { outputRefused, storageFailure } from "../failures.ts";
+import { callArtifact, outputRefused, storageFailure } from "../failures.ts";
 import { inspectImageArchive } from "../images/archive.ts";
 import { bundlePrefix } from "../paths.ts";
 import type { ArtifactStore, ArtifactStoreDeps, PutFilesRequest } from "../types.ts";
@@ -15,7 +15,7 @@ import { sha256 } from "./copy.ts";
 import { nodeFileSystem } from "./file-system.ts";
 import { type Publisher, publish } from "./publish.ts";
 import { restore } from "./restore.ts";
-import { sweepTemporary, temporaryPath, temporaryRoot } from "./temporary.ts";
+import { removeTemporary, temporaryPath, temporaryRoot } from "./temporary.ts";
 import { readVerified } from "./verified-read.ts";
 
 export function createArtifactStore(deps: ArtifactStoreDeps): ArtifactStore {
@@ -32,7 +32,7 @@ export function createArtifactStore(deps: ArtifactStoreDeps): ArtifactStore {
     },
 
     async putFiles(request, signal) {
-      const { source, metadata } = await gather(request, signal);
+      const { source, metadata } = await openOutput(request, signal);
       const describe = (payload: string) => describeOutput(request, metadata, payload, signal);
       return publish(publisher, { ...request, source, describe }, signal);
     },
@@ -41,7 +41,7 @@ export function createArtifactStore(deps: ArtifactStoreDeps): ArtifactStore {
 
     async verify(reference, signal) {
       for await (const _ of readVerified(shelf, reference, undefined, signal)) {
-        // Reading to the end is the check.
+        // Reading to the end verifies the bytes.
       }
     },
 
@@ -50,18 +50,19 @@ export function createArtifactStore(deps: ArtifactStoreDeps): ArtifactStore {
     async remove(id) {
       const temporary = temporaryPath(base, writer);
       try {
-        // Out of sight first, so that no reader meets half of it.
+        // Rename first, so that no reader sees half of it.
         await files.makeDirectory(temporaryRoot(base));
         await files.rename(path.join(base, id), temporary).catch(absent);
         await files.remove(temporary);
       } catch (error) {
-        throw storageFailure(`artifact ${id}`, "removing it", error);
+        throw storageFailure(callArtifact({ id }), "removing it", error);
       }
     },
 
-    async sweepTemporary(isAlive) {
-      const removed = await sweepTemporary(files, base, isAlive);
-      if (removed > 0) log.info({ component: "artifacts", removed }, "removed what dead writers left");
+    async removeTemporary(isAlive) {
+      const removed = await removeTemporary(files, base, isAlive);
+      if (removed > 0)
+        log.info({ component: "artifacts", removed }, "Removed temporary directories of ended writers.");
       return removed;
     },
   };
@@ -71,7 +72,7 @@ function absent(error: unknown): void {
   if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
 }
 
-/** A file that the caller vouches for, anywhere. */
+/** Reads a file anywhere, which the caller trusts. */
 async function fileSource(file: string): Promise<ByteSource> {
   try {
     const handle = await fs.open(file, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -96,7 +97,7 @@ async function fileSource(file: string): Promise<ByteSource> {
   }
 }
 
-async function gather(
+async function openOutput(
   { root, files, bundle, declaredPath, owner }: PutFilesRequest,
   signal: AbortSignal | undefined,
 ): Promise<{ readonly source: ByteSource; readonly metadata: ArtifactMetadata }> {
@@ -109,12 +110,12 @@ async function gather(
     return { source, metadata: { form: "tar", path: prefix === "" ? "." : prefix, files: files.length } };
   }
   if (files.length > 1)
-    throw new Problem("internal", `${files.length} files of ${declaredPath} are not one file`);
+    throw new Problem("internal", `${declaredPath} has ${files.length} files instead of one.`);
   const source = await openContained(workspace, only);
   return { source, metadata: { form: "file", path: only, mode: source.mode } };
 }
 
-/** An image must be one before it becomes visible; looking at the stored bytes leaves nothing to race. */
+/** Checks an image before it becomes visible. The stored bytes are checked, so that no step can change them. */
 async function describeOutput(
   request: PutFilesRequest,
   metadata: ArtifactMetadata,

@@ -1,4 +1,4 @@
-/** Temporary directories carry their writer's name, `<node>-<instance>-<random>`, so that a dead one's can be swept. */
+/** Temporary directories, named `<node>-<instance>-<random>`, so that cleanup can remove those of ended writers. */
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { brandId, type InstanceId, isId, Problem } from "../../kernel/index.ts";
@@ -15,22 +15,25 @@ export interface Writer {
 
 export const temporaryRoot = (base: string): string => path.join(base, "tmp");
 
-/** A fresh name in `<base>/tmp`. */
+/** Returns a new path in `<base>/tmp`. */
 export function temporaryPath(base: string, writer: Writer): string {
   if (!instanceShape.test(writer.instance))
-    throw new Problem("internal", `${JSON.stringify(writer.instance)} cannot name a writer of artifacts`);
+    throw new Problem(
+      "internal",
+      `${JSON.stringify(writer.instance)} cannot be the name of an artifact writer.`,
+    );
   const random = randomBytes(8).toString("hex");
   return path.join(temporaryRoot(base), `${writer.nodeId}-${writer.instance}-${random}`);
 }
 
-/** Who made a temporary directory; null for a name that this program did not make. */
+/** Writer of a temporary directory. Null for a name that this program did not make. */
 export function writerOf(name: string): Writer | null {
   const node = name.slice(0, idLength);
   const instance = nameShape.exec(name.slice(idLength))?.[1];
   return isId(node) && instance !== undefined ? { nodeId: brandId<InstanceId>(node), instance } : null;
 }
 
-export async function sweepTemporary(
+export async function removeTemporary(
   files: FileSystem,
   base: string,
   isAlive: (nodeId: InstanceId, instance: string) => boolean,

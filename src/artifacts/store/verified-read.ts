@@ -1,4 +1,4 @@
-/** Reads a payload so that wrong bytes never complete: the last chunk is held back until digest and size have matched. */
+/** Reads and verifies a payload. The last chunk waits until digest and size have matched, so wrong bytes never complete. */
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { Problem } from "../../kernel/index.ts";
@@ -8,13 +8,13 @@ import { type FileSystem, hasCode, type StoredFile } from "./file-system.ts";
 
 const chunkBytes = 256 * 1024;
 
-interface Shelf {
+interface StoreFiles {
   readonly files: FileSystem;
   readonly base: string;
 }
 
 export async function* readVerified(
-  shelf: Shelf,
+  shelf: StoreFiles,
   reference: ArtifactReference,
   range: ByteRange = { start: 0, end: reference.size },
   signal?: AbortSignal,
@@ -24,13 +24,13 @@ export async function* readVerified(
   if (!(range.start >= 0 && range.start <= range.end && range.end <= reference.size))
     throw new Problem(
       "usage",
-      `${subject} has no bytes ${range.start} to ${range.end}: it has ${reference.size}`,
+      `${subject} has no bytes ${range.start} to ${range.end}: it has ${reference.size}.`,
     );
   const hash = createHash("sha256");
   const payload = new Payload(shelf, file, subject);
   let position = 0;
   let held: Uint8Array | null = null;
-  // The disk reads the next piece while this one is hashed and sent.
+  // The disk reads the next chunk while this one is hashed and sent.
   let ahead = readAhead(payload, position, reference.size);
   try {
     for (;;) {
@@ -64,7 +64,7 @@ export async function* readVerified(
   if (held !== null) yield held;
 }
 
-/** An error of it is its reader's: until then it is nobody's. */
+/** Starts a read whose error is handled when it is awaited. */
 function readAhead(payload: Payload, position: number, size: number): Promise<Uint8Array> {
   const read = payload.read(position, size);
   read.catch(() => undefined);
@@ -72,18 +72,17 @@ function readAhead(payload: Payload, position: number, size: number): Promise<Ui
 }
 
 /**
- * An open payload that asks the file server anew, once, when what it sees may be a stale cache: ESTALE, a name that is
- * not there yet, or an end that comes too early. Once is enough, as the new look is at the server's truth, and safe, as
- * a payload never changes and the digest has the last word over bytes from both.
+ * Open payload. It refreshes the file server's cache once if the cache may be stale: ESTALE, a missing name, or an early
+ * end. This is safe, because a payload never changes and the digest covers bytes from before and after.
  */
 class Payload {
-  readonly #shelf: Shelf;
+  readonly #shelf: StoreFiles;
   readonly #file: string;
   readonly #subject: string;
   #handle: StoredFile | null = null;
   #refreshed = false;
 
-  constructor(shelf: Shelf, file: string, subject: string) {
+  constructor(shelf: StoreFiles, file: string, subject: string) {
     this.#shelf = shelf;
     this.#file = file;
     this.#subject = subject;
@@ -111,7 +110,7 @@ class Payload {
 
   async #refresh(): Promise<void> {
     this.#refreshed = true;
-    // A handle that is stale may fail to close; nothing was written through it.
+    // A stale handle may fail to close. Nothing was written through it.
     await this.close().catch(() => undefined);
     try {
       await this.#shelf.files.syncDirectory(this.#shelf.base);

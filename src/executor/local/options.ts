@@ -38,7 +38,7 @@ export interface LocalPorts {
     input: InputArtifact,
     to: { readonly root: string; readonly kind: "workspace" | "artifacts" },
   ): Promise<void>;
-  /** @throws Problem executor_failed: the step names a secret that does not exist; environment: one cannot be opened */
+  /** @throws Problem executor_failed: the step names a secret that does not exist; environment: one cannot be decrypted */
   secrets(spec: Pick<ExecutionSpec, "job" | "secrets">): Promise<StepSecrets>;
   /** The absolute path of the execution's log, its directory made. The log writer appends to it. No newline in it. */
   logFile(executionId: ExecutionId): string | Promise<string>;

@@ -1,7 +1,7 @@
 /**
- * The first token of a server: an admin's, kept in a file that the owner of the data directory alone reads. Row and file
- * are made under one lock, the file before the commit: a crash between them leaves a file that opens nothing, and the
- * next start makes both anew.
+ * First token of a server, for an admin, in a file that only the owner of the data directory can read. Row and file are
+ * written under one lock, the file before the commit. A crash in between leaves an invalid token, which the next start
+ * replaces.
  */
 import { newId, type TokenId } from "../../kernel/index.ts";
 import type { TokenMatch, TokenStore } from "../../store/index.ts";
@@ -9,23 +9,23 @@ import { readTokenFile, writeTokenFile } from "./token-file.ts";
 import { hashSecret, newSecret } from "./token-secret.ts";
 
 export interface AdminTokenFile {
-  /** Absolute: `<data directory>/admin-token`. */
+  /** Absolute path, `<data directory>/admin-token`. */
   readonly file: string;
-  /** This machine's name: servers of one database have files of their own, at the same path perhaps. */
+  /** Name of this machine, because servers of one database have their own files, perhaps at the same path. */
   readonly host: string;
-  /** Of this process. */
+  /** Uid of this process. */
   readonly uid: number;
 }
 
-/** The token in the file; null where there is none. @throws Problem data_dir_unusable: others can read it */
+/** Reads the token. Null if there is none. @throws Problem data_dir_unusable: others can read the file */
 export function readAdminToken(file: string): string | null {
   return readTokenFile(file, null);
 }
 
 /**
- * Sees to it that the file holds a token of an admin of all projects. One that is absent, was changed, or whose token is
- * revoked or expired gets a new token, and the one that was made for it before is revoked.
- * @throws Problem data_dir_unusable when others may read the file, or it cannot be written
+ * Ensures that the file has a valid admin token for all projects. If it is absent, changed, revoked or expired, writes a
+ * new token and revokes the file's previous one.
+ * @throws Problem data_dir_unusable: others can read the file, or it cannot be written
  */
 export async function ensureAdminToken(
   tokens: Pick<TokenStore, "ofFile">,

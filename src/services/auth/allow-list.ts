@@ -1,6 +1,6 @@
 /**
- * What of this process's environment local steps are handed: where programs and certificates are, which language and
- * time zone, how the network is reached, and the targets a person has set up. Never tokens, never ours.
+ * Variables of this process's environment that local steps get: paths of programs and certificates, language, time zone,
+ * proxies, and deploy targets. Never tokens, and never Shipinator's own variables.
  */
 import { enterablePath, type StepAccount } from "../step-account.ts";
 
@@ -22,7 +22,7 @@ const always = [
   "NO_PROXY",
 ] as const;
 
-/** With `run` the steps are the person's own, so they find what the person's shell would. */
+/** Variables for steps of `run`, which behave like commands in the person's shell. */
 const ofPerson = [
   "PATH",
   "HOME",
@@ -49,7 +49,7 @@ const ofPerson = [
   "NVM_DIR",
 ] as const;
 
-/** With an account of their own they find what the server was given for them, and nothing of its home. */
+/** Variables for steps with their own account, which get nothing from the server's home. */
 const ofServer = [
   "PATH",
   "KUBECONFIG",
@@ -59,7 +59,7 @@ const ofServer = [
   "GOPROXY",
 ] as const;
 
-/** They lead into a HOME, and would lead past a project's own. */
+/** Variables that point into HOME, so a project with its own home does not get them. */
 const belowHome: ReadonlySet<string> = new Set([
   "XDG_CONFIG_HOME",
   "XDG_CACHE_HOME",

@@ -1,8 +1,7 @@
 /**
- * Who comes with a token. A token that was found good is remembered for a second, so that a busy server asks the
- * database once a second and token instead of once a request (measured: 60 µs of this process and as much of Postgres
- * against 2 µs). Revoking is nevertheless felt at once by every process: the commit that revokes notifies them, what is
- * remembered is dropped, and while a process cannot hear it remembers nothing.
+ * Authenticates tokens. A valid token is cached for a second, so that a busy server reads it once a second instead of once
+ * a request (measured: 60 µs of this process and as much of Postgres against 2 µs). A revocation still takes effect at
+ * once: its commit notifies all processes, which drop the token. A process without notifications caches nothing.
  */
 import { timingSafeEqual } from "node:crypto";
 import { type Clock, Problem } from "../../kernel/index.ts";
@@ -11,9 +10,9 @@ import type { Caller } from "./caller.ts";
 import { hashSecret, isSecret } from "./token-secret.ts";
 
 export interface Authenticator {
-  /** @throws Problem unauthorized, in the same words for what is malformed, unknown, expired or revoked */
+  /** @throws Problem unauthorized, with the same text for malformed, unknown, expired and revoked tokens */
   authenticate(secret: string, requestId?: string | null): Promise<Caller>;
-  /** Caches tokens from now on, while the feed is up: revoked ones are dropped when it says so, all of them on a gap. */
+  /** Caches tokens from now on while the feed is up. Drops revoked ones, and all of them after a gap. */
   follow(changes: Pick<ChangeFeed, "subscribe" | "isUp">): void;
 }
 
@@ -22,41 +21,41 @@ export interface AuthenticatorDeps {
   readonly clock: Pick<Clock, "monotonic">;
 }
 
-interface Remembered {
+interface CachedToken {
   readonly token: TokenMatch;
-  /** On the monotonic clock. */
+  /** Time on the monotonic clock. */
   readonly until: number;
 }
 
-const rememberedMs = 1_000;
-/** Then all is forgotten: what is remembered longer than its second takes up no more room than this. */
-const mostRemembered = 1_000;
+const cacheMs = 1_000;
+/** Maximum number of cached tokens. At this size the cache is cleared. */
+const maxCached = 1_000;
 
 export function createAuthenticator({ tokens, clock }: AuthenticatorDeps): Authenticator {
-  let hears = () => false;
-  const known = new Map<string, Remembered>();
-  // Moves with every revocation heard, so that what was read before one is not remembered after it.
-  let heard = 0;
+  let isListening = () => false;
+  const known = new Map<string, CachedToken>();
+  // Counts revocations, so that a token that was read before one is not cached after it.
+  let revocations = 0;
 
-  async function look(hash: Buffer): Promise<TokenMatch> {
-    const before = heard;
+  async function readToken(hash: Buffer): Promise<TokenMatch> {
+    const before = revocations;
     const asked = clock.monotonic();
     const token = await (await tokens()).match(hash);
     if (token === null || token.revoked || !timingSafeEqual(token.hash, hash)) throw unauthorized();
     const left = token.expires_in_ms ?? Number.POSITIVE_INFINITY;
     if (left <= 0) throw unauthorized();
-    if (hears() && heard === before) {
-      if (known.size >= mostRemembered) known.clear();
-      known.set(hash.toString("base64"), { token, until: asked + Math.min(rememberedMs, left) });
+    if (isListening() && revocations === before) {
+      if (known.size >= maxCached) known.clear();
+      known.set(hash.toString("base64"), { token, until: asked + Math.min(cacheMs, left) });
     }
     return token;
   }
 
-  function recall(hash: Buffer): TokenMatch | null {
+  function cached(hash: Buffer): TokenMatch | null {
     const key = hash.toString("base64");
     const found = known.get(key);
     if (found === undefined) return null;
-    if (hears() && clock.monotonic() < found.until) return found.token;
+    if (isListening() && clock.monotonic() < found.until) return found.token;
     known.delete(key);
     return null;
   }
@@ -65,18 +64,18 @@ export function createAuthenticator({ tokens, clock }: AuthenticatorDeps): Authe
     async authenticate(secret, requestId = null) {
       if (!isSecret(secret)) throw unauthorized();
       const hash = hashSecret(secret);
-      const { id, name, scope, project_id } = recall(hash) ?? (await look(hash));
+      const { id, name, scope, project_id } = cached(hash) ?? (await readToken(hash));
       return { name, scope, project: project_id, tokenId: id, requestId };
     },
     follow(changes) {
-      hears = changes.isUp;
+      isListening = changes.isUp;
       changes.subscribe({
         token(id) {
-          heard += 1;
+          revocations += 1;
           for (const [key, { token }] of known) if (token.id === id) known.delete(key);
         },
         gap() {
-          heard += 1;
+          revocations += 1;
           known.clear();
         },
       });
@@ -85,7 +84,7 @@ export function createAuthenticator({ tokens, clock }: AuthenticatorDeps): Authe
 }
 
 function unauthorized(): Problem {
-  return new Problem("unauthorized", "the request has no valid token", {
+  return new Problem("unauthorized", "The request has no valid token.", {
     remedy: "Send `Authorization: Bearer shp_…` with a token that is neither expired nor revoked.",
   });
 }

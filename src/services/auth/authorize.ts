@@ -1,55 +1,59 @@
-/** Stands before each operation: what it needs, and the audit of what is dangerous. */
+/** Authorizes each operation and audits the dangerous ones. */
 import { isId, Problem, type ProjectId } from "../../kernel/index.ts";
 import type { AuditRow, NewAuditEntry } from "../../store/index.ts";
 import type { AuditWriter } from "./audit-writer.ts";
 import { type Caller, requireAllowed } from "./caller.ts";
 import { type Operation, operationNeeds } from "./scopes.ts";
 
-/** What an operation turned out to be about, for the audit. */
-export interface About {
+/** Subject of an operation, for the audit. */
+export interface AuditSubject {
   readonly project: ProjectId | null;
   readonly entity: string | null;
 }
 
-export interface Tell {
-  /** Says what it is about, as soon as that is known. */
-  (about: About): void;
+export interface Audit {
+  /** Sets the subject, as soon as it is known. */
+  (subject: AuditSubject): void;
   /**
-   * The entry that this is done, for a store function that writes it in the transaction of the change; then it is not
-   * written again, but for a failure. Undefined where there is nothing to write.
+   * Returns the entry for a store function to write in the transaction of the change. It is not written again, except for
+   * a failure. Undefined if the operation is not audited.
    */
   done(): NewAuditEntry | undefined;
 }
 
 /**
- * Refuses what the caller may not do, does the work, writes down what is to be audited: also what was refused, and what
- * failed. That what was done could not be written down is logged and changes no answer.
+ * Checks the caller's rights, does the work and writes the audit entry, also for a rejected or failed operation. A failure
+ * to write the entry is logged and does not change the result.
  */
-export type Guard = <T>(operation: Operation, work: (tell: Tell) => Promise<T>) => Promise<T>;
+export type Authorize = <T>(operation: Operation, work: (audit: Audit) => Promise<T>) => Promise<T>;
 
 /**
- * The guard's first half alone, for whoever looks at the right to ask before the rest of the request: a refusal stands in
- * the audit, and what is allowed comes to the guard later. @throws Problem forbidden
+ * Checks the caller's rights before the rest of the request is read. A rejection is audited; an allowed operation is
+ * authorized again later. @throws Problem forbidden
  */
-export async function allow(caller: Caller, operation: Operation, audit: AuditWriter): Promise<void> {
+export async function requireAudited(
+  caller: Caller,
+  operation: Operation,
+  audit: AuditWriter,
+): Promise<void> {
   try {
     requireAllowed(caller, operation);
   } catch (error) {
-    const about = { project: null, entity: null };
-    if (isAudited(caller, operation)) await audit.write(entryOf(caller, operation, about, "refused"));
+    const subject = { project: null, entity: null };
+    if (isAudited(caller, operation)) await audit.write(entryOf(caller, operation, subject, "refused"));
     throw error;
   }
 }
 
-export function createGuard(caller: Caller, audit: AuditWriter): Guard {
+export function createAuthorize(caller: Caller, writer: AuditWriter): Authorize {
   return async (operation, work) => {
-    let about: About = { project: null, entity: null };
+    let subject: AuditSubject = { project: null, entity: null };
     let handedOut = false;
-    const entry = (outcome: AuditRow["outcome"]) => entryOf(caller, operation, about, outcome);
-    const told = (now: About) => {
-      about = now;
+    const entry = (outcome: AuditRow["outcome"]) => entryOf(caller, operation, subject, outcome);
+    const setSubject = (now: AuditSubject) => {
+      subject = now;
     };
-    const tell: Tell = Object.assign(told, {
+    const audit: Audit = Object.assign(setSubject, {
       done() {
         if (!isAudited(caller, operation)) return undefined;
         handedOut = true;
@@ -59,19 +63,19 @@ export function createGuard(caller: Caller, audit: AuditWriter): Guard {
     let result: Awaited<ReturnType<typeof work>>;
     try {
       requireAllowed(caller, operation);
-      result = await work(tell);
+      result = await work(audit);
     } catch (error) {
       const { code, status } = Problem.from(error);
       if (isAudited(caller, operation) && code !== "database_unavailable")
-        await audit.write(entry(status < 500 ? "refused" : "failed"));
+        await writer.write(entry(status < 500 ? "refused" : "failed"));
       throw error;
     }
-    if (isAudited(caller, operation) && !handedOut) await audit.write(entry("done"));
+    if (isAudited(caller, operation) && !handedOut) await writer.write(entry("done"));
     return result;
   };
 }
 
-/** What a person does with runs at the terminal of the server's machine stands in the runs' history. */
+/** Runs from the server's own terminal are not audited, because the runs' history has them. */
 function isAudited({ tokenId }: Caller, operation: Operation): boolean {
   if (operationNeeds[operation].audit === "not") return false;
   return tokenId !== null || !(operation.startsWith("runs.") || operation === "local.run");
@@ -80,7 +84,7 @@ function isAudited({ tokenId }: Caller, operation: Operation): boolean {
 function entryOf(
   caller: Caller,
   operation: Operation,
-  { project, entity }: About,
+  { project, entity }: AuditSubject,
   outcome: AuditRow["outcome"],
 ): NewAuditEntry {
   return {
@@ -88,7 +92,7 @@ function entryOf(
     token_id: caller.tokenId,
     action: operation,
     project_id: project ?? caller.project,
-    // What is no id may be anything, a secret in the wrong place among it.
+    // Invalid ids are left out, because they may be a misplaced secret.
     entity_id: entity !== null && isId(entity) ? entity : null,
     outcome,
     request_id: caller.requestId,

@@ -1,25 +1,24 @@
 /**
- * Who asks, and what they may. Every operation names the scope that it needs; `trigger` includes `read`, `admin`
- * includes both. What belongs to a project that the caller does not see does not exist for them: `not_found`, never
- * `forbidden`, so that ids tell nothing.
+ * Caller of an operation and its rights. Every operation needs a scope; `trigger` includes `read`, `admin` includes both.
+ * Resources of other projects give `not_found`, never `forbidden`, so that ids reveal nothing.
  */
 import { type Scope, scopes } from "../../domain/index.ts";
 import { Problem, type ProjectId, type TokenId } from "../../kernel/index.ts";
 import { type Operation, operationNeeds } from "./scopes.ts";
 
 export interface Caller {
-  /** Recorded with what is asked: the token's name, or an account at the server's own terminal. */
+  /** Recorded with each operation: the token's name, or the account at the server's own terminal. */
   readonly name: string;
   readonly scope: Scope;
-  /** Null: all projects. */
+  /** Null for all projects. */
   readonly project: ProjectId | null;
   /** Null at the server's own terminal. */
   readonly tokenId: TokenId | null;
-  /** Of the request that asks, for the audit. */
+  /** Id of the request, for the audit. */
   readonly requestId: string | null;
 }
 
-/** The person at the terminal of the machine that has the data directory: whoever can write there can do anything. */
+/** Caller at the terminal of the server's machine. Anyone who can write to the data directory may do everything. */
 export function localCaller(name: string): Caller {
   return { name, scope: "admin", project: null, tokenId: null, requestId: null };
 }
@@ -39,13 +38,17 @@ export function requireAllowed(caller: Caller, operation: Operation): void {
   if (!includes(caller.scope, scope))
     throw new Problem(
       "forbidden",
-      `this needs the scope ${scope}, and the token ${token} has ${caller.scope}`,
+      `The operation needs the scope ${scope}, but the token ${token} has ${caller.scope}.`,
       {
         remedy: `Ask an admin for a token with the scope ${scope}.`,
       },
     );
   if (reach === "global" && caller.project !== null)
-    throw new Problem("forbidden", `this concerns all projects, and the token ${token} is for one`, {
-      remedy: "Use a token that is not bound to a project.",
-    });
+    throw new Problem(
+      "forbidden",
+      `The operation concerns all projects, but the token ${token} is for one.`,
+      {
+        remedy: "Use a token that is not bound to a project.",
+      },
+    );
 }

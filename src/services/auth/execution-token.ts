@@ -1,6 +1,6 @@
 /**
- * Tokens of attempts that are carried out elsewhere: HMAC-SHA256 of execution and attempt under the installation's key. So
- * every server of the installation knows each of them, and none is stored.
+ * Tokens of remote executions: HMAC-SHA256 of execution and attempt with the installation's key. Every server of the
+ * installation can verify them, and none is stored.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { join } from "node:path";
@@ -13,38 +13,37 @@ export interface ExecutionName {
 }
 
 export interface ExecutionTokens {
-  /** `she_…` @throws Problem data_dir_unusable */
+  /** Makes a token, `she_…`. @throws Problem data_dir_unusable */
   of(name: ExecutionName): string;
-  /** Null: not one of this installation's. @throws Problem data_dir_unusable */
+  /** Verifies a token. Null if it is not of this installation. @throws Problem data_dir_unusable */
   read(token: string): ExecutionName | null;
 }
 
 const shape =
   /^she_([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})_(\d{1,9})_([A-Za-z0-9_-]{43})$/;
 
-/** @param given 32 bytes in base64, from the configuration; null: in `callback-key` in the data directory */
+/** @param given configured key, 32 bytes in base64; null: use `callback-key` in the data directory */
 export function createExecutionTokens(dataDir: string, given: string | null): ExecutionTokens {
   const path = join(dataDir, "callback-key");
   const file: PrivateFile = {
     path,
-    subject: `the key of callbacks in ${path} is not used`,
+    subject: `The key of callbacks in ${path} is not used`,
     content: "the key",
-    remedy:
-      "Bring the file back as it was (0600), or remove it: executors that are under way are not known then.",
+    remedy: "Restore the file (0600). Or remove it; running remote executions are then not recognized.",
   };
   let known: Buffer | null = given === null ? null : Buffer.from(given, "base64");
 
-  function theKey(): Buffer {
+  function readKey(): Buffer {
     if (known !== null) return known;
     if (readPrivateFile(file) === null) makePrivateFile(file, `${randomBytes(32).toString("base64")}\n`);
     const text = readPrivateFile(file)?.trim() ?? "";
-    if (!/^[A-Za-z0-9+/]{43}=$/.test(text)) throw unusable(file, "what is in it is no key");
+    if (!/^[A-Za-z0-9+/]{43}=$/.test(text)) throw unusable(file, "it contains no valid key");
     known = Buffer.from(text, "base64");
     return known;
   }
 
   const mac = ({ executionId, attempt }: ExecutionName) =>
-    createHmac("sha256", theKey()).update(`shipinator execution ${executionId} ${attempt}`).digest();
+    createHmac("sha256", readKey()).update(`shipinator execution ${executionId} ${attempt}`).digest();
 
   return {
     of: (name) => `she_${name.executionId}_${name.attempt}_${mac(name).toString("base64url")}`,

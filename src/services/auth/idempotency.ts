@@ -1,7 +1,7 @@
 /**
- * Answers that are given again, sealed: the answer to the creation of a token holds the token, and the database shall
- * know its hash only. The seal's key is made of the credential and the idempotency key, which come again with the request
- * and are kept nowhere.
+ * Idempotency store: encrypted responses that are sent again for a repeated request. They are encrypted because a new
+ * token is in its response and the database may have only its hash. The key is derived from the credential and the
+ * idempotency key, which the repeated request sends again and nobody stores.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { IdempotencyRequest, Owner, Reservation } from "../../store/index.ts";
@@ -9,14 +9,14 @@ import type { OperationsDeps } from "../deps.ts";
 import { isGone } from "../maintenance/recovery.ts";
 
 export interface IdempotencyKey extends IdempotencyRequest {
-  /** What the caller was let in with: the token itself. */
+  /** Token of the caller. */
   readonly credential: string;
 }
 
-export interface KeptAnswers {
+export interface IdempotencyStore {
   reserve(key: IdempotencyKey): Promise<Reservation>;
   complete(key: IdempotencyKey, status: number, answer: unknown): Promise<void>;
-  /** It came to nothing that is to be repeated: the key is free again. */
+  /** Frees the key of a request whose response is not repeated. */
   release(key: IdempotencyKey): Promise<void>;
 }
 
@@ -24,8 +24,8 @@ const cipher = "aes-256-gcm";
 const ivBytes = 12;
 const tagBytes = 16;
 
-/** Its reservations are this process's. What a process that is gone has reserved is free at once. */
-export function keepAnswersOf(deps: Pick<OperationsDeps, "database" | "isAlive">): KeptAnswers {
+/** Reserves keys for this process. Keys of a process that has ended are free at once. */
+export function createIdempotencyStore(deps: Pick<OperationsDeps, "database" | "isAlive">): IdempotencyStore {
   const store = async () => (await deps.database()).store.idempotency;
 
   async function reserve(key: IdempotencyKey): Promise<Reservation> {
@@ -40,7 +40,7 @@ export function keepAnswersOf(deps: Pick<OperationsDeps, "database" | "isAlive">
     async reserve(key) {
       const reservation = await reserve(key);
       return reservation.kind === "replay"
-        ? { ...reservation, answer: unseal(key, reservation.answer) }
+        ? { ...reservation, answer: decrypt(key, reservation.answer) }
         : reservation;
     },
     complete: async (key, status, answer) => (await store()).complete(key, status, seal(key, answer)),
@@ -50,22 +50,22 @@ export function keepAnswersOf(deps: Pick<OperationsDeps, "database" | "isAlive">
 
 const isSame = (one: Owner, other: Owner) => one.instance === other.instance && one.epoch === other.epoch;
 
-function sealingKey({ credential, key }: IdempotencyKey): Buffer {
+function encryptionKey({ credential, key }: IdempotencyKey): Buffer {
   return Buffer.from(hkdfSync("sha256", credential, key, "shipinator kept answer", 32));
 }
 
 function seal(key: IdempotencyKey, answer: unknown): string {
   const iv = randomBytes(ivBytes);
-  const sealing = createCipheriv(cipher, sealingKey(key), iv);
+  const sealing = createCipheriv(cipher, encryptionKey(key), iv);
   const text = JSON.stringify(answer ?? null);
   return Buffer.concat([iv, sealing.update(text, "utf8"), sealing.final(), sealing.getAuthTag()]).toString(
     "base64",
   );
 }
 
-function unseal(key: IdempotencyKey, sealed: unknown): unknown {
+function decrypt(key: IdempotencyKey, sealed: unknown): unknown {
   const bytes = Buffer.from(String(sealed), "base64");
-  const opening = createDecipheriv(cipher, sealingKey(key), bytes.subarray(0, ivBytes));
+  const opening = createDecipheriv(cipher, encryptionKey(key), bytes.subarray(0, ivBytes));
   opening.setAuthTag(bytes.subarray(-tagBytes));
   const text = Buffer.concat([opening.update(bytes.subarray(ivBytes, -tagBytes)), opening.final()]);
   return JSON.parse(text.toString("utf8"));

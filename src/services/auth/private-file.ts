@@ -1,6 +1,6 @@
 /**
- * Small files that one account alone may read: keys and tokens. They are written beside their place and moved there, so
- * that nobody reads half of one, and belong to the owner of their directory, also where root writes them.
+ * Small files that only one account can read: keys and tokens. They are written to a temporary file and renamed, so that
+ * readers see whole files. They belong to the owner of their directory, even if root writes them.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -26,18 +26,18 @@ const maxBytes = 65_536;
 
 export interface PrivateFile {
   readonly path: string;
-  /** What is in it, in the plural or not, with its verb: `the admin's token in … is not used`. */
+  /** Fact for errors: `The admin's token in … is not used`. */
   readonly subject: string;
-  /** What others would know: `the token`. */
+  /** Name of the content for errors: `the token`. */
   readonly content: string;
   readonly remedy: string;
 }
 
-/** Null when there is none. @throws Problem data_dir_unusable when it is not a file for one account alone */
+/** Reads the file. Null if it is absent. @throws Problem data_dir_unusable: others can read it */
 export function readPrivateFile(file: PrivateFile, check?: (stats: Stats) => void): string | null {
   let handle: number;
   try {
-    // Neither a link to somewhere else nor a FIFO that waits for a writer.
+    // Reject links, and do not wait for the writer of a FIFO.
     handle = openSync(file.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
@@ -50,7 +50,7 @@ export function readPrivateFile(file: PrivateFile, check?: (stats: Stats) => voi
     if ((rights & 0o077) !== 0)
       throw unusable(file, `its rights are ${rights.toString(8)}, so others may know ${file.content}`);
     check?.(stats);
-    // What is longer is none of ours, and is not understood.
+    // A longer file is not valid anyway.
     const bytes = Buffer.alloc(maxBytes);
     return bytes.toString("utf8", 0, readSync(handle, bytes, 0, maxBytes, 0));
   } finally {
@@ -63,7 +63,7 @@ export function replacePrivateFile(file: PrivateFile, text: string): void {
   put(file, text, (beside) => renameSync(beside, file.path));
 }
 
-/** Of several that make it at once, one does. @throws Problem data_dir_unusable */
+/** Creates the file, unless another process was first. @throws Problem data_dir_unusable */
 export function makePrivateFile(file: PrivateFile, text: string): void {
   put(file, text, (beside) => {
     try {
@@ -109,12 +109,12 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // It was not made, or has been moved: the error that led here says more.
+    // The file does not exist. The first error is more useful.
   }
 }
 
 export function unusable(file: PrivateFile, fact: string, cause?: unknown): Problem {
-  return new Problem("data_dir_unusable", `${file.subject}: ${fact}`, {
+  return new Problem("data_dir_unusable", `${file.subject}: ${fact}.`, {
     place: file.path,
     remedy: file.remedy,
     ...(cause === undefined ? {} : { cause }),

@@ -1,6 +1,6 @@
 /**
- * What each operation needs, in one table: enforced here, documented by the routes, and expected by the matrix tests.
- * `global`: it concerns all projects, so a token that is bound to one does not do. `audited`: it is written down.
+ * Table of the rights that each operation needs. Authorization, route documentation and matrix tests use it. `global`:
+ * the operation concerns all projects, so a token for one project is not enough.
  */
 import type { Scope } from "../../domain/index.ts";
 

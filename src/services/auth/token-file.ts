@@ -1,13 +1,13 @@
-/** A file with one token in it, which its owner alone may read. */
+/** File with one token, which only its owner can read. */
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type PrivateFile, readPrivateFile, replacePrivateFile, unusable } from "./private-file.ts";
 import { isSecret } from "./token-secret.ts";
 
 /**
- * The token in it; null when there is no file, or something else in it. With a `uid`, it must belong to that account, to
- * root, or to the owner of its directory.
- * @throws Problem data_dir_unusable when it is not a file for one account alone
+ * Reads the token. Null if the file is absent or has other content. With a `uid`, the file must belong to that account,
+ * to root, or to the owner of its directory.
+ * @throws Problem data_dir_unusable: others can read the file
  */
 export function readTokenFile(path: string, uid: number | null): string | null {
   const file = fileAt(path);
@@ -25,7 +25,7 @@ export function writeTokenFile(path: string, secret: string): void {
 
 const fileAt = (path: string): PrivateFile => ({
   path,
-  subject: `the admin's token in ${path} is not used`,
+  subject: `The admin's token in ${path} is not used`,
   content: "the token",
-  remedy: "Remove the file; the next start makes a new token and revokes the old one.",
+  remedy: "Remove the file. The next start makes a new token and revokes the old one.",
 });

@@ -1,4 +1,4 @@
-/** A token's secret: `shp_` and 32 random bytes as base64url. What is kept of it is its SHA-256. */
+/** Secret of a token: `shp_` and 32 random bytes as base64url. Only its SHA-256 is stored. */
 import { createHash, randomBytes } from "node:crypto";
 
 const prefix = "shp_";
@@ -8,7 +8,7 @@ export function newSecret(): string {
   return `${prefix}${randomBytes(32).toString("base64url")}`;
 }
 
-/** 32 bytes. No salt and no stretching: the secret has 256 random bits, so there is nothing to guess. */
+/** Hashes a secret. It needs no salt and no stretching, because 256 random bits cannot be guessed. */
 export function hashSecret(secret: string): Buffer {
   return createHash("sha256").update(secret).digest();
 }

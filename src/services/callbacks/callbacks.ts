@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type ArtifactId, newId, Problem } from "../../kernel/index.ts";
 import type { ReportRow } from "../../store/index.ts";
 import type { ExecutionName } from "../auth/execution-token.ts";
-import { openSecrets } from "../secrets/secrets.ts";
+import { decryptSecrets } from "../secrets/secrets.ts";
 import { type CallbackDeps, claimedExecution, refusalOf, stopOrder } from "./answers.ts";
 import type { CallbackClient } from "./client.ts";
 import { createCallbackLog } from "./log.ts";
@@ -38,7 +38,7 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
   async function secretsOf({ spec }: ReportRow): Promise<Readonly<Record<string, string>>> {
     const { store } = await deps.database();
     // Only its own: an executor gives a step what it gets, and the run's other secrets are not for this one.
-    return (await openSecrets(store, deps.secretKeys, spec)).variables;
+    return (await decryptSecrets(store, deps.secretKeys, spec)).variables;
   }
 
   /** What cannot be given to the executor is the end of the attempt, which has not begun. */

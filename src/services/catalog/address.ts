@@ -1,4 +1,4 @@
-/** Which addresses a repository may be registered with. */
+/** Rules for the addresses of registered repositories. */
 import { isAbsolute, normalize } from "node:path";
 import { checkUrl, type UrlPolicy } from "../../source/index.ts";
 import type { Caller } from "../auth/caller.ts";
@@ -9,13 +9,13 @@ export interface AddressRules {
 }
 
 /**
- * Checks an address and returns its canonical spelling. A local path or a file:// address can name any repository that
- * the server can read, so it always needs a token for all projects; and it needs a server that listens on loopback, or
- * the setting that allows such addresses. @throws Problem source_refused
+ * Checks an address and returns its canonical form. A local path or a file:// address can name any repository that the
+ * server can read. So it needs a token for all projects, and a server that listens on loopback or the setting that allows
+ * such addresses. @throws Problem source_refused
  */
-export function givenAddress(url: string, { urlPolicy, localPaths }: AddressRules, caller: Caller): string {
+export function checkAddress(url: string, { urlPolicy, localPaths }: AddressRules, caller: Caller): string {
   const allowed = urlPolicy.allowLocal || (localPaths === "allowed" && isAbsolute(url));
-  // Checked before it is normalized, which accepts control characters.
+  // Check before normalizing, which accepts control characters.
   const checked = checkUrl(url, { ...urlPolicy, allowLocal: allowed && caller.project === null });
   return isAbsolute(url) ? normalize(checked) : checked;
 }

@@ -1,6 +1,6 @@
 /**
- * Repositories and pipelines, for one caller: what they do not see is not there. Created twice with one id and
- * the same data, a thing is made once.
+ * Operations on repositories and pipelines for one caller. Resources that the caller cannot see do not exist for them.
+ * Creating a resource twice with the same id and data creates it once.
  */
 
 import type { Page } from "../../contract/index.ts";
@@ -15,21 +15,21 @@ import {
 } from "../../kernel/index.ts";
 import { checkRef } from "../../source/index.ts";
 import type { Page as Rows, Store } from "../../store/index.ts";
-import type { Guard } from "../auth/authorize.ts";
+import type { Authorize } from "../auth/authorize.ts";
 import { type Caller, sees } from "../auth/caller.ts";
 import type { PipelineClient, RepositoryClient } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { findPipeline } from "../runs/find.ts";
-import { givenAddress } from "./address.ts";
+import { checkAddress } from "./address.ts";
 import { checkRepository } from "./check-repository.ts";
-import { changedCredential, givenCredential } from "./clone-credential.ts";
-import { checkName, givenId } from "./names.ts";
+import { changedCredential, checkCredential } from "./clone-credential.ts";
+import { checkId, checkName } from "./names.ts";
 import { presentPipeline, presentRepository } from "./present.ts";
 
 export interface CallerContext {
   readonly deps: OperationsDeps;
   readonly caller: Caller;
-  readonly guard: Guard;
+  readonly authorize: Authorize;
 }
 
 export function present<Row, Detail>(rows: Rows<Row>, one: (row: Row) => Detail): Page<Detail> {
@@ -37,10 +37,10 @@ export function present<Row, Detail>(rows: Rows<Row>, one: (row: Row) => Detail)
 }
 
 export function notThere(what: string, id: string): Problem {
-  return new Problem("not_found", `there is no ${what} ${JSON.stringify(id)}`);
+  return new Problem("not_found", `There is no ${what} ${JSON.stringify(id)}.`);
 }
 
-/** The filter that keeps a caller's lists to what they see. */
+/** Filter that limits lists to the caller's project. */
 export const ownProject = ({ project }: Caller) => (project === null ? {} : { projectId: project });
 
 export async function visibleProject(store: Store, caller: Caller, id: string) {
@@ -55,12 +55,12 @@ async function visibleRepository(store: Store, caller: Caller, id: string) {
   return row;
 }
 
-/** What the server's account can read is for those who may have all projects read it. */
+/** Only callers for all projects may use the Git access of the server's account. */
 const accountOf = ({ project }: Caller): "offered" | "withheld" =>
   project === null ? "offered" : "withheld";
 
-export function repositoryOperations({ deps, caller, guard }: CallerContext): RepositoryClient {
-  const checkAddress = (url: string) => givenAddress(url, deps, caller);
+export function repositoryOperations({ deps, caller, authorize }: CallerContext): RepositoryClient {
+  const addressOf = (url: string) => checkAddress(url, deps, caller);
   const checkBranch = (branch: string | null) => (branch === null ? null : checkRef(branch));
   return {
     create: ({
@@ -71,29 +71,29 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
       default_branch = null,
       ...credential
     }) =>
-      guard("repositories.create", async (tell) => {
+      authorize("repositories.create", async (audit) => {
         const { store } = await deps.database();
         const { id: projectId } = await visibleProject(store, caller, project_id);
-        tell({ project: projectId, entity: id });
-        const cloneUrl = checkAddress(clone_url);
+        audit({ project: projectId, entity: id });
+        const cloneUrl = addressOf(clone_url);
         const repository = {
-          id: givenId<RepositoryId>(id),
+          id: checkId<RepositoryId>(id),
           projectId,
           vcsProvider: vcs_provider,
           cloneUrl,
-          credential: givenCredential(cloneUrl, credential),
+          credential: checkCredential(cloneUrl, credential),
           defaultBranch: checkBranch(default_branch),
           account: accountOf(caller),
         };
-        const row = await store.repositories.create(repository, tell.done());
+        const row = await store.repositories.create(repository, audit.done());
         return presentRepository(row);
       }),
     get: (id) =>
-      guard("repositories.get", async () =>
+      authorize("repositories.get", async () =>
         presentRepository(await visibleRepository((await deps.database()).store, caller, id)),
       ),
     list: ({ project_id, ...page }) =>
-      guard("repositories.list", async () => {
+      authorize("repositories.list", async () => {
         const { store } = await deps.database();
         const filter =
           project_id === undefined
@@ -102,11 +102,11 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
         return present(await store.repositories.list(filter, page), presentRepository);
       }),
     update: (id, { clone_url, vcs_provider, default_branch, ...asked }) =>
-      guard("repositories.update", async (tell) => {
+      authorize("repositories.update", async (audit) => {
         const { store } = await deps.database();
         const found = await visibleRepository(store, caller, id);
-        tell({ project: found.project_id, entity: id });
-        const cloneUrl = clone_url === undefined ? found.clone_url : checkAddress(clone_url);
+        audit({ project: found.project_id, entity: id });
+        const cloneUrl = clone_url === undefined ? found.clone_url : addressOf(clone_url);
         const credential = changedCredential(found, cloneUrl, asked);
         const change = {
           ...(clone_url === undefined ? {} : { cloneUrl, account: accountOf(caller) }),
@@ -114,27 +114,27 @@ export function repositoryOperations({ deps, caller, guard }: CallerContext): Re
           ...(vcs_provider === undefined ? {} : { vcsProvider: vcs_provider }),
           ...(default_branch === undefined ? {} : { defaultBranch: checkBranch(default_branch) }),
         };
-        const row = await store.repositories.update(found.id, change, tell.done());
+        const row = await store.repositories.update(found.id, change, audit.done());
         if (row === null) throw notThere("repository", id);
         return presentRepository(row);
       }),
     remove: (id) =>
-      guard("repositories.remove", async (tell) => {
+      authorize("repositories.remove", async (audit) => {
         const { store } = await deps.database();
         const found = await visibleRepository(store, caller, id);
-        tell({ project: found.project_id, entity: id });
-        await store.repositories.remove(found.id, tell.done());
+        audit({ project: found.project_id, entity: id });
+        await store.repositories.remove(found.id, audit.done());
       }),
     check: (id, signal) =>
-      guard("repositories.check", async (tell) => {
+      authorize("repositories.check", async (audit) => {
         const found = await visibleRepository((await deps.database()).store, caller, id);
-        tell({ project: found.project_id, entity: id });
+        audit({ project: found.project_id, entity: id });
         return await checkRepository(deps, found, signal);
       }),
   };
 }
 
-export function pipelineOperations({ deps, caller, guard }: CallerContext): PipelineClient {
+export function pipelineOperations({ deps, caller, authorize }: CallerContext): PipelineClient {
   const visible = async (reference: string) =>
     await findPipeline((await deps.database()).store, caller, reference);
   async function again(id: PipelineId) {
@@ -145,22 +145,22 @@ export function pipelineOperations({ deps, caller, guard }: CallerContext): Pipe
   }
   return {
     create: ({ id = newId<PipelineId>(), repository_id, name, trigger_type = "manual" }) =>
-      guard("pipelines.create", async (tell) => {
+      authorize("pipelines.create", async (audit) => {
         const { store } = await deps.database();
         const repository = await visibleRepository(store, caller, repository_id);
-        tell({ project: repository.project_id, entity: id });
+        audit({ project: repository.project_id, entity: id });
         const pipeline = {
-          id: givenId<PipelineId>(id),
+          id: checkId<PipelineId>(id),
           repositoryId: repository.id,
           name: checkName(name, "name"),
           triggerType: trigger_type,
         };
-        await store.pipelines.create(pipeline, tell.done());
+        await store.pipelines.create(pipeline, audit.done());
         return await again(pipeline.id);
       }),
-    get: (reference) => guard("pipelines.get", async () => presentPipeline(await visible(reference))),
+    get: (reference) => authorize("pipelines.get", async () => presentPipeline(await visible(reference))),
     list: ({ project_id, repository_id, ...page }) =>
-      guard("pipelines.list", async () => {
+      authorize("pipelines.list", async () => {
         const { store } = await deps.database();
         const project =
           project_id === undefined
@@ -173,23 +173,23 @@ export function pipelineOperations({ deps, caller, guard }: CallerContext): Pipe
         return present(await store.pipelines.list({ ...project, ...repository }, page), presentPipeline);
       }),
     update: (id, { name, trigger_type }) =>
-      guard("pipelines.update", async (tell) => {
+      authorize("pipelines.update", async (audit) => {
         const { store } = await deps.database();
         const found = await visible(id);
-        tell({ project: found.project_id, entity: found.id });
+        audit({ project: found.project_id, entity: found.id });
         const change = {
           ...(name === undefined ? {} : { name: checkName(name, "name") }),
           ...(trigger_type === undefined ? {} : { triggerType: trigger_type }),
         };
-        await store.pipelines.update(found.id, change, tell.done());
+        await store.pipelines.update(found.id, change, audit.done());
         return await again(found.id);
       }),
     remove: (id) =>
-      guard("pipelines.remove", async (tell) => {
+      authorize("pipelines.remove", async (audit) => {
         const { store } = await deps.database();
         const found = await visible(id);
-        tell({ project: found.project_id, entity: found.id });
-        await store.pipelines.remove(found.id, tell.done());
+        audit({ project: found.project_id, entity: found.id });
+        await store.pipelines.remove(found.id, audit.done());
       }),
   };
 }

@@ -1,4 +1,4 @@
-/** Reading a registered repository as a run would, so that a mistake shows where it was made and not in the first run. */
+/** Reads a registered repository as a run would, so that a mistake shows before the first run. */
 
 import type { RepositoryCheck } from "../../contract/index.ts";
 import { Problem, wakeReason } from "../../kernel/index.ts";
@@ -9,7 +9,7 @@ import { pipelineSourceOf, type ResolvedSource, resolvePipelineSource } from "..
 
 type Deps = Pick<OperationsDeps, "source" | "urlPolicy" | "clock">;
 
-/** Milliseconds for all of a check: somebody waits for it. */
+/** Time limit of a check. Somebody waits for it. */
 const limitMs = 60_000;
 
 /** @throws Problem source_refused, source_unavailable, ref_not_found */

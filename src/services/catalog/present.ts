@@ -1,4 +1,4 @@
-/** What a team keeps, as wire data. */
+/** Converts rows of the catalog to wire types. */
 
 import type {
   AuditEntry,

@@ -7,7 +7,7 @@ import type { InstanceRow, Store } from "../../store/index.ts";
 
 export interface CleanupDeps {
   readonly store: Store;
-  readonly artifacts: Pick<ArtifactStore, "sweepTemporary">;
+  readonly artifacts: Pick<ArtifactStore, "removeTemporary">;
   /** Closes every job attempt (`<job id>.<attempt>`) that is over and still has files. */
   readonly sweepWorkspaces: (isOver: (key: string) => Promise<boolean>) => Promise<readonly string[]>;
   readonly isAlive: (instance: InstanceRow) => boolean;
@@ -34,7 +34,7 @@ export async function cleanUp({
     const dead = new Set<string>(
       instances.filter((one) => one.ended_at !== null || !isAlive(one)).map(({ id }) => id),
     );
-    const removed = await artifacts.sweepTemporary((instanceId) => !dead.has(instanceId));
+    const removed = await artifacts.removeTemporary((instanceId) => !dead.has(instanceId));
     if (closed.length + removed > 0)
       log.info({ workspaces: closed.length, uploads: removed }, "Files of killed processes were removed.");
   } catch (error) {

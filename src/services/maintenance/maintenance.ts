@@ -30,7 +30,7 @@ export function createMaintenance(deps: OperationsDeps): Maintenance {
     loop("Making partitions", 24 * hourMs, makePartitions),
     loop("Expiring idempotency keys", hourMs, expireKeys),
     loop("Expiring runs", hourMs, (signal) => expireRuns(deps, signal)),
-    loop("Repacking mirrors", 24 * hourMs, (signal) => deps.source.tidy(signal)),
+    loop("Repacking mirrors", 24 * hourMs, (signal) => deps.source.repack(signal)),
     loop("Closing overdue reports", hourMs, closeOverdue),
   ];
 

@@ -2,8 +2,8 @@
 import { isFinalRun, jobTypes } from "../../domain/index.ts";
 import { Problem, type RunId } from "../../kernel/index.ts";
 import type { RunRow } from "../../store/index.ts";
-import type { Tell } from "../auth/authorize.ts";
-import { givenId } from "../catalog/names.ts";
+import type { Audit } from "../auth/authorize.ts";
+import { checkId } from "../catalog/names.ts";
 import type { RetryRequest } from "../client.ts";
 import type { OpenDatabase, OperationsDeps } from "../deps.ts";
 import { type Remainder, remainderOf } from "./adoption.ts";
@@ -23,11 +23,11 @@ export async function retry(
   deps: RetryDeps,
   run: RunRow,
   request: RetryRequest,
-  tell: Pick<Tell, "done">,
+  audit: Pick<Audit, "done">,
 ): Promise<{ readonly runId: RunId; readonly notes: readonly string[] }> {
   const { store, owner } = await deps.database();
   const again = {
-    ...(request.id === undefined ? {} : { id: givenId<RunId>(request.id) }),
+    ...(request.id === undefined ? {} : { id: checkId<RunId>(request.id) }),
     pipelineId: run.pipeline_id,
     executorType: deps.executor.type,
     trigger: { kind: "retry", actor: request.by, delivery: null },
@@ -45,7 +45,7 @@ export async function retry(
   const stored = run.config_digest === null ? null : await store.pipelines.config(run.config_digest);
   if (stored === null) {
     const requested = { gitRef: run.git_ref, gitSha: run.git_sha, requestedStages: run.requested_stages };
-    const submitted = await store.runs.submit({ ...again, ...requested }, tell.done());
+    const submitted = await store.runs.submit({ ...again, ...requested }, audit.done());
     return { runId: submitted.id, notes: [] };
   }
   const { config } = stored;
@@ -74,7 +74,7 @@ export async function retry(
     },
     (identity) =>
       planStages(deps, { stages: planned, adopted: adopted.stages }, config, variablesOf(source, identity)),
-    tell.done(),
+    audit.done(),
   );
   return { runId: accepted.id, notes: [] };
 }

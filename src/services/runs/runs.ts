@@ -37,7 +37,7 @@ type RunOperations = Pick<
 >;
 
 export function runOperations(context: CallerContext): RunOperations {
-  const { deps, caller, guard } = context;
+  const { deps, caller, authorize } = context;
 
   async function detail(runId: RunId) {
     const { store } = await deps.database();
@@ -68,9 +68,9 @@ export function runOperations(context: CallerContext): RunOperations {
 
   return {
     trigger: (request, signal) =>
-      guard(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (tell) => {
+      authorize(request.source.kind === "pipeline" ? "runs.trigger" : "local.run", async (audit) => {
         const kind = request.cause ?? (caller.tokenId === null ? "manual" : "api");
-        const asking = { caller, request, cause: { kind, actor: who(request.by), delivery: null }, tell };
+        const asking = { caller, request, cause: { kind, actor: who(request.by), delivery: null }, audit };
         const { runId, notes, unresolved } = await accept(deps, asking, signal);
         if (unresolved !== null) {
           await start(runId);
@@ -81,7 +81,7 @@ export function runOperations(context: CallerContext): RunOperations {
         return { run, notes };
       }),
     list: ({ limit, cursor, ...filter }) =>
-      guard("runs.list", async () => {
+      authorize("runs.list", async () => {
         const { store } = await deps.database();
         const page = {
           ...(limit === undefined ? {} : { limit }),
@@ -90,7 +90,7 @@ export function runOperations(context: CallerContext): RunOperations {
         return present(await store.runs.list(await runListFilter(store, caller, filter), page), presentRun);
       }),
     get: (reference) =>
-      guard("runs.get", async () => {
+      authorize("runs.get", async () => {
         // A whole id needs no search.
         if (!isId(reference)) return await detail((await visible(reference)).id);
         const { store } = await deps.database();
@@ -99,24 +99,24 @@ export function runOperations(context: CallerContext): RunOperations {
         return presentDetail(deps, rows);
       }),
     head: (reference) =>
-      guard("runs.get", async () => {
+      authorize("runs.get", async () => {
         const run = await visible(reference);
         return { ...presentRun(run), seq: run.seq };
       }),
     async *events(reference, afterSeq, signal) {
-      const run = await guard("runs.events", () => visible(reference));
+      const run = await authorize("runs.events", () => visible(reference));
       for await (const piece of followRun(deps, run.id, afterSeq, signal)) yield* piece;
     },
     async *eventPieces(reference, afterSeq, signal) {
-      const run = await guard("runs.events", () => visible(reference));
+      const run = await authorize("runs.events", () => visible(reference));
       yield* followRun(deps, run.id, afterSeq, signal);
     },
     async *log(request, signal) {
-      const execution = await guard("logs.read", () => visibleExecution(request.executionId));
+      const execution = await authorize("logs.read", () => visibleExecution(request.executionId));
       yield* followLog(deps, { ...request, executionId: execution.id }, signal);
     },
     logInfo: (executionId) =>
-      guard("logs.read", async () => {
+      authorize("logs.read", async () => {
         const { id, status, log_dropped, executor_type } = await visibleExecution(executionId);
         const ended = isFinalExecution(status);
         const { store } = await deps.database();
@@ -130,14 +130,14 @@ export function runOperations(context: CallerContext): RunOperations {
         };
       }),
     logTimes: (executionId) =>
-      guard("logs.read", async () => {
+      authorize("logs.read", async () => {
         const { id, completed_at: end } = await visibleExecution(executionId);
         const [times, bytes] = [await deps.logs.times(id), await deps.logs.size(id)];
         const last = end !== null && bytes > (times.at(-1)?.offset ?? 0) ? [{ offset: bytes, at: end }] : [];
         return [...times, ...last].map(({ offset, at }) => ({ offset, at: at.toISOString() }));
       }),
     executionOf: (stepId) =>
-      guard("logs.read", async () => {
+      authorize("logs.read", async () => {
         const { store } = await deps.database();
         const attempts = isId(stepId) ? await store.executions.ofStep(brandId<StepId>(stepId)) : [];
         const newest = attempts.at(-1);
@@ -147,23 +147,23 @@ export function runOperations(context: CallerContext): RunOperations {
         return newest.id;
       }),
     logTail: (executionId, lines) =>
-      guard("logs.read", async () => {
+      authorize("logs.read", async () => {
         const { id } = await visibleExecution(executionId);
         return await deps.logs.tail(id, lines, tailBytes);
       }),
     cancel: (reference, by) =>
-      guard("runs.cancel", async (tell) => {
+      authorize("runs.cancel", async (audit) => {
         const run = await visible(reference);
-        tell({ project: run.project_id, entity: run.id });
+        audit({ project: run.project_id, entity: run.id });
         const { store, orchestrator } = await deps.database();
-        const answer = await store.runs.requestCancel(run.id, who(by), tell.done());
+        const answer = await store.runs.requestCancel(run.id, who(by), audit.done());
         await orchestrator.enqueue(run.id);
         return answer;
       }),
     insist: (reference) =>
-      guard("runs.cancel", async (tell) => {
+      authorize("runs.cancel", async (audit) => {
         const run = await visible(reference);
-        tell({ project: run.project_id, entity: run.id });
+        audit({ project: run.project_id, entity: run.id });
         const { store, orchestrator } = await deps.database();
         const rows = await store.runs.summary(run.id);
         if (rows === null) return;
@@ -171,21 +171,21 @@ export function runOperations(context: CallerContext): RunOperations {
         await orchestrator.observe(run.id);
       }),
     retry: (request) =>
-      guard("runs.retry", async (tell) => {
+      authorize("runs.retry", async (audit) => {
         const run = await visible(request.run);
-        tell({ project: run.project_id, entity: run.id });
-        const { runId, notes } = await retry(deps, run, { ...request, by: who(request.by) }, tell);
+        audit({ project: run.project_id, entity: run.id });
+        const { runId, notes } = await retry(deps, run, { ...request, by: who(request.by) }, audit);
         await start(runId);
         return { run: await detail(runId), notes };
       }),
-    why: (reference) => guard("runs.why", async () => explain(deps, (await visible(reference)).id)),
+    why: (reference) => authorize("runs.why", async () => explain(deps, (await visible(reference)).id)),
     artifact: (reference) =>
-      guard("artifacts.get", async () => {
+      authorize("artifacts.get", async () => {
         const { store } = await deps.database();
         return presentArtifact((await findArtifact(store, caller, reference)).artifact);
       }),
     async *download(reference, signal, range) {
-      const { artifact } = await guard("artifacts.download", async () =>
+      const { artifact } = await authorize("artifacts.download", async () =>
         findArtifact((await deps.database()).store, caller, reference),
       );
       const { id, checksum: sha256, size, name, expired_at } = artifact;

@@ -7,9 +7,9 @@ import type { StepPlan, TriggerCause } from "../../domain/index.ts";
 import { newId, type PipelineId, Problem, type ProjectId, type RunId } from "../../kernel/index.ts";
 import { checkRef, isCommitId } from "../../source/index.ts";
 import type { RunRow, SubmittedRun } from "../../store/index.ts";
-import type { Tell } from "../auth/authorize.ts";
+import type { Audit } from "../auth/authorize.ts";
 import type { Caller } from "../auth/caller.ts";
-import { givenId } from "../catalog/names.ts";
+import { checkId } from "../catalog/names.ts";
 import type { TriggerRequest } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { findPipeline } from "./find.ts";
@@ -35,7 +35,7 @@ export interface Asking {
   readonly request: TriggerRequest;
   readonly cause: TriggerCause;
   /** Told what the run is, before it is made where that is written down together with it. */
-  readonly tell: Tell;
+  readonly audit: Audit;
 }
 
 export async function accept(deps: OperationsDeps, asking: Asking, signal: AbortSignal): Promise<Accepted> {
@@ -52,7 +52,7 @@ interface PipelineRequest extends Asking {
 
 async function acceptPipeline(
   deps: OperationsDeps,
-  { caller, request, cause, tell, asked }: PipelineRequest,
+  { caller, request, cause, audit, asked }: PipelineRequest,
   signal: AbortSignal,
 ): Promise<Accepted> {
   const { store } = await deps.database();
@@ -71,15 +71,15 @@ async function acceptPipeline(
     return await acceptResolved(deps, {
       request,
       cause,
-      tell,
+      audit,
       source,
       project,
       pipelineId: async () => pipelineId,
     });
   }
   const run = await newRun(deps, { ...request, cause }, pipeline.id);
-  tell({ project: pipeline.project_id, entity: run.id });
-  const { written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha }, tell.done());
+  audit({ project: pipeline.project_id, entity: run.id });
+  const { written } = await store.runs.submit({ ...run, gitRef: ref, gitSha: sha }, audit.done());
   return { runId: run.id, notes: [], unresolved: written };
 }
 
@@ -91,7 +91,7 @@ interface ResolvedRequest extends Omit<Asking, "caller"> {
 
 async function acceptResolved(
   deps: OperationsDeps,
-  { request, cause, tell, source, project, pipelineId }: ResolvedRequest,
+  { request, cause, audit, source, project, pipelineId }: ResolvedRequest,
 ): Promise<Accepted> {
   const [{ config, notes }, pointers] = await Promise.all([
     readPipelineFile(deps, source),
@@ -101,7 +101,7 @@ async function acceptResolved(
   const { store } = await deps.database();
   const run = await newRun(deps, { ...request, cause }, await pipelineId());
   const planned: StepPlan[] = [];
-  tell({ project, entity: run.id });
+  audit({ project, entity: run.id });
   await store.runs.accept(
     {
       ...run,
@@ -119,7 +119,7 @@ async function acceptResolved(
       planned.push(...jobs.flatMap(({ steps }) => steps));
       return jobs;
     },
-    tell.done(),
+    audit.done(),
   );
   const ignored = planned.flatMap((step) =>
     deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`),
@@ -143,7 +143,7 @@ async function newRun(
 ): Promise<Omit<SubmittedRun, "gitRef" | "gitSha"> & { readonly id: RunId }> {
   const { owner } = await deps.database();
   return {
-    id: id === undefined ? newId<RunId>() : givenId<RunId>(id),
+    id: id === undefined ? newId<RunId>() : checkId<RunId>(id),
     pipelineId,
     executorType: deps.executor.type,
     trigger: cause,

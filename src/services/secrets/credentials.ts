@@ -4,7 +4,7 @@ import { Problem, type RepositoryId, type RunId } from "../../kernel/index.ts";
 import type { CloneCredential } from "../../source/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { SecretKeys } from "./keys.ts";
-import { decryptSecrets, setCommand } from "./secrets.ts";
+import { decryptNamed, setCommand } from "./secrets.ts";
 
 type Stored = Pick<Store, "secrets" | "projects" | "repositories" | "registryLogins">;
 
@@ -18,7 +18,7 @@ const tokenUser: Readonly<Record<VcsProvider, string>> = {
 };
 
 /** @throws Problem source_unavailable: there is none, or not yet; environment: it cannot be decrypted */
-export async function openCloneCredential(
+export async function readCloneCredential(
   store: Stored,
   keys: SecretKeys,
   id: RepositoryId,
@@ -30,12 +30,12 @@ export async function openCloneCredential(
     throw new Problem("source_unavailable", "The repository's clone credential was removed.", {
       remedy: "Run it again.",
     });
-  const opened = await decryptSecrets(keys, () => store.secrets.named(repository.project_id, [name]));
+  const opened = await decryptNamed(keys, () => store.secrets.named(repository.project_id, [name]));
   const value = opened[name];
   if (value === undefined)
     throw new Problem(
       "source_unavailable",
-      `The project has no secret ${name}, with which it is to be cloned.`,
+      `The project has no secret ${name}, which is its clone credential.`,
       {
         remedy: setCommand(name, (await store.projects.get(repository.project_id))?.name),
       },
@@ -47,7 +47,7 @@ export async function openCloneCredential(
  * `user:password` of the run's project for a registry, in base64; null: the project has no login for it.
  * @throws Problem environment: the secret of the login is missing, or cannot be decrypted
  */
-export async function openRegistryLogin(
+export async function readRegistryLogin(
   store: Stored,
   keys: SecretKeys,
   { run, host }: { readonly run: RunId; readonly host: string },
@@ -55,10 +55,10 @@ export async function openRegistryLogin(
   const login = await store.registryLogins.ofRun(run, host);
   if (login === null) return null;
   const { secret: name, username } = login;
-  const opened = await decryptSecrets(keys, () => store.secrets.named(login.project_id, [name]));
+  const opened = await decryptNamed(keys, () => store.secrets.named(login.project_id, [name]));
   const value = opened[name];
   if (value === undefined)
-    throw new Problem("environment", `The project has no secret ${name}, with which it logs in to ${host}.`, {
+    throw new Problem("environment", `The project has no secret ${name}, which is its login for ${host}.`, {
       remedy: setCommand(name, (await store.projects.get(login.project_id))?.name),
     });
   return Buffer.from(`${username}:${value}`).toString("base64");

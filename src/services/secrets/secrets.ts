@@ -13,14 +13,14 @@ import type { SecretKeys } from "./keys.ts";
 const shortest = 4;
 const longest = 32_768;
 
-export function secretOperations({ deps, caller, guard }: CallerContext): SecretClient {
+export function secretOperations({ deps, caller, authorize }: CallerContext): SecretClient {
   const keys = deps.secretKeys;
   return {
     put: (project, name, value) =>
-      guard("secrets.put", async (tell) => {
+      authorize("secrets.put", async (audit) => {
         const { store } = await deps.database();
         const { id } = await visibleProject(store, caller, project);
-        tell({ project: id, entity: null });
+        audit({ project: id, entity: null });
         checkSecretName(name, "name");
         checkValue(name, value);
         const place = { project_id: id, name };
@@ -29,23 +29,23 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
           created_by: caller.name,
           encrypt: () => encrypt(keys.ensure(), place, value),
         };
-        return presentSecret(await store.secrets.put(secret, tell.done()));
+        return presentSecret(await store.secrets.put(secret, audit.done()));
       }),
     list: (project) =>
-      guard("secrets.list", async () => {
+      authorize("secrets.list", async () => {
         const { store } = await deps.database();
         const { id } = await visibleProject(store, caller, project);
         return (await store.secrets.list(id)).map(presentSecret);
       }),
     remove: (project, name) =>
-      guard("secrets.remove", async (tell) => {
+      authorize("secrets.remove", async (audit) => {
         const { store } = await deps.database();
         const { id } = await visibleProject(store, caller, project);
-        tell({ project: id, entity: null });
-        if (!(await store.secrets.remove(id, name, tell.done()))) throw notThere("secret", name);
+        audit({ project: id, entity: null });
+        if (!(await store.secrets.remove(id, name, audit.done()))) throw notThere("secret", name);
       }),
     rotate: () =>
-      guard("secrets.rotate", async () => {
+      authorize("secrets.rotate", async () => {
         const { store } = await deps.database();
         const reencrypted = await store.secrets.alone(async (all) => {
           const ring = keys.renew();
@@ -66,7 +66,7 @@ export function secretOperations({ deps, caller, guard }: CallerContext): Secret
  * The values of the secrets that a step names, by name; and all that steps of its run can have been given, for its log.
  * @throws Problem executor_failed: the run's project has no such secret; environment: one cannot be opened
  */
-export async function openSecrets(
+export async function decryptSecrets(
   store: Pick<Store, "secrets" | "runs">,
   keys: SecretKeys,
   { job, secrets: names }: Pick<ExecutionSpec, "job" | "secrets">,
@@ -112,7 +112,7 @@ const distinct = (values: readonly { readonly value: string }[]): readonly strin
 ];
 
 /** By name. @throws Problem environment: one of them cannot be decrypted */
-export async function decryptSecrets(
+export async function decryptNamed(
   keys: SecretKeys,
   read: () => Promise<readonly EncryptedSecret[]>,
 ): Promise<Readonly<Record<string, string>>> {

@@ -228,7 +228,7 @@ describe("a single file", () => {
     await using bench = await openBench();
     await expect(restoreFile(bench, path.join(bench.directory, "gone"))).rejects.toMatchObject({
       code: "storage_failed",
-      message: expect.stringContaining("artifact app"),
+      message: expect.stringContaining("Artifact app"),
     });
   });
 

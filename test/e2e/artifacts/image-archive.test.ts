@@ -105,7 +105,7 @@ describe("inspectImageArchive", () => {
     ["2 images", layout(named, { digest: `sha256:${other}` })],
     ["the digest", layout({ digest: "md5:1" })],
     [`blobs/sha256/${other}, which is not in it`, layout({ digest: `sha256:${other}` })],
-    ["index.json is no JSON", { "index.json": "{" }],
+    ["index.json is not JSON", { "index.json": "{" }],
     [
       `the bytes of its blobs/sha256/${hex} have the digest sha256:${sha("{}")}`,
       { ...layout(named), [`blobs/sha256/${hex}`]: "{}" },
@@ -113,10 +113,10 @@ describe("inspectImageArchive", () => {
     [`the bytes of its ${other}.json have the digest`, { ...saved, [`${other}.json`]: config }],
     [`blobs/sha256/${sha(layer)}, which is not in it`, without(layer)],
     [`blobs/sha256/${sha(config)}, which is not in it`, without(config)],
-    [`blobs/sha256/${sha("a plain text")} is no JSON`, indexOf("a plain text")],
+    [`blobs/sha256/${sha("a plain text")} is not JSON`, indexOf("a plain text")],
     ["names a part with the digest undefined", indexOf("{}")],
     [
-      "names images of which none is in it",
+      "names images, but contains none of them",
       indexOf(JSON.stringify({ manifests: [{ digest: `sha256:${other}` }] })),
     ],
     ["0 images", { "index.json": "null" }],

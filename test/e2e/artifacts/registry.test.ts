@@ -89,7 +89,7 @@ describe("the digest of a reference", () => {
   });
 
   it.each([
-    [404, "artifact_missing", "does not hold", "push the image"],
+    [404, "artifact_missing", "does not have", "Push the image"],
     [401, "environment", "answered 401", "shipinator registry set"],
     [403, "environment", "answered 403", "shipinator registry set"],
     [429, "environment", "answered 429", "registry's log"],

@@ -24,9 +24,9 @@ describe("a writer that is killed in the middle of a put", () => {
 
     const asked: string[] = [];
     const alive = (nodeId: InstanceId, instance: string) => asked.push(`${nodeId} ${instance}`) > 0;
-    expect(await bench.store.sweepTemporary(alive)).toBe(0);
+    expect(await bench.store.removeTemporary(alive)).toBe(0);
     expect(asked).toEqual([`${bench.nodeId} killed`]);
-    expect(await bench.store.sweepTemporary(() => false)).toBe(1);
+    expect(await bench.store.removeTemporary(() => false)).toBe(1);
     expect(await bench.temporary()).toEqual([]);
 
     const source = chunked(random(10), 3);
@@ -36,9 +36,9 @@ describe("a writer that is killed in the middle of a put", () => {
 
   it("costs nobody else a file: unknown names stay, an empty store is fine", async () => {
     await using bench = await openBench();
-    expect(await bench.store.sweepTemporary(() => false)).toBe(0);
+    expect(await bench.store.removeTemporary(() => false)).toBe(0);
     await fs.mkdir(path.join(bench.base, "tmp/lost+found"), { recursive: true });
-    expect(await bench.store.sweepTemporary(() => false)).toBe(0);
+    expect(await bench.store.removeTemporary(() => false)).toBe(0);
     expect(await bench.temporary()).toEqual(["lost+found"]);
   });
 });

@@ -52,7 +52,7 @@ describe("a private repository", () => {
     expect(shown[0]).toContain(`${url}, cloned with the secret GIT_TOKEN`);
     shown.push(await told(["trigger", "app"]));
     expect(await waiting("latest", "no secret")).toContain(
-      "The project has no secret GIT_TOKEN, with which it is",
+      "The project has no secret GIT_TOKEN, which is its",
     );
     // It would be tried again; this one is done with waiting.
     shown.push(await told(["cancel"]));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId } from "../../../src/kernel/index.ts";
 // Not part of the face: what it needs of an application is a database alone.
-import { createGuard } from "../../../src/services/auth/authorize.ts";
+import { createAuthorize } from "../../../src/services/auth/authorize.ts";
 import { localCaller } from "../../../src/services/index.ts";
 import { deploymentOperations } from "../../../src/services/runs/deployments.ts";
 import { advance, createFixture, type End, type Fixture, stepPlan } from "../fixture.ts";
@@ -13,7 +13,11 @@ beforeAll(async () => {
   const { store } = fixture;
   const caller = localCaller("ann");
   const deps = { database: async () => ({ store }) };
-  operations = deploymentOperations({ deps, caller, guard: createGuard(caller, { write: async () => {} }) });
+  operations = deploymentOperations({
+    deps,
+    caller,
+    authorize: createAuthorize(caller, { write: async () => {} }),
+  });
 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 

@@ -71,7 +71,7 @@ describe("an image by reference", () => {
     const { code, stdout } = await cluster.run(directory);
     expect(code).toBe(1);
     expect(stdout).toContain(
-      `the registry ${cluster.registry} does not hold ${cluster.registry}/${cluster.namespace}/none:1`,
+      `The registry ${cluster.registry} does not have ${cluster.registry}/${cluster.namespace}/none:1`,
     );
     expect(await cluster.world.status()).toMatchObject({
       status: "failed",

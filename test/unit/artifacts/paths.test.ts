@@ -101,6 +101,6 @@ describe("temporary names", () => {
   });
 
   it("refuse an instance that would leave the directory", () => {
-    expect(() => temporaryPath("/base", { nodeId: newId(), instance: "../x" })).toThrow("cannot name");
+    expect(() => temporaryPath("/base", { nodeId: newId(), instance: "../x" })).toThrow("cannot be the name");
   });
 });
