@@ -23,7 +23,7 @@ test:
 `,
   });
   const shown =
-    /\| ok 1 - fine\n +\| not ok 2 - adds\n +\| {3}expected 3\n +\| cleaning up 1\n +\| (…|\.\.\.)\n +\| cleaning up 4993\n/;
+    /\| not ok 2 - adds\n +\| {3}expected 3\n +\| cleaning up 1\n +\| (…|\.\.\.)\n +\| cleaning up 4993\n/;
   const { code, stderr, stdout } = await world.shipinator(["run", repository]);
   expect([code, stdout + stderr]).toEqual([1, expect.stringMatching(shown)]);
   const excerpt = [
