@@ -154,7 +154,7 @@ describe("over http", () => {
       const problem = await refusal(source.resolve(request(`${address}origin`)));
       expect([problem.code, problem.message]).toEqual([
         "source_refused",
-        expect.stringContaining("the secret GIT_TOKEN"),
+        expect.stringContaining("The secret GIT_TOKEN"),
       ]);
       expect(problem.message).not.toContain('two lines"');
     },

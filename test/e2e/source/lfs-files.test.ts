@@ -198,9 +198,9 @@ describe("a server that does not do its part", () => {
   });
 
   it.each<[string, Buffer, RegExp]>([
-    ["other bytes", Buffer.alloc(big.length, "x"), /their SHA-256 is [0-9a-f]{64}$/],
-    ["too few bytes", Buffer.from("x"), /1 bytes instead of 3000000$/],
-    ["too many bytes", Buffer.alloc(big.length + 1, "x"), /more than 3000000 bytes$/],
+    ["other bytes", Buffer.alloc(big.length, "x"), /their SHA-256 is [0-9a-f]{64}\.$/],
+    ["too few bytes", Buffer.from("x"), /1 bytes instead of 3000000\.$/],
+    ["too many bytes", Buffer.alloc(big.length + 1, "x"), /more than 3000000 bytes\.$/],
   ])("gives %s: they are not kept", async (_, bytes, message) => {
     withFiles();
     lfs.instead.set(oidOf(big), bytes);
@@ -221,7 +221,7 @@ describe("a server that does not do its part", () => {
   });
 
   it.each<[number, string, RegExp]>([
-    [503, "source_unavailable", /answers 503 \("not now"\)$/],
+    [503, "source_unavailable", /answers 503 \("not now"\)\.$/],
     [429, "source_unavailable", /answers 429/],
     [404, "source_refused", /^There is no Git LFS server at /],
     [403, "source_unavailable", /wants credentials/],

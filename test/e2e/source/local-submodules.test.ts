@@ -75,7 +75,7 @@ describe("submodules of a directory", () => {
     place.git(app, "commit", "--quiet", "--message", "newer");
     await expect(built(app)).rejects.toMatchObject({
       code: "source_refused",
-      message: `The submodule "vendor/lib" of "${app}" is at "${place.path}/library", a path on the server's machine, and its commit is not initialised in that repository`,
+      message: `The submodule "vendor/lib" of "${app}" is at "${place.path}/library", a path on the server's machine, and its commit is not initialised in that repository.`,
       remedy: expect.stringMatching(
         /submodule update --init --recursive.*SHIPINATOR_GIT_ALLOW_FILE_URLS=true/,
       ),
