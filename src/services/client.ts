@@ -1,6 +1,6 @@
 /**
- * What can be asked of Shipinator, as one interface: the embedded application implements it, and so does HTTP. Errors
- * are `Problem`s.
+ * Every operation of Shipinator as one interface. The embedded application implements it, and so does HTTP. Errors are
+ * `Problem`s.
  */
 import type {
   ArtifactDetail,
@@ -159,7 +159,7 @@ export interface TokenClient {
   revoke(id: string): Promise<TokenDetail>;
 }
 
-/** What a project's steps are given when they name it. Nobody reads a value back. */
+/** Secrets of a project. Steps that name one get its value; nobody reads a value back. */
 export interface SecretClient {
   /** Makes it, or replaces what was there. `project`: its id. */
   put(project: string, name: string, value: string): Promise<SecretDetail>;
@@ -170,7 +170,7 @@ export interface SecretClient {
   rotate(): Promise<{ readonly reencrypted: number }>;
 }
 
-/** As whom a project asks registries that are not public. */
+/** Logins of a project for registries that are not public. */
 export interface RegistryClient {
   /** Makes it, or replaces what was there for that host. `project`: its id; `host`: `host[:port]`. */
   put(project: string, host: string, login: NewRegistryLogin): Promise<RegistryLogin>;
@@ -200,11 +200,11 @@ export interface Client {
   /** The same in pieces of about 64 KiB; all who follow one run are given the same lists. */
   eventPieces(runId: string, afterSeq: number, signal: AbortSignal): AsyncIterable<readonly RunEvent[]>;
   log(request: LogRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
-  /** How much there is of an execution's log, and whether more may come. */
+  /** Returns the size of an execution's log, and whether more may come. */
   logInfo(executionId: string): Promise<LogInfo>;
   /**
-   * When the log's bytes were written, to about a second: those before the first offset by its time, and so on. After the
-   * end the last one is the whole log's.
+   * Returns the times, to about a second, by which the log's bytes before each offset were written. The last one of a
+   * complete log covers all of it.
    */
   logTimes(executionId: string): Promise<readonly LogTime[]>;
   /** The newest attempt at a step. @throws Problem not_found: no such step, or it was never attempted */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { errorMessage, makeDirectory, Problem } from "../kernel/index.ts";
 
-/** What a restore unpacks first and removes last: while it is there, the rest is not whole. */
+/** The file that a restore creates first and removes last: while it exists, the directory is incomplete. */
 export const restoreMark = (dataDir: string): string => join(dataDir, "restoring");
 
 /**
@@ -13,10 +13,14 @@ export const restoreMark = (dataDir: string): string => join(dataDir, "restoring
  */
 export function makeDataDirectory(dataDir: string, uid: number, own: readonly string[]): void {
   if (existsSync(restoreMark(dataDir)))
-    throw new Problem("data_dir_unusable", "a backup is being restored into it, or that was cut short", {
-      place: dataDir,
-      remedy: "Wait for the restore; where none runs, remove the directory and restore once more.",
-    });
+    throw new Problem(
+      "data_dir_unusable",
+      "A restore of a backup into this directory is running or was cut short.",
+      {
+        place: dataDir,
+        remedy: "Wait for the restore. If none runs, remove the directory and restore again.",
+      },
+    );
   try {
     makeDirectory(dataDir, uid === 0 ? 0o711 : 0o700);
     for (const path of own) makeDirectory(path, 0o700);

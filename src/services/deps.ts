@@ -1,4 +1,4 @@
-/** What operations are composed of, and how the database is reached: opened on first use, so that a refused run needs none. */
+/** The dependencies of the services. The database opens on first use, so a refused run needs none. */
 import type { ArtifactStore } from "../artifacts/index.ts";
 import type { Inator, JobType } from "../domain/index.ts";
 import type { Executor, ExecutorCapabilities } from "../executor/index.ts";
@@ -20,7 +20,7 @@ export interface OpenDatabase {
   readonly owner: Owner;
   /** Closing announces a planned absence: what runs goes on, and is left to the server that comes after this one. */
   announceRestart(): void;
-  /** Where the database is: for what measures beside us. */
+  /** The address of the database, for benchmarks. */
   readonly connection: ConnectionSettings;
 }
 
@@ -39,23 +39,23 @@ export interface OperationsDeps {
   /** Seconds between SIGTERM and SIGKILL of a step. */
   readonly graceSeconds: number;
   readonly urlPolicy: UrlPolicy;
-  /** Whether an admin may register a directory of this machine as a repository: only where nobody else can reach us. */
+  /** `allowed` if an admin may register a directory of this machine as a repository. */
   readonly localPaths: "allowed" | "refused";
   /** Absolute; never part of a workspace. */
   readonly dataDirectory: string;
   /** Returns true when the instance's process lives: on this machine by its pid and start time, elsewhere by its lease. */
   readonly isAlive: (instance: InstanceRow) => boolean;
-  /** Who comes with a token. */
+  /** Finds the caller of a token. */
   readonly authenticator: Pick<Authenticator, "authenticate">;
-  /** Of what is sealed in the database. */
+  /** Keys of the values that the database holds encrypted. */
   readonly secretKeys: SecretKeys;
-  /** Of what is carried out elsewhere. */
+  /** Tokens of remote executions. */
   readonly executionTokens: Pick<ExecutionTokens, "read">;
-  /** Bytes of a step's log that are kept. */
+  /** The maximum size of a step's stored log. */
   readonly logCapBytes: number;
-  /** Of an output that is uploaded. */
+  /** The maximum size of an uploaded output. */
   readonly artifactMaxBytes: number;
-  /** Days for which runs that have ended are kept; null: for good. */
+  /** Days after which ended runs expire; null: never. */
   readonly retentionDays: number | null;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,6 +1,6 @@
 /**
- * What can be asked, with authorization inside: `as(caller)` gives the one `Client` interface for somebody. REST, RPC
- * and the embedded command line are thin over it.
+ * All operations with authorization: `as(caller)` returns the `Client` of a caller. REST, RPC and the embedded command line
+ * are thin over it.
  */
 
 import type { ChangeSet } from "../domain/index.ts";
@@ -36,14 +36,14 @@ export interface Watch {
 
 export interface Operations {
   as(caller: Caller): Client;
-  /** Who holds this token. @throws Problem unauthorized */
+  /** Returns the holder of a token. @throws Problem unauthorized */
   authenticate(token: string, requestId: string | null): Promise<Caller>;
-  /** What the holder of an execution's token may say. @throws Problem unauthorized, or forbidden for a person's token */
+  /** Returns the callbacks of an execution's token. @throws Problem unauthorized, or forbidden for a person's token */
   executor(token: string, requestId: string | null): Promise<CallbackClient>;
-  /** Whether the caller may do this at all, before anything else of the request is looked at. @throws forbidden */
+  /** Checks that the caller may use the operation at all, before the rest of the request is read. @throws Problem forbidden */
   allow(caller: Caller, operation: Operation): Promise<void>;
   readonly idempotency: IdempotencyStore;
-  /** Why requests are not to be sent here yet, or null. */
+  /** Returns the reason for which the server is not ready, or null. */
   unreadyReason(): Promise<Problem | null>;
   readonly watch: Watch;
 }
@@ -65,7 +65,7 @@ export function createOperations(
       const name = deps.executionTokens.read(token);
       if (name !== null) return callbackClient(callbackDeps, name);
       await deps.authenticator.authenticate(token, requestId);
-      throw new Problem("forbidden", "a callback takes the token of its execution alone");
+      throw new Problem("forbidden", "A callback needs the token of its execution.");
     },
     allow: (caller, operation) => requireAudited(caller, operation, audit),
     idempotency: createIdempotencyStore(deps),

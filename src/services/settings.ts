@@ -9,7 +9,7 @@ export interface SettingsOptions {
   readonly cwd: string;
   readonly home: string;
   readonly uid: number;
-  /** As the person named it; else SHIPINATOR_CONFIG, else none. */
+  /** The path as the person named it, else SHIPINATOR_CONFIG, else null. */
   readonly configFile: string | null;
 }
 

@@ -13,7 +13,7 @@ export interface StepAccount {
   readonly setpriv: string;
 }
 
-/** Where util-linux is, whatever the PATH of whoever started us. */
+/** Directories of util-linux, independent of the PATH. */
 const places = ["/usr/bin", "/bin", "/usr/local/bin"];
 
 /**
@@ -134,7 +134,7 @@ function findSetpriv(): string {
       // Looked for in the next place.
     }
   }
-  throw new Problem("environment", "steps cannot be run as another account: there is no setpriv", {
+  throw new Problem("environment", "Steps cannot run as another account, because setpriv is missing.", {
     place: "local.user",
     remedy: "Install util-linux, or run the server under the account that steps are to have.",
   });

@@ -21,6 +21,6 @@ export async function secretsFor(
   } catch (error) {
     const { code, message, remedy } = Problem.from(error);
     if (code === "database_unavailable") throw error;
-    return remedy === undefined ? message : `${message} (${remedy})`;
+    return remedy === undefined ? message : `${message} ${remedy}`;
   }
 }

@@ -38,7 +38,7 @@ export function notCollected({ name, type }: OutputSpec, error: unknown): Collec
   const problem = Problem.from(error);
   const { code } = problem;
   const reason = code === "artifact_missing" || code === "artifact_corrupt" ? code : "internal";
-  const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
+  const message = problem.remedy === undefined ? problem.message : `${problem.message} ${problem.remedy}`;
   return { name, type, found: false, required: true, reason, message };
 }
 

@@ -26,7 +26,7 @@ export function vanished(): Outcome {
 
 /** The outcome of an attempt that could not be started. */
 export function outcomeOfProblem(problem: Problem): Outcome {
-  const message = problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`;
+  const message = problem.remedy === undefined ? problem.message : `${problem.message} ${problem.remedy}`;
   return neverBegan(reasonOf(problem), message);
 }
 

@@ -15,7 +15,7 @@ import {
   parseHeader,
 } from "./format.ts";
 
-/** Where each kind of entry goes: absolute directories. */
+/** The absolute directory for each kind of entry. */
 export interface Places {
   readonly artifacts: string;
   readonly logs: string;
@@ -140,7 +140,7 @@ async function write(
   return { size, sha256: hash.digest("hex") };
 }
 
-/** What ends it early is told from what the disk refuses. */
+/** Distinguishes an archive that ends early from an error of the disk. */
 async function* readable(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* body;

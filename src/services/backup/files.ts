@@ -6,9 +6,9 @@ import { errorCode } from "../../kernel/index.ts";
 const chunkBytes = 1 << 20;
 
 export interface OpenedFile extends AsyncDisposable {
-  /** As it was when it was opened. */
+  /** The size in bytes when the file was opened. */
   readonly size: number;
-  /** So many bytes and no more: what is added meanwhile belongs to a later moment. */
+  /** Exactly `size` bytes; later additions belong to a later moment. */
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 

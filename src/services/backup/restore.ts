@@ -10,7 +10,7 @@ export interface RestoreRequest {
   readonly artifactPath: string;
   readonly logPath: string;
   readonly mirrorPath: string;
-  /** Where the tables lie until they are loaded. */
+  /** The file that holds the tables until they are loaded. */
   readonly tablePath: string;
   readonly signal: AbortSignal;
 }

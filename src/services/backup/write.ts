@@ -22,14 +22,14 @@ export interface BackupRequest {
 export interface BackupSummary {
   readonly artifacts: number;
   readonly logs: number;
-  /** What is recorded, and is not there or not as it was, a sentence each; the rest is kept. */
+  /** A sentence for each recorded file that is missing or changed; the backup contains the rest. */
   readonly damage: readonly string[];
 }
 
 export interface NewBackup {
   /** To be read once. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Of what was read so far. */
+  /** Summarizes the entries read so far. */
   summary(): BackupSummary;
 }
 

@@ -1,4 +1,4 @@
-/** What callbacks are answered with: an attempt as its executor sees it, and why something is refused. */
+/** The answers to callbacks: an attempt as its executor sees it, and the reasons of refusals. */
 
 import type { ClaimedExecution, ClaimedInput, StopOrder } from "../../contract/index.ts";
 import type { SourceSpec } from "../../domain/index.ts";

@@ -1,6 +1,6 @@
 /**
- * What an executor elsewhere may say of its attempt, and is given for it. Each word is written down before it is answered,
- * which notifies the orchestrator; a word that comes again gets the first answer.
+ * The callbacks by which a remote executor claims, begins, reports and uploads. Each is recorded before it is answered, which
+ * notifies the orchestrator. A repeated callback gets the first answer.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type ArtifactId, newId, Problem } from "../../kernel/index.ts";
@@ -41,14 +41,14 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
     return (await decryptSecrets(store, deps.secretKeys, spec)).variables;
   }
 
-  /** What cannot be given to the executor is the end of the attempt, which has not begun. */
+  /** Ends an attempt that has not begun, because the executor cannot get what it needs. */
   async function failStart(by: string, problem: Problem): Promise<never> {
     const { store } = await deps.database();
     await store.reports.finish(id, by, {
       status: "failed",
       exit_code: null,
       reason: "start_failed",
-      message: problem.remedy === undefined ? problem.message : `${problem.message} (${problem.remedy})`,
+      message: problem.remedy === undefined ? problem.message : `${problem.message} ${problem.remedy}`,
       logs_uri: null,
       log_bytes: 0,
       log_sha256: null,
@@ -184,7 +184,7 @@ export function callbackClient(deps: CallbackDeps, name: ExecutionName): Callbac
       const { spec } = await claimed(by);
       const { source } = spec.job;
       if (source === null || spec.source === "none")
-        throw new Problem("not_found", "this step gets no source, nothing but its inputs");
+        throw new Problem("not_found", "This step gets no source, only its inputs.");
       return { size: null, sha256: null, bytes: (signal) => deps.source.archive(source, signal) };
     },
     async input(by, input) {

@@ -15,7 +15,7 @@ export interface UploadRequest {
   readonly sha256: string;
   readonly size: number;
   readonly form: "file" | "tar";
-  /** Of a file where it was found, of a tar what its names are relative to. */
+  /** The path of a file, or the directory to which the names of a tar are relative. */
   readonly path: string | null;
   readonly mode: number | null;
   readonly files: number | null;

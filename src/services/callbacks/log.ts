@@ -1,5 +1,5 @@
 /**
- * The log of an executor elsewhere. Where its run has secrets it is masked here, as it comes: the executor knows at most
+ * The log of a remote executor. Where its run has secrets it is masked here, as it comes: the executor knows at most
  * those of its own step. Offsets and lengths in its words are those of its own log, and the kept one is shorter. How far the
  * masking has come is a row, so that any server goes on with it.
  */
@@ -22,7 +22,7 @@ export interface CallbackLog {
   received(row: ReportRow): Promise<number>;
 }
 
-/** Of a log, masked between two turns of the event loop. */
+/** Bytes of a log that are masked in one turn of the event loop. */
 const sliceBytes = 65_536;
 const nothing = Buffer.alloc(0);
 

@@ -1,4 +1,4 @@
-/** What a retry of what failed need not run again. Decides; the transaction that makes the run checks that it is there. */
+/** Chooses the stages that a retry reuses. The transaction that creates the run verifies that their artifacts still exist. */
 import { type JobType, jobTypes, testArtifactTypes } from "../../domain/index.ts";
 import { goneMeanwhile, type Reused, type RunSummaryRows } from "../../store/index.ts";
 import { runName } from "./references.ts";

@@ -3,18 +3,18 @@
 /** Stands for lines that are left out. */
 export const gapLine = "…";
 
-/** As many of a log's last lines are looked at; `logTail` gives no more bytes than fit. */
+/** The number of a log's last lines that are searched. `logTail` limits their bytes. */
 export const excerptLines = 20_000;
 
-/** The most that is read of a log's end. */
+/** The maximum number of bytes read from a log's end. */
 export const tailBytes = 262_144;
 
-/** How much is shown of one log. */
+/** The maximum number of lines of an excerpt. */
 const mostLines = 30;
 const lastLines = 8;
-/** Where no earlier line says what failed. */
+/** The number of last lines if no earlier line names a failure. */
 const lastLinesAlone = 20;
-/** Lines beside one that says what failed: names come before, values after. */
+/** Lines around one that names a failure: names come before, values after. */
 const before = 1;
 const after = 2;
 const longestLine = 1_000;
@@ -76,12 +76,12 @@ export function excerptOf(log: Uint8Array): readonly string[] {
   );
 }
 
-/** What a terminal obeys and does not show: colours, and texts to itself (a title, a link). */
+/** Terminal control sequences: colours, and commands such as a title or a link. */
 const sequences =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\|$|(?=\x1b))|[ -/]*[0-~]?)/g;
 
-/** As a terminal would leave it: without colours, and of what was written over the last. */
+/** Returns the text as a terminal shows it: without colours, and only the last of overwritten text. */
 function plainLine(line: string): string {
   const written = line.trimEnd();
   const text = written

@@ -75,7 +75,7 @@ function inatorOf(inators: ReadonlyMap<JobType, Inator>, stage: JobType): Inator
 
 export interface PlannedStages {
   readonly stages: readonly JobType[];
-  /** Whose outputs are taken over of another run. */
+  /** The stages whose outputs are reused from another run. */
   readonly adopted: readonly JobType[];
 }
 

@@ -65,7 +65,7 @@ export function presentDetail(deps: CapabilitiesDeps, rows: RunSummaryRows): Run
   };
 }
 
-/** Of a run that nothing belongs to yet. */
+/** Presents a run without jobs. */
 export function presentNew(deps: CapabilitiesDeps, run: RunRow): RunDetail {
   return presentDetail(deps, { run, jobs: [], steps: [], executions: [], artifacts: [], namedImages: [] });
 }

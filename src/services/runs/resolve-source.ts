@@ -6,7 +6,7 @@ import { checkRef, checkUrl, type WorkingTree } from "../../source/index.ts";
 import type { TriggerRequest } from "../client.ts";
 import type { OperationsDeps } from "../deps.ts";
 
-/** Where a run's tree came from. `mirror` names the bare repository that holds it. */
+/** The origin of a run's tree. `mirror` names the bare repository that holds it. */
 export interface ResolvedSource {
   readonly mirror: string;
   readonly cloneUrl: string;
@@ -20,7 +20,7 @@ export interface ResolvedSource {
   readonly project: string;
   readonly pipeline: string;
   readonly defaultBranch: string | null;
-  /** Where the file would be looked for, for messages. */
+  /** The expected path of the pipeline file, for messages. */
   readonly place: string;
   readonly notes: readonly string[];
   /** Known of a directory only; of an address the checkout says it. */
@@ -120,11 +120,11 @@ export interface PipelineSource {
   readonly cloneUrl: string;
   /** The repository, where it has a clone credential of its own. */
   readonly credential: RepositoryId | null;
-  /** As it was registered; null: the one that the repository itself names. */
+  /** The registered default branch; null: the repository's own. */
   readonly defaultBranch: string | null;
 }
 
-/** What is stored of a pipeline and its repository, by whatever it was read with. */
+/** The stored facts of a pipeline and its repository. */
 interface StoredSource {
   readonly project: string;
   readonly repository_id: RepositoryId;
@@ -175,7 +175,7 @@ export async function resolvePipelineSource(
 
 const fullName = (branch: string) => (branch.startsWith("refs/") ? branch : `refs/heads/${branch}`);
 
-/** What a known commit is called where it was called so in full. */
+/** Derives ref, branch and tag from a full ref name. */
 function labelOf(ref: string | null) {
   const named = (prefix: string) => (ref?.startsWith(prefix) === true ? ref.slice(prefix.length) : null);
   return {

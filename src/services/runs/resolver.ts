@@ -1,4 +1,4 @@
-/** What the orchestrator asks for runs that were accepted unresolved. */
+/** The source resolution of runs that were accepted unresolved. */
 import type { SourceResolver } from "../../orchestrator/index.ts";
 import type { OperationsDeps } from "../deps.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";

@@ -154,7 +154,7 @@ async function newRun(
   };
 }
 
-/** What a directory or an address belongs to is made at its first use. */
+/** Creates the project, repository and pipeline of a directory or an address at its first use. */
 async function ensurePipeline(deps: OperationsDeps, source: ResolvedSource): Promise<PipelineId> {
   const { store } = await deps.database();
   const project = await store.projects.ensure(source.project);

@@ -32,7 +32,7 @@ function endOf(run: RunRow): RunCause {
   return { code: "failed", message: `${reason}${said} (${adviceOf(reason)})`, ...about };
 }
 
-/** Of the log of the step that failed first. */
+/** Excerpts the log of the step that failed first. */
 async function excerptOfFailed(deps: OperationsDeps, run: RunRow): Promise<Pick<RunCause, "excerpt">> {
   const { store } = await deps.database();
   const failed = run.status === "failed" ? await store.executions.firstFailed(run.id) : null;

@@ -129,12 +129,12 @@ describe("a step with secrets", () => {
     await using own = makeWorld({
       secrets: () =>
         Promise.reject(
-          new Problem("executor_failed", "the project has no secret TOKEN", { remedy: "Set it." }),
+          new Problem("executor_failed", "The project has no secret TOKEN.", { remedy: "Set it." }),
         ),
     });
     const outcome = await own.run(await own.open(), ": >began", secrets);
     expect(outcome).toMatchObject({ began: false, reason: "start_failed", workspaceWhole: true });
-    expect(outcome.message).toContain("the project has no secret TOKEN (Set it.)");
+    expect(outcome.message).toContain("The project has no secret TOKEN. Set it.");
   });
 
   it("leaves nothing of them when its job is closed", async () => {

@@ -20,7 +20,7 @@ const note =
 it("is said by run, status, why, validate, a trigger and the API", async () => {
   const repository = world.repository("app", file);
   const validated = await world.succeed(["validate", repository]);
-  expect(validated.output).toContain('image "python:3.12" is for executors elsewhere');
+  expect(validated.output).toContain('The local executor ignores the image "python:3.12"');
   expect((await world.succeed(["run", repository])).output).toContain(note);
   const server = await startServer(world);
   await world.succeed(["pipeline", "add", repository]);
