@@ -3,7 +3,7 @@
 // The rest of the page is written by hand. It fails where a command has no such place, or a place no command.
 import { readFileSync } from "node:fs";
 import { Command, type Option } from "commander";
-import { defineCommands } from "../../src/cli/commands/define.ts";
+import { defineCommands } from "../../src/cli/commands/define/define.ts";
 import { cell } from "./markdown.ts";
 
 const shared = ["--output", "--config", "--server", "--token", "--ca-file"];

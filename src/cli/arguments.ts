@@ -1,7 +1,7 @@
 /** Parses the command line to the chosen command, or reports its errors. */
 import { Command, CommanderError } from "commander";
 import { Problem } from "../kernel/index.ts";
-import { defineCommands } from "./commands/define.ts";
+import { defineCommands } from "./commands/define/define.ts";
 import type { CommandContext, GlobalOptions } from "./context.ts";
 import type { CliDeps } from "./deps.ts";
 import { EXIT, errorDocument } from "./errors.ts";

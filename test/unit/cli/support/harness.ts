@@ -1,14 +1,14 @@
 /** Runs the command line in memory. */
 // What commands load when they are asked for is loaded here, so that time need not stand still for it.
 import "../../../../src/cli/arguments.ts";
-import "../../../../src/cli/commands/artifacts.ts";
-import "../../../../src/cli/commands/download.ts";
-import "../../../../src/cli/commands/init.ts";
-import "../../../../src/cli/commands/list.ts";
-import "../../../../src/cli/commands/logs.ts";
-import "../../../../src/cli/commands/run.ts";
-import "../../../../src/cli/commands/status.ts";
-import "../../../../src/cli/commands/validate.ts";
+import "../../../../src/cli/commands/runs/artifacts.ts";
+import "../../../../src/cli/commands/runs/download.ts";
+import "../../../../src/cli/commands/file/init.ts";
+import "../../../../src/cli/commands/runs/list.ts";
+import "../../../../src/cli/commands/runs/logs.ts";
+import "../../../../src/cli/commands/runs/run.ts";
+import "../../../../src/cli/commands/runs/status.ts";
+import "../../../../src/cli/commands/file/validate.ts";
 import { type CliDeps, createProgram, type Files, type Writer } from "../../../../src/cli/index.ts";
 import { Problem } from "../../../../src/kernel/index.ts";
 import type { Client } from "../../../../src/services/index.ts";
