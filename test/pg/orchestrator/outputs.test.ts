@@ -78,7 +78,7 @@ describe("an output", () => {
 
   it("that cannot be stored fails the step and says why; the others' bytes are not registered", async () => {
     await using bench = await createBench(fixture);
-    const full = new Problem("storage_failed", "the disk is full", { remedy: "free some space" });
+    const full = new Problem("storage_failed", "The disk is full.", { remedy: "Free some space." });
     const process = await bench.process({
       script: { make: { outputs: present } },
       deps: { artifacts: { put: () => Promise.reject(full), putFiles: () => Promise.reject(full) } },
@@ -87,7 +87,7 @@ describe("an output", () => {
     expect(await bench.view(runId)).toMatchObject({
       status: "failed",
       reason: "internal",
-      message: "step make: the disk is full (free some space)",
+      message: "step make: The disk is full. Free some space.",
     });
   });
 
