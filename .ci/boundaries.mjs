@@ -4,13 +4,13 @@
 const MIDDLE = ["config", "store", "artifacts", "logs", "source", "executor"];
 const BELOW_SERVICES = ["kernel", "domain", "contract", ...MIDDLE, "orchestrator"];
 
-/** Room (a folder of src with one face, index.ts) → the rooms whose face it may import. */
-export const rooms = {
+/** Module (a folder of src with one public API, index.ts) → the modules whose public API it may import. */
+export const modules = {
   kernel: [],
   masking: [],
   domain: ["kernel"],
   contract: ["kernel", "domain"],
-  ...Object.fromEntries(MIDDLE.map((room) => [room, ["kernel", "domain"]])),
+  ...Object.fromEntries(MIDDLE.map((module) => [module, ["kernel", "domain"]])),
   postgres: ["kernel", "store"],
   // The orchestrator names none of the stages: app registers them by job type.
   orchestrator: ["kernel", "domain", ...MIDDLE],
@@ -21,13 +21,13 @@ export const rooms = {
   cli: ["kernel", "domain", "contract", "config", "services"],
   agent: ["kernel", "contract"],
 };
-rooms.app = [...Object.keys(rooms), "executor/local", "executor/remote", "executor/fake"];
+modules.app = [...Object.keys(modules), "executor/local", "executor/remote", "executor/fake"];
 
-/** Folders inside a room that are rooms of their own: siblings do not import each other, app may import their face. */
-export const wings = { executor: ["local", "remote", "fake"] };
+/** Folders inside a module that are modules of their own: siblings do not import each other, app may import their public API. */
+export const submodules = { executor: ["local", "remote", "fake"] };
 
 /** Package → the one place that may import it (and what lies under its name), seldom the places. */
-export const homes = {
+export const packageOwners = {
   pg: ["store", "postgres"],
   "pg-*": ["store", "postgres"],
   "node-pg-migrate": "store",
@@ -49,14 +49,14 @@ export const homes = {
   process: "main.ts",
 };
 
-const ARROWS = "This room may import the faces (index.ts) of: ";
+const ALLOWED = "This module may import the public APIs (index.ts) of: ";
 
-export const isHome = (name, place) => [homes[name]].flat().includes(place);
+export const mayImportPackage = (name, place) => [packageOwners[name]].flat().includes(place);
 
-function homeRules(place) {
-  const foreign = Object.keys(homes).filter((name) => !isHome(name, place));
+function packageRules(place) {
+  const foreign = Object.keys(packageOwners).filter((name) => !mayImportPackage(name, place));
   const group = foreign.flatMap((name) => [name, `${name}/**`]);
-  return [{ group, message: "One package, one home: see the table in .ci/boundaries.mjs." }];
+  return [{ group, message: "This package belongs to another module: see the table in .ci/boundaries.mjs." }];
 }
 
 function restrict(includes, patterns) {
@@ -66,70 +66,70 @@ function restrict(includes, patterns) {
   };
 }
 
-// A room is at most three folders deep: relative paths that leave it are spelled differently at each depth.
+// A module is at most three folders deep: relative paths that leave it are spelled differently at each depth.
 const DEPTHS = [1, 2, 3];
 
-function roomOverrides(room, allowed) {
-  const message = `${ARROWS}${allowed.join(", ") || "none"}.`;
+function moduleOverrides(module, allowed) {
+  const message = `${ALLOWED}${allowed.join(", ") || "none"}.`;
   return DEPTHS.map((depth) => {
     const out = "../".repeat(depth);
     const leaving = { group: [`${out}**`, ...allowed.map((name) => `!${out}${name}/index.ts`)], message };
-    const own = wings[room] ?? [];
-    const past = own.length > 0 && depth === 1 ? [pastWings(own)] : [];
-    const files = `src/${room}/${"*/".repeat(depth - 1)}*.ts`;
-    const except = own.map((wing) => `!src/${room}/${wing}/**`);
-    return restrict([files, ...except], [leaving, ...past, ...homeRules(room)]);
+    const own = submodules[module] ?? [];
+    const past = own.length > 0 && depth === 1 ? [pastSubmodules(own)] : [];
+    const files = `src/${module}/${"*/".repeat(depth - 1)}*.ts`;
+    const except = own.map((submodule) => `!src/${module}/${submodule}/**`);
+    return restrict([files, ...except], [leaving, ...past, ...packageRules(module)]);
   });
 }
 
-function pastWings(names) {
+function pastSubmodules(names) {
   return {
     group: names.flatMap((name) => [`./${name}/**`, `!./${name}/index.ts`]),
-    message: "A folder has one face: import its index.ts.",
+    message: "Import the public API of the module: its index.ts.",
   };
 }
 
-function wingOverrides(room, wing, allowed) {
-  const siblings = wings[room].filter((name) => name !== wing);
+function submoduleOverrides(module, submodule, allowed) {
+  const siblings = submodules[module].filter((name) => name !== submodule);
   return DEPTHS.map((depth) => {
     const up = "../".repeat(depth);
     const leaving = {
       group: [`${up}../**`, ...allowed.map((name) => `!${up}../${name}/index.ts`)],
-      message: `${ARROWS}${allowed.join(", ")}.`,
+      message: `${ALLOWED}${allowed.join(", ")}.`,
     };
     const aside = {
       group: siblings.map((name) => `${up}${name}/**`),
       message: "Siblings do not import each other.",
     };
-    const files = `src/${room}/${wing}/${"*/".repeat(depth - 1)}*.ts`;
-    return restrict([files], [leaving, aside, ...homeRules(`${room}/${wing}`)]);
+    const files = `src/${module}/${submodule}/${"*/".repeat(depth - 1)}*.ts`;
+    return restrict([files], [leaving, aside, ...packageRules(`${module}/${submodule}`)]);
   });
 }
 
-/** `app` has no face: only main.ts imports it, and loads of it what a command needs. */
+/** `app` has no public API: only main.ts imports it, and loads of it what a command needs. */
 function topOverride(file, allowed) {
   const faces = {
     group: ["./*/**", "!./*/index.ts", ...allowed],
-    message: "A folder has one face: import its index.ts.",
+    message: "Import the public API of the module: its index.ts.",
   };
   const outside = { group: ["../**", "./main.ts", "./mask.ts"], message: "src imports src only." };
-  return restrict([`src/${file}`], [faces, outside, ...homeRules(file)]);
+  return restrict([`src/${file}`], [faces, outside, ...packageRules(file)]);
 }
 
-/** Tests import public APIs; those in a folder named after a room (`test/pg/store`) also the inside of that room. */
+/** Tests import public APIs; those in a folder named after a module (`test/pg/store`) also the inside of that module. */
 function testOverrides() {
-  const faces = Object.entries(wings).flatMap(([room, names]) =>
-    names.map((wing) => `!**/src/${room}/${wing}/index.ts`),
+  const faces = Object.entries(submodules).flatMap(([module, names]) =>
+    names.map((submodule) => `!**/src/${module}/${submodule}/index.ts`),
   );
   const message =
-    "A test imports public APIs (index.ts); the inside of a room is for the tests in its folder.";
-  const inside = (room) => (room === undefined ? [] : [`!**/src/${room}/**`]);
-  const patterns = (room) => [
-    { group: ["**/src/*/**", "!**/src/*/index.ts", ...faces, ...inside(room)], message },
+    "A test imports public APIs (index.ts); the inside of a module is for the tests in its folder.";
+  const inside = (module) => (module === undefined ? [] : [`!**/src/${module}/**`]);
+  const patterns = (module) => [
+    { group: ["**/src/*/**", "!**/src/*/index.ts", ...faces, ...inside(module)], message },
   ];
   return [
     restrict(["test/**"], patterns()),
-    ...Object.keys(rooms).map((room) => restrict([`test/*/${room}/**`], patterns(room))),
+    ...Object.keys(modules).map((module) => restrict([`test/*/${module}/**`], patterns(module))),
   ];
 }
 
@@ -145,9 +145,9 @@ const PROCESS = {
 /** The text of boundaries.json: one override a line, so that a change of the table reads as one in the diff. */
 export function boundaryConfiguration() {
   const overrides = [
-    ...Object.entries(rooms).flatMap(([room, allowed]) => roomOverrides(room, allowed)),
-    ...Object.entries(wings).flatMap(([room, names]) =>
-      names.flatMap((wing) => wingOverrides(room, wing, rooms[room])),
+    ...Object.entries(modules).flatMap(([module, allowed]) => moduleOverrides(module, allowed)),
+    ...Object.entries(submodules).flatMap(([module, names]) =>
+      names.flatMap((submodule) => submoduleOverrides(module, submodule, modules[module])),
     ),
     topOverride("mask.ts", []),
     topOverride("main.ts", ["!./app/*.ts"]),

@@ -1,4 +1,4 @@
-// Proves that the linter holds the module boundaries: plants one fault a file in a temporary tree that has every room
+// Proves that the linter holds the module boundaries: plants one fault a file in a temporary tree that has every module
 // of the table, lints it once with the project's own configuration, and fails when a fault went unreported or when
 // something allowed was reported. Also fails when src has a folder that the table does not know.
 import { spawnSync } from "node:child_process";
@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { homes, isHome, rooms, wings } from "./boundaries.mjs";
+import { mayImportPackage, modules, packageOwners, submodules } from "./boundaries.mjs";
 
 const IMPORTS = "lint/style/noRestrictedImports";
 const GLOBALS = "lint/style/noRestrictedGlobals";
@@ -42,64 +42,64 @@ function packageName(name) {
   return name.replace(/\*$/, "anything");
 }
 
-function plantHomes(folder, place) {
-  for (const name of Object.keys(homes)) {
-    const rule = isHome(name, place) ? null : IMPORTS;
+function plantPackages(folder, place) {
+  for (const name of Object.keys(packageOwners)) {
+    const rule = mayImportPackage(name, place) ? null : IMPORTS;
     plant(folder, `package ${name}`, rule, take(packageName(name)));
     plant(folder, `file of package ${name}`, rule, take(`${packageName(name)}/lib/deep.js`));
   }
   plant(folder, "process", place === "main.ts" ? null : GLOBALS, "export const arguments_ = process.argv;\n");
 }
 
-function plantArrows(folder, up, allowed, names) {
+function plantImports(folder, up, allowed, names) {
   for (const name of names) {
     const rule = allowed.includes(name) ? null : IMPORTS;
     for (const [form, source] of Object.entries(forms)) {
       plant(folder, `${form} of ${name}`, rule, source(`${up}${name}/index.ts`));
     }
-    plant(folder, `past the face of ${name}`, IMPORTS, take(`${up}${name}/inner.ts`));
-    plant(folder, `deep past the face of ${name}`, IMPORTS, take(`${up}${name}/within/inner.ts`));
+    plant(folder, `past the public API of ${name}`, IMPORTS, take(`${up}${name}/inner.ts`));
+    plant(folder, `deep past the public API of ${name}`, IMPORTS, take(`${up}${name}/within/inner.ts`));
   }
   for (const file of ["mask.ts", "main.ts"]) plant(folder, file, IMPORTS, take(`${up}${file}`));
   plant(folder, "the tests", IMPORTS, take(`${up}../test/support/index.ts`));
 }
 
-const roomNames = Object.keys(rooms);
-for (const [room, allowed] of Object.entries(rooms)) {
-  const others = roomNames.filter((name) => name !== room);
+const moduleNames = Object.keys(modules);
+for (const [module, allowed] of Object.entries(modules)) {
+  const others = moduleNames.filter((name) => name !== module);
   for (const [depth, folder] of [
-    `src/${room}`,
-    `src/${room}/within`,
-    `src/${room}/within/deeper`,
+    `src/${module}`,
+    `src/${module}/within`,
+    `src/${module}/within/deeper`,
   ].entries()) {
-    plantArrows(folder, "../".repeat(depth + 1), allowed, others);
+    plantImports(folder, "../".repeat(depth + 1), allowed, others);
   }
-  plantHomes(`src/${room}`, room);
-  plant(`src/${room}/within`, "its own room", null, take("../inner.ts"));
-  plant(`src/${room}`, "its own folder", null, take("./within/inner.ts"));
-  for (const wing of wings[room] ?? []) {
-    const siblings = wings[room].filter((name) => name !== wing);
-    const folder = `src/${room}/${wing}`;
-    plantArrows(folder, "../../", allowed, others);
-    plantHomes(folder, `${room}/${wing}`);
+  plantPackages(`src/${module}`, module);
+  plant(`src/${module}/within`, "its own module", null, take("../inner.ts"));
+  plant(`src/${module}`, "its own folder", null, take("./within/inner.ts"));
+  for (const submodule of submodules[module] ?? []) {
+    const siblings = submodules[module].filter((name) => name !== submodule);
+    const folder = `src/${module}/${submodule}`;
+    plantImports(folder, "../../", allowed, others);
+    plantPackages(folder, `${module}/${submodule}`);
     for (const sibling of siblings)
       plant(folder, `sibling ${sibling}`, IMPORTS, take(`../${sibling}/index.ts`));
-    plant(folder, "what the wings share", null, take("../inner.ts"));
-    plant(`src/${room}`, `face of ${wing}`, null, take(`./${wing}/index.ts`));
-    plant(`src/${room}`, `past the face of ${wing}`, IMPORTS, take(`./${wing}/inner.ts`));
+    plant(folder, "what the submodules share", null, take("../inner.ts"));
+    plant(`src/${module}`, `public API of ${submodule}`, null, take(`./${submodule}/index.ts`));
+    plant(`src/${module}`, `past the public API of ${submodule}`, IMPORTS, take(`./${submodule}/inner.ts`));
   }
 }
 
-// A test may import public APIs, and the inside of the room that its folder is named after.
+// A test may import public APIs, and the inside of the module that its folder is named after.
 function plantTests(folder, up, own) {
-  for (const room of roomNames) {
-    const rule = room === own ? null : IMPORTS;
-    for (const [form, source] of Object.entries(own === room ? { import: take } : forms))
-      plant(folder, `${form} past the face of ${room}`, rule, source(`${up}src/${room}/inner.ts`));
-    plant(folder, `face of ${room}`, null, take(`${up}src/${room}/index.ts`));
-    plant(folder, `deep past the face of ${room}`, rule, take(`${up}src/${room}/within/inner.ts`));
-    for (const wing of wings[room] ?? [])
-      plant(folder, `face of ${wing}`, null, take(`${up}src/${room}/${wing}/index.ts`));
+  for (const module of moduleNames) {
+    const rule = module === own ? null : IMPORTS;
+    for (const [form, source] of Object.entries(own === module ? { import: take } : forms))
+      plant(folder, `${form} past the public API of ${module}`, rule, source(`${up}src/${module}/inner.ts`));
+    plant(folder, `public API of ${module}`, null, take(`${up}src/${module}/index.ts`));
+    plant(folder, `deep past the public API of ${module}`, rule, take(`${up}src/${module}/within/inner.ts`));
+    for (const submodule of submodules[module] ?? [])
+      plant(folder, `public API of ${submodule}`, null, take(`${up}src/${module}/${submodule}/index.ts`));
   }
 }
 for (const folder of ["test/support", "test/pg"]) plantTests(folder, "../../");
@@ -108,25 +108,31 @@ for (const [folder, up] of [
   ["test/e2e/store/within", "../../../../"],
 ])
   plantTests(folder, up, "store");
-for (const room of roomNames)
-  plant(`test/unit/${room}`, "the room of its folder", null, take(`../../../src/${room}/within/inner.ts`));
+for (const module of moduleNames)
+  plant(
+    `test/unit/${module}`,
+    "the module of its folder",
+    null,
+    take(`../../../src/${module}/within/inner.ts`),
+  );
 plantTests("test/e2e/elsewhere/store", "../../../../");
 
-// What lies beside the rooms are single files: their faults stand in one file each, found again by line.
+// What lies beside the modules are single files: their faults stand in one file each, found again by line.
 const top = { "mask.ts": [], "main.ts": [] };
 for (const file of Object.keys(top)) {
-  for (const room of roomNames) {
+  for (const module of moduleNames) {
     top[file].push(
-      [`./${room}/index.ts`, false],
-      [`./${room}/inner.ts`, room !== "app" || file !== "main.ts"],
-      [`./${room}/within/index.ts`, true],
+      [`./${module}/index.ts`, false],
+      [`./${module}/inner.ts`, module !== "app" || file !== "main.ts"],
+      [`./${module}/within/index.ts`, true],
     );
   }
-  for (const name of Object.keys(homes)) top[file].push([packageName(name), !isHome(name, file)]);
+  for (const name of Object.keys(packageOwners))
+    top[file].push([packageName(name), !mayImportPackage(name, file)]);
   top[file].push([file === "mask.ts" ? "./main.ts" : "./mask.ts", true], ["../test/support/index.ts", true]);
 }
 
-// Other rules that keep the house, one fault each.
+// Other rules of the linter, one fault each.
 plant(
   "src/kernel",
   "floating promise",
@@ -183,10 +189,10 @@ function build(tree) {
   for (const file of ["biome.json", ".ci/boundaries.json", ".gitignore", "package.json"])
     cpSync(file, join(tree, file));
   const face = "export const face = 1;\nexport type Face = number;\n";
-  const folders = roomNames.flatMap((room) => [
-    room,
-    `${room}/within`,
-    ...(wings[room] ?? []).map((wing) => `${room}/${wing}`),
+  const folders = moduleNames.flatMap((module) => [
+    module,
+    `${module}/within`,
+    ...(submodules[module] ?? []).map((submodule) => `${module}/${submodule}`),
   ]);
   for (const folder of folders)
     for (const file of ["index.ts", "inner.ts"]) write(tree, `src/${folder}/${file}`, face);
@@ -248,8 +254,8 @@ try {
 }
 
 for (const entry of readdirSync("src", { withFileTypes: true })) {
-  if (entry.isDirectory() && !(entry.name in rooms)) {
-    problems.push(`src/${entry.name} is no room of the table in .ci/boundaries.mjs`);
+  if (entry.isDirectory() && !(entry.name in modules)) {
+    problems.push(`src/${entry.name} is no module of the table in .ci/boundaries.mjs`);
   }
   if (entry.isDirectory() && entry.name !== "app" && !existsSync(`src/${entry.name}/index.ts`))
     problems.push(`src/${entry.name} has no index.ts`);
