@@ -10,7 +10,7 @@ export async function cancelRun(
 ): Promise<RunDetail> {
   const { id } = await client.head(reference);
   const answer = await client.cancel(id, "");
-  if (answer !== "final" && how === "now") await client.insist(id);
+  if (answer !== "final" && how === "now") await client.force(id);
   const run = await client.get(id);
   if (answer === "final" && run.status !== "canceled")
     throw new Problem("conflict", `The run is over already: ${run.status}.`, {

@@ -11,7 +11,7 @@ import {
   Problem,
   type RunId,
 } from "../kernel/index.ts";
-import type { Operations } from "../services/index.ts";
+import type { Services } from "../services/index.ts";
 import { createListener, type Listener, type TlsFiles } from "./http/listener.ts";
 import { type LocalSocket, listenOnSocket } from "./http/local-socket.ts";
 import { createLoginLimit, type LoginLimits } from "./http/login-limit.ts";
@@ -33,7 +33,7 @@ export interface ApiOptions {
   readonly socket?: string | null;
   /** A proxy stands before it: who asks is told by the last entry of `X-Forwarded-For`, which is the proxy's. */
   readonly proxy?: boolean;
-  readonly operations: Operations;
+  readonly operations: Services;
   readonly version: string;
   readonly clock: Clock;
   readonly log: Logger;

@@ -3,7 +3,7 @@ import type { ServerConfig } from "../config/index.ts";
 import { createLogger, type Logger, silentLogger } from "../kernel/index.ts";
 import {
   type Client,
-  createOperations,
+  createServices,
   localCaller,
   type OpenDatabase,
   observeAbandoned,
@@ -27,7 +27,7 @@ export async function openApp(options: AppOptions): Promise<App> {
   if (options.mode === "run") open().catch(() => undefined);
   if (options.mode === "read") await closeOnFailure(observeAbandoned(deps, detach), close);
   return {
-    client: createOperations(deps).as(localCaller(options.login())),
+    client: createServices(deps).as(localCaller(options.login())),
     dataDir: config.dataDir,
     open,
     close,

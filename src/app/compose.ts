@@ -10,8 +10,8 @@ import {
   findStepAccounts,
   makeDataDirectory,
   type OpenDatabase,
-  type OperationsDeps,
   readSettings,
+  type ServiceDeps,
   stepAllowList,
 } from "../services/index.ts";
 import { createSource } from "../source/index.ts";
@@ -25,7 +25,7 @@ export interface Composition {
   readonly config: ServerConfig;
   readonly log: Logger;
   readonly clock: Clock;
-  readonly deps: OperationsDeps;
+  readonly deps: ServiceDeps;
   readonly executors: Executors;
   /** Opens the database at the first call. */
   open(): Promise<OpenDatabase>;
@@ -83,7 +83,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
       await opened?.catch(() => undefined);
       await stack.disposeAsync();
     })());
-  const deps: OperationsDeps = {
+  const deps: ServiceDeps = {
     ...shared,
     database: open,
     mode: options.mode,
@@ -91,7 +91,7 @@ export function compose(options: AppOptions, config: ServerConfig, log: Logger):
     capabilitiesOf: executors.capabilitiesOf,
     inators,
     authenticator,
-    refusal: () => executor.refusal(),
+    unavailableReason: () => executor.unavailableReason(),
     graceSeconds: config.local.graceSeconds,
     localPaths: isLoopback(config.listenAddress.host) ? "allowed" : "refused",
     dataDirectory: config.dataDir,

@@ -25,7 +25,8 @@ export const remoteExecutor: ExecutorEntry<"remote"> = {
         // Only servers receive callbacks.
         if (parts.mode === "serve") void watchReports(parts, signal, listener);
       },
-      refusal: () => noSpaceReason(join(parts.config.dataDir, "work"), parts.config.local.minFreeBytes),
+      unavailableReason: () =>
+        noSpaceReason(join(parts.config.dataDir, "work"), parts.config.local.minFreeBytes),
       reachableSince: parts.reachableSince,
       silenceMs: parts.config.remote.silenceSeconds * 1_000,
       pendingMs: parts.config.remote.pendingSeconds * 1_000,

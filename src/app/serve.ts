@@ -8,10 +8,10 @@ import { isFinalRun } from "../domain/index.ts";
 import { createIdleMemory, createLogger, errorMessage, type Logger, Problem } from "../kernel/index.ts";
 import {
   createMaintenance,
-  createOperations,
+  createServices,
   ensureAdminToken,
   localCaller,
-  type Operations,
+  type Services,
 } from "../services/index.ts";
 import type { AppOptions } from "./app-options.ts";
 import { type Composition, compose, isLoopback, settingsOf } from "./compose.ts";
@@ -62,7 +62,7 @@ async function start(composition: Composition, options: ServeOptions): Promise<S
   await ensureAdminToken(store.tokens, { file: tokenFile, host: hostname(), uid: options.host.uid });
   const maintenance = createMaintenance(deps);
   await maintenance.prepare();
-  const operations = createOperations(deps, maintenance.missing);
+  const operations = createServices(deps, maintenance.missing);
   const socket = socketOf(config.dataDir, log);
   const api = await startApi({
     address: config.listenAddress,
@@ -145,7 +145,7 @@ function socketOf(dataDir: string, log: Logger): string | null {
 /** Opens traces. The library is loaded only when they are configured. */
 async function openTraces(
   { config, log }: Composition,
-  operations: Operations,
+  operations: Services,
   version: string,
 ): Promise<AsyncDisposable | null> {
   const endpoint = config.telemetry.otlpEndpoint;

@@ -72,8 +72,8 @@ export function createExecutorRegistry({ chosen, openers, typeOf, log }: Executo
       signal.addEventListener("abort", () => watchers.delete(listener), { once: true });
       for (const one of opened.values()) one.watch(signal, listener);
     },
-    ignores: (plan) => first.ignores(plan),
-    refusal: () => first.refusal(),
+    unsupported: (plan) => first.unsupported(plan),
+    unavailableReason: () => first.unavailableReason(),
     async [Symbol.asyncDispose]() {
       for (const one of opened.values()) await one[Symbol.asyncDispose]();
     },

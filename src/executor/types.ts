@@ -129,7 +129,7 @@ export interface Executor extends AsyncDisposable {
   /** Notifications until the signal aborts; correctness comes from `status`. The listener must not throw. */
   watch(signal: AbortSignal, listener: (notification: ExecutorNotification) => void): void;
   /** Parts of the plan that this executor does not carry out (say, `image`), a sentence each; recorded once per step. */
-  ignores(plan: StepPlan): readonly string[];
+  unsupported(plan: StepPlan): readonly string[];
   /** Why no further execution may be started now (say, the disk is below `min_free_bytes`), or null. */
-  refusal(): Promise<string | null>;
+  unavailableReason(): Promise<string | null>;
 }

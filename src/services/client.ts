@@ -219,7 +219,7 @@ export interface Client {
   why(run: string): Promise<RunWhy>;
   cancel(runId: string, by: string): Promise<"requested" | "already" | "final">;
   /** After a cancel: what is still in its grace is killed. Resolves when that is recorded. */
-  insist(runId: string): Promise<void>;
+  force(runId: string): Promise<void>;
   /** By id or unique prefix, or `RUN/NAME`. */
   artifact(reference: string): Promise<ArtifactDetail>;
   /** The payload, verified while it streams: wrong bytes end in a Problem before the last chunk. */

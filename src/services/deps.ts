@@ -24,18 +24,18 @@ export interface OpenDatabase {
   readonly connection: ConnectionSettings;
 }
 
-export interface OperationsDeps {
+export interface ServiceDeps {
   readonly database: () => Promise<OpenDatabase>;
   /** `read` carries nothing, so its own runs are there to be continued. */
   readonly mode: "run" | "read" | "serve";
   readonly source: Source;
   readonly logs: LogStore;
-  readonly executor: Pick<Executor, "type" | "ignores" | "cancel">;
+  readonly executor: Pick<Executor, "type" | "unsupported" | "cancel">;
   /** Facts about the executor of a run, whatever is configured now. */
   readonly capabilitiesOf: (executorType: string) => ExecutorCapabilities;
   readonly inators: ReadonlyMap<JobType, Inator>;
   /** Why the executor starts nothing now, or null. */
-  readonly refusal: () => Promise<string | null>;
+  readonly unavailableReason: () => Promise<string | null>;
   /** Seconds between SIGTERM and SIGKILL of a step. */
   readonly graceSeconds: number;
   readonly urlPolicy: UrlPolicy;

@@ -12,7 +12,7 @@ export { type BackupRequest, type BackupSummary, makeBackup, type NewBackup } fr
 export type { CallbackClient, Download, UploadRequest } from "./callbacks/client.ts";
 export type * from "./client.ts";
 export { makeDataDirectory, restoreMark } from "./data-directory.ts";
-export type { OpenDatabase, OperationsDeps } from "./deps.ts";
+export type { OpenDatabase, ServiceDeps } from "./deps.ts";
 export { cleanUp } from "./maintenance/cleanup.ts";
 export {
   type InstanceRegistration,
@@ -27,6 +27,6 @@ export { createResolver } from "./runs/resolver.ts";
 export { readCloneCredential, readRegistryLogin } from "./secrets/credentials.ts";
 export { createSecretKeys, type SecretKeys } from "./secrets/keys.ts";
 export { decryptSecrets } from "./secrets/secrets.ts";
-export { createOperations, type Operations, type Watch } from "./services.ts";
+export { createServices, type Services, type Watch } from "./services.ts";
 export { readSettings, readSettingsFile } from "./settings.ts";
 export { findStepAccount, findStepAccounts, refuseDatabaseOwner, type StepAccount } from "./step-account.ts";

@@ -19,7 +19,7 @@ import { presentAuditEntry } from "./catalog/present.ts";
 import { projectOperations } from "./catalog/projects.ts";
 import { registryOperations } from "./catalog/registries.ts";
 import type { Client } from "./client.ts";
-import type { OperationsDeps } from "./deps.ts";
+import type { ServiceDeps } from "./deps.ts";
 import { abandonedRuns, takeOwnership } from "./maintenance/recovery.ts";
 import { deploymentOperations } from "./runs/deployments.ts";
 import { presentRun } from "./runs/present.ts";
@@ -34,7 +34,7 @@ export interface Watch {
   onRecorded(listener: (changes: ChangeSet, runId: RunId) => void): Promise<void>;
 }
 
-export interface Operations {
+export interface Services {
   as(caller: Caller): Client;
   /** Returns the holder of a token. @throws Problem unauthorized */
   authenticate(token: string, requestId: string | null): Promise<Caller>;
@@ -49,10 +49,7 @@ export interface Operations {
 }
 
 /** @param missing what of the server's start is not done, as a sentence, or null */
-export function createOperations(
-  deps: OperationsDeps,
-  missing: () => string | null = () => null,
-): Operations {
+export function createServices(deps: ServiceDeps, missing: () => string | null = () => null): Services {
   const audit = createAuditWriter(
     async (entries) => (await deps.database()).store.audit.record(entries),
     deps.log,
@@ -89,7 +86,7 @@ export function createOperations(
   };
 }
 
-function clientOf(deps: OperationsDeps, caller: Caller, authorize: Authorize): Client {
+function clientOf(deps: ServiceDeps, caller: Caller, authorize: Authorize): Client {
   const context = { deps, caller, authorize };
   return {
     projects: projectOperations(context),

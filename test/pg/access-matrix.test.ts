@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Scope, scopes } from "../../src/domain/index.ts";
 import { newId, Problem } from "../../src/kernel/index.ts";
 import { type Caller, type Client, type Operation, operationNeeds } from "../../src/services/index.ts";
-import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench, type Team } from "./operations-bench.ts";
 
 const signal = new AbortController().signal;
 let count = 0;
@@ -84,7 +84,7 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
   "runs.why": [thing((client, { run }) => client.why(run))],
   "runs.cancel": [
     thing((client, { run }) => client.cancel(run, "x")),
-    thing((client, { run }) => client.insist(run)),
+    thing((client, { run }) => client.force(run)),
   ],
   "runs.retry": [thing((client, { run }) => client.retry({ run, by: "x" }))],
   "logs.read": [
@@ -132,11 +132,11 @@ const uses: Readonly<Record<Exclude<Operation, "metrics.read">, readonly Use[]>>
   "local.run": [{ about: "new", ask: (client) => client.abandoned() }],
 };
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let mine: Team;
 let other: Team;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   mine = await bench.team("mine");
   other = await bench.team("other");
   // A run that nobody carries keeps the pipeline from being removed, so that all callers find the same things.

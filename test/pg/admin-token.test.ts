@@ -12,13 +12,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ensureAdminToken, readAdminToken } from "../../src/services/index.ts";
-import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let directory: string;
 let file: string;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 beforeEach(() => {

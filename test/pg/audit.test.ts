@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AuditEntry, Client } from "../../src/services/index.ts";
 import { tryOut } from "./fixture.ts";
-import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench, type Team } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let team: Team;
 let admin: Client;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   team = await bench.team("audited");
   admin = bench.operations.as(await bench.caller("admin", null));
 });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type PipelineId, type ProjectId } from "../../src/kernel/index.ts";
 import type { Client } from "../../src/services/index.ts";
-import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench, type Team } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let local: Client;
 let team: Team;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   ({ local } = bench);
   team = await bench.team("web");
 });

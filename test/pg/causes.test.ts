@@ -1,14 +1,14 @@
 /** A run's cause: what it says, and how runs are listed by it. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Client } from "../../src/services/index.ts";
-import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench, type Team } from "./operations-bench.ts";
 
 const { signal } = new AbortController();
-let bench: OperationsBench;
+let bench: ServiceBench;
 let team: Team;
 let program: Client;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   team = await bench.team("causes");
   program = bench.operations.as(await bench.caller("trigger", team.project));
 });

@@ -228,11 +228,11 @@ describe("an artifact", () => {
       "expired_at = null",
       "storage_path = '/y'",
     ]) {
-      const refusal = await tryOut(database, [
+      const unavailableReason = await tryOut(database, [
         `update artifacts set ${change} where id = $1::uuid`,
         [free?.id],
       ]);
-      expect(refusal, change).toMatchObject({ code: "SH001" });
+      expect(unavailableReason, change).toMatchObject({ code: "SH001" });
     }
   });
 });

@@ -78,9 +78,9 @@ describe.each(Object.entries(subjects))("the database's guard of a %s", (name, {
       expect(await tryOut(fixture.database, ...arrive), `reaching ${from}`).toBe(null);
       for (const to of statesOf(machine)) {
         if (to === from) continue;
-        const refusal = await tryOut(fixture.database, ...arrive, move(to, from, id));
-        if (refusal === null) allowed.add(`${from} → ${to}`);
-        else expect(errorCode(refusal), `${from} → ${to}`).toBe("SH001");
+        const unavailableReason = await tryOut(fixture.database, ...arrive, move(to, from, id));
+        if (unavailableReason === null) allowed.add(`${from} → ${to}`);
+        else expect(errorCode(unavailableReason), `${from} → ${to}`).toBe("SH001");
       }
     }
     expect(allowed).toEqual(legal);
@@ -102,11 +102,11 @@ describe.each(Object.entries(subjects))("the database's guard of a %s", (name, {
 
   it("knows no other state", async () => {
     const id = (await rows())[name];
-    const refusal = await tryOut(fixture.database, [
+    const unavailableReason = await tryOut(fixture.database, [
       `update ${table} set status = 'bogus' where id = $1::uuid`,
       [id],
     ]);
-    expect(errorCode(refusal)).toBe("23514");
+    expect(errorCode(unavailableReason)).toBe("23514");
   });
 
   it("lets a row begin pending only", async () => {
@@ -153,9 +153,9 @@ describe("the database's guard of a run's phase", () => {
       for (const phase of runPhases) {
         if (phase === from) continue;
         const arrive = from === "submitted" ? [] : [to(from)];
-        const refusal = await tryOut(fixture.database, ...arrive, to(phase));
-        if (refusal === null) allowed.add(`${from} → ${phase}`);
-        else expect(errorCode(refusal)).toBe("SH001");
+        const unavailableReason = await tryOut(fixture.database, ...arrive, to(phase));
+        if (unavailableReason === null) allowed.add(`${from} → ${phase}`);
+        else expect(errorCode(unavailableReason)).toBe("SH001");
       }
     expect(allowed).toEqual(new Set(phaseTransitions().map(([from, phase]) => `${from} → ${phase}`)));
   });

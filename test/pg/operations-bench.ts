@@ -22,22 +22,22 @@ import {
   type Client,
   createAuthenticator,
   createExecutionTokens,
-  createOperations,
   createSecretKeys,
+  createServices,
   localCaller,
-  type Operations,
-  type OperationsDeps,
+  type ServiceDeps,
+  type Services,
 } from "../../src/services/index.ts";
 import { createSource, type UrlPolicy } from "../../src/source/index.ts";
 import { createChangeFeed } from "../../src/store/index.ts";
 import { jobOf, specOf } from "../unit/executor/specs.ts";
 import { advance, createFixture, type Fixture, stepPlan } from "./fixture.ts";
 
-export interface OperationsBench extends AsyncDisposable {
+export interface ServiceBench extends AsyncDisposable {
   readonly fixture: Fixture;
   /** What the server's start has not done yet. */
   readonly start: { missing: string | null };
-  readonly operations: Operations;
+  readonly operations: Services;
   /** At the terminal of the server's machine. */
   readonly local: Client;
   readonly artifacts: ArtifactStore;
@@ -70,10 +70,10 @@ export interface Team {
   readonly attemptToken: string;
 }
 
-export async function createOperationsBench(
+export async function createServiceBench(
   localPaths: "allowed" | "refused" = "refused",
   urlPolicy: UrlPolicy = { allowLocal: false, allowHttp: false },
-): Promise<OperationsBench> {
+): Promise<ServiceBench> {
   const fixture = await createFixture();
   const { store, owner } = fixture;
   const directory = mkdtempSync(join(tmpdir(), "shipinator-operations-"));
@@ -120,8 +120,8 @@ export async function createOperationsBench(
   });
   const executionTokens = createExecutionTokens(directory, null);
   const logs = createLogStore({ ...parts, base: join(directory, "logs"), capBytes: 1024 });
-  const start: OperationsBench["start"] = { missing: null };
-  const deps: OperationsDeps = {
+  const start: ServiceBench["start"] = { missing: null };
+  const deps: ServiceDeps = {
     ...parts,
     database,
     mode: "run",
@@ -135,7 +135,7 @@ export async function createOperationsBench(
       reportsLogs: type === "remote",
     }),
     inators,
-    refusal: async () => null,
+    unavailableReason: async () => null,
     graceSeconds: 10,
     urlPolicy,
     localPaths,
@@ -148,7 +148,7 @@ export async function createOperationsBench(
     retentionDays: null,
     authenticator: createAuthenticator({ ...parts, tokens: async () => store.tokens }),
   };
-  const operations = createOperations(deps, () => start.missing);
+  const operations = createServices(deps, () => start.missing);
   const local = operations.as(localCaller("ada"));
 
   async function handOut(run: string, more: Partial<ExecutionSpec> = {}): Promise<HandedOut> {

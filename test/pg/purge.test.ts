@@ -71,12 +71,12 @@ describe("the purge", () => {
 
   it("leaves the door shut behind it, in its own transaction too", async () => {
     const id = await run();
-    const refusal = await tryOut(
+    const unavailableReason = await tryOut(
       fixture.database,
       ["select purge_runs(now() - interval '1 day', 10)"],
       ["delete from pipeline_runs where id = $1::uuid", [id]],
     );
-    expect(refusal).toMatchObject({ code: "SH001" });
+    expect(unavailableReason).toMatchObject({ code: "SH001" });
   });
 
   it("shares the work with another one at the same time", async () => {

@@ -46,7 +46,7 @@ const make = () =>
     },
     logSize: async () => 7,
     watch: () => undefined,
-    refusal: async () => null,
+    unavailableReason: async () => null,
     reachableSince: () => reachableSince,
     silenceMs: 1_000,
     pendingMs: 5_000,

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newId, type ProjectId, type RepositoryId } from "../../src/kernel/index.ts";
 import type { Client } from "../../src/services/index.ts";
-import { createOperationsBench, type OperationsBench, type Team } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench, type Team } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let local: Client;
 let team: Team;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   ({ local } = bench);
   team = await bench.team("web");
 });
@@ -160,7 +160,7 @@ describe("repositories", () => {
     await expect(remote.repositories.create({ project_id: team.project, clone_url })).rejects.toMatchObject({
       code: "source_refused",
     });
-    await using loopback = await createOperationsBench("allowed");
+    await using loopback = await createServiceBench("allowed");
     const { id } = await loopback.local.projects.create({ name: "local" });
     const all = loopback.operations.as(await loopback.caller("admin", null));
     expect(await all.repositories.create({ project_id: id, clone_url })).toMatchObject({
@@ -177,7 +177,7 @@ describe("repositories", () => {
   });
 
   it("may be local by the setting, and never for an admin of one project", async () => {
-    await using open = await createOperationsBench("refused", { allowLocal: true, allowHttp: false });
+    await using open = await createServiceBench("refused", { allowLocal: true, allowHttp: false });
     const { id: project_id } = await open.local.projects.create({ name: "local" });
     const all = open.operations.as(await open.caller("admin", null));
     const one = open.operations.as(await open.caller("admin", project_id));

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { PipelineId } from "../../src/kernel/index.ts";
 import { stepPlan } from "./fixture.ts";
-import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let project: string;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   ({ project } = await bench.team("ours"));
 });
 afterAll(() => bench[Symbol.asyncDispose]());

@@ -10,12 +10,12 @@ import {
 import { type ChangeFeed, createChangeFeed } from "../../src/store/index.ts";
 import { eventually } from "../support/eventually.ts";
 import { tryOut } from "./fixture.ts";
-import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let local: Client;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   ({ local } = bench);
 });
 afterAll(() => bench[Symbol.asyncDispose]());

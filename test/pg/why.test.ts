@@ -1,11 +1,11 @@
 /** Why a run is where it is: read by few statements, and told in few causes, however many steps it has. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { advance, runSnapshot, stepPlan } from "./fixture.ts";
-import { createOperationsBench, type OperationsBench } from "./operations-bench.ts";
+import { createServiceBench, type ServiceBench } from "./operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 

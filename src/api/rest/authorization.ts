@@ -1,11 +1,11 @@
 /** Deny by default: a route that does not say it is open needs a bearer token, whose scope is looked at before its body. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../services/index.ts";
+import type { Services } from "../../services/index.ts";
 import { type LoginAttempt, login } from "../http/login.ts";
 import type { LoginLimit } from "../http/login-limit.ts";
 
-export function authorize(app: FastifyInstance, operations: Operations, logins: LoginLimit): void {
+export function authorize(app: FastifyInstance, operations: Services, logins: LoginLimit): void {
   app.decorateRequest("callerKey", "");
   app.decorateRequest("credential", "");
   app.decorateRequest("resourceId", undefined);

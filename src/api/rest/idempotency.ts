@@ -4,12 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { IdempotencyKey, Operations } from "../../services/index.ts";
+import type { IdempotencyKey, Services } from "../../services/index.ts";
 import { checkIdempotencyKey, keyRefused } from "../idempotency-key.ts";
 
 const headerName = "Idempotency-Key";
 
-export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Operations, "idempotency">): void {
+export function keepAnswers(app: FastifyInstance, { idempotency }: Pick<Services, "idempotency">): void {
   const held = new WeakMap<FastifyRequest, IdempotencyKey>();
 
   app.addHook("preHandler", async (request, reply) => {

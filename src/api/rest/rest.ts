@@ -1,7 +1,7 @@
 /** The REST interface on a Fastify that the caller has made. */
 import { validatorCompiler } from "fastify-type-provider-zod";
 import { Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../services/index.ts";
+import type { Services } from "../../services/index.ts";
 import { collectMethods } from "./allowed-methods.ts";
 import { authorize } from "./authorization.ts";
 import type { App, RestContext, RouteContext } from "./context.ts";
@@ -30,7 +30,7 @@ const stalledMs = 60_000;
 
 const mostHeaders = 128;
 
-export function addRest(app: App, operations: Operations, context: RestContext): void {
+export function addRest(app: App, operations: Services, context: RestContext): void {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(toText);
   app.setErrorHandler(sendError);

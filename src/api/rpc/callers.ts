@@ -16,7 +16,7 @@ import type {
   Client,
   IdempotencyKey,
   Operation,
-  Operations,
+  Services,
 } from "../../services/index.ts";
 import { type LoggedIn, type LoginAttempt, login } from "../http/login.ts";
 import type { LoginLimit } from "../http/login-limit.ts";
@@ -66,7 +66,7 @@ export interface Callers {
 
 const keyName = "idempotency-key";
 
-export function createCallers(operations: Operations, logins: LoginLimit): Callers {
+export function createCallers(operations: Services, logins: LoginLimit): Callers {
   function attemptOf(context: HandlerContext): LoginAttempt {
     return { header: context.requestHeader.get("authorization") ?? undefined, ...peerOf(context) };
   }
@@ -105,7 +105,7 @@ function authenticated<Found>(found: Found | null): Found {
 }
 
 async function kept<Answer>(
-  { idempotency }: Operations,
+  { idempotency }: Services,
   key: IdempotencyKey,
   work: (id: string) => Promise<Answer>,
 ): Promise<Answer | unknown> {

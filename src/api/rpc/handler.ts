@@ -13,7 +13,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { type Clock, type Logger, Problem } from "../../kernel/index.ts";
-import type { Operations } from "../../services/index.ts";
+import type { Services } from "../../services/index.ts";
 import type { LoginLimit } from "../http/login-limit.ts";
 import { artifactService } from "./artifacts.ts";
 import { type Callers, createCallers, type Peer, peerOf, valuesOf } from "./callers.ts";
@@ -28,7 +28,7 @@ import { projectService } from "./projects.ts";
 import { reflectionService } from "./reflection.ts";
 
 export interface RpcDeps {
-  readonly operations: Operations;
+  readonly operations: Services;
   readonly logins: LoginLimit;
   readonly admit: AdmitStream;
   readonly ready: () => Promise<boolean>;

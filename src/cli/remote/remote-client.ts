@@ -118,7 +118,7 @@ export function createRemoteClient(transport: Transport, clock: Clock): Client {
       await json("POST", `${run(before.id)}/cancel`, {});
       return before.cancel_requested_at === null ? "requested" : "already";
     },
-    insist: async (reference) => void (await json("POST", `${run(reference)}/cancel`, { now: true })),
+    force: async (reference) => void (await json("POST", `${run(reference)}/cancel`, { now: true })),
     async retry({ run: reference, what = "whole" }) {
       const made = await json<RunDetail>("POST", `${run(reference)}/retry`, { what });
       return { run: made, notes: [] };

@@ -94,7 +94,7 @@ export async function watchRun(options: WatchOptions): Promise<RunDetail> {
 /** @returns the canceled run, or the unchanged run when the cancellation cannot be recorded */
 async function forceCancel({ context, session }: WatchOptions, run: RunDetail): Promise<RunDetail> {
   try {
-    await session.client.insist(run.id);
+    await session.client.force(run.id);
     return await session.client.get(run.id);
   } catch (error) {
     warn(context, error);

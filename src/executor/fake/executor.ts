@@ -23,7 +23,7 @@ export interface FakeExecutorOptions {
   readonly clock?: Clock;
   /** Thrown by `open` while it returns an error. */
   readonly openError?: () => Error | null;
-  readonly refusal?: () => string | null;
+  readonly unavailableReason?: () => string | null;
 }
 
 export interface FakeExecutor extends Executor {
@@ -194,10 +194,10 @@ export function createFakeExecutor(options: FakeExecutorOptions = {}): FakeExecu
       world.listeners.add(listener);
       signal.addEventListener("abort", () => world.listeners.delete(listener), { once: true });
     },
-    ignores: (plan) =>
+    unsupported: (plan) =>
       plan.image === null ? [] : [`the fake executor does not use image ${JSON.stringify(plan.image)}`],
-    async refusal() {
-      return options.refusal?.() ?? null;
+    async unavailableReason() {
+      return options.unavailableReason?.() ?? null;
     },
     begin: (name) => begin(newest(name)),
     finish: (name, outcome) => {

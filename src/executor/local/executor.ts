@@ -287,8 +287,8 @@ function compose(options: LocalExecutorOptions, containment: Containment): Local
       listeners.add(listener);
       signal.addEventListener("abort", () => listeners.delete(listener), { once: true });
     },
-    ignores: ({ image }) => (image === null || options.images === "refuse" ? [] : [unusedImage(image)]),
-    refusal: () => noSpaceReason(options.directory, options.minFreeBytes, options.freeBytes),
+    unsupported: ({ image }) => (image === null || options.images === "refuse" ? [] : [unusedImage(image)]),
+    unavailableReason: () => noSpaceReason(options.directory, options.minFreeBytes, options.freeBytes),
     async sweep(isOver) {
       const closed: string[] = [];
       for (const name of jobs.names()) {

@@ -66,7 +66,7 @@ export interface LocalExecutorOptions extends LocalPorts {
   readonly logCapBytes: number;
   /** Steps that name an image run without it, or are refused. Default: they run. */
   readonly images?: "ignore" | "refuse";
-  /** Below this many free bytes `refusal` says no; 0 never does. */
+  /** Below this many free bytes `unavailableReason` says no; 0 never does. */
   readonly minFreeBytes: number;
   /** Free bytes where `directory` is. Default: statfs. */
   readonly freeBytes?: (directory: string) => Promise<number>;

@@ -21,7 +21,7 @@ export interface RemoteExecutorOptions {
   readonly logSize: (id: Report["execution_id"]) => Promise<number>;
   /** Calls back with each execution that a callback has changed, until the signal aborts. */
   readonly watch: (signal: AbortSignal, listener: (id: Report["execution_id"]) => void) => void;
-  readonly refusal: () => Promise<string | null>;
+  readonly unavailableReason: () => Promise<string | null>;
   /** Monotonic time since which executors can reach this process; null: they cannot yet. */
   readonly reachableSince: () => number | null;
   /** Milliseconds without a word after which an executor is lost. */
@@ -155,8 +155,8 @@ export function createRemoteExecutor(options: RemoteExecutorOptions): Executor {
       signal.addEventListener("abort", () => listeners.delete(notify), { once: true });
       options.watch(signal, notify);
     },
-    ignores: () => [],
-    refusal: options.refusal,
+    unsupported: () => [],
+    unavailableReason: options.unavailableReason,
     async [Symbol.asyncDispose]() {
       over.abort();
     },

@@ -70,7 +70,7 @@ export async function applyChanges(
   run: TrackedRun,
   snapshot: RunSnapshot,
   changes: ChangeSet,
-  refusal: string | null,
+  unavailableReason: string | null,
 ): Promise<{ readonly seq: number } | null> {
   const { store, owner, attempts, dispatcher, workspaces } = context;
   const fresh = changes.newExecutions.flatMap(
@@ -78,7 +78,7 @@ export async function applyChanges(
   );
   const ids = fresh.map((subject) => subject.execution.id);
   const owns = run.mode === "own";
-  const claim = owns && refusal === null ? dispatcher.acquire(ids) : [];
+  const claim = owns && unavailableReason === null ? dispatcher.acquire(ids) : [];
   if (owns) for (const subject of fresh) queueExecution(context, run, subject);
   for (const subject of fresh) if (claim.includes(subject.execution.id)) workspaces.prefetch(subject);
   let applied: { readonly seq: number } | null;

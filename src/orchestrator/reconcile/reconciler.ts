@@ -33,7 +33,10 @@ export async function reconcileRun(context: ReconcileContext, runId: RunId): Pro
   const { store, runs, dispatcher, workspaces, stopping } = context;
   const run = runs.get(runId);
   if (run === undefined || stopping.aborted) return "done";
-  const [snapshot, refusal] = await Promise.all([store.runs.snapshot(runId), dispatcher.refusal()]);
+  const [snapshot, unavailableReason] = await Promise.all([
+    store.runs.snapshot(runId),
+    dispatcher.unavailableReason(),
+  ]);
   if (runs.get(runId) !== run || stopping.aborted) return "done";
   if (snapshot === null || isFinalRun(snapshot.run.status)) {
     workspaces.closeEnded(runId, undefined);
@@ -42,7 +45,7 @@ export async function reconcileRun(context: ReconcileContext, runId: RunId): Pro
   }
   run.seq = snapshot.run.seq;
   trackExecutions(context, run, snapshot);
-  return await decide(context, run, snapshot, refusal);
+  return await decide(context, run, snapshot, unavailableReason);
 }
 
 /** Stops tracking the run and everything that belongs to it. */
@@ -59,7 +62,7 @@ async function decide(
   context: ReconcileContext,
   run: TrackedRun,
   snapshot: RunSnapshot,
-  refusal: string | null,
+  unavailableReason: string | null,
 ): Promise<ReconcileResult> {
   const { parallelLimit } = context;
   const evidence = evidenceOf(context, snapshot);
@@ -68,7 +71,7 @@ async function decide(
     perform(context, snapshot, decision);
     return snapshot.deployBlock?.outcome === "active" ? { afterMs: waitingDeployMs } : "done";
   }
-  const applied = await applyChanges(context, run, snapshot, decision.changes, refusal);
+  const applied = await applyChanges(context, run, snapshot, decision.changes, unavailableReason);
   if (applied === null) return (await isStillOwned(context, run.id)) ? "again" : "done";
   run.seq = applied.seq;
   for (const { executionId } of evidence.completed) dropExecution(context, run, executionId);

@@ -12,7 +12,7 @@ export interface Dispatcher {
   start(): void;
   stop(): Promise<void>;
   /** Returns the reason why nothing may be started now, or null. Never throws. */
-  refusal(): Promise<string | null>;
+  unavailableReason(): Promise<string | null>;
   /** Acquires slots for executions that are about to be created: the first that fit; none while others wait already. */
   acquire(fresh: readonly ExecutionId[]): readonly ExecutionId[];
   occupy(id: ExecutionId): void;
@@ -45,7 +45,7 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
 
   async function claim(): Promise<void> {
     if (queue.size === 0 || slots.free === 0) return;
-    const why = await dispatcher.refusal();
+    const why = await dispatcher.unavailableReason();
     if (why !== null) return log.warn({ reason: why }, "Nothing is claimed for now.");
     const reserved = slots.reserve(Math.min(queue.size, maxClaimed));
     if (reserved === 0) return;
@@ -71,9 +71,9 @@ export function createDispatcher(deps: OrchestratorDeps, begin: (subject: Subjec
       dispatcher.wake();
     },
     stop: () => loop.stop(),
-    async refusal() {
+    async unavailableReason() {
       try {
-        return await deps.executor.refusal();
+        return await deps.executor.unavailableReason();
       } catch (error) {
         log.error(
           { error: errorMessage(error) },

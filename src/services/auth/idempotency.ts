@@ -5,7 +5,7 @@
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import type { IdempotencyRequest, Owner, Reservation } from "../../store/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { isGone } from "../maintenance/recovery.ts";
 
 export interface IdempotencyKey extends IdempotencyRequest {
@@ -25,7 +25,7 @@ const ivBytes = 12;
 const tagBytes = 16;
 
 /** Reserves keys for this process. Keys of a process that has ended are free at once. */
-export function createIdempotencyStore(deps: Pick<OperationsDeps, "database" | "isAlive">): IdempotencyStore {
+export function createIdempotencyStore(deps: Pick<ServiceDeps, "database" | "isAlive">): IdempotencyStore {
   const store = async () => (await deps.database()).store.idempotency;
 
   async function reserve(key: IdempotencyKey): Promise<Reservation> {

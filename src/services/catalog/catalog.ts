@@ -18,7 +18,7 @@ import type { Page as Rows, Store } from "../../store/index.ts";
 import type { Authorize } from "../auth/authorize.ts";
 import { type Caller, sees } from "../auth/caller.ts";
 import type { PipelineClient, RepositoryClient } from "../client.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { findPipeline } from "../runs/find.ts";
 import { checkAddress } from "./address.ts";
 import { checkRepository } from "./check-repository.ts";
@@ -27,7 +27,7 @@ import { checkId, checkName } from "./names.ts";
 import { presentPipeline, presentRepository } from "./present.ts";
 
 export interface CallerContext {
-  readonly deps: OperationsDeps;
+  readonly deps: ServiceDeps;
   readonly caller: Caller;
   readonly authorize: Authorize;
 }

@@ -3,11 +3,11 @@
 import type { RepositoryCheck } from "../../contract/index.ts";
 import { Problem, wakeReason } from "../../kernel/index.ts";
 import type { RepositoryRow } from "../../store/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { readPipelineFile } from "../runs/plan-run.ts";
 import { pipelineSourceOf, type ResolvedSource, resolvePipelineSource } from "../runs/resolve-source.ts";
 
-type Deps = Pick<OperationsDeps, "source" | "urlPolicy" | "clock">;
+type Deps = Pick<ServiceDeps, "source" | "urlPolicy" | "clock">;
 
 /** Time limit of a check. Somebody waits for it. */
 const limitMs = 60_000;

@@ -4,7 +4,7 @@
  */
 import { createLoop, errorMessage, type Loop } from "../../kernel/index.ts";
 import { lateMs } from "../callbacks/callbacks.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { recover } from "./recovery.ts";
 import { expireRuns } from "./retention.ts";
 
@@ -24,7 +24,7 @@ export interface Maintenance extends AsyncDisposable {
   missing(): string | null;
 }
 
-export function createMaintenance(deps: OperationsDeps): Maintenance {
+export function createMaintenance(deps: ServiceDeps): Maintenance {
   const recovery = loop("Taking ownership of runs", recoverMs, (signal) => recover(deps, signal));
   const loops: Loop[] = [
     loop("Making partitions", 24 * hourMs, makePartitions),

@@ -1,7 +1,7 @@
 /** Runs whose process is gone: finding them, recording what has ended, and taking them over. */
 import { Problem, type RunId } from "../../kernel/index.ts";
 import type { Owner, RunRow } from "../../store/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { runName } from "../runs/references.ts";
 
 /** Maximum number of runs whose ownership one statement takes. */
@@ -11,7 +11,7 @@ const takenTogether = 1_000;
 const reconciledTogether = 250;
 
 /** Reads the unfinished runs whose owner is gone, by the evidence of this machine or of the lease. */
-export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunRow[]> {
+export async function abandonedRuns(deps: ServiceDeps): Promise<readonly RunRow[]> {
   const { store } = await deps.database();
   const abandoned: RunRow[] = [];
   for (const owner of await store.runs.owners())
@@ -25,7 +25,7 @@ export async function abandonedRuns(deps: OperationsDeps): Promise<readonly RunR
  * @param owned called when no abandoned run is left
  */
 export async function recover(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   signal: AbortSignal,
   { owned, reconciled }: { owned?: () => void; reconciled?: (done: number, all: number) => void } = {},
 ): Promise<void> {
@@ -54,7 +54,7 @@ export async function recover(
   if (owners.some((owner) => owner?.instance === self.instance)) await orchestrator.resync();
 }
 
-async function isAbandoned(deps: OperationsDeps, of: Owner | null): Promise<boolean> {
+async function isAbandoned(deps: ServiceDeps, of: Owner | null): Promise<boolean> {
   if (of === null) return true;
   const { owner } = await deps.database();
   return of.instance === owner.instance ? deps.mode === "read" : await isGone(deps, of);
@@ -62,7 +62,7 @@ async function isAbandoned(deps: OperationsDeps, of: Owner | null): Promise<bool
 
 /** Returns true for a process that ended, was declared dead, or is gone by the evidence of this machine or of its lease. */
 export async function isGone(
-  deps: Pick<OperationsDeps, "database" | "isAlive">,
+  deps: Pick<ServiceDeps, "database" | "isAlive">,
   { instance: id, epoch }: Owner,
 ): Promise<boolean> {
   const row = await (await deps.database()).store.instances.get(id);
@@ -70,7 +70,7 @@ export async function isGone(
 }
 
 /** @throws Problem conflict when another process owns the run, or took it first */
-export async function takeOwnership(deps: OperationsDeps, runId: RunId): Promise<void> {
+export async function takeOwnership(deps: ServiceDeps, runId: RunId): Promise<void> {
   const { store, owner } = await deps.database();
   const run = await store.runs.get(runId);
   if (run === null) throw new Problem("not_found", `There is no run ${runId}.`);
@@ -102,7 +102,7 @@ async function wins(taking: Promise<void>): Promise<boolean> {
  * (`logs --follow`), and the process that owns them next must not wait for it, nor share their steps with it.
  * @param letGo stops following the steps that still run
  */
-export async function observeAbandoned(deps: OperationsDeps, letGo: () => Promise<void>): Promise<void> {
+export async function observeAbandoned(deps: ServiceDeps, letGo: () => Promise<void>): Promise<void> {
   const { store, orchestrator, owner } = await deps.database();
   const taken: RunId[] = [];
   for (const { id } of await abandonedRuns(deps)) if (await wins(takeOwnership(deps, id))) taken.push(id);

@@ -3,14 +3,14 @@ import { misspelledFileName, parsePipeline, renderPipelineProblems } from "../..
 import type { Inator, JobType, PipelineConfig, TemplateVariables } from "../../domain/index.ts";
 import { Problem } from "../../kernel/index.ts";
 import type { NewJob, RunIdentity } from "../../store/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import type { ResolvedSource } from "./resolve-source.ts";
 
 export const pipelineFileName = ".shipinator.yaml";
 const maxFileBytes = 256 * 1024;
 
 /** @throws Problem config_invalid with every problem's line and column; source_refused */
-export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, source: ResolvedSource) {
+export async function readPipelineFile(deps: Pick<ServiceDeps, "source">, source: ResolvedSource) {
   const at = { repositoryId: source.mirror, tree: source.tree };
   const bytes = await deps.source.readFile(at, pipelineFileName, maxFileBytes + 1);
   if (bytes === null) throw await noPipelineFile(deps, source);
@@ -28,7 +28,7 @@ export async function readPipelineFile(deps: Pick<OperationsDeps, "source">, sou
   return parsed;
 }
 
-async function noPipelineFile(deps: Pick<OperationsDeps, "source">, source: ResolvedSource) {
+async function noPipelineFile(deps: Pick<ServiceDeps, "source">, source: ResolvedSource) {
   const at = { repositoryId: source.mirror, tree: source.tree };
   if ((await deps.source.readFile(at, misspelledFileName, maxFileBytes + 1)) !== null)
     return new Problem(
@@ -81,7 +81,7 @@ export interface PlannedStages {
 
 /** The jobs of the stages, in order. What is neither built in this run nor taken over is not there to be deployed. */
 export function planStages(
-  deps: Pick<OperationsDeps, "inators" | "graceSeconds">,
+  deps: Pick<ServiceDeps, "inators" | "graceSeconds">,
   { stages, adopted }: PlannedStages,
   config: PipelineConfig,
   variables: TemplateVariables,

@@ -21,7 +21,7 @@ import type {
   StepRow,
   TransitionRow,
 } from "../../store/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
@@ -70,7 +70,7 @@ export function presentNew(deps: CapabilitiesDeps, run: RunRow): RunDetail {
   return presentDetail(deps, { run, jobs: [], steps: [], executions: [], artifacts: [], namedImages: [] });
 }
 
-type CapabilitiesDeps = Pick<OperationsDeps, "capabilitiesOf">;
+type CapabilitiesDeps = Pick<ServiceDeps, "capabilitiesOf">;
 
 /** Notes on images that the run's executor does not use. */
 export const imageNotes = (

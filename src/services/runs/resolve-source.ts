@@ -4,7 +4,7 @@ import { mirrorName } from "../../domain/index.ts";
 import { type RepositoryId, withoutTrailing } from "../../kernel/index.ts";
 import { checkRef, checkUrl, type WorkingTree } from "../../source/index.ts";
 import type { TriggerRequest } from "../client.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 
 /** The origin of a run's tree. `mirror` names the bare repository that holds it. */
 export interface ResolvedSource {
@@ -28,7 +28,7 @@ export interface ResolvedSource {
 }
 
 export async function resolveSource(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   asked: Exclude<TriggerRequest["source"], { kind: "pipeline" }>,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
@@ -38,7 +38,7 @@ export async function resolveSource(
 }
 
 async function resolveDirectory(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   asked: Extract<TriggerRequest["source"], { kind: "directory" }>,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
@@ -68,7 +68,7 @@ async function resolveDirectory(
 }
 
 async function resolveRepository(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   asked: Extract<TriggerRequest["source"], { kind: "repository" }>,
   signal: AbortSignal,
 ): Promise<ResolvedSource> {
@@ -146,7 +146,7 @@ export function pipelineSourceOf(name: string, row: StoredSource): PipelineSourc
 
 /** A registered pipeline's repository; a local one is read as it is committed, never as it lies on the disk. */
 export async function resolvePipelineSource(
-  deps: Pick<OperationsDeps, "source" | "urlPolicy">,
+  deps: Pick<ServiceDeps, "source" | "urlPolicy">,
   pipeline: PipelineSource,
   asked: { readonly ref: string | null; readonly sha: string | null },
   signal: AbortSignal,

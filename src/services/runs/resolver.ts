@@ -1,11 +1,11 @@
 /** The source resolution of runs that were accepted unresolved. */
 import type { SourceResolver } from "../../orchestrator/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
 import { pipelineSourceOf, resolvePipelineSource } from "./resolve-source.ts";
 
 export function createResolver(
-  deps: Pick<OperationsDeps, "source" | "urlPolicy" | "inators" | "graceSeconds">,
+  deps: Pick<ServiceDeps, "source" | "urlPolicy" | "inators" | "graceSeconds">,
 ): SourceResolver {
   return {
     async resolve(run, signal) {

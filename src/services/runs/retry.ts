@@ -5,14 +5,14 @@ import type { RunRow } from "../../store/index.ts";
 import type { Audit } from "../auth/authorize.ts";
 import { checkId } from "../catalog/names.ts";
 import type { RetryRequest } from "../client.ts";
-import type { OpenDatabase, OperationsDeps } from "../deps.ts";
+import type { OpenDatabase, ServiceDeps } from "../deps.ts";
 import { type Remainder, remainderOf } from "./adoption.ts";
 import { planStages, requestedStages, variablesOf } from "./plan-run.ts";
 import { runName } from "./references.ts";
 
-type RetryDeps = Pick<OperationsDeps, "inators" | "graceSeconds"> & {
+type RetryDeps = Pick<ServiceDeps, "inators" | "graceSeconds"> & {
   readonly database: () => Promise<Pick<OpenDatabase, "store" | "owner">>;
-  readonly executor: Pick<OperationsDeps["executor"], "type">;
+  readonly executor: Pick<ServiceDeps["executor"], "type">;
 };
 
 /**

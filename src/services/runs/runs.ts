@@ -5,7 +5,7 @@ import type { ExecutionRow, RunSummaryRows } from "../../store/index.ts";
 import { sees } from "../auth/caller.ts";
 import { type CallerContext, notThere, present } from "../catalog/catalog.ts";
 import type { Client } from "../client.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { tailBytes } from "./excerpt.ts";
 import { findArtifact, findRun, noRun } from "./find.ts";
 import { followLog, followRun } from "./follow.ts";
@@ -29,7 +29,7 @@ type RunOperations = Pick<
   | "executionOf"
   | "logTail"
   | "cancel"
-  | "insist"
+  | "force"
   | "retry"
   | "why"
   | "artifact"
@@ -160,7 +160,7 @@ export function runOperations(context: CallerContext): RunOperations {
         await orchestrator.enqueue(run.id);
         return answer;
       }),
-    insist: (reference) =>
+    force: (reference) =>
       authorize("runs.cancel", async (audit) => {
         const run = await visible(reference);
         audit({ project: run.project_id, entity: run.id });
@@ -198,7 +198,7 @@ export function runOperations(context: CallerContext): RunOperations {
 
 /** A second cancel with less grace hurries the one that the orchestrator waits for. */
 async function killAtOnce(
-  executor: OperationsDeps["executor"],
+  executor: ServiceDeps["executor"],
   { jobs, steps, executions }: RunSummaryRows,
 ): Promise<void> {
   const live = executions.filter((execution) => !isFinalExecution(execution.status));

@@ -11,7 +11,7 @@ import type { Audit } from "../auth/authorize.ts";
 import type { Caller } from "../auth/caller.ts";
 import { checkId } from "../catalog/names.ts";
 import type { TriggerRequest } from "../client.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { findPipeline } from "./find.ts";
 import { planStages, readPipelineFile, requestedStages, variablesOf } from "./plan-run.ts";
 import {
@@ -38,7 +38,7 @@ export interface Asking {
   readonly audit: Audit;
 }
 
-export async function accept(deps: OperationsDeps, asking: Asking, signal: AbortSignal): Promise<Accepted> {
+export async function accept(deps: ServiceDeps, asking: Asking, signal: AbortSignal): Promise<Accepted> {
   const { source: asked } = asking.request;
   if (asked.kind === "pipeline") return await acceptPipeline(deps, { ...asking, asked }, signal);
   const source = await resolveSource(deps, asked, signal);
@@ -51,7 +51,7 @@ interface PipelineRequest extends Asking {
 }
 
 async function acceptPipeline(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   { caller, request, cause, audit, asked }: PipelineRequest,
   signal: AbortSignal,
 ): Promise<Accepted> {
@@ -90,7 +90,7 @@ interface ResolvedRequest extends Omit<Asking, "caller"> {
 }
 
 async function acceptResolved(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   { request, cause, audit, source, project, pipelineId }: ResolvedRequest,
 ): Promise<Accepted> {
   const [{ config, notes }, pointers] = await Promise.all([
@@ -122,7 +122,7 @@ async function acceptResolved(
     audit.done(),
   );
   const ignored = planned.flatMap((step) =>
-    deps.executor.ignores(step).map((what) => `step ${step.name}: ${what}`),
+    deps.executor.unsupported(step).map((what) => `step ${step.name}: ${what}`),
   );
   const leftOut =
     source.submodules && !config.submodules
@@ -137,7 +137,7 @@ async function acceptResolved(
 }
 
 async function newRun(
-  deps: OperationsDeps,
+  deps: ServiceDeps,
   { id, only, cause }: Pick<TriggerRequest, "id" | "only"> & Pick<Asking, "cause">,
   pipelineId: PipelineId,
 ): Promise<Omit<SubmittedRun, "gitRef" | "gitSha"> & { readonly id: RunId }> {
@@ -155,7 +155,7 @@ async function newRun(
 }
 
 /** Creates the project, repository and pipeline of a directory or an address at its first use. */
-async function ensurePipeline(deps: OperationsDeps, source: ResolvedSource): Promise<PipelineId> {
+async function ensurePipeline(deps: ServiceDeps, source: ResolvedSource): Promise<PipelineId> {
   const { store } = await deps.database();
   const project = await store.projects.ensure(source.project);
   const repository = await store.repositories.ensure({

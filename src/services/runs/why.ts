@@ -5,11 +5,11 @@ import { type FailureReason, isFinalRun, isFinalStage, retryableReasons } from "
 import { Problem, type RunId } from "../../kernel/index.ts";
 import { resolveDeadlineMs } from "../../orchestrator/index.ts";
 import type { ExecutionUnderWay, InstanceRow, JobRow, RunRow } from "../../store/index.ts";
-import type { OperationsDeps } from "../deps.ts";
+import type { ServiceDeps } from "../deps.ts";
 import { excerptLines, excerptOf, tailBytes } from "./excerpt.ts";
 import { imageNotes } from "./present.ts";
 
-export async function explain(deps: OperationsDeps, runId: RunId): Promise<RunWhy> {
+export async function explain(deps: ServiceDeps, runId: RunId): Promise<RunWhy> {
   const { store } = await deps.database();
   const run = await store.runs.get(runId);
   if (run === null) throw new Problem("not_found", `there is no run ${runId}`);
@@ -33,7 +33,7 @@ function endOf(run: RunRow): RunCause {
 }
 
 /** Excerpts the log of the step that failed first. */
-async function excerptOfFailed(deps: OperationsDeps, run: RunRow): Promise<Pick<RunCause, "excerpt">> {
+async function excerptOfFailed(deps: ServiceDeps, run: RunRow): Promise<Pick<RunCause, "excerpt">> {
   const { store } = await deps.database();
   const failed = run.status === "failed" ? await store.executions.firstFailed(run.id) : null;
   if (failed === null) return {};
@@ -54,7 +54,7 @@ function adviceOf(reason: FailureReason): string {
 /** A run of thousands of steps is explained by so many of them. */
 const maxSteps = 20;
 
-async function causesOf(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+async function causesOf(deps: ServiceDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store } = await deps.database();
   const causes = [...(await ownerCauses(deps, run))];
   if (run.cancel_requested_at !== null)
@@ -71,13 +71,15 @@ async function causesOf(deps: OperationsDeps, run: RunRow): Promise<readonly Run
   return causes.length > 0 ? causes : [await nothingRuns(deps, run, jobs)];
 }
 
-async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+async function stepCauses(deps: ServiceDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store, orchestrator } = await deps.database();
   const underWay = await store.executions.underWay(run.id, maxSteps);
   const waits = underWay.some(({ instance_id }) => instance_id === null);
-  const refusal = waits ? await deps.refusal() : null;
+  const unavailableReason = waits ? await deps.unavailableReason() : null;
   const causes = underWay.map((execution) =>
-    orchestrator.waitsForAccount(execution.id) ? accountCause(execution) : stepCause(execution, refusal),
+    orchestrator.waitsForAccount(execution.id)
+      ? accountCause(execution)
+      : stepCause(execution, unavailableReason),
   );
   const more = (underWay[0]?.all ?? 0) - causes.length;
   const limited = causes.length === 0 ? [] : await limitCauses(deps, run);
@@ -96,7 +98,7 @@ async function stepCauses(deps: OperationsDeps, run: RunRow): Promise<readonly R
 }
 
 /** Steps of a parallel group that start as others of it end. */
-async function limitCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+async function limitCauses(deps: ServiceDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store } = await deps.database();
   const steps = (await store.runs.snapshot(run.id))?.steps ?? [];
   const running = steps.find(({ status, parallelGroup }) => status === "running" && parallelGroup !== null);
@@ -118,7 +120,7 @@ function accountCause({ step_id, step_name, submitted_at }: ExecutionUnderWay): 
   };
 }
 
-async function ownerCauses(deps: OperationsDeps, run: RunRow): Promise<readonly RunCause[]> {
+async function ownerCauses(deps: ServiceDeps, run: RunRow): Promise<readonly RunCause[]> {
   const { store } = await deps.database();
   const instance = run.owner_id === null ? null : await store.instances.get(run.owner_id);
   const gone = instance === null || instance.ended_at !== null || instance.epoch !== run.owner_epoch;
@@ -147,7 +149,7 @@ export function isAway(instance: Pick<InstanceRow, "ended_at" | "away_until">, n
   return instance.ended_at === null && instance.away_until !== null && instance.away_until > now;
 }
 
-async function resolving(deps: OperationsDeps, run: RunRow): Promise<RunCause> {
+async function resolving(deps: ServiceDeps, run: RunRow): Promise<RunCause> {
   const { orchestrator } = await deps.database();
   const error = orchestrator.resolveError(run.id);
   const message =
@@ -163,7 +165,7 @@ async function resolving(deps: OperationsDeps, run: RunRow): Promise<RunCause> {
   };
 }
 
-function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCause {
+function stepCause(execution: ExecutionUnderWay, unavailableReason: string | null): RunCause {
   const about = { entity: "step", entity_id: execution.step_id };
   const step = { name: execution.step_name };
   if (execution.instance_id !== null)
@@ -174,10 +176,10 @@ function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCau
       since: (execution.begun_at ?? execution.submitted_at).toISOString(),
     };
   const since = execution.submitted_at.toISOString();
-  if (refusal !== null)
+  if (unavailableReason !== null)
     return {
       code: "waiting_for_space",
-      message: `step ${step.name} waits: ${refusal}`,
+      message: `step ${step.name} waits: ${unavailableReason}`,
       ...about,
       since,
     };
@@ -185,7 +187,7 @@ function stepCause(execution: ExecutionUnderWay, refusal: string | null): RunCau
 }
 
 /** Nothing is under way: either the next advance is due, or a deploy waits for its release. */
-async function nothingRuns(deps: OperationsDeps, run: RunRow, jobs: readonly JobRow[]): Promise<RunCause> {
+async function nothingRuns(deps: ServiceDeps, run: RunRow, jobs: readonly JobRow[]): Promise<RunCause> {
   const { store } = await deps.database();
   const snapshot = await store.runs.snapshot(run.id);
   const block = snapshot?.deployBlock ?? null;

@@ -103,12 +103,12 @@ describe("the executor's directory", () => {
 
   it("starts nothing below its free space, and says so", async () => {
     await using world = makeWorld({ minFreeBytes: 1_000, freeBytes: async () => 999 });
-    expect(await world.executor.refusal()).toMatch(/only 999 bytes are free/);
+    expect(await world.executor.unavailableReason()).toMatch(/only 999 bytes are free/);
     await world.restart({ freeBytes: async () => 1_000 });
-    expect(await world.executor.refusal()).toBeNull();
+    expect(await world.executor.unavailableReason()).toBeNull();
     await using real = makeWorld({ minFreeBytes: 1 });
-    expect(await real.executor.refusal()).toBeNull();
+    expect(await real.executor.unavailableReason()).toBeNull();
     await using full = makeWorld({ minFreeBytes: Number.MAX_SAFE_INTEGER });
-    expect(await full.executor.refusal()).toMatch(/bytes are free/);
+    expect(await full.executor.unavailableReason()).toMatch(/bytes are free/);
   });
 });

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { type Api, type ApiOptions, startApi } from "../../../src/api/index.ts";
 import { silentLogger, systemClock } from "../../../src/kernel/index.ts";
-import { createOperationsBench, type OperationsBench } from "../operations-bench.ts";
+import { createServiceBench, type ServiceBench } from "../operations-bench.ts";
 
 export interface Service extends AsyncDisposable {
-  readonly bench: OperationsBench;
+  readonly bench: ServiceBench;
   readonly api: Api;
   /** Sends it as it is: nothing is added but the token. */
   ask(method: string, path: string, options?: Asking): Promise<Answer>;
@@ -28,7 +28,7 @@ export interface Answer {
 }
 
 export async function startService(options: Partial<ApiOptions> = {}): Promise<Service> {
-  const bench = await createOperationsBench();
+  const bench = await createServiceBench();
   const api = await startApi({
     address: { host: "127.0.0.1", port: 0 },
     tls: null,

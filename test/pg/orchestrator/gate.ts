@@ -137,4 +137,4 @@ export function createGate(): Gate {
   return gate;
 }
 
-const synchronous = new Set(["watch", "ignores"]);
+const synchronous = new Set(["watch", "unsupported"]);

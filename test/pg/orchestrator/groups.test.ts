@@ -124,7 +124,7 @@ describe("slots", () => {
   it("are not started while the executor refuses, and are by the next resync", async () => {
     await using bench = await createBench(fixture);
     let full: string | null = "the disk is full";
-    const process = await bench.process({ refusal: () => full });
+    const process = await bench.process({ unavailableReason: () => full });
     const runId = await bench.begin(process, { build: [stepPlan("only")] });
     await bench.resync();
     expect(bench.world.begins.size).toBe(0);

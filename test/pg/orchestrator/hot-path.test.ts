@@ -22,7 +22,7 @@ describe("the hot path", () => {
       [...process.gate.calls].filter(([name]) => name.startsWith("executor.")),
     );
     expect(asked).toEqual({
-      "executor.refusal": count + 1,
+      "executor.unavailableReason": count + 1,
       "executor.open": 1,
       "executor.submit": count,
       "executor.status": count,

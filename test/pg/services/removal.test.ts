@@ -4,13 +4,13 @@ import { type PipelineId, Problem, silentLogger, systemClock } from "../../../sr
 import type { Caller, Client } from "../../../src/services/index.ts";
 import { expireRuns } from "../../../src/services/maintenance/retention.ts";
 import { advance, stepPlan } from "../fixture.ts";
-import { createOperationsBench, type OperationsBench } from "../operations-bench.ts";
+import { createServiceBench, type ServiceBench } from "../operations-bench.ts";
 
-let bench: OperationsBench;
+let bench: ServiceBench;
 let local: Client;
 let admin: Caller;
 beforeAll(async () => {
-  bench = await createOperationsBench();
+  bench = await createServiceBench();
   ({ local } = bench);
   admin = await bench.caller("admin", null);
 });
@@ -51,7 +51,7 @@ const trigger = (reference: string, client = local) =>
     signal,
   );
 
-const refusal = (work: Promise<unknown>): Promise<Problem> =>
+const unavailableReason = (work: Promise<unknown>): Promise<Problem> =>
   work.then(
     () => {
       throw new Error("it was allowed");
@@ -82,8 +82,8 @@ describe("a pipeline", () => {
   it("without runs is gone when it is removed", async () => {
     await local.pipelines.remove(`${name}/app`);
     expect(await pipelinesOf()).toEqual([]);
-    expect((await refusal(local.pipelines.get(pipeline))).code).toBe("not_found");
-    expect((await refusal(trigger(`${name}/app`))).code).toBe("not_found");
+    expect((await unavailableReason(local.pipelines.get(pipeline))).code).toBe("not_found");
+    expect((await unavailableReason(trigger(`${name}/app`))).code).toBe("not_found");
   });
 
   it("with runs leaves the lists and takes no runs, and says so", async () => {
@@ -98,7 +98,7 @@ describe("a pipeline", () => {
       () => local.pipelines.update(pipeline, { name: "other" }),
       () => local.pipelines.remove(pipeline),
     ]) {
-      const { code, message, remedy } = await refusal(work());
+      const { code, message, remedy } = await unavailableReason(work());
       expect([code, remedy]).toEqual(["gone", expect.stringContaining("pipeline add")]);
       expect(message).toMatch(/^The pipeline \S*app \(removed \d{4}-[\dT:.-]+Z\) takes no runs any more\.$/);
     }
@@ -115,8 +115,8 @@ describe("a pipeline", () => {
     await purgeAfter(89);
     expect((await local.get(run)).id).toBe(run);
     await purgeAfter(91);
-    expect((await refusal(local.get(run))).code).toBe("not_found");
-    expect((await refusal(local.pipelines.get(pipeline))).code).toBe("not_found");
+    expect((await unavailableReason(local.get(run))).code).toBe("not_found");
+    expect((await unavailableReason(local.pipelines.get(pipeline))).code).toBe("not_found");
     expect((await local.repositories.get(repository)).id).toBe(repository);
   });
 
@@ -139,7 +139,7 @@ describe("a pipeline", () => {
 
   it("is not removed while runs of it are not over", async () => {
     const { run } = await trigger(pipeline);
-    const { code, message } = await refusal(local.pipelines.remove(pipeline));
+    const { code, message } = await unavailableReason(local.pipelines.remove(pipeline));
     expect([code, message]).toEqual(["conflict", "The pipeline has runs that are not over: app#1."]);
     expect((await local.get(run.id)).pipeline).toBe("app");
     expect(await pipelinesOf()).toEqual([pipeline]);
@@ -171,8 +171,10 @@ describe("a pipeline", () => {
     await local.pipelines.create({ repository_id: repository, name: "taken" });
     expect(await local.pipelines.update(`${name}/app`, { name: "site" })).toMatchObject({ name: "site" });
     expect((await local.get(`${name}/site#1`)).id).toBe(run);
-    expect((await refusal(local.get(`${name}/app#1`))).code).toBe("not_found");
-    expect((await refusal(local.pipelines.update(pipeline, { name: "taken" }))).code).toBe("conflict");
+    expect((await unavailableReason(local.get(`${name}/app#1`))).code).toBe("not_found");
+    expect((await unavailableReason(local.pipelines.update(pipeline, { name: "taken" }))).code).toBe(
+      "conflict",
+    );
   });
 });
 
@@ -182,7 +184,7 @@ describe("a project", () => {
     await local.registries.put(project, "registry.test", { username: "u", secret: "KEY" });
     await local.tokens.create({ name: "t", scope: "read", project_id: project });
     await local.tokens.create({ name: "u", scope: "read", project_id: project });
-    const { code, message, remedy, details } = await refusal(local.projects.remove(name));
+    const { code, message, remedy, details } = await unavailableReason(local.projects.remove(name));
     expect(code).toBe("conflict");
     expect(message).toBe(
       `The project ${name} is not empty: it has 1 pipeline (app), 1 repository (https://git.example/${name}.git), 1 secret, 1 registry login, 2 tokens.`,
@@ -203,14 +205,14 @@ describe("a project", () => {
     await local.pipelines.remove(pipeline);
     await local.repositories.remove(repository);
     await local.projects.remove(name);
-    expect((await refusal(local.projects.get(project))).code).toBe("not_found");
+    expect((await unavailableReason(local.projects.get(project))).code).toBe("not_found");
   });
 
   it("whose pipelines were removed is empty but for their history, which stays", async () => {
     const run = await ended();
     await local.pipelines.remove(pipeline);
     await local.projects.remove(name);
-    expect((await refusal(local.projects.get(name))).code).toBe("not_found");
+    expect((await unavailableReason(local.projects.get(name))).code).toBe("not_found");
     const kept = await local.get(run);
     expect(kept.project).toMatch(new RegExp(`^${name} \\(removed `));
     const { id } = await local.projects.create({ name });
@@ -235,8 +237,8 @@ describe("a project", () => {
       () => local.tokens.create({ name: "late", scope: "read", project_id: project }),
       () => local.projects.remove(project, "remove"),
     ])
-      expect((await refusal(work())).code).toBe("not_found");
-    expect((await refusal(bench.operations.authenticate(token, null))).code).toBe("unauthorized");
+      expect((await unavailableReason(work())).code).toBe("not_found");
+    expect((await unavailableReason(bench.operations.authenticate(token, null))).code).toBe("unauthorized");
     const listed = [
       ...(await local.projects.list({ limit: 1000 })).items,
       ...(await local.repositories.list({ limit: 1000 })).items,
@@ -244,12 +246,12 @@ describe("a project", () => {
     ].map(({ id }) => id);
     expect(listed).not.toEqual(expect.arrayContaining([project]));
     for (const id of [project, repository, pipeline]) expect(listed).not.toContain(id);
-    expect((await refusal(trigger(`${name}/app`))).code).toBe("gone");
-    expect((await refusal(trigger(pipeline))).code).toBe("gone");
+    expect((await unavailableReason(trigger(`${name}/app`))).code).toBe("gone");
+    expect((await unavailableReason(trigger(pipeline))).code).toBe("gone");
     expect((await local.get(run)).project).toMatch(/ \(removed /);
 
     await purgeAfter(91);
-    expect((await refusal(local.get(run))).code).toBe("not_found");
+    expect((await unavailableReason(local.get(run))).code).toBe("not_found");
     const left = await bench.fixture.database.query(
       "select 1 from projects where id = $1::uuid union all select 1 from repositories where project_id = $1::uuid",
       [project],
@@ -259,7 +261,7 @@ describe("a project", () => {
 
   it("is not removed while runs of it are not over, whatever is asked", async () => {
     await trigger(pipeline);
-    const { code, message } = await refusal(local.projects.remove(name, "remove"));
+    const { code, message } = await unavailableReason(local.projects.remove(name, "remove"));
     expect([code, message]).toEqual(["conflict", "The project has runs that are not over: app#1."]);
     expect((await local.projects.get(name)).id).toBe(project);
   });
@@ -268,7 +270,7 @@ describe("a project", () => {
 it("a removal stands in the audit, done or refused", async () => {
   const client = bench.operations.as(admin);
   await ended();
-  await refusal(client.projects.remove(name));
+  await unavailableReason(client.projects.remove(name));
   await client.pipelines.remove(pipeline);
   await client.projects.remove(name, "remove");
   const { items } = await local.audit({ limit: 3 });

@@ -63,12 +63,12 @@ describe("accept", () => {
   it("leaves no run and no gap when the plan is refused", async () => {
     const { store } = fixture;
     const before = await accept(fixture);
-    const refusal = new Problem("config_invalid", "no");
+    const unavailableReason = new Problem("config_invalid", "no");
     await expect(
       store.runs.accept(fixture.newRun, () => {
-        throw refusal;
+        throw unavailableReason;
       }),
-    ).rejects.toBe(refusal);
+    ).rejects.toBe(unavailableReason);
     const twice = () =>
       store.runs.accept(fixture.newRun, () => [
         { type: "build", steps: steps(1) },
@@ -80,10 +80,10 @@ describe("accept", () => {
 
   it("refuses what could never end: no job, a job without steps", async () => {
     const { store } = fixture;
-    const refusal = { code: "config_invalid" };
-    await expect(store.runs.accept(fixture.newRun, () => [])).rejects.toMatchObject(refusal);
+    const unavailableReason = { code: "config_invalid" };
+    await expect(store.runs.accept(fixture.newRun, () => [])).rejects.toMatchObject(unavailableReason);
     const empty = () => store.runs.accept(fixture.newRun, () => [{ type: "test", steps: [] }]);
-    await expect(empty()).rejects.toMatchObject(refusal);
+    await expect(empty()).rejects.toMatchObject(unavailableReason);
     expect(await store.runs.accept({ ...fixture.newRun, config: null }, () => [])).toMatchObject({ seq: 2 });
   });
 

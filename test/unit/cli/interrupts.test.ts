@@ -69,7 +69,7 @@ describe("Ctrl-C during run", () => {
     command.interrupt();
     await clock.advance(200);
     expect(client.asked.filter((what) => what === "cancel")).toHaveLength(1);
-    expect(client.asked).not.toContain("insist");
+    expect(client.asked).not.toContain("force");
     cancel(run);
     expect(await finish(command)).toBe(130);
     expect(command.stderr.text()).toBe("");
@@ -82,7 +82,7 @@ describe("Ctrl-C during run", () => {
     await clock.advance(200);
     command.interrupt();
     expect(await finish(command)).toBe(130);
-    expect(client.asked).toContain("insist");
+    expect(client.asked).toContain("force");
     expect(command.stderr.text()).toBe(
       "note: Unfinished: run 12 of hello. Resume it with: shipinator resume 12\n",
     );

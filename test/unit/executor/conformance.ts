@@ -183,8 +183,8 @@ export function executorConformance(name: string, makeBench: () => Promise<Bench
     it("says what of a plan it does not do", async () => {
       await using bench = await makeBench();
       const plan = specOf(jobOf(), "true", { image: "debian:12" });
-      expect(bench.executor.ignores(plan)).toEqual([expect.stringContaining('"debian:12"')]);
-      expect(bench.executor.ignores({ ...plan, image: null })).toEqual([]);
+      expect(bench.executor.unsupported(plan)).toEqual([expect.stringContaining('"debian:12"')]);
+      expect(bench.executor.unsupported({ ...plan, image: null })).toEqual([]);
     });
   });
 }

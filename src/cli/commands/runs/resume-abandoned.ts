@@ -74,7 +74,7 @@ export async function resumeRun(
     };
     let final = await followRun({ ...options, run: await client.get(run.id) });
     if (!isFinalRun(final.status)) {
-      await client.insist(run.id);
+      await client.force(run.id);
       final = await client.get(run.id);
     }
     if (!isFinalRun(final.status))

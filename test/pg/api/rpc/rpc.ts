@@ -6,7 +6,7 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from "@connectrpc/connect-node";
-import type { OperationsBench, Team } from "../../operations-bench.ts";
+import type { ServiceBench, Team } from "../../operations-bench.ts";
 
 export const gRPC = (baseUrl: string): Transport => createGrpcTransport({ baseUrl });
 
@@ -38,7 +38,7 @@ export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** The bytes of the team's artifact, of which there are none. */
-export async function putEmpty({ artifacts }: OperationsBench, team: Team): Promise<void> {
+export async function putEmpty({ artifacts }: ServiceBench, team: Team): Promise<void> {
   await artifacts.put({
     id: team.artifact as never,
     name: "app",

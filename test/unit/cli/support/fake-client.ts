@@ -156,8 +156,8 @@ export function createFakeClient(options: FakeClientOptions): FakeClient {
       options.onCancel?.(run);
       return "requested";
     },
-    async insist() {
-      asked.push("insist");
+    async force() {
+      asked.push("force");
     },
     async artifact(reference) {
       const found = all
