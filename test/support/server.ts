@@ -36,7 +36,7 @@ export async function startServer(
     ...(launcher === undefined ? {} : { launcher }),
     env: { ...serverEnvironment, SHIPINATOR_LISTEN_ADDRESS: `127.0.0.1:${port}`, ...env },
   });
-  await running.said(/listens on (http\S+)/);
+  await running.said(/serves on (http\S+)/);
   const found: { url: string; pid: number } = JSON.parse(
     readFileSync(join(world.dataDir, "server.json"), "utf8"),
   );

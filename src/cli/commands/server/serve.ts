@@ -9,7 +9,7 @@ export async function serveCommand(context: CommandContext): Promise<number> {
     // There is no spinner, because the server's log goes to the same terminal.
     const server = await deps.startServer({ configFile });
     const lines = [
-      `${errStyle.bold("shipinator")} ${deps.version} listens on ${server.url}`,
+      `${errStyle.bold("shipinator")} ${deps.version} serves on ${server.url}`,
       `  data         ${server.dataDir}`,
       `  admin token  ${server.adminTokenFile}`,
       `  the API      ${server.url}/docs`,
