@@ -45,7 +45,7 @@ export async function startServer(
   // Also where a benchmark fails.
   const end = () => void child.kill();
   process.once("exit", end);
-  for await (const chunk of child.stderr) if (String(chunk).includes("listens on")) break;
+  for await (const chunk of child.stderr) if (String(chunk).includes("serves on")) break;
   const { url }: { url: string } = JSON.parse(readFileSync(join(dataDir, "server.json"), "utf8"));
   const token = readFileSync(join(dataDir, "admin-token"), "utf8").trim();
   const headers = { authorization: `Bearer ${token}` };
