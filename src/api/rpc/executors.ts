@@ -1,4 +1,4 @@
-/** `shipinator.v1.ExecutorService`: the callbacks of executors elsewhere. */
+/** `shipinator.v1.ExecutorService`: the callbacks of remote executors. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import { claimHeader, executorHeader, report } from "../../contract/index.ts";
 import { Problem } from "../../kernel/index.ts";

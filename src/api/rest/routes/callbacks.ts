@@ -1,4 +1,4 @@
-/** `/v1/executions/{id}/…`: what executors elsewhere say of their attempt and are given for it. */
+/** `/v1/executions/{id}/…`: the callbacks of remote executors. */
 import { Readable } from "node:stream";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
