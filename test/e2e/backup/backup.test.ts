@@ -227,12 +227,15 @@ describe("a restore is refused", () => {
     restoring.child.stdin?.write(readFileSync(file).subarray(0, 10_000));
     await eventually(() => existsSync(join(target.dataDir, "restoring")));
     const during = await target.shipinator(["list"]);
-    expect(during).toMatchObject({ code: 3, stderr: expect.stringContaining("a backup is being restored") });
+    expect(during).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("A restore of a backup into this directory"),
+    });
     restoring.child.kill("SIGKILL");
     await restoring.ended;
     expect(await target.shipinator(["run", source.directory("any", hello)])).toMatchObject({
       code: 3,
-      stderr: expect.stringContaining("remove the directory and restore once more"),
+      stderr: expect.stringContaining("remove the directory and restore again"),
     });
   });
 });
