@@ -18,11 +18,11 @@ const settleMs = 3_000;
  * MiB by which the server may grow, 1.5 for each of them: what the engine has not collected yet, 128 of it room for new
  * objects. It stops there however often they come.
  */
-const mostMemory = 384;
+const maxMemory = 384;
 /** MiB that may be left of it when they are gone and all is quiet, which is looked at every 15 s. */
-const mostKept = 64;
+const maxKept = 64;
 const quietMs = 35_000;
-const mostLatenessMs = 50;
+const maxLatenessMs = 50;
 
 /** 30 MB at once, for those who do not read; then a line with its time, twenty a second. */
 const pipeline = `build:
@@ -69,15 +69,15 @@ export async function benchReaders(rounds: number): Promise<Outcome[]> {
   const grown = Math.max(...memory) - (without[0] ?? 0);
   const late = median(lateness);
   console.log(`  the server's memory: ${without.join(", ")} without and ${memory.join(", ")} MiB with them`);
-  console.log(`  the server grew by ${grown} MiB (at most ${mostMemory})`);
+  console.log(`  the server grew by ${grown} MiB (at most ${maxMemory})`);
   console.log(
-    `  a line reached its readers after ${late} ms (at most ${mostLatenessMs}), of ${lateness.length}`,
+    `  a line reached its readers after ${late} ms (at most ${maxLatenessMs}), of ${lateness.length}`,
   );
   await server.ask("POST", `/v1/pipeline-runs/${run}/cancel`, {});
   await new Promise((resolve) => setTimeout(resolve, quietMs));
   const kept = server.rss() - (without[0] ?? 0);
-  console.log(`  of which ${kept} MiB stayed when they were gone (at most ${mostKept})`);
-  const held = [grown <= mostMemory, late <= mostLatenessMs, kept <= mostKept].filter(Boolean).length;
+  console.log(`  of which ${kept} MiB stayed when they were gone (at most ${maxKept})`);
+  const held = [grown <= maxMemory, late <= maxLatenessMs, kept <= maxKept].filter(Boolean).length;
   return [read, { title: "readers", held, missed: 3 - held }];
 }
 

@@ -5,9 +5,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { expect } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RunDetail } from "../../src/services/index.ts";
-import { killIfThere, type World } from "./cli.ts";
+import { killIfThere, World } from "./cli.ts";
 import { eventually } from "./eventually.ts";
 
 export const environment = { SHIPINATOR_LOCAL_SLOTS: "3", SHIPINATOR_PARALLEL_LIMIT: "3" };
@@ -59,7 +59,7 @@ export function ledger(world: World): readonly string[] {
 }
 
 /** A small generator with a seed (mulberry32), so that a failed campaign can be run again. */
-export function createRandom(seed: number): () => number {
+function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -79,7 +79,7 @@ export interface Moment {
 
 const finders = ["list, resume", "status, run", "run", "resume", "two lists, resume"] as const;
 
-export function momentOf(random: () => number, index: number): Moment {
+function momentOf(random: () => number, index: number): Moment {
   return {
     begun: Math.floor(random() * (names.length + 1)),
     afterMs: Math.floor(random() * 120),
@@ -88,7 +88,7 @@ export function momentOf(random: () => number, index: number): Moment {
 }
 
 /** Starts a run, kills it at the moment, has it found, and holds it to its promises. */
-export async function survive(world: World, repository: string, moment: Moment): Promise<void> {
+async function survive(world: World, repository: string, moment: Moment): Promise<void> {
   const before = ledger(world).length;
   const running = world.start(["run", repository], { env: environment });
   await running.said(/^run \d+ of campaign \(/m);
@@ -166,4 +166,27 @@ export function killAll(world: World, which: (command: string) => boolean): numb
   const found = world.processes().filter(({ command }) => which(command));
   for (const { pid } of found) killIfThere(pid);
   return found.length;
+}
+
+/** Declares the tests of a campaign: one `run` for each of `moments` random moments, which follow from `seed`. */
+export function describeCampaign(moments: number, seed: number): void {
+  describe(`kill -9 of run at ${moments} random moments (seed ${seed})`, () => {
+    let world: World;
+    let repository: string;
+    beforeAll(async () => {
+      world = await World.prepared();
+      repository = campaignRepository(world);
+    });
+    afterAll(async () => {
+      await world[Symbol.asyncDispose]();
+    });
+
+    const random = createRandom(seed);
+    for (let index = 0; index < moments; index += 1) {
+      const moment = momentOf(random, index);
+      it(`${index}: ${moment.begun} steps begun, ${moment.afterMs} ms later; found by ${moment.finder}`, async () => {
+        await survive(world, repository, moment);
+      });
+    }
+  });
 }

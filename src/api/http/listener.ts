@@ -123,10 +123,10 @@ function quietOf(server: Server): () => void {
 }
 
 /** Node drops what comes beyond so many; a process has so many file handles at most systems' default. */
-const mostConnections = 4_096;
+const maxConnections = 4_096;
 
 function limit(server: Server): void {
-  server.maxConnections = mostConnections;
+  server.maxConnections = maxConnections;
   // Else Node passes over the lines beyond a number of them. They are bounded by their size.
   server.maxHeadersCount = 0;
   // An expectation that nobody knows may be passed over (RFC 9110 §10.1.1), and then has an answer like all others.

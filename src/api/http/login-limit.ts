@@ -17,8 +17,8 @@ export interface LoginLimits {
 }
 
 /** Upper bound of the wait, in seconds. */
-const longestWait = 60;
-const mostKnown = 10_000;
+const maxWait = 60;
+const maxKnown = 10_000;
 
 interface Failures {
   readonly count: number;
@@ -36,12 +36,12 @@ export function createLoginLimit(
       const now = clock.monotonic();
       const last = known.get(address);
       const left = last === undefined ? 0 : Math.max(0, last.count - ((now - last.at) / 1000) * perSecond);
-      const count = Math.min(left + 1, atOnce + longestWait * perSecond);
+      const count = Math.min(left + 1, atOnce + maxWait * perSecond);
       // Put last again, so that the first is the one that failed longest ago.
       known.delete(address);
       known.set(address, { count, at: now });
       const [oldest] = known.keys();
-      if (known.size > mostKnown && oldest !== undefined) known.delete(oldest);
+      if (known.size > maxKnown && oldest !== undefined) known.delete(oldest);
       return count > atOnce ? Math.ceil((count - atOnce) / perSecond) : null;
     },
   };

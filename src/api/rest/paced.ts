@@ -5,11 +5,11 @@ export interface Pace {
   /** Milliseconds of waiting … */
   readonly patienceMs: number;
   /** … that must bring so many bytes. */
-  readonly leastBytes: number;
+  readonly minBytes: number;
 }
 
 /** Slow networks do a hundred times that; a byte now and then is no upload. */
-const usual: Pace = { patienceMs: 60_000, leastBytes: 60 * 1_024 };
+const usual: Pace = { patienceMs: 60_000, minBytes: 60 * 1_024 };
 
 /**
  * The chunks of a body, until it is too slow. What counts is the time that we wait for the client: while we are the slow
@@ -17,11 +17,11 @@ const usual: Pace = { patienceMs: 60_000, leastBytes: 60 * 1_024 };
  */
 export async function* paced(
   source: AsyncIterable<Uint8Array>,
-  { patienceMs, leastBytes }: Pace = usual,
+  { patienceMs, minBytes }: Pace = usual,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = source[Symbol.asyncIterator]();
   let left = patienceMs;
-  let missing = leastBytes;
+  let missing = minBytes;
   try {
     for (;;) {
       const since = performance.now();
@@ -31,7 +31,7 @@ export async function* paced(
       missing -= next.value.length;
       if (missing <= 0) {
         left = patienceMs;
-        missing = leastBytes;
+        missing = minBytes;
       }
       yield next.value;
     }

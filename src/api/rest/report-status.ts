@@ -5,7 +5,7 @@ import { Problem } from "../../kernel/index.ts";
 import type { CallbackClient } from "../../services/index.ts";
 
 /** Upper bound of one call. */
-export const mostLogBytes = 4_194_304;
+export const maxLogBytes = 4_194_304;
 
 export async function reportStatus(
   callbacks: CallbackClient,

@@ -28,7 +28,7 @@ const toText = () => (data: unknown) => JSON.stringify(data);
 /** Milliseconds in which a client takes nothing of its answer. */
 const stalledMs = 60_000;
 
-const mostHeaders = 128;
+const maxHeaders = 128;
 
 export function addRest(app: App, operations: Services, context: RestContext): void {
   app.setValidatorCompiler(validatorCompiler);
@@ -44,8 +44,8 @@ export function addRest(app: App, operations: Services, context: RestContext): v
       throw new Problem("usage", "The request is of a version before HTTP/1.0.", {
         remedy: "Speak HTTP/1.1.",
       });
-    if (raw.rawHeaders.length > 2 * mostHeaders)
-      throw new Problem("headers_too_large", `The request has more than ${mostHeaders} header lines.`);
+    if (raw.rawHeaders.length > 2 * maxHeaders)
+      throw new Problem("headers_too_large", `The request has more than ${maxHeaders} header lines.`);
     // RFC 9112 §3.2. Node takes the first, a proxy before it may take the last.
     if (raw.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length > 1)
       throw new Problem("usage", "The request has more than one Host line.", { remedy: "Send one." });

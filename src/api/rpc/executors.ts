@@ -2,7 +2,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import { claimHeader, executorHeader, report } from "../../contract/index.ts";
 import { Problem } from "../../kernel/index.ts";
-import { mostLogBytes, reportStatus } from "../rest/report-status.ts";
+import { maxLogBytes, reportStatus } from "../rest/report-status.ts";
 import type { Callers } from "./callers.ts";
 import {
   AppendLogResponseSchema,
@@ -49,8 +49,8 @@ export function executorService(callers: Callers): ServiceImpl<typeof ExecutorSe
     },
     async appendLog({ executionId, executorId, offset, data }, context) {
       const callbacks = callers.executor(context, executionId);
-      if (data.length > mostLogBytes)
-        throw new Problem("payload_too_large", `The request's body has more than ${mostLogBytes} bytes.`);
+      if (data.length > maxLogBytes)
+        throw new Problem("payload_too_large", `The request's body has more than ${maxLogBytes} bytes.`);
       const answer = await callbacks.appendLog(by(executorId), numberOf(offset, "offset"), data);
       return message(AppendLogResponseSchema, answer);
     },

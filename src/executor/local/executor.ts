@@ -69,7 +69,7 @@ export function createLocalExecutor(options: LocalExecutorOptions): LocalExecuto
 }
 
 /** A longer script goes into a file: the kernel takes 128 KiB for one argument. */
-const longestArgument = 65_536;
+const maxArgument = 65_536;
 
 function compose(options: LocalExecutorOptions, containment: Containment): LocalExecutor {
   const listeners = new Set<(notification: ExecutorNotification) => void>();
@@ -115,7 +115,7 @@ function compose(options: LocalExecutorOptions, containment: Containment): Local
     if (shell === null || fault !== null) return refuse(spec, handle, job, fault ?? "");
 
     const inFile =
-      spec.shell !== null || Buffer.byteLength(spec.command) > longestArgument || spec.command.includes("\0");
+      spec.shell !== null || Buffer.byteLength(spec.command) > maxArgument || spec.command.includes("\0");
     if (inFile) writeFileSync(paths.script, spec.command);
     if (inFile && job.occupant.account !== null) chmodSync(paths.script, 0o644);
     const command = [shell, ...shellArguments, ...(inFile ? [paths.script] : ["-c", spec.command])];

@@ -28,7 +28,7 @@ export interface Unpacked {
   readonly entries: readonly BackupEntry[];
 }
 
-const largestNote = 1 << 29;
+const maxNote = 1 << 29;
 const place = /^(artifacts|logs|mirrors|tables)\/(.+)$/;
 
 /** @throws Problem config_invalid for what is no whole backup, storage_failed when it cannot be written */
@@ -150,7 +150,7 @@ async function* readable(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8
 }
 
 async function collect({ header, body }: ParsedTarEntry): Promise<Buffer> {
-  if (header.size > largestNote) throw notABackup(`its ${header.name} has ${header.size} bytes`);
+  if (header.size > maxNote) throw notABackup(`its ${header.name} has ${header.size} bytes`);
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks);

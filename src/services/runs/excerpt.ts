@@ -10,14 +10,14 @@ export const excerptLines = 20_000;
 export const tailBytes = 262_144;
 
 /** The maximum number of lines of an excerpt. */
-const mostLines = 30;
+const maxLines = 30;
 const lastLines = 8;
 /** The number of last lines if no earlier line names a failure. */
 const lastLinesAlone = 20;
 /** Lines around one that names a failure: names come before, values after. */
 const before = 1;
 const after = 2;
-const longestLine = 1_000;
+const maxLine = 1_000;
 
 /** Lines with which common tools say what failed. */
 const decisive: readonly RegExp[] = [
@@ -67,7 +67,7 @@ export function excerptOf(log: Uint8Array): readonly string[] {
   const isEarlier = found.some((at) => at < lines.length - lastLinesAlone);
   show(lines.length - (isEarlier ? lastLines : lastLinesAlone), lines.length - 1);
   for (const at of fromBothEnds(found)) {
-    if (shown.size + before + after + 1 > mostLines) break;
+    if (shown.size + before + after + 1 > maxLines) break;
     show(at - before, at + after);
   }
   return withGaps(
@@ -86,10 +86,10 @@ function plainLine(line: string): string {
   const written = line.trimEnd();
   const text = written
     .slice(written.lastIndexOf("\r") + 1)
-    .slice(0, longestLine * 4)
+    .slice(0, maxLine * 4)
     .replace(sequences, "")
     .trimEnd();
-  return text.length > longestLine ? `${text.slice(0, longestLine)}${gapLine}` : text;
+  return text.length > maxLine ? `${text.slice(0, maxLine)}${gapLine}` : text;
 }
 
 /** The first, the last, the second, the last but one … */

@@ -25,7 +25,7 @@ async function sizeOf(source: AsyncIterable<Uint8Array>, eachTakesMs = 0): Promi
 }
 
 describe("an upload", () => {
-  const pace = { patienceMs: 120, leastBytes: 20 };
+  const pace = { patienceMs: 120, minBytes: 20 };
 
   it("may take many times its patience, as long as it keeps coming", async () => {
     expect(await sizeOf(paced(body(20, 30), pace))).toBe(200);

@@ -1,43 +1,20 @@
 /** kill -9 at random moments, and of other processes than the command. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { World } from "../../support/cli.ts";
 import { eventually } from "../../support/eventually.ts";
 import { databaseIsOurs } from "../../support/external-database.ts";
 import {
   campaignRepository,
-  createRandom,
+  describeCampaign,
   environment,
   expectCarried,
   killAll,
   ledger,
-  momentOf,
-  survive,
 } from "../../support/kill-campaign.ts";
 
-const seed = 20261124;
-const moments = 3;
-
-describe(`kill -9 of run at random moments (seed ${seed})`, () => {
-  let world: World;
-  let repository: string;
-  beforeAll(async () => {
-    world = await World.prepared();
-    repository = campaignRepository(world);
-  });
-  afterAll(async () => {
-    await world[Symbol.asyncDispose]();
-  });
-
-  const random = createRandom(seed);
-  for (let index = 0; index < moments; index += 1) {
-    const moment = momentOf(random, index);
-    it(`${moment.begun} steps begun, ${moment.afterMs} ms later; found by ${moment.finder}`, async () => {
-      await survive(world, repository, moment);
-    });
-  }
-});
+describeCampaign(3, 20261124);
 
 describe("kill -9 of other parts", () => {
   let world: World;

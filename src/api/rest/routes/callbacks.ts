@@ -22,7 +22,7 @@ import { answers, forms } from "../answers.ts";
 import type { App } from "../context.ts";
 import { goneSignal } from "../gone.ts";
 import { collect, paced } from "../paced.ts";
-import { mostLogBytes, reportStatus } from "../report-status.ts";
+import { maxLogBytes, reportStatus } from "../report-status.ts";
 
 const tags = ["callbacks"];
 const config = { access: "execution" } as const;
@@ -123,7 +123,7 @@ function uploads(app: App): void {
       response: answers({ 200: logKept }),
     },
     async handler(request) {
-      const bytes = await collect(paced(bodyOf(request)), mostLogBytes);
+      const bytes = await collect(paced(bodyOf(request)), maxLogBytes);
       return await request.callbacks.appendLog(by(request), request.query.offset, bytes);
     },
   });

@@ -39,7 +39,7 @@ export interface Attempt {
 export const UNHELD_LOG_MS = 10_000;
 
 /** Node's timers take less than 2^31 ms. */
-const longestSleep = 86_400_000;
+const maxSleep = 86_400_000;
 
 export interface EndingDeps {
   readonly options: LocalExecutorOptions;
@@ -85,7 +85,7 @@ export function conclude(
     await Promise.resolve();
     while (!happened && ms() > 0) {
       grace = new AbortController();
-      await clock.sleep(Math.min(ms(), longestSleep), grace.signal);
+      await clock.sleep(Math.min(ms(), maxSleep), grace.signal);
     }
   }
 

@@ -14,7 +14,7 @@ import { compilePattern, isPattern, literalPrefix, type Pattern } from "./glob.t
 
 /** More files than this are no artifact but a mistake. */
 export const fileLimit = 100_000;
-const longestPath = 1_024;
+const maxPath = 1_024;
 
 /** Transitions of a pattern after which everything else of the server has its turn: about 10 ms. */
 const stepsPerTurn = 1_000_000;
@@ -128,8 +128,8 @@ function sortedByBytes(files: readonly string[]): readonly string[] {
 export function pathFault(path: string): string | null {
   const shown = JSON.stringify(path.length > 80 ? `${path.slice(0, 80)}…` : path);
   if (path === "" || /^[./]*$/.test(path)) return `the path ${shown} names no file`;
-  if (path.length > longestPath)
-    return `the path ${shown} has ${path.length} characters; ${longestPath} are the most`;
+  if (path.length > maxPath)
+    return `the path ${shown} has ${path.length} characters; ${maxPath} are the most`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (/[\u0000-\u001f\u007f]/.test(path)) return `the path ${shown} holds a control character`;
   if (path.startsWith("/")) return `the path ${shown} is absolute; it must be relative to the workspace`;

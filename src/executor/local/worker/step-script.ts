@@ -32,9 +32,9 @@ export interface StepScriptInput {
 }
 
 /** `exec` refuses a longer `NAME=value` (MAX_ARG_STRLEN, with its NUL). */
-export const longestVariable = 131_071;
+export const maxVariable = 131_071;
 /** All of environment and arguments together; the kernel takes a quarter of the stack limit, 2 MiB by default. */
-export const largestEnvironment = 1_900_000;
+export const maxEnvironment = 1_900_000;
 
 /** Names that a POSIX shell keeps for itself and would refuse or rewrite, and those that bash adds where it is `sh`. */
 const reserved = {
@@ -116,13 +116,13 @@ export function environmentFault(
     if (kept.has(name)) return `the variable ${name} belongs to the shell and cannot be set`;
     if (value.includes("\0")) return `the value of ${name} holds a NUL byte, which no environment can carry`;
     const size = Buffer.byteLength(value) + name.length + 1;
-    if (size > longestVariable) {
+    if (size > maxVariable) {
       return `the value of ${name} has ${Buffer.byteLength(value)} bytes; the kernel takes no more than 128 KiB for one variable`;
     }
     total += size + 9;
   }
-  return total > largestEnvironment
-    ? `the environment has ${total} bytes in all; the kernel takes no more than about ${largestEnvironment}`
+  return total > maxEnvironment
+    ? `the environment has ${total} bytes in all; the kernel takes no more than about ${maxEnvironment}`
     : null;
 }
 

@@ -17,7 +17,7 @@ export interface CommandLauncherOptions {
   readonly limitMs: number;
 }
 
-const mostSaid = 4_096;
+const maxSaid = 4_096;
 
 export function createCommandLauncher(options: CommandLauncherOptions): Launcher {
   return {
@@ -62,7 +62,7 @@ async function run(
   // Not "close": what it started may hold its standard error for as long as it lives.
   child.on("exit", (code, signal) => resolve(code === 0 ? null : (signal ?? `exit status ${code}`)));
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    said = (said + text).slice(0, mostSaid);
+    said = (said + text).slice(0, maxSaid);
   });
   // Whoever reads nothing of it says so by its exit status.
   child.stdin.on("error", () => undefined);
